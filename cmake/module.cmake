@@ -1,0 +1,66 @@
+# roberta_module(NAME tokenizer [FOLDER profiles/tokenizer] [SOURCES a.cc ...] [HEADERS a.h ...]
+#                [DEPS public targets ...] [PRIVATE_DEPS targets ...] [USES grpc torch prometheus dnnl])
+#
+# A module is a folder, a namespace and a target of one name. Its headers are seen under their full path from the root of the
+# repository, but only by modules that name it in DEPS: each module exports an include directory that holds links to its own
+# headers and nothing else, and the root itself is on nobody's include path. So an arrow that is not declared does not compile.
+# Without SOURCES and HEADERS, every .cc and .h of the folder belongs to the module.
+function(roberta_module)
+  cmake_parse_arguments(M "" "NAME;FOLDER" "SOURCES;HEADERS;DEPS;PRIVATE_DEPS;USES" ${ARGN})
+  if(M_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "roberta_module(${M_NAME}): unknown arguments ${M_UNPARSED_ARGUMENTS}")
+  endif()
+  if(NOT M_FOLDER)
+    file(RELATIVE_PATH M_FOLDER "${CMAKE_SOURCE_DIR}" "${CMAKE_CURRENT_SOURCE_DIR}")
+  endif()
+  set(folder "${CMAKE_SOURCE_DIR}/${M_FOLDER}")
+  if(NOT M_SOURCES AND NOT M_HEADERS)
+    file(GLOB M_SOURCES CONFIGURE_DEPENDS RELATIVE "${folder}" "${folder}/*.cc")
+    file(GLOB M_HEADERS CONFIGURE_DEPENDS RELATIVE "${folder}" "${folder}/*.h")
+  endif()
+
+  set(exported "${CMAKE_BINARY_DIR}/include/${M_NAME}")
+  file(REMOVE_RECURSE "${exported}")
+  file(MAKE_DIRECTORY "${exported}/${M_FOLDER}")
+  foreach(header IN LISTS M_HEADERS)
+    file(CREATE_LINK "${folder}/${header}" "${exported}/${M_FOLDER}/${header}" SYMBOLIC)
+  endforeach()
+
+  if(M_SOURCES)
+    list(TRANSFORM M_SOURCES PREPEND "${folder}/")
+    add_library(${M_NAME} STATIC ${M_SOURCES})
+    target_include_directories(${M_NAME} PUBLIC "${exported}")
+    target_link_libraries(${M_NAME} PUBLIC ${M_DEPS} PRIVATE ${M_PRIVATE_DEPS})
+    target_compile_options(${M_NAME} PRIVATE ${ROBERTA_WARNINGS})
+    roberta_use(${M_NAME} PRIVATE ${M_USES})
+  else()
+    add_library(${M_NAME} INTERFACE)
+    target_include_directories(${M_NAME} INTERFACE "${exported}")
+    target_link_libraries(${M_NAME} INTERFACE ${M_DEPS})
+  endif()
+endfunction()
+
+# Opens the walls that `target` names and links what stands behind them.
+function(roberta_use target scope)
+  roberta_wall(${target} ${ARGN})
+  set(libraries_grpc PkgConfig::grpcpp)
+  set(libraries_torch torch_headers_and_libraries)
+  set(libraries_prometheus PkgConfig::prometheus)
+  set(libraries_dnnl dnnl)
+  foreach(name IN LISTS ARGN)
+    target_link_libraries(${target} ${scope} ${libraries_${name}})
+  endforeach()
+endfunction()
+
+# roberta_binary(NAME roberta-server SOURCES main.cc DEPS ... [USES ...] [INSTALL]): a program.
+function(roberta_binary)
+  cmake_parse_arguments(B "INSTALL" "NAME" "SOURCES;DEPS;USES" ${ARGN})
+  add_executable(${B_NAME} ${B_SOURCES})
+  target_link_libraries(${B_NAME} PRIVATE ${B_DEPS})
+  target_compile_options(${B_NAME} PRIVATE ${ROBERTA_WARNINGS})
+  roberta_use(${B_NAME} PRIVATE ${B_USES})
+  set_target_properties(${B_NAME} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bin")
+  if(B_INSTALL)
+    install(TARGETS ${B_NAME} RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
+  endif()
+endfunction()

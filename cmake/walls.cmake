@@ -1,0 +1,37 @@
+# Heavy third-party headers live on the compiler's default path, so every file could include them. A wall is a directory,
+# searched before the default path, whose headers carry the same names and stop the compiler. A module that does not
+# declare `USES torch` (say) is compiled behind torch's wall.
+set(ROBERTA_WALLED grpc torch prometheus dnnl)
+
+function(_roberta_build_wall name)
+  set(wall "${CMAKE_BINARY_DIR}/walls/${name}")
+  set(stop "${wall}.h")
+  file(WRITE "${stop}"
+    "#error \"this module does not declare USES ${name} in its CMakeLists.txt, so it may not include ${name}'s headers\"\n")
+  foreach(pattern IN LISTS ARGN)
+    file(GLOB headers RELATIVE /usr/include "/usr/include/${pattern}")
+    foreach(header IN LISTS headers)
+      string(REPLACE "torch/csrc/api/include/" "" header "${header}")
+      get_filename_component(folder "${wall}/${header}" DIRECTORY)
+      file(MAKE_DIRECTORY "${folder}")
+      file(CREATE_LINK "${stop}" "${wall}/${header}" SYMBOLIC)
+    endforeach()
+  endforeach()
+endfunction()
+
+if(NOT EXISTS "${CMAKE_BINARY_DIR}/walls/complete")
+  _roberta_build_wall(grpc grpc/*.h grpcpp/*.h grpcpp/*/*.h)
+  _roberta_build_wall(torch torch/*.h torch/csrc/api/include/torch/*.h ATen/*.h ATen/*/*.h c10/*/*.h)
+  _roberta_build_wall(prometheus prometheus/*.h)
+  _roberta_build_wall(dnnl oneapi/dnnl/*.h oneapi/dnnl/*.hpp dnnl.h dnnl.hpp)
+  file(WRITE "${CMAKE_BINARY_DIR}/walls/complete" "")
+endif()
+
+# Puts `target` behind the walls of everything that the remaining arguments do not name.
+function(roberta_wall target)
+  foreach(name IN LISTS ROBERTA_WALLED)
+    if(NOT name IN_LIST ARGN)
+      target_include_directories(${target} BEFORE PRIVATE "${CMAKE_BINARY_DIR}/walls/${name}")
+    endif()
+  endforeach()
+endfunction()
