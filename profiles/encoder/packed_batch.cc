@@ -1,0 +1,58 @@
+#include "profiles/encoder/packed_batch.h"
+
+#include "absl/strings/str_cat.h"
+
+namespace roberta::encoder {
+
+absl::Span<const int32_t> PackedBatch::sequence(size_t index) const {
+  const auto begin = static_cast<size_t>(cu_seqlens[index]);
+  return token_ids.subspan(begin, static_cast<size_t>(cu_seqlens[index + 1]) - begin);
+}
+
+namespace {
+
+absl::Status ValidateIds(absl::Span<const int32_t> ids, size_t sequence, int64_t vocab_size) {
+  for (size_t i = 0; i < ids.size(); ++i) {
+    if (ids[i] < 0 || ids[i] >= vocab_size) {
+      return absl::InvalidArgumentError(absl::StrCat("sequence ", sequence, ", token ", i, ": id ", ids[i],
+                                                     " is outside of the vocabulary of ", vocab_size));
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status ValidateBatch(const PackedBatch& batch, int64_t vocab_size, int64_t max_tokens) {
+  if (batch.sequences() == 0) return absl::InvalidArgumentError("the batch has no sequences");
+  if (batch.cu_seqlens.front() != 0) {
+    return absl::InvalidArgumentError(absl::StrCat("cu_seqlens starts at ", batch.cu_seqlens.front(), ", not at 0"));
+  }
+  const auto end = static_cast<int64_t>(batch.tokens());
+  if (batch.cu_seqlens.back() != end) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("cu_seqlens ends at ", batch.cu_seqlens.back(), ", but the batch has ", end, " tokens"));
+  }
+  for (size_t i = 0; i < batch.sequences(); ++i) {
+    // All boundaries are checked to rise before any is used as an index: with both ends right, none is out of range.
+    const int64_t length = int64_t{batch.cu_seqlens[i + 1]} - batch.cu_seqlens[i];
+    if (length < 1 || length > max_tokens) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("sequence ", i, ": ", length, " tokens, but 1 to ", max_tokens, " are possible"));
+    }
+  }
+  for (size_t i = 0; i < batch.sequences(); ++i) {
+    absl::Status status = ValidateIds(batch.sequence(i), i, vocab_size);
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+void PositionIds(absl::Span<const int32_t> token_ids, int32_t pad_token_id, absl::Span<int32_t> positions) {
+  int32_t next = pad_token_id + 1;
+  for (size_t i = 0; i < token_ids.size(); ++i) {
+    positions[i] = token_ids[i] == pad_token_id ? pad_token_id : next++;
+  }
+}
+
+}  // namespace roberta::encoder

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "absl/status/status.h"
+#include "absl/types/span.h"
+
+namespace roberta::encoder {
+
+/// A padding-free batch: the tokens of all sequences one after another. A view: the caller owns the memory, which must
+/// live until Run returns.
+struct PackedBatch {
+  absl::Span<const int32_t> token_ids;  ///< [tokens]
+  absl::Span<const int32_t>
+      cu_seqlens;  ///< [sequences + 1]; sequence i is token_ids[cu_seqlens[i] .. cu_seqlens[i + 1])
+
+  size_t sequences() const { return cu_seqlens.empty() ? 0 : cu_seqlens.size() - 1; }
+  size_t tokens() const { return token_ids.size(); }
+
+  /// The tokens of sequence `index`, which must be less than sequences().
+  absl::Span<const int32_t> sequence(size_t index) const;
+};
+
+/// Checks that cu_seqlens starts at 0, rises strictly and ends at tokens(), that no sequence is longer than
+/// `max_tokens` and that every id is in [0, vocab_size). InvalidArgument names the first sequence and value that is
+/// wrong.
+absl::Status ValidateBatch(const PackedBatch& batch, int64_t vocab_size, int64_t max_tokens);
+
+/// Position of every token of one sequence, as Hugging Face derives it from the ids alone: tokens count from
+/// pad_token_id + 1; a token that is `<pad>` itself (written out in a text) sits at pad_token_id and is not counted.
+/// `positions` has token_ids.size() elements, owned by the caller.
+void PositionIds(absl::Span<const int32_t> token_ids, int32_t pad_token_id, absl::Span<int32_t> positions);
+
+}  // namespace roberta::encoder
