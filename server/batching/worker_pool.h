@@ -1,0 +1,42 @@
+#pragma once
+
+#include <condition_variable>
+#include <cstddef>
+#include <deque>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+
+namespace roberta::batching {
+
+/// A fixed number of threads that run tasks, oldest first. What may be pushed is bounded by whoever pushes (see
+/// admission::Permits); nothing pushed is ever lost: the destructor runs what is left before it returns.
+class WorkerPool {
+ public:
+  using Task = absl::AnyInvocable<void()>;
+
+  explicit WorkerPool(size_t threads);
+  ~WorkerPool();
+  WorkerPool(const WorkerPool&) = delete;
+  WorkerPool& operator=(const WorkerPool&) = delete;
+
+  /// Runs `task` after all that were pushed before it. Tasks must not throw.
+  void Push(Task task);
+  /// Runs `task` before all that wait: for the last step of work that is nearly done.
+  void PushUrgent(Task task);
+
+  size_t threads() const { return threads_.size(); }
+
+ private:
+  void RunTasks();
+
+  std::mutex mutex_;
+  std::condition_variable available_;
+  std::deque<Task> tasks_;  // guarded by mutex_
+  bool stopping_ = false;   // guarded by mutex_
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace roberta::batching

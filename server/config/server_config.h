@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "config/server_config.pb.h"
+
+namespace roberta::config {
+
+/// Reads a ServerConfig file: JSON if its name ends in .json, else text-proto. NotFound if it cannot be read;
+/// InvalidArgument names the file, the place and the field: unknown fields and wrong types are errors.
+absl::StatusOr<ServerConfig> ReadConfigFile(const std::string& path);
+
+enum class Format { kTextProto, kJson };
+
+/// As ReadConfigFile, from memory; `file` is the name in errors.
+absl::StatusOr<ServerConfig> ParseConfig(std::string_view text, Format format, std::string_view file);
+
+/// What flags and environment variables override.
+struct Overrides {
+  std::optional<std::string> model_directory;
+  std::optional<std::string> host;
+  std::optional<uint32_t> port;
+  std::optional<uint32_t> metrics_port;
+  std::vector<std::string> profiles;  ///< empty: not overridden
+  std::optional<std::string> default_profile;
+  std::optional<std::string> log_format;
+  std::optional<std::string> log_level;
+};
+
+/// Overrides single fields, then fills every field that is still unset with its default, so that a config that passed
+/// ValidateConfig has them all. `usable_cores` is the default number of executors.
+void CompleteConfig(const Overrides& overrides, uint32_t usable_cores, ServerConfig* config);
+
+/// Checks a completed config. InvalidArgument names the first field and value that is wrong. `known_profiles` are the
+/// names a profile may have.
+absl::Status ValidateConfig(const ServerConfig& config, const std::vector<std::string>& known_profiles);
+
+/// Text-proto (or JSON) that reads back to the same config.
+std::string PrintConfig(const ServerConfig& config, Format format);
+
+}  // namespace roberta::config

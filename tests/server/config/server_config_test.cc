@@ -1,0 +1,148 @@
+#include "server/config/server_config.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include "tests/test_paths.h"
+
+namespace roberta::config {
+namespace {
+
+using ::testing::HasSubstr;
+
+const std::vector<std::string> kKnown = {"baseline", "quantized"};
+
+ServerConfig Completed(const Overrides& overrides = {.model_directory = "models/demo/"}, ServerConfig config = {}) {
+  CompleteConfig(overrides, 3, &config);
+  return config;
+}
+
+std::string ErrorWith(const std::function<void(ServerConfig&)>& change) {
+  ServerConfig config = Completed();
+  change(config);
+  const absl::Status status = ValidateConfig(config, kKnown);
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  return std::string(status.message());
+}
+
+TEST(ParseConfig, ReadsTextProto) {
+  const auto config = ParseConfig("model { directory: \"m\" } listen { port: 9 }", Format::kTextProto, "f");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->model().directory(), "m");
+  EXPECT_EQ(config->listen().port(), 9u);
+}
+
+TEST(ParseConfig, ReadsJson) {
+  const auto config =
+      ParseConfig(R"({"listen": {"metrics_port": 0}, "profiles": [{"name": "baseline"}]})", Format::kJson, "f");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_TRUE(config->listen().has_metrics_port());
+  EXPECT_EQ(config->profiles(0).name(), "baseline");
+}
+
+TEST(ParseConfig, NamesFilePlaceAndFieldOfAnUnknownTextProtoField) {
+  const auto config = ParseConfig("model {\n  directroy: \"m\"\n}", Format::kTextProto, "server.textproto");
+  EXPECT_EQ(config.status().code(), absl::StatusCode::kInvalidArgument);
+  const std::string message(config.status().message());
+  EXPECT_THAT(message, HasSubstr("server.textproto:2:"));
+  EXPECT_THAT(message, HasSubstr("directroy"));
+}
+
+TEST(ParseConfig, NamesFileAndFieldOfAnUnknownJsonField) {
+  const auto config = ParseConfig(R"({"modle": {}})", Format::kJson, "server.json");
+  const std::string message(config.status().message());
+  EXPECT_THAT(message, HasSubstr("server.json"));
+  EXPECT_THAT(message, HasSubstr("modle"));
+}
+
+TEST(ParseConfig, RefusesAValueOfTheWrongType) {
+  EXPECT_FALSE(ParseConfig("listen { port: \"x\" }", Format::kTextProto, "f").ok());
+  EXPECT_FALSE(ParseConfig(R"({"listen": {"port": -1}})", Format::kJson, "f").ok());
+}
+
+TEST(ReadConfigFile, NamesAFileThatIsNotThere) {
+  const auto config = ReadConfigFile("/nonexistent/server.json");
+  EXPECT_EQ(config.status().code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(std::string(config.status().message()), HasSubstr("/nonexistent/server.json"));
+}
+
+TEST(ReadConfigFile, RefusesADirectory) {
+  EXPECT_EQ(ReadConfigFile(test_paths::InRepository("tests")).status().code(), absl::StatusCode::kNotFound);
+}
+
+TEST(CompleteConfig, FillsInEveryDefaultToAValidConfig) {
+  const ServerConfig config = Completed();
+  EXPECT_TRUE(ValidateConfig(config, kKnown).ok()) << ValidateConfig(config, kKnown);
+  EXPECT_EQ(config.listen().host(), "127.0.0.1");
+  EXPECT_EQ(config.listen().port(), 8001u);
+  EXPECT_EQ(config.listen().metrics_port(), 8002u);
+  EXPECT_EQ(config.default_profile(), "baseline");
+  EXPECT_EQ(config.execution().executors(), 3u);
+}
+
+TEST(CompleteConfig, NamesTheModelAfterItsDirectory) {
+  EXPECT_EQ(Completed({.model_directory = "models/demo/"}).model().name(), "demo");
+  EXPECT_EQ(Completed({.model_directory = "demo"}).model().name(), "demo");
+}
+
+TEST(CompleteConfig, OverridesWinOverTheFile) {
+  ServerConfig file;
+  file.mutable_listen()->set_port(1);
+  file.add_profiles()->set_name("baseline");
+  const ServerConfig config =
+      Completed({.model_directory = "m", .port = 2, .profiles = {"quantized"}, .log_level = "debug"}, file);
+  EXPECT_EQ(config.listen().port(), 2u);
+  ASSERT_EQ(config.profiles_size(), 1);
+  EXPECT_EQ(config.profiles(0).name(), "quantized");
+  EXPECT_EQ(config.default_profile(), "quantized");
+  EXPECT_EQ(config.logging().level(), "debug");
+}
+
+TEST(CompleteConfig, KeepsWhatTheFileSaysEvenIfItIsZero) {
+  ServerConfig file;
+  file.mutable_listen()->set_port(0);
+  EXPECT_EQ(Completed({.model_directory = "m"}, file).listen().port(), 0u);
+}
+
+TEST(ValidateConfig, AsksForAModel) {
+  EXPECT_THAT(ErrorWith([](ServerConfig& c) { c.mutable_model()->clear_directory(); }), HasSubstr("model.directory"));
+}
+
+TEST(ValidateConfig, NamesFieldAndValueThatAreOutOfRange) {
+  EXPECT_THAT(ErrorWith([](ServerConfig& c) { c.mutable_listen()->set_port(70000); }),
+              HasSubstr("listen.port is 70000; it must be between 0 and 65535"));
+  EXPECT_THAT(ErrorWith([](ServerConfig& c) { c.mutable_execution()->set_executors(0); }),
+              HasSubstr("execution.executors is 0"));
+}
+
+TEST(ValidateConfig, RefusesOnePortForTwo) {
+  EXPECT_THAT(ErrorWith([](ServerConfig& c) { c.mutable_listen()->set_metrics_port(8001); }),
+              HasSubstr("listen.metrics_port"));
+}
+
+TEST(ValidateConfig, RefusesAnUnknownProfileWithTheList) {
+  EXPECT_THAT(ErrorWith([](ServerConfig& c) { c.add_profiles()->set_name("fast"); }),
+              HasSubstr("profiles[1].name is \"fast\"; it must be one of baseline, quantized"));
+}
+
+TEST(ValidateConfig, RefusesAProfileNamedTwice) {
+  EXPECT_THAT(ErrorWith([](ServerConfig& c) { c.add_profiles()->set_name("baseline"); }), HasSubstr("again"));
+}
+
+TEST(ValidateConfig, RefusesADefaultThatIsNotLoaded) {
+  EXPECT_THAT(ErrorWith([](ServerConfig& c) { c.set_default_profile("quantized"); }), HasSubstr("default_profile"));
+}
+
+TEST(PrintConfig, ReadsBackToTheSame) {
+  const ServerConfig config = Completed();
+  for (const Format format : {Format::kTextProto, Format::kJson}) {
+    const auto again = ParseConfig(PrintConfig(config, format), format, "printed");
+    ASSERT_TRUE(again.ok()) << again.status();
+    EXPECT_EQ(again->SerializeAsString(), config.SerializeAsString());
+  }
+}
+
+}  // namespace
+}  // namespace roberta::config
