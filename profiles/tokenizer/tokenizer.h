@@ -13,6 +13,8 @@
 
 namespace roberta::tokenizer {
 
+struct Vocabulary;
+
 /// What to do with a text that has more tokens than the model takes.
 enum class Truncation {
   kError,  ///< refuse it
@@ -20,8 +22,9 @@ enum class Truncation {
   kLeft,   ///< drop tokens from its beginning
 };
 
-/// Half-open range of Unicode code points in the text (or pair text) a token came from. Special tokens that the tokenizer adds
-/// have {0, 0}. White space at a token's edges is outside of its range, as Hugging Face's `trim_offsets` has it.
+/// Half-open range of Unicode code points in the text (or pair text) a token came from. Special tokens that the
+/// tokenizer adds have {0, 0}. White space at a token's edges is outside of its range, as Hugging Face's `trim_offsets`
+/// has it.
 struct Offset {
   uint32_t begin = 0;
   uint32_t end = 0;
@@ -43,19 +46,23 @@ struct Encoding {
   size_t tokens_dropped = 0;    ///< by truncation; 0 means the text is whole
 };
 
-/// RoBERTa's byte-level BPE (Radford et al. 2019, "Language Models are Unsupervised Multitask Learners", as used by Liu et al.
-/// 2019, "RoBERTa"), exact to Hugging Face's `RobertaTokenizerFast`. Immutable after Load: any number of threads may call.
+/// RoBERTa's byte-level BPE (Radford et al. 2019, "Language Models are Unsupervised Multitask Learners", as used by Liu
+/// et al. 2019, "RoBERTa"), exact to Hugging Face's `RobertaTokenizerFast`. Immutable after Load: any number of threads
+/// may call.
 class Tokenizer {
  public:
-  /// Reads `vocab.json` + `merges.txt` of `directory`, or `tokenizer.json` where those are absent. Errors: NotFound names the
-  /// missing file; InvalidArgument names the file, the field and the value that is not RoBERTa's.
+  /// Reads `vocab.json` + `merges.txt` of `directory`, or `tokenizer.json` where those are absent. Errors: NotFound
+  /// names the missing file; InvalidArgument names the file, the field and the value that is not RoBERTa's.
   static absl::StatusOr<std::unique_ptr<const Tokenizer>> Load(const std::string& directory);
+
+  /// From a vocabulary that was read and checked already.
+  static std::unique_ptr<const Tokenizer> FromVocabulary(Vocabulary vocabulary);
 
   virtual ~Tokenizer() = default;
 
   /// Encodes `text` (and `pair`) into `*out`, reusing its memory. Errors, with `*out` unspecified:
-  /// InvalidArgument for invalid UTF-8 (names the byte offset), OutOfRange for more than `max_tokens` with Truncation::kError
-  /// (names both counts), InvalidArgument if `max_tokens` has no room for the special tokens alone.
+  /// InvalidArgument for invalid UTF-8 (names the byte offset), OutOfRange for more than `max_tokens` with
+  /// Truncation::kError (names both counts), InvalidArgument if `max_tokens` has no room for the special tokens alone.
   /// Time is O(n log n) in the length of the text, whatever it holds.
   virtual absl::Status Encode(std::string_view text, std::optional<std::string_view> pair, const EncodeOptions& options,
                               Encoding* out) const = 0;

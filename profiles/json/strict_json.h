@@ -1,0 +1,26 @@
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+
+namespace roberta::json {
+
+/// Parses one JSON text (RFC 8259) from outside. Refuses, beyond what the grammar refuses, what hides mistakes or costs
+/// memory: a key twice in one object, more than 32 levels of nesting, a NUL byte, a number that float64 cannot hold.
+/// InvalidArgument (without the name of the file) names the place.
+absl::StatusOr<nlohmann::json> ParseStrictJson(std::string_view text);
+
+/// Runs a SAX `handler` over `text`, as nlohmann::json::sax_parse does, but refuses NUL bytes, which that takes for the
+/// end.
+bool ScanJson(std::string_view text, nlohmann::json_sax<nlohmann::json>* handler);
+
+/// What the parser says about a broken text: line, column and reason, in one line.
+std::string SyntaxErrorText(const nlohmann::json::exception& error);
+
+/// A JSON value as errors show it: one line, bounded in length, ASCII.
+std::string ShownValue(const nlohmann::json& value);
+
+}  // namespace roberta::json
