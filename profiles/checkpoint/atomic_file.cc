@@ -1,0 +1,85 @@
+#include "profiles/checkpoint/atomic_file.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstdint>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace roberta::checkpoint {
+namespace {
+
+constexpr int kMostAttempts = 100;
+
+std::string DirectoryOf(const std::string& path) {
+  const size_t slash = path.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+/// A name that no other thread or running process uses. A file of that name can only be left from a crash.
+std::string TemporaryName(const std::string& path) {
+  static std::atomic<uint64_t> counter{0};
+  return absl::StrCat(path, ".tmp-", getpid(), "-", counter.fetch_add(1));
+}
+
+}  // namespace
+
+absl::StatusOr<AtomicFile> AtomicFile::Create(const std::string& path) {
+  for (int attempt = 0;; ++attempt) {
+    std::string temporary_path = TemporaryName(path);
+    const int descriptor = open(temporary_path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (descriptor >= 0) return AtomicFile(path, std::move(temporary_path), descriptor);
+    if (errno != EEXIST || attempt == kMostAttempts) {
+      return absl::ErrnoToStatus(errno, absl::StrCat(path, ": cannot create a file beside it"));
+    }
+  }
+}
+
+AtomicFile::AtomicFile(std::string path, std::string temporary_path, int descriptor)
+    : path_(std::move(path)), temporary_path_(std::move(temporary_path)), descriptor_(descriptor) {}
+
+AtomicFile::AtomicFile(AtomicFile&& other) noexcept
+    : path_(std::move(other.path_)),
+      temporary_path_(std::exchange(other.temporary_path_, "")),
+      descriptor_(std::exchange(other.descriptor_, -1)) {}
+
+AtomicFile::~AtomicFile() {
+  if (descriptor_ >= 0) close(descriptor_);
+  if (!temporary_path_.empty()) unlink(temporary_path_.c_str());
+}
+
+absl::Status AtomicFile::Failure(const char* what) const {
+  return absl::ErrnoToStatus(errno, absl::StrCat(path_, ": ", what));
+}
+
+absl::Status AtomicFile::Append(absl::Span<const std::byte> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = write(descriptor_, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return Failure("cannot write");
+    bytes.remove_prefix(static_cast<size_t>(written));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status AtomicFile::Commit() {
+  if (fsync(descriptor_) != 0) return Failure("cannot sync to disk");
+  if (close(std::exchange(descriptor_, -1)) != 0) return Failure("cannot close");
+  if (rename(temporary_path_.c_str(), path_.c_str()) != 0) return Failure("cannot rename a temporary file to it");
+  temporary_path_.clear();
+  // Only now is the name durable too. That is best effort: not every file system can sync a directory, and the file is
+  // complete.
+  const int directory = open(DirectoryOf(path_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (directory >= 0) {
+    fsync(directory);
+    close(directory);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace roberta::checkpoint

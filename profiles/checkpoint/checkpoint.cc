@@ -1,0 +1,124 @@
+#include "profiles/checkpoint/checkpoint.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstdio>
+#include <cstdlib>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "profiles/checkpoint/content_hash.h"
+#include "profiles/json/quoted.h"
+
+namespace roberta::checkpoint {
+namespace {
+
+/// Holds the tensors of the files against the table of the config.
+void CheckTensors(const ModelConfig& config, const WeightFiles& weights, std::vector<Problem>* problems) {
+  std::map<std::string_view, const StoredTensor*> stored;
+  for (const StoredTensor& tensor : weights.tensors) stored.emplace(tensor.view.name, &tensor);
+  for (const TensorSpec& spec : ExpectedTensors(config)) {
+    const auto found = stored.find(spec.name);
+    if (found == stored.end()) {
+      problems->push_back({weights.listing, absl::StrCat("tensor ", json::Quoted(spec.name), " ", ShapeText(spec.shape),
+                                                         " is missing")});
+      continue;
+    }
+    const StoredTensor& tensor = *found->second;
+    stored.erase(found);
+    const std::string& file = weights.files[tensor.file]->path();
+    if (tensor.view.shape != spec.shape) {
+      problems->push_back(
+          {file, absl::StrCat("tensor ", json::Quoted(spec.name), " has shape ", ShapeText(tensor.view.shape),
+                              "; config.json makes it ", ShapeText(spec.shape))});
+    }
+    if (tensor.view.dtype == Dtype::kI64) {
+      problems->push_back(
+          {file, absl::StrCat("tensor ", json::Quoted(spec.name), " has dtype I64; it must be F32, F16 or BF16")});
+    }
+  }
+  for (const auto& [name, tensor] : stored) {
+    if (IsUnusedTensor(name)) continue;
+    problems->push_back(
+        {weights.files[tensor->file]->path(),
+         absl::StrCat("tensor ", json::Quoted(name), " ", ShapeText(tensor->view.shape), " is not the model's")});
+  }
+}
+
+uint64_t HashInteger(int64_t value, uint64_t seed) {
+  return ContentHash({reinterpret_cast<const std::byte*>(&value), sizeof value}, seed);
+}
+
+uint64_t HashConfig(const ModelConfig& config) {
+  uint64_t hash = 0;
+  for (const int64_t value :
+       {config.vocab_size, config.hidden_size, config.num_hidden_layers, config.num_attention_heads,
+        config.intermediate_size, config.max_position_embeddings, config.type_vocab_size,
+        std::bit_cast<int64_t>(config.layer_norm_eps), int64_t{config.pad_token_id}, int64_t{config.bos_token_id},
+        int64_t{config.eos_token_id}, config.num_labels()}) {
+    hash = HashInteger(value, hash);
+  }
+  hash = ContentHash(ProblemTypeName(config.problem_type), hash);
+  for (const std::string& label : config.labels) hash = ContentHash(label, hash);
+  return hash;
+}
+
+uint64_t HashTensor(const TensorView& tensor, uint64_t seed) {
+  uint64_t hash = ContentHash(DtypeName(tensor.dtype), ContentHash(tensor.name, seed));
+  for (const int64_t dimension : tensor.shape) hash = HashInteger(dimension, hash);
+  return ContentHash(tensor.data, hash);
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<const Checkpoint>> Checkpoint::Open(const std::string& directory) {
+  std::vector<Problem> problems;
+  auto checkpoint = Open(directory, &problems);
+  if (checkpoint == nullptr) return ProblemsToStatus(problems);
+  return checkpoint;
+}
+
+std::unique_ptr<const Checkpoint> Checkpoint::Open(const std::string& directory, std::vector<Problem>* problems) {
+  const size_t problems_before = problems->size();
+  auto config = ReadModelConfig(directory, problems);
+  WeightFiles weights = MapWeightFiles(directory, problems);
+  // Without every file the table would only repeat, as a hundred missing tensors, that a file could not be read.
+  if (config && weights.complete) CheckTensors(*config, weights, problems);
+  if (problems->size() > problems_before) return nullptr;
+  return std::unique_ptr<const Checkpoint>(new Checkpoint(directory, *std::move(config), std::move(weights)));
+}
+
+Checkpoint::Checkpoint(std::string directory, ModelConfig config, WeightFiles weights)
+    : directory_(std::move(directory)), config_(std::move(config)), weights_(std::move(weights)) {
+  std::map<std::string_view, const TensorView*> stored;
+  for (const StoredTensor& tensor : weights_.tensors) {
+    stored.emplace(tensor.view.name, &tensor.view);
+    if (IsUnusedTensor(tensor.view.name)) unused_tensors_.push_back(tensor.view.name);
+  }
+  std::sort(unused_tensors_.begin(), unused_tensors_.end());
+  for (const TensorSpec& spec : ExpectedTensors(config_)) {
+    index_.emplace(spec.name, tensors_.size());
+    tensors_.push_back(*stored.at(spec.name));
+  }
+}
+
+const TensorView& Checkpoint::tensor(std::string_view name) const {
+  const auto found = index_.find(name);
+  if (found == index_.end()) {
+    std::fprintf(stderr, "Checkpoint::tensor: %.*s is not a tensor of this model\n", static_cast<int>(name.size()),
+                 name.data());
+    std::abort();
+  }
+  return tensors_[found->second];
+}
+
+const std::string& Checkpoint::revision() const {
+  std::call_once(revision_computed_, [this] {
+    uint64_t hash = HashConfig(config_);
+    for (const TensorView& tensor : tensors_) hash = HashTensor(tensor, hash);
+    revision_ = absl::StrCat(absl::Hex(hash, absl::kZeroPad16));
+  });
+  return revision_;
+}
+
+}  // namespace roberta::checkpoint

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "profiles/checkpoint/config.h"
+#include "profiles/checkpoint/problem.h"
+#include "profiles/checkpoint/tensor.h"
+#include "profiles/checkpoint/tensor_table.h"
+#include "profiles/checkpoint/weight_files.h"
+
+namespace roberta::checkpoint {
+
+/// A checkpoint directory as Hugging Face saves it: config.json and model.safetensors (or model.safetensors.index.json
+/// with its shards), mapped into memory, never copied whole. Immutable: any number of threads may read. The files must
+/// not be changed in place while mapped (see MappedFile): writers rename a new file over the old one.
+class Checkpoint final {
+ public:
+  /// Maps and checks `directory`. NotFound names the missing file. InvalidArgument names the file, the field and the
+  /// value, and lists every tensor that is missing, extra or misshapen in one message (the first 20; the other Open
+  /// gives all). A directory with only pytorch_model.bin is refused with the way to convert it.
+  static absl::StatusOr<std::unique_ptr<const Checkpoint>> Open(const std::string& directory);
+
+  /// As Open, but appends all that is wrong to `*problems`, a problem each, and then returns nullptr.
+  static std::unique_ptr<const Checkpoint> Open(const std::string& directory, std::vector<Problem>* problems);
+
+  const ModelConfig& config() const { return config_; }
+  const std::string& directory() const { return directory_; }
+  /// The tensor of that name; it must be one of ExpectedTensors(config()), else the process aborts.
+  const TensorView& tensor(std::string_view name) const;
+  /// Every one of ExpectedTensors(config()), in that order. All are F32, F16 or BF16.
+  absl::Span<const TensorView> tensors() const { return tensors_; }
+  /// Names of the tensors that the files hold and the model does not use (see IsUnusedTensor), sorted.
+  const std::vector<std::string>& unused_tensors() const { return unused_tensors_; }
+  /// Sizes of the mapped files together.
+  uint64_t bytes_on_disk() const { return weights_.bytes_on_disk(); }
+  /// Hash of what the computation depends on, 16 hex digits: every field of config() and every tensor's name, dtype,
+  /// shape and bytes. Two checkpoints that compute the same share it, however their files are laid out or sharded; the
+  /// vocabulary is not part of it. The first call reads all weights once, and others that come meanwhile wait for it.
+  const std::string& revision() const;
+
+ private:
+  Checkpoint(std::string directory, ModelConfig config, WeightFiles weights);
+
+  std::string directory_;
+  ModelConfig config_;
+  WeightFiles weights_;  ///< owns what tensors_ points into
+  std::vector<TensorView> tensors_;
+  std::map<std::string, size_t, std::less<>> index_;  ///< name -> place in tensors_
+  std::vector<std::string> unused_tensors_;
+  mutable std::once_flag revision_computed_;
+  mutable std::string revision_;
+};
+
+}  // namespace roberta::checkpoint

@@ -1,0 +1,189 @@
+#include "profiles/checkpoint/config.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "profiles/checkpoint/json_fields.h"
+#include "profiles/checkpoint/mapped_file.h"
+#include "profiles/json/strict_json.h"
+
+namespace roberta::checkpoint {
+namespace {
+
+using Json = nlohmann::json;
+
+// Far beyond any RoBERTa, and small enough that no product of two of them leaves int64.
+constexpr int64_t kMostVocabulary = 1 << 24;
+constexpr int64_t kMostWidth = 1 << 20;
+constexpr int64_t kMostLayers = 1 << 10;
+constexpr int64_t kMostPositions = 1 << 24;
+constexpr int64_t kMostLabels = 1 << 16;
+constexpr size_t kLongestConfigBytes = 16u << 20;
+
+constexpr std::pair<ProblemType, std::string_view> kProblemTypes[] = {
+    {ProblemType::kRegression, "regression"},
+    {ProblemType::kSingleLabel, "single_label_classification"},
+    {ProblemType::kMultiLabel, "multi_label_classification"}};
+
+void CheckArchitecture(const Json& config, JsonFields* fields) {
+  if (fields->OneOf("model_type", {"roberta"}).empty() && fields->Find("model_type") == nullptr) {
+    fields->Report("model_type", "is missing; supported: roberta");
+  }
+  if (const Json* architectures = fields->Find("architectures"); architectures != nullptr) {
+    const bool has_head = architectures->is_array() && std::count(architectures->begin(), architectures->end(),
+                                                                  Json("RobertaForSequenceClassification")) > 0;
+    if (!has_head) fields->ReportValue("architectures", *architectures, "supported: RobertaForSequenceClassification");
+  }
+  fields->OneOf("hidden_act", {"gelu"});
+  fields->OneOf("position_embedding_type", {"absolute"});
+  for (const char* field : {"is_decoder", "add_cross_attention", "is_encoder_decoder"}) fields->MustBeFalse(field);
+  const Json* pruned = fields->Find("pruned_heads");
+  if (pruned != nullptr && !pruned->empty()) fields->ReportValue("pruned_heads", *pruned, "supported: none");
+  if (config.contains("quantization_config") && !config["quantization_config"].is_null()) {
+    fields->ReportValue("quantization_config", config["quantization_config"], "supported: none");
+  }
+}
+
+void ReadSizes(JsonFields* fields, ModelConfig* config) {
+  config->vocab_size = fields->Integer("vocab_size", 1, kMostVocabulary);
+  config->hidden_size = fields->Integer("hidden_size", 1, kMostWidth);
+  config->num_hidden_layers = fields->Integer("num_hidden_layers", 1, kMostLayers);
+  config->num_attention_heads = fields->Integer("num_attention_heads", 1, kMostWidth);
+  config->intermediate_size = fields->Integer("intermediate_size", 1, kMostWidth);
+  config->max_position_embeddings = fields->Integer("max_position_embeddings", 1, kMostPositions);
+  config->type_vocab_size = fields->Integer("type_vocab_size", 1, kMostWidth, 2);
+  config->layer_norm_eps = fields->PositiveNumber("layer_norm_eps", 1.0, 1e-12);
+  const int64_t last_id = config->vocab_size - 1;
+  config->pad_token_id = static_cast<int32_t>(fields->Integer("pad_token_id", 0, last_id, 1));
+  config->bos_token_id = static_cast<int32_t>(fields->Integer("bos_token_id", 0, last_id, 0));
+  config->eos_token_id = static_cast<int32_t>(fields->Integer("eos_token_id", 0, last_id, 2));
+}
+
+void CheckSizesAgree(JsonFields* fields, const ModelConfig& config) {
+  if (config.hidden_size % config.num_attention_heads != 0) {
+    fields->Report("hidden_size", absl::StrCat("is ", config.hidden_size, ", which num_attention_heads ",
+                                               config.num_attention_heads, " does not divide"));
+  }
+  if (config.max_tokens() < 1) {
+    fields->Report("max_position_embeddings",
+                   absl::StrCat("is ", config.max_position_embeddings,
+                                ", which leaves no position for a token after pad_token_id ", config.pad_token_id));
+  }
+}
+
+std::vector<std::string> NumberedLabels(int64_t count) {
+  std::vector<std::string> labels;
+  for (int64_t i = 0; i < count; ++i) labels.push_back(absl::StrCat("LABEL_", i));
+  return labels;
+}
+
+/// The labels of a non-empty id2label object, or of as much of it as is sound.
+std::vector<std::string> NamedLabels(const Json& id2label, JsonFields* fields) {
+  std::vector<std::string> labels;
+  std::set<std::string> seen;
+  for (size_t i = 0; i < id2label.size(); ++i) {
+    const auto found = id2label.find(absl::StrCat(i));
+    if (found == id2label.end()) {
+      fields->ReportValue(
+          "id2label", id2label,
+          absl::StrCat("its ", id2label.size(), " keys must be 0 to ", id2label.size() - 1, ", but there is no ", i));
+      break;
+    }
+    if (!found->is_string() || found->get_ref<const std::string&>().empty()) {
+      fields->ReportValue(absl::StrCat("id2label.", i), *found, "a label must be a string that is not empty");
+      continue;
+    }
+    labels.push_back(found->get<std::string>());
+    if (!seen.insert(labels.back()).second) {
+      fields->ReportValue(absl::StrCat("id2label.", i), *found, "which is the label of another id too");
+    }
+  }
+  return labels;
+}
+
+std::vector<std::string> ReadLabels(JsonFields* fields) {
+  const Json* id2label = fields->Find("id2label");
+  if (id2label == nullptr) return NumberedLabels(fields->Integer("num_labels", 1, kMostLabels, 2));
+  if (!id2label->is_object() || id2label->empty() || id2label->size() > static_cast<size_t>(kMostLabels)) {
+    fields->ReportValue("id2label", *id2label, absl::StrCat("it must be an object of 1 to ", kMostLabels, " labels"));
+    return {};
+  }
+  const Json* num_labels = fields->Find("num_labels");
+  if (num_labels != nullptr && *num_labels != Json(id2label->size())) {
+    fields->ReportValue("num_labels", *num_labels, absl::StrCat("but id2label has ", id2label->size(), " labels"));
+  }
+  return NamedLabels(*id2label, fields);
+}
+
+ProblemType ReadProblemType(JsonFields* fields) {
+  std::vector<std::string> names;
+  for (const auto& [type, name] : kProblemTypes) names.emplace_back(name);
+  const std::string chosen = fields->OneOf("problem_type", names);
+  for (const auto& [type, name] : kProblemTypes) {
+    if (chosen == name) return type;
+  }
+  return ProblemType::kUnspecified;
+}
+
+std::optional<ModelConfig> Parse(std::string_view text, std::string_view file, std::vector<Problem>* problems) {
+  const auto json = json::ParseStrictJson(text);
+  if (!json.ok()) {
+    problems->push_back({std::string(file), std::string(json.status().message())});
+    return std::nullopt;
+  }
+  if (!json->is_object()) {
+    problems->push_back({std::string(file), absl::StrCat("is ", json::ShownValue(*json), "; it must be an object")});
+    return std::nullopt;
+  }
+  const size_t problems_before = problems->size();
+  JsonFields fields(*json, file, problems);
+  CheckArchitecture(*json, &fields);
+  ModelConfig config;
+  ReadSizes(&fields, &config);
+  if (problems->size() == problems_before)
+    CheckSizesAgree(&fields, config);  // of sound sizes only: no errors from errors
+  config.problem_type = ReadProblemType(&fields);
+  config.labels = ReadLabels(&fields);
+  if (problems->size() > problems_before) return std::nullopt;
+  return config;
+}
+
+absl::StatusOr<ModelConfig> ConfigOrProblems(std::optional<ModelConfig> config, const std::vector<Problem>& problems) {
+  if (!config) return ProblemsToStatus(problems);
+  return *std::move(config);
+}
+
+}  // namespace
+
+absl::StatusOr<ModelConfig> ParseModelConfig(std::string_view json, std::string_view file) {
+  std::vector<Problem> problems;
+  auto config = Parse(json, file, &problems);
+  return ConfigOrProblems(std::move(config), problems);
+}
+
+absl::StatusOr<ModelConfig> ReadModelConfig(const std::string& directory) {
+  std::vector<Problem> problems;
+  auto config = ReadModelConfig(directory, &problems);
+  return ConfigOrProblems(std::move(config), problems);
+}
+
+std::optional<ModelConfig> ReadModelConfig(const std::string& directory, std::vector<Problem>* problems) {
+  const std::string path = directory + "/config.json";
+  const auto text = ReadTextFile(path, kLongestConfigBytes);
+  if (!text.ok()) {
+    problems->push_back({path, std::string(text.status().message()), text.status().code()});
+    return std::nullopt;
+  }
+  return Parse(*text, path, problems);
+}
+
+std::string_view ProblemTypeName(ProblemType problem_type) {
+  for (const auto& [type, name] : kProblemTypes) {
+    if (type == problem_type) return name;
+  }
+  return "";
+}
+
+}  // namespace roberta::checkpoint

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "profiles/checkpoint/problem.h"
+
+namespace roberta::checkpoint {
+
+/// `problem_type` of config.json: which function turns logits into scores.
+enum class ProblemType { kUnspecified, kRegression, kSingleLabel, kMultiLabel };
+
+/// The fields of a RobertaForSequenceClassification config.json that the computation depends on. Names are
+/// config.json's own.
+struct ModelConfig {
+  int64_t vocab_size = 0;
+  int64_t hidden_size = 0;
+  int64_t num_hidden_layers = 0;
+  int64_t num_attention_heads = 0;
+  int64_t intermediate_size = 0;
+  int64_t max_position_embeddings = 0;
+  int64_t type_vocab_size = 0;
+  double layer_norm_eps = 0;
+  int32_t pad_token_id = 1;
+  int32_t bos_token_id = 0;
+  int32_t eos_token_id = 2;
+  ProblemType problem_type = ProblemType::kUnspecified;
+  std::vector<std::string> labels;  ///< [labels], by index (id2label)
+
+  int64_t head_size() const { return hidden_size / num_attention_heads; }
+  int64_t num_labels() const { return static_cast<int64_t>(labels.size()); }
+  /// Longest input, special tokens included: RoBERTa's first position is pad_token_id + 1.
+  int64_t max_tokens() const { return max_position_embeddings - pad_token_id - 1; }
+};
+
+/// Parses and checks the text of a config.json. `file` is its name in errors. InvalidArgument names the file, the field
+/// and the value of everything that is wrong: another architecture, activation or position scheme, a size that is
+/// absent, not positive, or not divisible, labels with gaps. An absent or null field takes the default of Hugging
+/// Face's RobertaConfig where the architecture has a usual value: layer_norm_eps 1e-12, pad/bos/eos_token_id 1/0/2,
+/// type_vocab_size 2, hidden_act gelu, two labels LABEL_0 and LABEL_1. The six sizes vocab_size ...
+/// max_position_embeddings must be there.
+absl::StatusOr<ModelConfig> ParseModelConfig(std::string_view json, std::string_view file);
+
+/// The same for `directory`/config.json. Further errors: NotFound or what else the system says where it cannot be read.
+absl::StatusOr<ModelConfig> ReadModelConfig(const std::string& directory);
+
+/// The same, but appends everything that is wrong to `*problems`, a problem each, and then returns nullopt.
+std::optional<ModelConfig> ReadModelConfig(const std::string& directory, std::vector<Problem>* problems);
+
+/// As config.json spells it: "single_label_classification", ...; empty for kUnspecified.
+std::string_view ProblemTypeName(ProblemType problem_type);
+
+}  // namespace roberta::checkpoint

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+
+namespace roberta::checkpoint {
+
+/// A regular file mapped read-only (private, so nothing here can change it). The file must not be shortened while it is
+/// mapped: a read past its new end kills the process with SIGBUS. Replace files by renaming, as WriteSafetensors does:
+/// the old contents then stay mapped. Immutable: any number of threads may read.
+class MappedFile {
+ public:
+  /// Errors say what the system said, without the name of the file: NotFound, PermissionDenied, ...; InvalidArgument if
+  /// it is not a regular file.
+  static absl::StatusOr<std::unique_ptr<const MappedFile>> Open(const std::string& path);
+
+  ~MappedFile();
+  MappedFile(const MappedFile&) = delete;
+  MappedFile& operator=(const MappedFile&) = delete;
+
+  const std::string& path() const { return path_; }
+  absl::Span<const std::byte> bytes() const { return {data_, size_bytes_}; }
+  std::string_view text() const { return {reinterpret_cast<const char*>(data_), size_bytes_}; }
+
+ private:
+  MappedFile(std::string path, const std::byte* data, size_t size_bytes);
+
+  std::string path_;
+  const std::byte* data_;  ///< nullptr for an empty file
+  size_t size_bytes_;
+};
+
+/// A whole text file as a string. InvalidArgument if it is larger than `most_bytes`; otherwise as MappedFile::Open.
+absl::StatusOr<std::string> ReadTextFile(const std::string& path, size_t most_bytes);
+
+}  // namespace roberta::checkpoint

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "profiles/checkpoint/tensor.h"
+
+namespace roberta::checkpoint {
+
+/// Length of the JSON header at most, as the safetensors library has it.
+inline constexpr uint64_t kLongestHeaderBytes = 100'000'000;
+
+/// What a safetensors file holds. Views point into the bytes that were parsed.
+struct SafetensorsFile {
+  std::vector<TensorView> tensors;              ///< by place in the file
+  std::map<std::string, std::string> metadata;  ///< `__metadata__`
+};
+
+/// Parses the bytes of a whole safetensors file (https://github.com/huggingface/safetensors#format): 8 bytes
+/// little-endian length of the header, the header, the data. Everything is checked: lengths without overflow, dtypes,
+/// shape times dtype equal to the byte range, ranges that cover the data without gap or overlap to the end of the file,
+/// names unique. InvalidArgument (without the name of the file) names the tensor, the field and the value.
+absl::StatusOr<SafetensorsFile> ParseSafetensors(absl::Span<const std::byte> bytes);
+
+}  // namespace roberta::checkpoint

@@ -1,0 +1,125 @@
+#include "profiles/checkpoint/tensor.h"
+
+#include <bit>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <limits>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+
+namespace roberta::checkpoint {
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "safetensors is little-endian and is read in place");
+
+struct DtypeRow {
+  Dtype dtype;
+  std::string_view name;
+  size_t bytes;
+};
+constexpr DtypeRow kDtypes[] = {
+    {Dtype::kF32, "F32", 4}, {Dtype::kF16, "F16", 2}, {Dtype::kBF16, "BF16", 2}, {Dtype::kI64, "I64", 8}};
+
+const DtypeRow& RowOf(Dtype dtype) {
+  for (const DtypeRow& row : kDtypes) {
+    if (row.dtype == dtype) return row;
+  }
+  std::abort();
+}
+
+float Bf16ToFloat32(uint16_t half) {
+  return std::bit_cast<float>(static_cast<uint32_t>(half) << 16);
+}
+
+/// IEEE 754 binary16 has 5 exponent bits (bias 15) and 10 of mantissa; binary32 has 8 (bias 127) and 23.
+float F16ToFloat32(uint16_t half) {
+  constexpr uint32_t kRebias = (127u - 15u) << 23;
+  const uint32_t magnitude = half & 0x7FFFu;
+  const uint32_t normal = (magnitude << 13) + kRebias;
+  const uint32_t infinity_or_nan = normal + kRebias;  // exponent 31 becomes 255
+  // Subnormals are multiples of 2^-24; as float32 they are normal, so flushing modes do not touch them.
+  const uint32_t subnormal = std::bit_cast<uint32_t>(static_cast<float>(static_cast<int32_t>(magnitude)) * 0x1p-24f);
+  uint32_t bits = magnitude >= 0x7C00u ? infinity_or_nan : normal;
+  bits = magnitude < 0x0400u ? subnormal : bits;
+  return std::bit_cast<float>(bits | (static_cast<uint32_t>(half & 0x8000u) << 16));
+}
+
+template <typename Convert>
+void Widen(const std::byte* in, absl::Span<float> out, Convert convert) {
+  float* to = out.data();
+  const size_t count = out.size();
+  for (size_t i = 0; i < count; ++i) {
+    uint16_t half;
+    std::memcpy(&half, in + i * sizeof half, sizeof half);  // the data of a file need not be aligned
+    to[i] = convert(half);
+  }
+}
+
+}  // namespace
+
+size_t DtypeBytes(Dtype dtype) {
+  return RowOf(dtype).bytes;
+}
+std::string_view DtypeName(Dtype dtype) {
+  return RowOf(dtype).name;
+}
+
+std::optional<Dtype> DtypeFromName(std::string_view name) {
+  for (const DtypeRow& row : kDtypes) {
+    if (row.name == name) return row.dtype;
+  }
+  return std::nullopt;
+}
+
+int64_t TensorView::elements() const {
+  int64_t product = 1;
+  for (const int64_t dimension : shape) product *= dimension;
+  return product;
+}
+
+std::optional<uint64_t> ShapeBytes(Dtype dtype, absl::Span<const int64_t> shape) {
+  constexpr uint64_t kMost = std::numeric_limits<int64_t>::max();
+  uint64_t product = DtypeBytes(dtype);
+  bool empty = false;
+  for (const int64_t dimension : shape) {
+    if (dimension < 0) return std::nullopt;
+    if (dimension == 0) {
+      empty = true;  // the product of the others must fit nonetheless: elements() multiplies them in any order
+    } else if (product > kMost / static_cast<uint64_t>(dimension)) {
+      return std::nullopt;
+    } else {
+      product *= static_cast<uint64_t>(dimension);
+    }
+  }
+  return empty ? 0 : product;
+}
+
+std::string ShapeText(absl::Span<const int64_t> shape) {
+  return absl::StrCat("[", absl::StrJoin(shape, ", "), "]");
+}
+
+void CopyToFloat32(const TensorView& tensor, absl::Span<float> out) {
+  if (out.size() * DtypeBytes(tensor.dtype) != tensor.data.size() || tensor.dtype == Dtype::kI64) {
+    std::fprintf(stderr,
+                 "CopyToFloat32: tensor %s has %zu bytes of another dtype or size than the %zu floats asked for\n",
+                 tensor.name.c_str(), tensor.data.size(), out.size());
+    std::abort();
+  }
+  if (out.empty()) return;
+  switch (tensor.dtype) {
+    case Dtype::kF32:
+      std::memcpy(out.data(), tensor.data.data(), tensor.data.size());
+      return;
+    case Dtype::kF16:
+      return Widen(tensor.data.data(), out, F16ToFloat32);
+    case Dtype::kBF16:
+      return Widen(tensor.data.data(), out, Bf16ToFloat32);
+    case Dtype::kI64:
+      return;
+  }
+}
+
+}  // namespace roberta::checkpoint

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/types/span.h"
+
+namespace roberta::checkpoint {
+
+enum class Dtype { kF32, kF16, kBF16, kI64 };
+
+size_t DtypeBytes(Dtype dtype);
+std::string_view DtypeName(Dtype dtype);  ///< as safetensors spells it: "F32", "F16", ...
+std::optional<Dtype> DtypeFromName(std::string_view name);
+
+/// A tensor in a mapped file: a view that lives as long as its Checkpoint. `data` is little-endian, row-major and may
+/// be unaligned.
+struct TensorView {
+  std::string name;
+  Dtype dtype = Dtype::kF32;
+  std::vector<int64_t> shape;
+  absl::Span<const std::byte> data;
+
+  /// Product of `shape`; 1 for a scalar.
+  int64_t elements() const;
+};
+
+/// Bytes that a tensor of that dtype and shape takes; nullopt for a negative dimension or more bytes than int64 counts.
+std::optional<uint64_t> ShapeBytes(Dtype dtype, absl::Span<const int64_t> shape);
+
+/// "[768, 3072]".
+std::string ShapeText(absl::Span<const int64_t> shape);
+
+/// Converts F32, F16 or BF16 to float32 and aborts on other dtypes. `out` must have exactly tensor.elements() floats.
+/// F16 and BF16 widen exactly: subnormals, infinities and NaNs with their payload included, whatever the thread's FTZ
+/// and DAZ.
+void CopyToFloat32(const TensorView& tensor, absl::Span<float> out);
+
+}  // namespace roberta::checkpoint

@@ -1,0 +1,36 @@
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <string>
+
+#include "profiles/tool/inspect.h"
+#include "profiles/tool/tokenize.h"
+#include "version/version.h"
+
+namespace {
+
+constexpr int kUsageError = 2;
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);  // writes then fail with EPIPE, which stops the work in an orderly way
+  CLI::App app("Works on RoBERTa checkpoints, offline.", "roberta-model");
+  app.set_version_flag("--version", std::string("roberta-model ") + roberta::version::kLong);
+  app.require_subcommand(0, 1);  // with 1 at least, an unknown subcommand would not be named
+  app.footer(
+      "Exit codes: 0 all is well, 1 something is wrong with the checkpoint or an input, 2 wrong usage.\n\n"
+      "Examples:\n"
+      "  roberta-model inspect models/demo-sst2\n"
+      "  echo '{\"text\": \"A fine film.\"}' | roberta-model tokenize --model models/demo-sst2\n\n"
+      "roberta-model SUBCOMMAND --help tells more.");
+  int exit_code = 0;
+  roberta::tool::AddInspect(&app, &exit_code);
+  roberta::tool::AddTokenize(&app, &exit_code);
+  try {
+    app.parse(argc, argv);
+    if (app.get_subcommands().empty()) throw CLI::RequiredError("A subcommand");
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : kUsageError;
+  }
+  return exit_code;
+}

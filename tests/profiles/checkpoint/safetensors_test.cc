@@ -1,0 +1,198 @@
+#include "profiles/checkpoint/safetensors.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <limits>
+#include <string>
+
+#include "tests/profiles/checkpoint/checkpoint_fixture.h"
+
+namespace roberta::checkpoint {
+namespace {
+
+using checkpoint_fixture::AsBytes;
+using checkpoint_fixture::SafetensorsBytes;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+std::string ErrorOf(std::string_view bytes) {
+  const auto file = ParseSafetensors(AsBytes(bytes));
+  EXPECT_EQ(file.status().code(), absl::StatusCode::kInvalidArgument);
+  return std::string(file.status().message());
+}
+
+std::string PrefixOf(uint64_t header_bytes) {
+  std::string prefix(8, '\0');
+  std::memcpy(prefix.data(), &header_bytes, 8);
+  return prefix;
+}
+
+constexpr char kTwoTensors[] = R"({"b":{"dtype":"F16","shape":[3],"data_offsets":[8,14]},)"
+                               R"("a":{"dtype":"F32","shape":[1,2],"data_offsets":[0,8]}})";
+
+TEST(Safetensors, TensorsAreListedByPlaceInTheFile) {
+  const std::string bytes = SafetensorsBytes(kTwoTensors, 14);
+  const auto file = ParseSafetensors(AsBytes(bytes));
+  ASSERT_TRUE(file.ok()) << file.status();
+  ASSERT_EQ(file->tensors.size(), 2u);
+  EXPECT_EQ(file->tensors[0].name, "a");
+  EXPECT_EQ(file->tensors[1].name, "b");
+}
+
+TEST(Safetensors, TensorsHaveTheDtypeAndShapeOfTheHeader) {
+  const std::string bytes = SafetensorsBytes(kTwoTensors, 14);
+  const auto file = ParseSafetensors(AsBytes(bytes));
+  ASSERT_TRUE(file.ok()) << file.status();
+  EXPECT_EQ(file->tensors[0].dtype, Dtype::kF32);
+  EXPECT_THAT(file->tensors[0].shape, ElementsAre(1, 2));
+}
+
+TEST(Safetensors, ViewsPointIntoTheFile) {
+  const std::string bytes = SafetensorsBytes(kTwoTensors, 14);
+  const auto file = ParseSafetensors(AsBytes(bytes));
+  ASSERT_TRUE(file.ok()) << file.status();
+  EXPECT_EQ(file->tensors[1].data.data(), AsBytes(bytes).data() + bytes.size() - 6);
+  EXPECT_EQ(file->tensors[1].data.size(), 6u);
+}
+
+TEST(Safetensors, MetadataIsRead) {
+  const std::string bytes = SafetensorsBytes(R"({"__metadata__":{"format":"pt"}})", 0);
+  EXPECT_EQ(ParseSafetensors(AsBytes(bytes))->metadata.at("format"), "pt");
+}
+
+TEST(Safetensors, HeaderMayBePaddedWithSpaces) {
+  EXPECT_TRUE(ParseSafetensors(AsBytes(SafetensorsBytes("{}      ", 0))).ok());
+}
+
+TEST(Safetensors, EmptyHeaderHasNoTensors) {
+  EXPECT_THAT(ParseSafetensors(AsBytes(SafetensorsBytes("{}", 0)))->tensors, IsEmpty());
+}
+
+TEST(Safetensors, ScalarHasOneElement) {
+  const std::string bytes = SafetensorsBytes(R"({"a":{"dtype":"F32","shape":[],"data_offsets":[0,4]}})", 4);
+  EXPECT_EQ(ParseSafetensors(AsBytes(bytes))->tensors.at(0).elements(), 1);
+}
+
+TEST(Safetensors, EmptyTensorTakesNoBytes) {
+  const std::string bytes = SafetensorsBytes(R"({"a":{"dtype":"F32","shape":[0,5],"data_offsets":[0,0]}})", 0);
+  const auto file = ParseSafetensors(AsBytes(bytes));
+  ASSERT_TRUE(file.ok()) << file.status();
+  EXPECT_EQ(file->tensors.at(0).elements(), 0);
+}
+
+TEST(Safetensors, EveryPrefixOfAFileIsRefused) {
+  const std::string bytes = SafetensorsBytes(kTwoTensors, 14);
+  for (size_t length = 0; length < bytes.size(); ++length) {
+    EXPECT_FALSE(ParseSafetensors(AsBytes(std::string_view(bytes).substr(0, length))).ok()) << length;
+  }
+}
+
+TEST(Safetensors, FileShorterThanItsPrefixIsRefused) {
+  EXPECT_THAT(ErrorOf("1234567"), HasSubstr("is 7 bytes long"));
+}
+
+TEST(Safetensors, HeaderLongerThanTheFileIsRefused) {
+  EXPECT_THAT(ErrorOf(PrefixOf(3) + "{}"), HasSubstr("header length is 3 bytes, but only 2 follow"));
+}
+
+TEST(Safetensors, HeaderOfMoreThan100MegabytesIsRefused) {
+  EXPECT_THAT(ErrorOf(PrefixOf(100'000'001) + "{}"), HasSubstr("header length is 100000001 bytes; at most 100000000"));
+}
+
+TEST(Safetensors, HeaderLengthThatOverflowsIsRefused) {
+  EXPECT_THAT(ErrorOf(PrefixOf(std::numeric_limits<uint64_t>::max()) + "{}"),
+              HasSubstr("header length is 18446744073709551615"));
+}
+
+TEST(Safetensors, BytesAfterTheLastTensorAreRefused) {
+  EXPECT_THAT(ErrorOf(SafetensorsBytes(kTwoTensors, 15)), HasSubstr("has 15 bytes of data, but its tensors end at 14"));
+}
+
+/// A header, the number of bytes that follow it, and what the error says.
+struct Refusal {
+  const char* header;
+  size_t data_bytes;
+  const char* text;
+};
+class RefusedHeaders : public ::testing::TestWithParam<Refusal> {};
+TEST_P(RefusedHeaders, AreNamedWithTensorFieldAndValue) {
+  const auto& [header, data_bytes, text] = GetParam();
+  EXPECT_THAT(ErrorOf(SafetensorsBytes(header, data_bytes)), HasSubstr(text));
+}
+INSTANTIATE_TEST_SUITE_P(
+    All, RefusedHeaders,
+    ::testing::Values(
+        Refusal{"", 0, "must begin with {"}, Refusal{" {}", 0, "must begin with {"},
+        Refusal{"[]", 0, "must begin with {"}, Refusal{"{", 0, "not JSON"}, Refusal{"{}{}", 0, "not JSON"},
+        Refusal{R"({"a":1})", 0, R"(tensor "a": must be an object)"},
+        Refusal{R"({"a":[]})", 0, R"(tensor "a": must be an object)"},
+        Refusal{R"({"a":{}})", 0, R"(tensor "a": field "dtype" is missing)"},
+        Refusal{R"({"a":{"dtype":"F32","data_offsets":[0,4]}})", 4, R"(tensor "a": field "shape" is missing)"},
+        Refusal{R"({"a":{"dtype":"F32","shape":[1]}})", 4, R"(tensor "a": field "data_offsets" is missing)"},
+        Refusal{R"({"a":{"dtype":"F64","shape":[1],"data_offsets":[0,8]}})", 8,
+                R"(tensor "a": field "dtype" is "F64")"},
+        Refusal{R"({"a":{"dtype":5,"shape":[1],"data_offsets":[0,4]}})", 4,
+                R"(field "dtype" must be a string, not "5")"},
+        Refusal{R"({"a":{"dtype":"F32","shape":4,"data_offsets":[0,4]}})", 4, R"(field "shape" must be an array)"},
+        Refusal{R"({"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}})", 4, R"(not "-1")"},
+        Refusal{R"({"a":{"dtype":"F32","shape":[1.0],"data_offsets":[0,4]}})", 4, R"(not "1.0")"},
+        Refusal{R"({"a":{"dtype":"F32","shape":["1"],"data_offsets":[0,4]}})", 4, R"(not "1")"},
+        Refusal{R"({"a":{"dtype":"F32","shape":[[1]],"data_offsets":[0,4]}})", 4, R"(not "[")"},
+        Refusal{R"({"a":{"dtype":"F32","shape":[9223372036854775808],"data_offsets":[0,4]}})", 4,
+                R"(not "9223372036854775808")"},
+        Refusal{R"({"a":{"dtype":"F32","shape":[1,1,1,1,1,1,1,1,1],"data_offsets":[0,4]}})", 4,
+                "more than 8 dimensions"},
+        Refusal{R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0]}})", 4, "array of two non-negative integers"},
+        Refusal{R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4,4]}})", 4, "array of two non-negative integers"},
+        Refusal{R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[-4,0]}})", 4, R"(not "-4")"},
+        Refusal{R"({"a":{"dtype":"F32","shape":[1],"data_offsets":null}})", 4, R"(not "null")"},
+        Refusal{R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4],"x":1}})", 4,
+                R"(tensor "a": field "x" is not known)"},
+        Refusal{R"({"a":{"dtype":"F32","dtype":"F32","shape":[1],"data_offsets":[0,4]}})", 4,
+                R"(field "dtype" occurs twice)"},
+        Refusal{
+            R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}})",
+            8, R"(tensor "a" is declared twice)"},
+        Refusal{R"({"":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", 4, "is empty or holds control characters"},
+        Refusal{R"({"a\n":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", 4, R"(tensor name "a\n")"},
+        Refusal{R"({"__metadata__":{"format":1}})", 0,
+                R"(tensor "__metadata__": must be an object of strings, not "1")"},
+        Refusal{R"({"__metadata__":"pt"})", 0, R"(must be an object of strings, not "pt")"},
+        Refusal{R"({"__metadata__":{"a":"1","a":"2"}})", 0, R"(key "a" occurs twice)"},
+        Refusal{R"({"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,0]}})", 0,
+                R"(field "shape" overflows)"},
+        Refusal{R"({"a":{"dtype":"F32","shape":[9223372036854775807],"data_offsets":[0,0]}})", 0,
+                R"(field "shape" overflows)"},
+        Refusal{R"({"a":{"dtype":"F32","shape":[0,4294967296,4294967296],"data_offsets":[0,0]}})", 0,
+                R"(field "shape" overflows)"},
+        Refusal{R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}})", 4,
+                "[0, 4], but dtype and shape take 8 bytes"},
+        Refusal{R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[4,0]}})", 4, "[4, 0], which ends before it begins"},
+        Refusal{R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})", 4,
+                "[0, 8], but the file has 4 bytes of data"},
+        Refusal{R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[18446744073709551612,18446744073709551615]}})", 4,
+                "but the file has 4 bytes of data"},
+        Refusal{R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}})", 8, "[4, 8], which leaves a gap"},
+        Refusal{
+            R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}})",
+            12, "[4, 12], which overlaps the tensor before it, whose data end at 8"}));
+
+TEST(Safetensors, NulInTheHeaderDoesNotEndIt) {
+  const std::string header("{}\0\"rest", 8);
+  EXPECT_THAT(ErrorOf(SafetensorsBytes(header, 0)), HasSubstr("NUL byte at offset 2"));
+}
+
+TEST(Safetensors, NameThatIsNotUtf8IsRefused) {
+  EXPECT_THAT(ErrorOf(SafetensorsBytes("{\"\xff\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4)),
+              HasSubstr("not JSON"));
+}
+
+TEST(Safetensors, DeepNestingIsRefusedAtItsFirstLevel) {
+  EXPECT_THAT(ErrorOf(SafetensorsBytes("{\"a\":" + std::string(1'000'000, '['), 0)), HasSubstr("must be an object"));
+}
+
+}  // namespace
+}  // namespace roberta::checkpoint
