@@ -1,0 +1,115 @@
+#include "profiles/reference/model.h"
+
+#include <ATen/ATen.h>
+
+#include <cmath>
+#include <string>
+
+namespace roberta::reference {
+
+namespace {
+
+/// Reads tensors of one checkpoint under a common prefix.
+class Reader {
+ public:
+  explicit Reader(const checkpoint::Checkpoint& checkpoint) : checkpoint_(checkpoint) {}
+
+  at::Tensor Read(const std::string& name) const {
+    const checkpoint::TensorView& view = checkpoint_.tensor(name);
+    at::Tensor tensor = at::empty(view.shape, at::kFloat);
+    checkpoint::CopyToFloat32(view, absl::MakeSpan(tensor.data_ptr<float>(), static_cast<size_t>(tensor.numel())));
+    return tensor;
+  }
+
+  Affine ReadAffine(const std::string& prefix) const { return {Read(prefix + ".weight"), Read(prefix + ".bias")}; }
+
+ private:
+  const checkpoint::Checkpoint& checkpoint_;
+};
+
+at::Tensor Linear(const at::Tensor& input, const Affine& affine) {
+  return at::linear(input, affine.weight, affine.bias);
+}
+
+at::Tensor Norm(const at::Tensor& input, const Affine& affine, double eps) {
+  return at::layer_norm(input, {input.size(-1)}, affine.weight, affine.bias, eps);
+}
+
+at::Tensor Embed(const Weights& weights, const checkpoint::ModelConfig& config, const PaddedBatch& batch) {
+  at::Tensor sum = at::embedding(weights.word_embeddings, batch.token_ids);
+  sum = sum + weights.token_type_embeddings[0];  // RoBERTa's tokenizer gives every token type 0
+  sum = sum + at::embedding(weights.position_embeddings, batch.position_ids);
+  return Norm(sum, weights.embedding_norm, config.layer_norm_eps);
+}
+
+at::Tensor SelfAttention(const Layer& layer, const checkpoint::ModelConfig& config, const at::Tensor& hidden,
+                         const at::Tensor& mask) {
+  const int64_t sequences = hidden.size(0), length = hidden.size(1);
+  auto heads = [&](const Affine& affine) {
+    return Linear(hidden, affine)
+        .view({sequences, length, config.num_attention_heads, config.head_size()})
+        .transpose(1, 2);
+  };
+  at::Tensor scores = at::matmul(heads(layer.query), heads(layer.key).transpose(-1, -2));
+  scores = scores / std::sqrt(static_cast<double>(config.head_size())) + mask.view({sequences, 1, 1, length});
+  at::Tensor context = at::matmul(at::softmax(scores, -1), heads(layer.value));
+  return context.transpose(1, 2).contiguous().view({sequences, length, config.hidden_size});
+}
+
+at::Tensor RunLayer(const Layer& layer, const checkpoint::ModelConfig& config, const at::Tensor& hidden,
+                    const at::Tensor& mask) {
+  at::Tensor attention = Linear(SelfAttention(layer, config, hidden, mask), layer.attention_output);
+  attention = Norm(attention + hidden, layer.attention_norm, config.layer_norm_eps);
+  at::Tensor feed_forward = Linear(at::gelu(Linear(attention, layer.intermediate)), layer.output);
+  return Norm(feed_forward + attention, layer.output_norm, config.layer_norm_eps);
+}
+
+}  // namespace
+
+Weights LoadWeights(const checkpoint::Checkpoint& checkpoint) {
+  const Reader reader(checkpoint);
+  const std::string embeddings = "roberta.embeddings.";
+  Weights weights;
+  weights.word_embeddings = reader.Read(embeddings + "word_embeddings.weight");
+  weights.position_embeddings = reader.Read(embeddings + "position_embeddings.weight");
+  weights.token_type_embeddings = reader.Read(embeddings + "token_type_embeddings.weight");
+  weights.embedding_norm = reader.ReadAffine(embeddings + "LayerNorm");
+  for (int64_t i = 0; i < checkpoint.config().num_hidden_layers; ++i) {
+    const std::string prefix = "roberta.encoder.layer." + std::to_string(i) + ".";
+    weights.layers.push_back({.query = reader.ReadAffine(prefix + "attention.self.query"),
+                              .key = reader.ReadAffine(prefix + "attention.self.key"),
+                              .value = reader.ReadAffine(prefix + "attention.self.value"),
+                              .attention_output = reader.ReadAffine(prefix + "attention.output.dense"),
+                              .attention_norm = reader.ReadAffine(prefix + "attention.output.LayerNorm"),
+                              .intermediate = reader.ReadAffine(prefix + "intermediate.dense"),
+                              .output = reader.ReadAffine(prefix + "output.dense"),
+                              .output_norm = reader.ReadAffine(prefix + "output.LayerNorm")});
+  }
+  weights.classifier_dense = reader.ReadAffine("classifier.dense");
+  weights.classifier_out = reader.ReadAffine("classifier.out_proj");
+  return weights;
+}
+
+int64_t WeightBytes(const Weights& weights) {
+  auto bytes = [](const at::Tensor& tensor) { return static_cast<int64_t>(tensor.nbytes()); };
+  auto affine = [&](const Affine& a) { return bytes(a.weight) + bytes(a.bias); };
+  int64_t sum = bytes(weights.word_embeddings) + bytes(weights.position_embeddings) +
+                bytes(weights.token_type_embeddings) + affine(weights.embedding_norm) +
+                affine(weights.classifier_dense) + affine(weights.classifier_out);
+  for (const Layer& layer : weights.layers) {
+    for (const Affine* a : {&layer.query, &layer.key, &layer.value, &layer.attention_output, &layer.attention_norm,
+                            &layer.intermediate, &layer.output, &layer.output_norm}) {
+      sum += affine(*a);
+    }
+  }
+  return sum;
+}
+
+at::Tensor Forward(const Weights& weights, const checkpoint::ModelConfig& config, const PaddedBatch& batch) {
+  at::Tensor hidden = Embed(weights, config, batch);
+  for (const Layer& layer : weights.layers) hidden = RunLayer(layer, config, hidden, batch.attention_mask);
+  const at::Tensor first = hidden.select(1, 0);  // <s>
+  return Linear(at::tanh(Linear(first, weights.classifier_dense)), weights.classifier_out);
+}
+
+}  // namespace roberta::reference

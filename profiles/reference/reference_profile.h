@@ -1,0 +1,23 @@
+#pragma once
+
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "profiles/checkpoint/checkpoint.h"
+#include "profiles/encoder/profile.h"
+
+namespace roberta::reference {
+
+/// The eager LibTorch RoBERTa classifier on padded batches, in fp32, operation by operation as Hugging Face's
+/// RobertaForSequenceClassification computes it. It is the oracle that other profiles are compared with and the
+/// "before" of every speed comparison, so it is kept plain on purpose. Sequences run in the order given; a batch is
+/// padded to its longest sequence and split where padding would take more memory than kMaxPaddedTokens rows.
+///
+/// The weights are copied out of `checkpoint` (as fp32), which need not outlive the profile. Runs on the calling thread
+/// alone. Errors: Internal with LibTorch's message.
+absl::StatusOr<std::unique_ptr<const encoder::Profile>> LoadReferenceProfile(const checkpoint::Checkpoint& checkpoint);
+
+/// Most rows (sequences x longest sequence) of one padded forward pass.
+inline constexpr size_t kMaxPaddedTokens = 8192;
+
+}  // namespace roberta::reference

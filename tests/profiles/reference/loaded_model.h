@@ -1,0 +1,60 @@
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "profiles/checkpoint/checkpoint.h"
+#include "profiles/reference/reference_profile.h"
+#include "profiles/tokenizer/tokenizer.h"
+
+namespace roberta::reference {
+
+/// A checkpoint with its tokenizer and the reference profile, for tests that go from text to logits.
+struct LoadedModel {
+  std::unique_ptr<const checkpoint::Checkpoint> checkpoint;
+  std::unique_ptr<const tokenizer::Tokenizer> tokenizer;
+  std::unique_ptr<const encoder::Profile> profile;
+
+  explicit LoadedModel(const std::string& directory) {
+    auto opened = checkpoint::Checkpoint::Open(directory);
+    EXPECT_TRUE(opened.ok()) << opened.status();
+    checkpoint = *std::move(opened);
+    auto loaded_tokenizer = tokenizer::Tokenizer::Load(directory);
+    EXPECT_TRUE(loaded_tokenizer.ok()) << loaded_tokenizer.status();
+    tokenizer = *std::move(loaded_tokenizer);
+    auto loaded_profile = LoadReferenceProfile(*checkpoint);
+    EXPECT_TRUE(loaded_profile.ok()) << loaded_profile.status();
+    profile = *std::move(loaded_profile);
+  }
+
+  size_t labels() const { return static_cast<size_t>(checkpoint->config().num_labels()); }
+
+  tokenizer::Encoding Encode(const std::string& text, const std::optional<std::string>& pair = std::nullopt) const {
+    tokenizer::Encoding encoding;
+    const absl::Status status = tokenizer->Encode(text, pair ? std::optional<std::string_view>(*pair) : std::nullopt,
+                                                  {.max_tokens = static_cast<size_t>(checkpoint->config().max_tokens()),
+                                                   .truncation = tokenizer::Truncation::kRight},
+                                                  &encoding);
+    EXPECT_TRUE(status.ok()) << status;
+    return encoding;
+  }
+
+  /// Logits [sequences, labels] of sequences run as one batch.
+  std::vector<float> Run(const std::vector<std::vector<int32_t>>& sequences) const {
+    std::vector<int32_t> ids, cu_seqlens = {0};
+    for (const std::vector<int32_t>& sequence : sequences) {
+      ids.insert(ids.end(), sequence.begin(), sequence.end());
+      cu_seqlens.push_back(static_cast<int32_t>(ids.size()));
+    }
+    std::vector<float> logits(sequences.size() * labels());
+    const absl::Status status = profile->Run({ids, cu_seqlens}, absl::MakeSpan(logits));
+    EXPECT_TRUE(status.ok()) << status;
+    return logits;
+  }
+};
+
+}  // namespace roberta::reference

@@ -1,0 +1,83 @@
+#include "profiles/reference/reference_profile.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <thread>
+#include <vector>
+
+#include "tests/profiles/reference/loaded_model.h"
+#include "tests/test_paths.h"
+
+namespace roberta::reference {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr double kTolerance = 1e-4;
+
+class ReferenceProfileTest : public testing::Test {
+ protected:
+  static void SetUpTestSuite() { model_ = new LoadedModel(test_paths::InRepository("models/demo-sst2")); }
+  static void TearDownTestSuite() { delete std::exchange(model_, nullptr); }
+  static LoadedModel* model_;
+};
+
+LoadedModel* ReferenceProfileTest::model_ = nullptr;
+
+TEST_F(ReferenceProfileTest, TellsPraiseFromBlame) {
+  const std::vector<float> logits = model_->Run({model_->Encode("a warm, funny and deeply moving film").ids,
+                                                 model_->Encode("a dull, lifeless mess without one good idea").ids});
+  EXPECT_GT(logits[1], logits[0]);  // label 1 is "positive"
+  EXPECT_LT(logits[3], logits[2]);
+}
+
+TEST_F(ReferenceProfileTest, NeighboursDoNotChangeASequence) {
+  const std::vector<int32_t> a = model_->Encode("good").ids;
+  const std::vector<int32_t> b = model_->Encode("a film that never quite decides what it wants to be about").ids;
+  const std::vector<float> mixed = model_->Run({a, b, a});
+  const std::vector<float> alone = model_->Run({a});
+  for (size_t i = 0; i < model_->labels(); ++i) {
+    EXPECT_NEAR(mixed[i], alone[i], kTolerance);
+    EXPECT_NEAR(mixed[2 * model_->labels() + i], alone[i], kTolerance);
+  }
+}
+
+TEST_F(ReferenceProfileTest, SplitsABatchThatPaddingWouldBlowUp) {
+  const auto longest = static_cast<size_t>(model_->checkpoint->config().max_tokens());
+  std::vector<std::vector<int32_t>> sequences(2 * kMaxPaddedTokens / longest + 1, model_->Encode("good").ids);
+  sequences[1].assign(longest, 10);
+  const std::vector<float> logits = model_->Run(sequences);
+  const std::vector<float> alone = model_->Run({sequences[0]});
+  EXPECT_NEAR(logits[0], alone[0], kTolerance);
+  EXPECT_NEAR(logits[logits.size() - 2], alone[0], kTolerance);
+}
+
+TEST_F(ReferenceProfileTest, RefusesAMalformedBatch) {
+  std::vector<float> logits(2);
+  const absl::Status status = model_->profile->Run({{0, 2}, {0, 3}}, absl::MakeSpan(logits));
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST_F(ReferenceProfileTest, RefusesLogitsOfTheWrongSize) {
+  std::vector<float> logits(3);
+  const absl::Status status = model_->profile->Run({{0, 2}, {0, 2}}, absl::MakeSpan(logits));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("room for 3 logits, but the batch needs 2"));
+}
+
+TEST_F(ReferenceProfileTest, ThreadsMayRunAtTheSameTime) {
+  const std::vector<int32_t> ids = model_->Encode("an honest, well acted drama").ids;
+  const std::vector<float> expected = model_->Run({ids});
+  std::vector<std::thread> threads;
+  std::vector<std::vector<float>> results(4);
+  for (auto& result : results) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < 5; ++i) result = model_->Run({ids});
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (const auto& result : results) EXPECT_EQ(result, expected);
+}
+
+}  // namespace
+}  // namespace roberta::reference
