@@ -12,7 +12,9 @@ if(NOT ROBERTA_CORE_ONLY)
   find_library(GRPCPP_REFLECTION_LIBRARY grpc++_reflection REQUIRED)
   find_program(GRPC_CPP_PLUGIN grpc_cpp_plugin REQUIRED)
   find_package(spdlog REQUIRED)
-  pkg_check_modules(prometheus REQUIRED IMPORTED_TARGET prometheus-cpp-pull)
+  pkg_check_modules(prometheus REQUIRED IMPORTED_TARGET prometheus-cpp-core)
+  # Not prometheus-cpp-pull: its civetweb starts threads with 100 KiB of stack, which LibTorch's thread-local storage fills.
+  pkg_check_modules(microhttpd REQUIRED IMPORTED_TARGET libmicrohttpd)
 
   # TorchConfig.cmake of the distribution drags in every optional backend; two libraries and two header roots are all we need.
   find_path(TORCH_INCLUDE_DIR torch/csrc/api/include/torch/torch.h REQUIRED)

@@ -1,7 +1,7 @@
 # Heavy third-party headers live on the compiler's default path, so every file could include them. A wall is a directory,
 # searched before the default path, whose headers carry the same names and stop the compiler. A module that does not
 # declare `USES torch` (say) is compiled behind torch's wall.
-set(ROBERTA_WALLED grpc torch prometheus dnnl)
+set(ROBERTA_WALLED grpc torch prometheus microhttpd dnnl)
 
 function(_roberta_build_wall name)
   set(wall "${CMAKE_BINARY_DIR}/walls/${name}")
@@ -9,9 +9,12 @@ function(_roberta_build_wall name)
   file(WRITE "${stop}"
     "#error \"this module does not declare USES ${name} in its CMakeLists.txt, so it may not include ${name}'s headers\"\n")
   foreach(pattern IN LISTS ARGN)
-    file(GLOB headers RELATIVE /usr/include "/usr/include/${pattern}")
-    foreach(header IN LISTS headers)
-      string(REPLACE "torch/csrc/api/include/" "" header "${header}")
+    file(GLOB_RECURSE headers RELATIVE /usr/include "/usr/include/${pattern}.h" "/usr/include/${pattern}.hpp")
+    set(names ${headers})
+    list(TRANSFORM names REPLACE "^torch/csrc/api/include/" "")  # LibTorch's public headers have a root of their own
+    list(APPEND names ${headers})
+    list(REMOVE_DUPLICATES names)
+    foreach(header IN LISTS names)
       get_filename_component(folder "${wall}/${header}" DIRECTORY)
       file(MAKE_DIRECTORY "${folder}")
       file(CREATE_LINK "${stop}" "${wall}/${header}" SYMBOLIC)
@@ -20,10 +23,11 @@ function(_roberta_build_wall name)
 endfunction()
 
 if(NOT EXISTS "${CMAKE_BINARY_DIR}/walls/complete")
-  _roberta_build_wall(grpc grpc/*.h grpcpp/*.h grpcpp/*/*.h)
-  _roberta_build_wall(torch torch/*.h torch/csrc/api/include/torch/*.h ATen/*.h ATen/*/*.h c10/*/*.h)
-  _roberta_build_wall(prometheus prometheus/*.h)
-  _roberta_build_wall(dnnl oneapi/dnnl/*.h oneapi/dnnl/*.hpp dnnl.h dnnl.hpp)
+  _roberta_build_wall(grpc grpc/* grpcpp/*)
+  _roberta_build_wall(torch torch/* ATen/* c10/* caffe2/*)
+  _roberta_build_wall(prometheus prometheus/*)
+  _roberta_build_wall(microhttpd microhttpd*)
+  _roberta_build_wall(dnnl oneapi/dnnl/* dnnl*)
   file(WRITE "${CMAKE_BINARY_DIR}/walls/complete" "")
 endif()
 

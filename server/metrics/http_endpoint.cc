@@ -1,0 +1,113 @@
+#include "server/metrics/http_endpoint.h"
+
+#include <microhttpd.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+
+namespace roberta::metrics {
+
+namespace {
+
+constexpr unsigned kIdleTimeoutSeconds = 10;
+constexpr unsigned kMostConnections = 64;
+constexpr int kBacklog = 64;
+
+struct FreeAddresses {
+  void operator()(addrinfo* addresses) const { freeaddrinfo(addresses); }
+};
+
+std::string HostAndPort(const std::string& host, uint16_t port) {
+  return host.find(':') != std::string::npos ? absl::StrCat("[", host, "]:", port) : absl::StrCat(host, ":", port);
+}
+
+absl::Status SystemError(const std::string& where, int error) {
+  const std::string text = absl::StrCat("cannot listen on ", where, " for metrics: ", std::strerror(error));
+  return error == EADDRINUSE ? absl::AlreadyExistsError(text) : absl::UnavailableError(text);
+}
+
+/// A listening socket, the caller's to close.
+absl::StatusOr<int> Listen(const std::string& host, uint16_t port) {
+  const std::string where = HostAndPort(host, port);
+  addrinfo hints = {};
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
+  addrinfo* found = nullptr;
+  if (const int error = getaddrinfo(host.c_str(), absl::StrCat(port).c_str(), &hints, &found); error != 0) {
+    return absl::InvalidArgumentError(absl::StrCat("cannot listen on ", where, " for metrics: ", gai_strerror(error)));
+  }
+  const std::unique_ptr<addrinfo, FreeAddresses> address(found);
+  const int listening = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (listening < 0) return SystemError(where, errno);
+  const int on = 1;
+  setsockopt(listening, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);  // a restart need not wait for old connections
+  if (bind(listening, address->ai_addr, address->ai_addrlen) != 0 || listen(listening, kBacklog) != 0) {
+    const int error = errno;
+    close(listening);
+    return SystemError(where, error);
+  }
+  return listening;
+}
+
+uint16_t BoundPort(int listening) {
+  sockaddr_storage address = {};
+  socklen_t length = sizeof address;
+  getsockname(listening, reinterpret_cast<sockaddr*>(&address), &length);
+  // Both families keep the port in the same place.
+  return ntohs(reinterpret_cast<const sockaddr_in*>(&address)->sin_port);
+}
+
+MHD_Result Respond(MHD_Connection* connection, unsigned status, const Page& page) {
+  MHD_Response* response =
+      MHD_create_response_from_buffer(page.body.size(), const_cast<char*>(page.body.data()), MHD_RESPMEM_MUST_COPY);
+  if (response == nullptr) return MHD_NO;
+  MHD_add_response_header(response, "Content-Type", page.content_type.c_str());
+  const MHD_Result queued = MHD_queue_response(connection, status, response);
+  MHD_destroy_response(response);
+  return queued;
+}
+
+MHD_Result Answer(void* endpoint, MHD_Connection* connection, const char* path, const char* method, const char*,
+                  const char*, size_t* body_bytes, void**) {
+  constexpr char kPlain[] = "text/plain; charset=utf-8";
+  if (std::strcmp(method, MHD_HTTP_METHOD_GET) != 0 && std::strcmp(method, MHD_HTTP_METHOD_HEAD) != 0) {
+    *body_bytes = 0;
+    return Respond(connection, MHD_HTTP_METHOD_NOT_ALLOWED, {kPlain, "only GET and HEAD are answered here\n"});
+  }
+  const std::optional<Page> page = static_cast<const HttpEndpoint*>(endpoint)->pages()(path);
+  if (!page) return Respond(connection, MHD_HTTP_NOT_FOUND, {kPlain, "there is no such page\n"});
+  return Respond(connection, MHD_HTTP_OK, *page);
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<HttpEndpoint>> HttpEndpoint::Start(const std::string& host, uint16_t port, Pages pages) {
+  const absl::StatusOr<int> listening = Listen(host, port);
+  if (!listening.ok()) return listening.status();
+  std::unique_ptr<HttpEndpoint> endpoint(new HttpEndpoint(std::move(pages)));
+  endpoint->port_ = BoundPort(*listening);
+  endpoint->daemon_ =
+      MHD_start_daemon(MHD_USE_AUTO_INTERNAL_THREAD, endpoint->port_, nullptr, nullptr, &Answer, endpoint.get(),
+                       MHD_OPTION_LISTEN_SOCKET, *listening, MHD_OPTION_CONNECTION_TIMEOUT, kIdleTimeoutSeconds,
+                       MHD_OPTION_CONNECTION_LIMIT, kMostConnections, MHD_OPTION_END);
+  if (endpoint->daemon_ == nullptr) {
+    close(*listening);
+    return absl::UnavailableError(
+        absl::StrCat("cannot serve metrics on ", HostAndPort(host, port), ": the HTTP server did not start"));
+  }
+  return endpoint;
+}
+
+HttpEndpoint::~HttpEndpoint() {
+  if (daemon_ != nullptr) MHD_stop_daemon(daemon_);
+}
+
+}  // namespace roberta::metrics

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "server/metrics/phases.h"
+
+namespace roberta::metrics {
+
+enum class Method { kClassify, kListProfiles };
+
+/// The server's Prometheus metrics. All handles are made at construction; counting takes no lock but for histograms.
+/// Any thread may call. Label values come from fixed lists only: a profile name nobody knows is counted as "none".
+class ServerMetrics {
+ public:
+  explicit ServerMetrics(const std::vector<std::string>& profiles);
+  ~ServerMetrics();
+  ServerMetrics(const ServerMetrics&) = delete;
+  ServerMetrics& operator=(const ServerMetrics&) = delete;
+
+  /// Serves /metrics over HTTP on `host`:`port` (0: a free one) and returns the port. Errors: see HttpEndpoint::Start.
+  absl::StatusOr<uint16_t> Expose(const std::string& host, uint16_t port);
+
+  void CallStarted();
+  /// A call has ended, with the time it took; `profile` is empty if it got none.
+  void CallEnded(Method method, std::string_view profile, absl::StatusCode code, const PhaseClock& clock);
+
+  struct Items {
+    size_t answered = 0;
+    size_t failed = 0;
+    size_t truncated = 0;
+    size_t tokens = 0;
+  };
+  void CountItems(std::string_view profile, const Items& items);
+  void CountBatch(std::string_view profile, size_t items, size_t tokens);
+  void SetProfileReady(std::string_view profile, bool ready);
+
+ private:
+  struct Handles;
+  std::unique_ptr<Handles> handles_;
+};
+
+}  // namespace roberta::metrics
