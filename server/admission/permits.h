@@ -49,6 +49,9 @@ class Permits {
   /// Waits until nothing is in flight, at most `timeout`. True if it came to that.
   bool WaitUntilIdle(std::chrono::milliseconds timeout);
 
+  /// After Close: waits until nobody was turned away for the time `quiet`, at most `timeout`. True if it came to that.
+  bool WaitUntilQuiet(std::chrono::milliseconds quiet, std::chrono::milliseconds timeout);
+
   size_t in_flight() const;
   size_t capacity() const { return capacity_; }
 
@@ -59,8 +62,10 @@ class Permits {
   const size_t capacity_;
   mutable std::mutex mutex_;
   std::condition_variable idle_;
-  size_t in_flight_ = 0;  // guarded by mutex_
-  bool closed_ = false;   // guarded by mutex_
+  std::condition_variable turned_away_;
+  size_t in_flight_ = 0;          // guarded by mutex_
+  bool closed_ = false;           // guarded by mutex_
+  size_t turned_away_count_ = 0;  // guarded by mutex_
 };
 
 }  // namespace roberta::admission

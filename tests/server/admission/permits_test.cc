@@ -57,6 +57,25 @@ TEST(Permits, WaitUntilIdleEndsWithTheLastPermit) {
   other.join();
 }
 
+TEST(Permits, QuietOnceNobodyCallsAnyMore) {
+  Permits permits(1);
+  permits.Close();
+  EXPECT_EQ(permits.TryAdmit().refusal, Refusal::kClosed);
+  EXPECT_TRUE(permits.WaitUntilQuiet(std::chrono::milliseconds(1), std::chrono::seconds(60)));
+}
+
+TEST(Permits, NotQuietWhileCallersAreTurnedAway) {
+  Permits permits(1);
+  permits.Close();
+  std::atomic<bool> stop{false};
+  std::thread caller([&] {
+    while (!stop) permits.TryAdmit();
+  });
+  EXPECT_FALSE(permits.WaitUntilQuiet(std::chrono::seconds(5), std::chrono::milliseconds(5200)));
+  stop = true;
+  caller.join();
+}
+
 TEST(Permits, NeverMoreThanTheCapacityUnderContention) {
   Permits permits(3);
   std::atomic<int> inside{0}, most{0};

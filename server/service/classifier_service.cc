@@ -1,0 +1,80 @@
+#include "server/service/classifier_service.h"
+
+#include <grpcpp/support/proto_buffer_reader.h>
+
+#include <cstdio>
+#include <memory>
+#include <utility>
+
+#include "server/service/grpc_status.h"
+#include "server/service/situations.h"
+
+namespace roberta::service {
+
+namespace {
+
+std::string Milliseconds(int64_t nanoseconds) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.3f", static_cast<double>(nanoseconds) * 1e-6);
+  return text;
+}
+
+/// Carries one call between gRPC and the core. gRPC's DefaultReactor has no cancel hook, hence one of our own.
+class ClassifyReactor final : public grpc::ServerUnaryReactor {
+ public:
+  ClassifyReactor(grpc::CallbackServerContext* context, grpc::ByteBuffer* response)
+      : context_(context),
+        response_(response),
+        call_(std::make_shared<ClassifyCall>(metrics::PhaseClock::Clock::now())) {}
+
+  void Start(ClassificationCore* core, const grpc::ByteBuffer& request) {
+    grpc::ByteBuffer buffer(request);  // shares the slices; deserialising empties it
+    grpc::ProtoBufferReader reader(&buffer);
+    if (!reader.status().ok() || !call_->request.ParseFromZeroCopyStream(&reader)) {
+      Finish(ToGrpcStatus(MakeStatus(Situation::kMalformedMessage, "the message is not a ClassifyRequest"), {}));
+      return;
+    }
+    const auto& metadata = context_->client_metadata();
+    if (const auto found = metadata.find("x-profile"); found != metadata.end()) {
+      call_->metadata_profile.assign(found->second.data(), found->second.size());
+    }
+    call_->deadline = context_->deadline();
+    call_->done = [this](CallOutcome& outcome) { Complete(outcome); };
+    core->Start(call_);
+  }
+
+  void OnCancel() override { call_->cancelled.store(true, std::memory_order_relaxed); }
+  void OnDone() override { delete this; }
+
+ private:
+  void Complete(CallOutcome& outcome) {
+    const v1::Phases& phases = outcome.response.phases();
+    if (!outcome.response.profile_used().empty()) {
+      context_->AddTrailingMetadata("x-profile-used", outcome.response.profile_used());
+    }
+    context_->AddTrailingMetadata("x-queue-time", Milliseconds(phases.queue_ns()));
+    context_->AddTrailingMetadata("x-inference-time", Milliseconds(phases.infer_ns()));
+    context_->AddTrailingMetadata("x-total-time", Milliseconds(phases.total_ns()));
+    grpc::Status status = ToGrpcStatus(outcome.status, outcome.problems);
+    if (status.ok()) {
+      bool own_buffer = false;
+      status = grpc::SerializationTraits<v1::ClassifyResponse>::Serialize(outcome.response, response_, &own_buffer);
+    }
+    Finish(std::move(status));
+  }
+
+  grpc::CallbackServerContext* const context_;
+  grpc::ByteBuffer* const response_;
+  const std::shared_ptr<ClassifyCall> call_;
+};
+
+}  // namespace
+
+grpc::ServerUnaryReactor* ClassifierService::Classify(grpc::CallbackServerContext* context,
+                                                      const grpc::ByteBuffer* request, grpc::ByteBuffer* response) {
+  auto* reactor = new ClassifyReactor(context, response);
+  reactor->Start(core_, *request);
+  return reactor;
+}
+
+}  // namespace roberta::service

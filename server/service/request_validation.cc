@@ -1,0 +1,89 @@
+#include "server/service/request_validation.h"
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "profiles/tokenizer/utf8.h"
+#include "server/service/situations.h"
+
+namespace roberta::service {
+
+namespace {
+
+constexpr size_t kLongestQuote = 64;
+
+FieldProblem Problem(const std::string& field, Situation situation, const std::string& message) {
+  return {field, MakeStatus(situation, absl::StrCat(field, ": ", message))};
+}
+
+std::optional<FieldProblem> CheckUtf8(const std::string& field, const std::string& text) {
+  const std::optional<size_t> invalid = tokenizer::FirstInvalidUtf8(text);
+  if (!invalid) return std::nullopt;
+  return Problem(field, Situation::kBadUtf8, absl::StrCat("invalid UTF-8 at byte ", *invalid));
+}
+
+std::optional<FieldProblem> CheckText(const std::string& field, const std::string& text) {
+  if (auto problem = CheckUtf8(field, text)) return problem;
+  if (tokenizer::IsBlank(text)) {
+    return Problem(field, Situation::kBlankText, text.empty() ? "the text is empty" : "the text is blank");
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::string Quote(const std::string& text) {
+  const bool cut = text.size() > kLongestQuote;
+  return absl::StrCat("\"", absl::CHexEscape(text.substr(0, kLongestQuote)), cut ? "..." : "", "\"");
+}
+
+std::optional<FieldProblem> ValidateCall(const internal::RawClassifyRequest& request, const RequestLimits& limits,
+                                         CallSettings* settings) {
+  const auto items = static_cast<size_t>(request.items_size());
+  if (items == 0) return Problem("items", Situation::kNoItems, "the request has none");
+  if (items > limits.max_items) {
+    return Problem("items", Situation::kTooManyItems, absl::StrCat(items, " of them; at most ", limits.max_items));
+  }
+  switch (request.truncation()) {
+    case v1::TRUNCATION_ERROR:
+      settings->truncation = tokenizer::Truncation::kError;
+      break;
+    case v1::TRUNCATION_RIGHT:
+      settings->truncation = tokenizer::Truncation::kRight;
+      break;
+    case v1::TRUNCATION_LEFT:
+      settings->truncation = tokenizer::Truncation::kLeft;
+      break;
+    default:
+      return Problem("truncation", Situation::kBadField, absl::StrCat("unknown value ", request.truncation()));
+  }
+  if (!v1::FunctionToApply_IsValid(request.function_to_apply())) {
+    return Problem("function_to_apply", Situation::kBadField,
+                   absl::StrCat("unknown value ", request.function_to_apply()));
+  }
+  settings->function = static_cast<v1::FunctionToApply>(request.function_to_apply());
+  if (request.has_top_k()) {
+    if (request.top_k() == 0) return Problem("top_k", Situation::kBadField, "0; it must be at least 1");
+    settings->top_k = request.top_k();
+  }
+  settings->return_logits = request.return_logits();
+  settings->allow_partial = request.allow_partial();
+  return std::nullopt;
+}
+
+std::optional<FieldProblem> ValidateItem(const internal::RawItem& item, size_t index, const RequestLimits& limits) {
+  const std::string prefix = absl::StrCat("items[", index, "].");
+  if (auto problem = CheckUtf8(prefix + "id", item.id())) return problem;
+  if (auto problem = CheckText(prefix + "text", item.text())) return problem;
+  size_t characters = tokenizer::CountCodePoints(item.text());
+  if (item.has_text_pair()) {
+    if (auto problem = CheckText(prefix + "text_pair", item.text_pair())) return problem;
+    characters += tokenizer::CountCodePoints(item.text_pair());
+  }
+  if (characters > limits.max_item_characters) {
+    return Problem(prefix + "text", Situation::kTooManyCharacters,
+                   absl::StrCat(characters, " characters; at most ", limits.max_item_characters));
+  }
+  return std::nullopt;
+}
+
+}  // namespace roberta::service

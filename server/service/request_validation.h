@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "profiles/tokenizer/tokenizer.h"
+#include "roberta/internal/classify_request.pb.h"
+#include "roberta/v1/classifier.pb.h"
+
+namespace roberta::service {
+
+struct RequestLimits {
+  size_t max_items = 0;
+  size_t max_item_characters = 0;  ///< Unicode code points of both texts of an item together
+};
+
+/// The fields of a request that hold for all of its items, checked.
+struct CallSettings {
+  tokenizer::Truncation truncation = tokenizer::Truncation::kError;
+  v1::FunctionToApply function = v1::FUNCTION_AUTO;
+  std::optional<size_t> top_k;
+  bool return_logits = false;
+  bool allow_partial = false;
+};
+
+/// What is wrong with one field of a request.
+struct FieldProblem {
+  std::string field;  ///< path from the request: "items[3].text"
+  absl::Status status;
+};
+
+/// Checks everything but the items' contents.
+std::optional<FieldProblem> ValidateCall(const internal::RawClassifyRequest& request, const RequestLimits& limits,
+                                         CallSettings* settings);
+
+/// Checks one item: blank texts, UTF-8, length. Time is linear in its size.
+std::optional<FieldProblem> ValidateItem(const internal::RawItem& item, size_t index, const RequestLimits& limits);
+
+/// `text` in double quotes, for a message: escaped to printable ASCII, and cut where it is long.
+std::string Quote(const std::string& text);
+
+}  // namespace roberta::service

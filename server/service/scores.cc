@@ -1,0 +1,54 @@
+#include "server/service/scores.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <vector>
+
+namespace roberta::service {
+
+v1::FunctionToApply ResolveFunction(v1::FunctionToApply function, const checkpoint::ModelConfig& config) {
+  if (function != v1::FUNCTION_AUTO) return function;
+  switch (config.problem_type) {
+    case checkpoint::ProblemType::kRegression:
+      return v1::FUNCTION_NONE;
+    case checkpoint::ProblemType::kSingleLabel:
+      return v1::FUNCTION_SOFTMAX;
+    case checkpoint::ProblemType::kMultiLabel:
+      return v1::FUNCTION_SIGMOID;
+    case checkpoint::ProblemType::kUnspecified:
+      break;
+  }
+  return config.num_labels() == 1 ? v1::FUNCTION_SIGMOID : v1::FUNCTION_SOFTMAX;
+}
+
+void ApplyFunction(v1::FunctionToApply function, absl::Span<float> logits) {
+  if (function == v1::FUNCTION_SIGMOID) {
+    for (float& value : logits) value = static_cast<float>(1.0 / (1.0 + std::exp(-static_cast<double>(value))));
+  } else if (function == v1::FUNCTION_SOFTMAX) {
+    const double largest = *std::max_element(logits.begin(), logits.end());
+    double sum = 0;
+    for (float value : logits) sum += std::exp(value - largest);
+    for (float& value : logits) value = static_cast<float>(std::exp(value - largest) / sum);
+  }
+}
+
+void FillScores(absl::Span<const float> scores, const checkpoint::ModelConfig& config, std::optional<size_t> top_k,
+                v1::Classification* classification) {
+  std::vector<size_t> order(scores.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  const size_t kept = std::min(top_k.value_or(scores.size()), scores.size());
+  std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(kept), order.end(),
+                    [&](size_t a, size_t b) { return scores[a] != scores[b] ? scores[a] > scores[b] : a < b; });
+  for (size_t i = 0; i < kept; ++i) {
+    v1::Score* score = classification->add_scores();
+    score->set_label(config.labels[order[i]]);
+    score->set_index(static_cast<int32_t>(order[i]));
+    score->set_score(scores[order[i]]);
+  }
+  classification->set_label(config.labels[order[0]]);
+  classification->set_index(static_cast<int32_t>(order[0]));
+  classification->set_score(scores[order[0]]);
+}
+
+}  // namespace roberta::service
