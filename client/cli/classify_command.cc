@@ -1,0 +1,286 @@
+#include "client/cli/classify_command.h"
+
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "client/cli/accuracy.h"
+#include "client/cli/displayed_text.h"
+#include "client/cli/exit_codes.h"
+#include "client/cli/item_pipeline.h"
+#include "client/cli/item_source.h"
+#include "client/cli/progress.h"
+#include "client/cli/result_writer.h"
+#include "client/cli/stop_signal.h"
+#include "client/client.h"
+
+namespace roberta::cli {
+
+namespace {
+
+constexpr size_t kOtherColumns = 48;  // of a table, beside the text
+constexpr size_t kTextColumnsOfFiles = 60;
+
+const std::map<std::string, v1::Truncation> kTruncations = {
+    {"error", v1::TRUNCATION_ERROR}, {"right", v1::TRUNCATION_RIGHT}, {"left", v1::TRUNCATION_LEFT}};
+const std::map<std::string, v1::FunctionToApply> kFunctions = {{"auto", v1::FUNCTION_AUTO},
+                                                               {"softmax", v1::FUNCTION_SOFTMAX},
+                                                               {"sigmoid", v1::FUNCTION_SIGMOID},
+                                                               {"none", v1::FUNCTION_NONE}};
+const std::map<std::string, InputFormat> kFormats = {
+    {"txt", InputFormat::kText}, {"tsv", InputFormat::kTsv}, {"jsonl", InputFormat::kJsonLines}};
+
+struct ClassifyOptions {
+  std::vector<std::string> texts;
+  std::string file;
+  std::string format;
+  std::string profile;
+  std::string truncation = "error";
+  std::string function = "auto";
+  std::optional<uint32_t> top_k;
+  bool json = false;
+  bool logits = false;
+  bool quiet = false;
+  size_t items_per_call = PipelineOptions().items_per_call;
+  size_t calls_in_flight = PipelineOptions().calls_in_flight;
+  size_t longest_line_bytes = FileOptions().longest_line_bytes;
+
+  bool FromFile() const { return !file.empty(); }
+};
+
+size_t TextColumns(const ClassifyOptions& options) {
+  const size_t room = TerminalColumns(STDOUT_FILENO, 120);
+  size_t longest = kTextColumnsOfFiles;
+  if (!options.FromFile()) {
+    longest = 4;
+    for (const std::string& text : options.texts) longest = std::max(longest, ColumnsOf(text));
+  }
+  return std::min(longest, room > kOtherColumns + 20 ? room - kOtherColumns : 20);
+}
+
+PipelineOptions ToPipelineOptions(const ClassifyOptions& options, const ConnectionOptions& connection) {
+  PipelineOptions pipeline;
+  pipeline.request.set_profile(options.profile);
+  pipeline.request.set_truncation(kTruncations.at(options.truncation));
+  pipeline.request.set_function_to_apply(kFunctions.at(options.function));
+  if (options.top_k) pipeline.request.set_top_k(*options.top_k);
+  pipeline.request.set_return_logits(options.logits);
+  pipeline.timeout = connection.timeout();
+  pipeline.items_per_call = options.items_per_call;
+  pipeline.calls_in_flight = options.calls_in_flight;
+  return pipeline;
+}
+
+/// Takes the answers apart: results to standard output, complaints and progress to standard error.
+class ClassifyRun {
+ public:
+  ClassifyRun(const ClassifyOptions& options, uint64_t total_bytes)
+      : options_(options),
+        writer_(options.json ? ResultWriter::JsonLines(stdout) : ResultWriter::Table(stdout, TextColumns(options))),
+        progress_(stderr, options.FromFile() && !options.quiet && isatty(STDERR_FILENO) != 0) {
+    done_.total_bytes = total_bytes;
+  }
+
+  bool Emit(const Batch& batch) {
+    if (isatty(STDOUT_FILENO) != 0) progress_.Hide();
+    const v1::ClassifyResponse* response = nullptr;
+    if (batch.answer && batch.answer->ok()) {
+      response = &**batch.answer;
+      phases_.Add(response->phases());
+    } else if (batch.answer && !IsLasting(batch.answer->status())) {  // else it ends the run, which tells why
+      Complain(absl::StrCat(batch.items.front().place, " to ", batch.items.back().place), batch.answer->status());
+    }
+    int next_result = 0;
+    for (const Item& item : batch.items) {
+      if (!item.problem.ok()) {
+        Fail(item, item.problem);
+      } else if (response == nullptr) {
+        ++failed_;
+        writer_->WriteFailure(item, batch.answer->status());
+      } else if (next_result >= response->results_size()) {
+        Fail(item, absl::InternalError("the server did not answer this item"));
+      } else {
+        Take(item, response->results(next_result++), response->profile_used());
+      }
+      done_.bytes = item.end_bytes;
+      ++done_.items;
+    }
+    progress_.Update(done_);
+    return writer_->Flush();
+  }
+
+  /// After the last batch.
+  void Summarize() {
+    progress_.Hide();
+    if (!options_.json && !options_.quiet && phases_.calls() > 0) {
+      std::printf("\ntime per phase in ms, %s: %s\n",
+                  phases_.calls() == 1 ? "one call" : absl::StrFormat("mean of %d calls", phases_.calls()).c_str(),
+                  phases_.Text().c_str());
+    }
+    if (accuracy_.labelled() > 0) std::fprintf(stderr, "%s\n", accuracy_.Text().c_str());
+    if (!options_.FromFile() || options_.quiet) return;
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+    std::fprintf(stderr, "%s items in %.1f s, %.0f items/s, %s failed\n", WithSeparators(done_.items).c_str(), seconds,
+                 static_cast<double>(done_.items) / seconds, WithSeparators(failed_).c_str());
+  }
+
+  uint64_t failed() const { return failed_; }
+  ProgressBar& progress() { return progress_; }
+
+ private:
+  void Take(const Item& item, const v1::ItemResult& result, const std::string& profile) {
+    if (!result.has_classification()) {
+      Fail(item, absl::Status(static_cast<absl::StatusCode>(result.status().code()), result.status().message()));
+      return;
+    }
+    accuracy_.Add(item.expected_label, result.classification());
+    writer_->Write(item, result.classification(), profile);
+  }
+
+  void Fail(const Item& item, const absl::Status& status) {
+    ++failed_;
+    writer_->WriteFailure(item, status);
+    Complain(item.place, status);
+  }
+
+  void Complain(const std::string& place, const absl::Status& status) {
+    progress_.Hide();
+    std::fprintf(stderr, "%s: %s: %s\n", place.c_str(), absl::StatusCodeToString(status.code()).c_str(),
+                 std::string(status.message()).c_str());
+  }
+
+  const ClassifyOptions& options_;
+  const std::unique_ptr<ResultWriter> writer_;
+  const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  ProgressBar progress_;
+  PhaseMeans phases_;
+  Accuracy accuracy_;
+  Done done_;
+  uint64_t failed_ = 0;
+};
+
+absl::StatusOr<std::unique_ptr<ItemSource>> OpenSource(const ClassifyOptions& options) {
+  if (!options.FromFile()) return TextsOfCommandLine(options.texts);
+  const InputFormat format = options.format.empty() ? FormatOfFile(options.file) : kFormats.at(options.format);
+  return LinesOfFile(options.file, {.format = format, .longest_line_bytes = options.longest_line_bytes});
+}
+
+int Complain(const std::string& text) {
+  std::fprintf(stderr, "roberta-client: %s\n", text.c_str());
+  return kSomethingFailed;
+}
+
+int Classify(const ClassifyOptions& options, const ConnectionOptions& connection) {
+  auto source = OpenSource(options);
+  if (!source.ok()) return Complain(std::string(source.status().message()));
+  client::Client client({.address = connection.address});
+  ItemPipeline pipeline(&client, ToPipelineOptions(options, connection));
+  ClassifyRun run(options, (*source)->total_bytes());
+  CatchStopSignals();
+  const ItemPipeline::End end =
+      pipeline.Run(source->get(), &StopRequested, [&](const Batch& batch) { return run.Emit(batch); });
+  const int output_error = errno;
+  run.Summarize();
+  switch (end) {
+    case ItemPipeline::End::kDone:
+      return run.failed() == 0 ? kAllWell : kSomethingFailed;
+    case ItemPipeline::End::kStopRequested:
+      std::fprintf(stderr, "roberta-client: stopped before the end of the input\n");
+      return kInterrupted;
+    case ItemPipeline::End::kOutputFailed:
+      // A reader that has gone, as in `| head`, is no failure worth a message.
+      return output_error == EPIPE ? static_cast<int>(kSomethingFailed)
+                                   : Complain(absl::StrCat("cannot write the results: ", std::strerror(output_error)));
+    case ItemPipeline::End::kInputFailed:
+      return Complain(std::string((*source)->error().message()));
+    case ItemPipeline::End::kRefused:
+      break;
+  }
+  return ReportFailure(connection, pipeline.refusal());
+}
+
+template <typename Value>
+std::vector<std::string> Names(const std::map<std::string, Value>& values) {
+  std::vector<std::string> names;
+  for (const auto& [name, value] : values) names.push_back(name);
+  return names;
+}
+
+void DeclareOptions(CLI::App* command, ClassifyOptions* options) {
+  command->add_option("TEXT", options->texts, "Texts; a single - means lines of standard input");
+  command
+      ->add_option("--file", options->file,
+                   "Classify the lines of a file: .tsv (header line, columns text, text_pair, label, id), .jsonl "
+                   "(objects with the same fields), else a text a line; - is standard input")
+      ->type_name("FILE");
+  const auto one_of = [](auto names) { return CLI::IsMember(names).description(""); };
+  command->add_option("--format", options->format, "txt, tsv or jsonl, whatever the file's name says")
+      ->check(one_of(Names(kFormats)))
+      ->type_name("FORMAT");
+  command->add_option("--profile", options->profile, "Optimization profile (the server's default)")->type_name("NAME");
+  command
+      ->add_option("--truncation", options->truncation, "For a text of too many tokens: error, right or left (error)")
+      ->check(one_of(Names(kTruncations)))
+      ->type_name("HOW");
+  command->add_option("--top-k", options->top_k, "Scores per text, best first (all)")
+      ->check(CLI::PositiveNumber)
+      ->type_name("K");
+  command
+      ->add_option("--function", options->function,
+                   "From logits to scores: auto (as the model says), softmax, sigmoid or none (auto)")
+      ->check(one_of(Names(kFunctions)))
+      ->type_name("NAME");
+  command->add_flag("--json", options->json, "Print an object a line, in the order of the input");
+  command->add_flag("--logits", options->logits, "With --json: the logits too");
+  command->add_flag("--quiet", options->quiet, "No progress and no summary");
+  const auto count = [&](const char* name, size_t* value, const char* help) {
+    command->add_option(name, *value, absl::StrCat(help, " (", *value, ")"))
+        ->check(CLI::PositiveNumber)
+        ->type_name("N");
+  };
+  count("--batch-items", &options->items_per_call, "Texts per call");
+  count("--in-flight", &options->calls_in_flight, "Calls in flight");
+  count("--max-line-bytes", &options->longest_line_bytes, "Longest line of a file that is read");
+}
+
+}  // namespace
+
+void AddClassifyCommand(CLI::App* app, const ConnectionOptions* connection, int* exit_code) {
+  auto options = std::make_shared<ClassifyOptions>();
+  CLI::App* command = app->add_subcommand("classify", "Classifies texts");
+  DeclareOptions(command, options.get());
+  command->footer(
+      "\nA text that fails is reported with its place and code; the others are still answered, and the exit code is "
+      "1.\n"
+      "Labelled input also gives the accuracy. With --json a line is {index, id, label, score, scores, logits, "
+      "tokens,\n"
+      "truncated, profile}, or {index, id, error{code, message}}.\n\n"
+      "Examples:\n"
+      "  roberta-client classify \"a warm, funny film\" \"a lifeless mess\"\n"
+      "  roberta-client classify --file reviews.tsv --json > results.jsonl\n"
+      "  cat texts.txt | roberta-client classify --json --top-k 1 -");
+  command->callback([=] {
+    if (options->texts.size() == 1 && options->texts[0] == "-" && options->file.empty()) {
+      options->texts.clear();
+      options->file = "-";
+    }
+    if (options->texts.empty() == options->file.empty()) {
+      throw CLI::ValidationError("classify", "wants either texts or --file");
+    }
+    *exit_code = Classify(*options, *connection);
+  });
+}
+
+}  // namespace roberta::cli

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace roberta::cli {
+
+/// `text` (valid UTF-8) in exactly `columns` columns of a terminal: control characters, which could drive the terminal,
+/// become spaces; what is too long ends in "…"; what is too short is filled with spaces.
+std::string FitToColumns(std::string_view text, size_t columns);
+
+/// Columns that `text` (valid UTF-8) takes: wide characters (East Asian, emoji) two, combining ones none.
+size_t ColumnsOf(std::string_view text);
+
+/// Width of the terminal behind `fd`; `otherwise` where there is none.
+size_t TerminalColumns(int fd, size_t otherwise);
+
+}  // namespace roberta::cli

@@ -1,0 +1,51 @@
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+
+#include "client/cli/classify_command.h"
+#include "client/cli/connection_options.h"
+#include "client/cli/exit_codes.h"
+#include "client/cli/server_commands.h"
+#include "version/version.h"
+
+int main(int argc, char** argv) {
+  using namespace roberta::cli;
+  std::signal(SIGPIPE, SIG_IGN);        // writes then fail with EPIPE
+  setenv("GRPC_VERBOSITY", "NONE", 0);  // what fails is told by us, once
+  CLI::App app("Classifies texts through a roberta-server.", "roberta-client");
+  app.set_version_flag("--version", std::string("roberta-client ") + roberta::version::kLong,
+                       "Print the version and exit");
+  app.require_subcommand(0, 1);
+  app.fallthrough();
+  ConnectionOptions connection;
+  app.add_option("--address", connection.address, "Server, as gRPC takes it (127.0.0.1:8001)")
+      ->envname("ROBERTA_ADDRESS")
+      ->type_name("HOST:PORT");
+  app.add_option("--deadline", connection.deadline_seconds, "Seconds that a call may take (60)")
+      ->check(CLI::Range(0.001, 86400.0).description(""))
+      ->type_name("SECONDS");
+  app.footer(
+      "\nExit codes: 0 all is well, 1 something failed, 2 wrong usage, 3 the server cannot be reached, 130 stopped by "
+      "Ctrl-C.\n\n"
+      "Examples:\n"
+      "  roberta-client classify \"a warm, funny film\"\n"
+      "  roberta-client --address 127.0.0.1:9001 profiles\n"
+      "  roberta-client health\n\n"
+      "roberta-client SUBCOMMAND --help tells more.");
+  int exit_code = kAllWell;
+  AddClassifyCommand(&app, &connection, &exit_code);
+  AddProfilesCommand(&app, &connection, &exit_code);
+  AddHealthCommand(&app, &connection, &exit_code);
+  try {
+    app.parse(argc, argv);
+    if (app.get_subcommands().empty()) throw CLI::RequiredError("A subcommand");
+  } catch (const CLI::Success& success) {
+    return app.exit(success);
+  } catch (const CLI::ParseError& error) {
+    std::fprintf(stderr, "roberta-client: %s (see roberta-client --help)\n", error.what());
+    return kWrongUsage;
+  }
+  return exit_code;
+}

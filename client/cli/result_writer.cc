@@ -1,0 +1,149 @@
+#include "client/cli/result_writer.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "client/cli/displayed_text.h"
+
+namespace roberta::cli {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+/// The double that prints with a float's own digits: 0.9, not 0.8999999761581421.
+double WithFloatDigits(float value) {
+  char digits[32];
+  const auto end = std::to_chars(digits, digits + sizeof digits - 1, value).ptr;
+  *end = '\0';
+  return std::strtod(digits, nullptr);
+}
+
+Json Number(float value) {
+  return WithFloatDigits(value);
+}
+
+class JsonLinesWriter final : public ResultWriter {
+ public:
+  explicit JsonLinesWriter(std::FILE* stream) : ResultWriter(stream) {}
+
+  void Write(const Item& item, const v1::Classification& classification, std::string_view profile) override {
+    Json object = Begin(item);
+    object["label"] = classification.label();
+    object["score"] = Number(classification.score());
+    Json scores = Json::array();
+    for (const v1::Score& score : classification.scores()) {
+      scores.push_back({{"label", score.label()}, {"score", Number(score.score())}});
+    }
+    object["scores"] = std::move(scores);
+    if (!classification.logits().empty()) {
+      Json logits = Json::array();
+      for (const float logit : classification.logits()) logits.push_back(Number(logit));
+      object["logits"] = std::move(logits);
+    }
+    object["tokens"] = classification.token_count();
+    object["truncated"] = classification.truncated();
+    object["profile"] = profile;
+    End(object);
+  }
+
+  void WriteFailure(const Item& item, const absl::Status& status) override {
+    Json object = Begin(item);
+    object["error"] = {{"code", absl::StatusCodeToString(status.code())}, {"message", std::string(status.message())}};
+    End(object);
+  }
+
+ private:
+  static Json Begin(const Item& item) {
+    Json object = {{"index", item.index}};
+    if (!item.id.empty()) object["id"] = item.id;
+    return object;
+  }
+  void End(const Json& object) { WriteLine(object.dump(-1, ' ', false, Json::error_handler_t::replace)); }
+};
+
+class TableWriter final : public ResultWriter {
+ public:
+  TableWriter(std::FILE* stream, size_t text_columns) : ResultWriter(stream), text_columns_(text_columns) {}
+
+  void Write(const Item& item, const v1::Classification& classification, std::string_view profile) override {
+    WriteHeaderOnce();
+    Row(item, Padded(classification.label(), kLabelColumns), absl::StrFormat("%8.4f", classification.score()),
+        absl::StrCat(Padded(profile, kProfileColumns), "  ", absl::StrFormat("%6d", classification.token_count()),
+                     classification.truncated() ? " cut" : ""));
+  }
+
+  void WriteFailure(const Item& item, const absl::Status& status) override {
+    WriteHeaderOnce();
+    Row(item, Padded("-", kLabelColumns), "       -",
+        absl::StatusCodeToString(status.code()));
+  }
+
+ private:
+  static constexpr size_t kLabelColumns = 12;
+  static constexpr size_t kProfileColumns = 10;
+
+  /// Longer than `columns` if it has to be: a label is not cut.
+  static std::string Padded(std::string_view text, size_t columns) {
+    return FitToColumns(text, std::max(columns, ColumnsOf(text)));
+  }
+
+  void WriteHeaderOnce() {
+    if (header_written_) return;
+    header_written_ = true;
+    WriteLine(absl::StrCat(Padded("text", text_columns_), "  ", Padded("label", kLabelColumns), "  ", "   score", "  ",
+                           Padded("profile", kProfileColumns), "  ", "tokens"));
+  }
+
+  void Row(const Item& item, const std::string& label, const std::string& score, const std::string& rest) {
+    const std::string text = item.text_pair ? absl::StrCat(item.text, " | ", *item.text_pair) : item.text;
+    WriteLine(absl::StrCat(FitToColumns(text, text_columns_), "  ", label, "  ", score, "  ", rest));
+  }
+
+  const size_t text_columns_;
+  bool header_written_ = false;
+};
+
+}  // namespace
+
+void PhaseMeans::Add(const v1::Phases& phases) {
+  sums_.set_tokenize_ns(sums_.tokenize_ns() + phases.tokenize_ns());
+  sums_.set_queue_ns(sums_.queue_ns() + phases.queue_ns());
+  sums_.set_form_ns(sums_.form_ns() + phases.form_ns());
+  sums_.set_infer_ns(sums_.infer_ns() + phases.infer_ns());
+  sums_.set_post_ns(sums_.post_ns() + phases.post_ns());
+  sums_.set_total_ns(sums_.total_ns() + phases.total_ns());
+  ++calls_;
+}
+
+std::string PhaseMeans::Text() const {
+  const auto mean_ms = [&](int64_t sum_ns) {
+    return calls_ > 0 ? static_cast<double>(sum_ns) * 1e-6 / static_cast<double>(calls_) : 0;
+  };
+  return absl::StrFormat("tokenize %.3f  queue %.3f  form %.3f  infer %.3f  post %.3f  total %.3f",
+                         mean_ms(sums_.tokenize_ns()), mean_ms(sums_.queue_ns()), mean_ms(sums_.form_ns()),
+                         mean_ms(sums_.infer_ns()), mean_ms(sums_.post_ns()), mean_ms(sums_.total_ns()));
+}
+
+void ResultWriter::WriteLine(std::string_view line) {
+  std::fwrite(line.data(), 1, line.size(), stream_);
+  std::fputc('\n', stream_);
+}
+
+bool ResultWriter::Flush() {
+  return std::fflush(stream_) == 0 && std::ferror(stream_) == 0;
+}
+
+std::unique_ptr<ResultWriter> ResultWriter::JsonLines(std::FILE* stream) {
+  return std::make_unique<JsonLinesWriter>(stream);
+}
+
+std::unique_ptr<ResultWriter> ResultWriter::Table(std::FILE* stream, size_t text_columns) {
+  return std::make_unique<TableWriter>(stream, text_columns);
+}
+
+}  // namespace roberta::cli

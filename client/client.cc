@@ -1,0 +1,219 @@
+#include "client/client.h"
+
+#include <grpcpp/grpcpp.h>
+
+#include <condition_variable>
+#include <mutex>
+#include <set>
+#include <utility>
+
+#include "absl/strings/cord.h"
+#include "absl/strings/str_cat.h"
+#include "client/service_config.h"
+#include "google/rpc/error_details.pb.h"
+#include "google/rpc/status.pb.h"
+#include "grpc/health/v1/health.grpc.pb.h"
+#include "roberta/v1/classifier.grpc.pb.h"
+#include "roberta/v1/profiles.grpc.pb.h"
+#include "version/version.h"
+
+namespace roberta::client {
+
+namespace {
+
+using grpc::health::v1::HealthCheckRequest;
+using grpc::health::v1::HealthCheckResponse;
+
+constexpr char kBadRequestUrl[] = "type.googleapis.com/google.rpc.BadRequest";
+
+absl::Status ToStatus(const grpc::Status& status) {
+  if (status.ok()) return absl::OkStatus();
+  absl::Status result(static_cast<absl::StatusCode>(status.error_code()), status.error_message());
+  google::rpc::Status rich;
+  if (status.error_details().empty() || !rich.ParseFromString(status.error_details())) return result;
+  for (const google::protobuf::Any& detail : rich.details()) {
+    result.SetPayload(detail.type_url(), absl::Cord(detail.value()));
+  }
+  return result;
+}
+
+Health ToHealth(HealthCheckResponse::ServingStatus status) {
+  switch (status) {
+    case HealthCheckResponse::SERVING:
+      return Health::kServing;
+    case HealthCheckResponse::NOT_SERVING:
+      return Health::kNotServing;
+    case HealthCheckResponse::SERVICE_UNKNOWN:
+      return Health::kServiceUnknown;
+    default:
+      return Health::kUnknown;
+  }
+}
+
+absl::Status CheckTimeout(Timeout timeout) {
+  if (timeout > Timeout::zero()) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("timeout is ", timeout.count(), " ms; it must be positive"));
+}
+
+std::shared_ptr<grpc::Channel> MakeChannel(const ClientOptions& options) {
+  grpc::ChannelArguments arguments;
+  arguments.SetServiceConfigJSON(kServiceConfig);
+  arguments.SetUserAgentPrefix(absl::StrCat("roberta-client/", version::kVersion));
+  arguments.SetMaxReceiveMessageSize(options.max_response_bytes);
+  return grpc::CreateCustomChannel(options.address, grpc::InsecureChannelCredentials(), arguments);
+}
+
+}  // namespace
+
+std::string_view HealthName(Health health) {
+  switch (health) {
+    case Health::kServing:
+      return "SERVING";
+    case Health::kNotServing:
+      return "NOT_SERVING";
+    case Health::kServiceUnknown:
+      return "SERVICE_UNKNOWN";
+    case Health::kUnknown:
+      break;
+  }
+  return "UNKNOWN";
+}
+
+/// The channel, and the calls under way on it.
+struct Client::Connection {
+  explicit Connection(const ClientOptions& options)
+      : channel(MakeChannel(options)),
+        classifier(v1::Classifier::NewStub(channel)),
+        profiles(v1::Profiles::NewStub(channel)),
+        health(grpc::health::v1::Health::NewStub(channel)) {}
+
+  void Add(grpc::ClientContext* context, Timeout timeout) {
+    context->set_deadline(std::chrono::system_clock::now() + timeout);
+    const std::lock_guard<std::mutex> lock(mutex);
+    under_way.insert(context);
+  }
+  void Remove(grpc::ClientContext* context) {
+    const std::lock_guard<std::mutex> lock(mutex);
+    under_way.erase(context);
+    if (under_way.empty()) none_under_way.notify_all();
+  }
+  void CancelAll() {
+    const std::lock_guard<std::mutex> lock(mutex);
+    for (grpc::ClientContext* context : under_way) context->TryCancel();
+  }
+  void WaitForAll() {
+    std::unique_lock<std::mutex> lock(mutex);
+    none_under_way.wait(lock, [this] { return under_way.empty(); });
+  }
+
+  /// Runs `call(&context)`, a blocking call, within `timeout`.
+  template <typename Call>
+  absl::Status Run(Timeout timeout, const Call& call) {
+    if (absl::Status bad = CheckTimeout(timeout); !bad.ok()) return bad;
+    grpc::ClientContext context;
+    Add(&context, timeout);
+    const grpc::Status status = call(&context);
+    Remove(&context);
+    return ToStatus(status);
+  }
+
+  const std::shared_ptr<grpc::Channel> channel;
+  const std::unique_ptr<v1::Classifier::Stub> classifier;
+  const std::unique_ptr<v1::Profiles::Stub> profiles;
+  const std::unique_ptr<grpc::health::v1::Health::Stub> health;
+  std::mutex mutex;
+  std::condition_variable none_under_way;
+  std::set<grpc::ClientContext*> under_way;
+};
+
+Client::Client(const ClientOptions& options) : connection_(std::make_unique<Connection>(options)) {}
+
+Client::~Client() {
+  connection_->CancelAll();
+  connection_->WaitForAll();
+}
+
+void Client::CancelCalls() {
+  connection_->CancelAll();
+}
+
+absl::StatusOr<v1::ClassifyResponse> Client::Classify(const v1::ClassifyRequest& request, Timeout timeout) {
+  v1::ClassifyResponse response;
+  absl::Status status = connection_->Run(timeout, [&](grpc::ClientContext* context) {
+    return connection_->classifier->Classify(context, request, &response);
+  });
+  if (!status.ok()) return status;
+  return response;
+}
+
+void Client::StartClassify(v1::ClassifyRequest request, Timeout timeout, ClassifyDone done) {
+  if (absl::Status bad = CheckTimeout(timeout); !bad.ok()) return done(std::move(bad));
+  struct Call {
+    grpc::ClientContext context;
+    v1::ClassifyRequest request;
+    v1::ClassifyResponse response;
+    ClassifyDone done;
+  };
+  auto* call = new Call{{}, std::move(request), {}, std::move(done)};
+  connection_->Add(&call->context, timeout);
+  connection_->classifier->async()->Classify(
+      &call->context, &call->request, &call->response, [call, connection = connection_.get()](grpc::Status status) {
+        if (status.ok()) {
+          call->done(std::move(call->response));
+        } else {
+          call->done(ToStatus(status));
+        }
+        connection->Remove(&call->context);  // the last step that needs the connection
+        delete call;
+      });
+}
+
+absl::StatusOr<v1::ListProfilesResponse> Client::ListProfiles(Timeout timeout) {
+  v1::ListProfilesResponse response;
+  absl::Status status = connection_->Run(timeout, [&](grpc::ClientContext* context) {
+    return connection_->profiles->ListProfiles(context, {}, &response);
+  });
+  if (!status.ok()) return status;
+  return response;
+}
+
+absl::StatusOr<Health> Client::CheckHealth(const std::string& service, Timeout timeout) {
+  HealthCheckRequest request;
+  request.set_service(service);
+  HealthCheckResponse response;
+  absl::Status status = connection_->Run(
+      timeout, [&](grpc::ClientContext* context) { return connection_->health->Check(context, request, &response); });
+  if (absl::IsNotFound(status)) return Health::kServiceUnknown;
+  if (!status.ok()) return status;
+  return ToHealth(response.status());
+}
+
+absl::Status Client::WatchHealth(const std::string& service, Timeout timeout,
+                                 absl::AnyInvocable<bool(Health)> on_change) {
+  HealthCheckRequest request;
+  request.set_service(service);
+  bool satisfied = false;
+  absl::Status status = connection_->Run(timeout, [&](grpc::ClientContext* context) {
+    const auto reader = connection_->health->Watch(context, request);
+    HealthCheckResponse response;
+    while (!satisfied && reader->Read(&response)) satisfied = !on_change(ToHealth(response.status()));
+    if (satisfied) context->TryCancel();
+    return reader->Finish();
+  });
+  if (satisfied) return absl::OkStatus();
+  // A server that ends the stream in order has gone as well.
+  return status.ok() ? absl::UnavailableError("the server ended the watch") : status;
+}
+
+std::vector<FieldViolation> FieldViolations(const absl::Status& status) {
+  std::vector<FieldViolation> violations;
+  const auto payload = status.GetPayload(kBadRequestUrl);
+  google::rpc::BadRequest detail;
+  if (!payload || !detail.ParseFromString(std::string(*payload))) return violations;
+  for (const auto& violation : detail.field_violations()) {
+    violations.push_back({violation.field(), violation.description()});
+  }
+  return violations;
+}
+
+}  // namespace roberta::client

@@ -1,0 +1,80 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "roberta/v1/classifier.pb.h"
+#include "roberta/v1/profiles.pb.h"
+
+namespace roberta::client {
+
+struct ClientOptions {
+  /// As gRPC takes it: "host:port", "unix:/path", "dns:///name:port".
+  std::string address = "127.0.0.1:8001";
+  /// Largest response that is accepted.
+  int max_response_bytes = 256 << 20;
+};
+
+/// What a call has time for, retries included. Every call needs one: without a deadline a lost server hangs its caller.
+using Timeout = std::chrono::milliseconds;
+
+/// As grpc.health.v1 has them.
+enum class Health { kUnknown, kServing, kNotServing, kServiceUnknown };
+std::string_view HealthName(Health health);  ///< "SERVING", ...
+
+/// A part of a request that the server refused, from the google.rpc.BadRequest detail.
+struct FieldViolation {
+  std::string field;        ///< "items[3].text"
+  std::string description;  ///< why
+};
+
+/// A connection to a roberta-server, without TLS. Calls that answer UNAVAILABLE or RESOURCE_EXHAUSTED are repeated as
+/// client/service_config.json says, within their timeout. Any number of threads may call.
+///
+/// Errors are the server's status, as absl::Status with the same code; Unavailable also if the server cannot be
+/// reached, DeadlineExceeded if the timeout passed, InvalidArgument for a timeout that is not positive.
+class Client {
+ public:
+  /// Connects at the first call, not here.
+  explicit Client(const ClientOptions& options);
+  /// Cancels the calls under way and waits until their `done` has run.
+  ~Client();
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+
+  absl::StatusOr<v1::ClassifyResponse> Classify(const v1::ClassifyRequest& request, Timeout timeout);
+
+  /// The same without waiting. `done` runs once, on a thread of gRPC's or, for a bad timeout, on this one; it must
+  /// return soon and must not destroy this client.
+  using ClassifyDone = absl::AnyInvocable<void(absl::StatusOr<v1::ClassifyResponse>)>;
+  void StartClassify(v1::ClassifyRequest request, Timeout timeout, ClassifyDone done);
+
+  /// Ends the calls under way, which answer Cancelled. Later calls are not affected.
+  void CancelCalls();
+
+  absl::StatusOr<v1::ListProfilesResponse> ListProfiles(Timeout timeout);
+
+  /// Health of a service; "" is the whole server. A service that the server does not know is kServiceUnknown, no error.
+  absl::StatusOr<Health> CheckHealth(const std::string& service, Timeout timeout);
+
+  /// Calls `on_change` with the health now and whenever it changes, until that returns false (OK), CancelCalls ends it
+  /// (Cancelled), the timeout passes (DeadlineExceeded) or the connection breaks (Unavailable).
+  absl::Status WatchHealth(const std::string& service, Timeout timeout, absl::AnyInvocable<bool(Health)> on_change);
+
+ private:
+  struct Connection;
+  const std::unique_ptr<Connection> connection_;
+};
+
+/// The violations that the server listed in an InvalidArgument; empty if it listed none. Where there are too many for
+/// one status, the last one says how many are missing.
+std::vector<FieldViolation> FieldViolations(const absl::Status& status);
+
+}  // namespace roberta::client

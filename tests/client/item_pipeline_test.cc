@@ -1,0 +1,167 @@
+#include "client/cli/item_pipeline.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "tests/client/fake_server.h"
+
+namespace roberta::cli {
+namespace {
+
+using client::Echo;
+using client::FakeServer;
+using End = ItemPipeline::End;
+
+std::vector<std::string> Numbers(size_t count) {
+  std::vector<std::string> texts;
+  for (size_t i = 0; i < count; ++i) texts.push_back(std::to_string(i));
+  return texts;
+}
+
+const auto kNeverStop = [] { return false; };
+
+struct PipelineTest : testing::Test {
+  End Run(const std::string& address, std::vector<std::string> texts, const std::function<bool()>& stop = kNeverStop) {
+    client::Client client({.address = address});
+    ItemPipeline pipeline(&client, options);
+    const auto source = TextsOfCommandLine(std::move(texts));
+    const End end = pipeline.Run(source.get(), stop, [&](const Batch& batch) {
+      Collect(batch);
+      return !output_full;
+    });
+    refusal = pipeline.refusal();
+    return end;
+  }
+
+  void Collect(const Batch& batch) {
+    int next = 0;
+    for (const Item& item : batch.items) {
+      indexes.push_back(item.index);
+      if (!item.problem.ok()) {
+        labels.push_back("problem");
+      } else if (!batch.answer->ok()) {
+        labels.push_back(absl::StatusCodeToString(batch.answer->status().code()));
+      } else {
+        labels.push_back((*batch.answer)->results(next++).classification().label());
+      }
+    }
+  }
+
+  PipelineOptions options;
+  bool output_full = false;
+  std::vector<uint64_t> indexes;
+  std::vector<std::string> labels;
+  absl::Status refusal;
+};
+
+TEST_F(PipelineTest, KeepsTheOrderWhateverTheServerDoes) {
+  std::atomic<int> calls{0};
+  FakeServer server([&](auto* context, const auto& request, auto* response) {
+    if (++calls % 3 == 1) std::this_thread::sleep_for(std::chrono::milliseconds(20));  // later calls overtake this one
+    return Echo(context, request, response);
+  });
+  options.items_per_call = 7;
+  EXPECT_EQ(Run(server.address(), Numbers(200)), End::kDone);
+  EXPECT_EQ(labels, Numbers(200));
+  EXPECT_EQ(calls, 29);
+}
+
+TEST_F(PipelineTest, NeverMoreCallsInFlightThanAllowed) {
+  std::atomic<int> inside{0}, most{0};
+  FakeServer server([&](auto* context, const auto& request, auto* response) {
+    most = std::max(most.load(), ++inside);
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    --inside;
+    return Echo(context, request, response);
+  });
+  options.items_per_call = 1;
+  options.calls_in_flight = 3;
+  EXPECT_EQ(Run(server.address(), Numbers(60)), End::kDone);
+  EXPECT_GE(most, 1);
+  EXPECT_LE(most, 3);
+}
+
+TEST_F(PipelineTest, ABadItemIsNotSentAndHarmsNobody) {
+  FakeServer server(Echo);
+  EXPECT_EQ(Run(server.address(), {"a", "\xFF", "b"}), End::kDone);
+  EXPECT_EQ(labels, (std::vector<std::string>{"a", "problem", "b"}));
+}
+
+TEST_F(PipelineTest, NothingIsSentWhenAllItemsAreBad) {
+  std::atomic<int> calls{0};
+  FakeServer server([&](auto* context, const auto& request, auto* response) {
+    ++calls;
+    return Echo(context, request, response);
+  });
+  EXPECT_EQ(Run(server.address(), {"\xFF"}), End::kDone);
+  EXPECT_EQ(labels, std::vector<std::string>{"problem"});
+  EXPECT_EQ(calls, 0);
+}
+
+TEST_F(PipelineTest, ALargeTextTravelsAlone) {
+  std::mutex mutex;
+  std::vector<int> sizes;
+  FakeServer server([&](auto* context, const auto& request, auto* response) {
+    const std::lock_guard lock(mutex);
+    sizes.push_back(request.items_size());
+    return Echo(context, request, response);
+  });
+  options.bytes_per_call = 10;
+  options.calls_in_flight = 1;
+  EXPECT_EQ(Run(server.address(), {"a", "b", "much longer than ten", "c"}), End::kDone);
+  EXPECT_EQ(sizes, (std::vector<int>{2, 1, 1}));
+}
+
+TEST_F(PipelineTest, AnOverloadedCallFailsAlone) {
+  FakeServer server([](auto* context, const auto& request, auto* response) {
+    if (request.items(0).text() == "1") return grpc::Status(grpc::StatusCode::INTERNAL, "no luck");
+    return Echo(context, request, response);
+  });
+  options.items_per_call = 1;
+  EXPECT_EQ(Run(server.address(), {"0", "1", "2"}), End::kDone);
+  EXPECT_EQ(labels, (std::vector<std::string>{"0", "INTERNAL", "2"}));
+}
+
+TEST_F(PipelineTest, StopsReadingAfterARefusalThatLasts) {
+  FakeServer server(
+      [](auto*, const auto&, auto*) { return grpc::Status(grpc::StatusCode::FAILED_PRECONDITION, "gate failed"); });
+  options.items_per_call = 1;
+  options.calls_in_flight = 1;
+  EXPECT_EQ(Run(server.address(), Numbers(1000)), End::kRefused);
+  EXPECT_TRUE(absl::IsFailedPrecondition(refusal));
+  EXPECT_LT(labels.size(), 10u);
+  EXPECT_GE(labels.size(), 1u);
+}
+
+TEST_F(PipelineTest, AStopRequestEndsItAndKeepsWhatWasAnswered) {
+  std::atomic<int> calls{0};
+  FakeServer server([&](auto* context, const auto& request, auto* response) {
+    if (++calls > 3) {
+      while (!context->IsCancelled()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    return Echo(context, request, response);
+  });
+  options.items_per_call = 1;
+  options.calls_in_flight = 1;
+  EXPECT_EQ(Run(server.address(), Numbers(1000), [&] { return labels.size() >= 3; }), End::kStopRequested);
+  ASSERT_GE(labels.size(), 3u);
+  EXPECT_EQ(std::vector<std::string>(labels.begin(), labels.begin() + 3), Numbers(3));
+}
+
+TEST_F(PipelineTest, EndsWhenItsOutputFails) {
+  FakeServer server(Echo);
+  options.items_per_call = 1;
+  output_full = true;
+  EXPECT_EQ(Run(server.address(), Numbers(1000)), End::kOutputFailed);
+  EXPECT_LT(labels.size(), 20u);
+}
+
+}  // namespace
+}  // namespace roberta::cli

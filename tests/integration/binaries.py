@@ -1,0 +1,84 @@
+"""The built binaries as a test runs them."""
+
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import threading
+import time
+
+SOURCE = pathlib.Path(os.environ.get("ROBERTA_SOURCE", pathlib.Path(__file__).resolve().parents[2]))
+BUILD = pathlib.Path(os.environ.get("ROBERTA_BUILD", SOURCE / "build/release"))
+BIN = pathlib.Path(os.environ.get("ROBERTA_BIN", BUILD / "bin"))
+DEMO_MODEL = SOURCE / "models/demo-sst2"
+START_TIMEOUT_SECONDS = 120  # generous: sanitizers and shared machines are slow
+
+_SERVING = re.compile(r"serving gRPC on (\S+):(\d+), metrics on http://\S+:(\d+)/metrics")
+
+
+def run(program, *arguments, stdin=None, environment=None, timeout=300):
+    """Runs a program to its end; stdout and stderr are text."""
+    return subprocess.run([str(BIN / program), *map(str, arguments)], input=stdin, capture_output=True, text=True,
+                          timeout=timeout, env={**os.environ, **(environment or {})}, check=False)
+
+
+class Server:
+    """roberta-server on free ports, stopped by SIGTERM when the block ends; its exit code must then be 0."""
+
+    def __init__(self, *arguments, model=DEMO_MODEL, environment=None):
+        command = [str(BIN / "roberta-server"), "--port", "0", "--metrics-port", "0", *map(str, arguments)]
+        if model is not None:
+            command += ["--model", str(model)]
+        self._process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True,
+                                         env={**os.environ, **(environment or {})})
+        self.log = []
+        self._serving = threading.Event()
+        self._reader = threading.Thread(target=self._read_log, daemon=True)
+        self._reader.start()
+        if not self._serving.wait(START_TIMEOUT_SECONDS) or self.address is None:
+            self._process.kill()
+            raise AssertionError("the server did not start: " + "".join(self.log))
+
+    address = None
+    metrics_port = None
+
+    def _read_log(self):
+        for line in self._process.stderr:
+            self.log.append(line)
+            found = _SERVING.search(line)
+            if found:
+                self.address = f"{found[1]}:{found[2]}"
+                self.metrics_port = int(found[3])
+                self._serving.set()
+        self._serving.set()
+
+    def signal(self, number):
+        self._process.send_signal(number)
+
+    def wait(self, timeout=120):
+        code = self._process.wait(timeout)
+        self._reader.join(timeout)
+        return code
+
+    def client(self, *arguments, **options):
+        return run("roberta-client", "--address", self.address, *arguments, **options)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, value, trace):
+        if self._process.poll() is None:
+            self.signal(signal.SIGTERM)
+        code = self.wait()
+        if kind is None and code != 0:
+            raise AssertionError(f"the server ended with {code}: " + "".join(self.log))
+
+
+def wait_until(condition, timeout=60):
+    """Polls until condition() is true; fails after `timeout` seconds."""
+    end = time.monotonic() + timeout
+    while not condition():
+        if time.monotonic() > end:
+            raise AssertionError("this never came true")
+        time.sleep(0.02)

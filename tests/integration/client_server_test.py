@@ -1,0 +1,122 @@
+"""roberta-client against roberta-server on the demo model: what a user types, and what comes back."""
+
+import json
+import pathlib
+import tempfile
+import unittest
+
+from binaries import Server
+
+PRAISE = "a warm, funny and deeply moving film"
+BLAME = "a dull, lifeless mess without one good idea"
+
+
+class ClientServer(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.server = Server("--profiles", "baseline,reference")
+        cls.directory = tempfile.TemporaryDirectory()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.directory.cleanup()
+        cls.server.__exit__(None, None, None)
+
+    def file(self, name, text):
+        path = pathlib.Path(self.directory.name, name)
+        path.write_text(text)
+        return path
+
+    def json_lines(self, *arguments, code=0, **options):
+        result = self.server.client("classify", "--json", *arguments, **options)
+        self.assertEqual(result.returncode, code, result.stderr)
+        return [json.loads(line) for line in result.stdout.splitlines()]
+
+    def test_table_shows_text_label_profile_and_phases(self):
+        result = self.server.client("classify", PRAISE, BLAME)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        for text in (PRAISE, BLAME, "positive", "negative", "baseline", "tokenize", "queue", "infer"):
+            self.assertIn(text, result.stdout)
+
+    def test_json_has_the_documented_fields(self):
+        first, second = self.json_lines("--logits", PRAISE, BLAME)
+        self.assertEqual((first["index"], first["label"], first["profile"]), (0, "positive", "baseline"))
+        self.assertEqual((second["index"], second["label"]), (1, "negative"))
+        self.assertEqual(len(first["scores"]), 2)
+        self.assertEqual(len(first["logits"]), 2)
+        self.assertFalse(first["truncated"])
+        self.assertGreater(first["tokens"], 5)
+        self.assertAlmostEqual(sum(score["score"] for score in first["scores"]), 1.0, places=5)
+
+    def test_a_failed_item_is_reported_and_its_neighbours_answered(self):
+        results = self.json_lines(PRAISE, " ", BLAME, code=1)
+        self.assertEqual([result["index"] for result in results], [0, 1, 2])
+        self.assertEqual(results[1]["error"]["code"], "INVALID_ARGUMENT")
+        self.assertIn("blank", results[1]["error"]["message"])
+        self.assertEqual(results[2]["label"], "negative")
+
+    def test_files_keep_their_order(self):
+        texts = [PRAISE if i % 3 else BLAME for i in range(1000)]
+        results = self.json_lines("--file", self.file("many.txt", "\n".join(texts) + "\n"))
+        self.assertEqual([result["index"] for result in results], list(range(1000)))
+        for text, result in zip(texts, results):
+            self.assertEqual(result["label"], "positive" if text == PRAISE else "negative")
+
+    def test_tsv_with_labels(self):
+        path = self.file("labelled.tsv", f"label\ttext\npositive\t{PRAISE}\nnegative\t{BLAME}\n")
+        result = self.server.client("classify", "--json", "--file", path)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual([json.loads(line)["label"] for line in result.stdout.splitlines()], ["positive", "negative"])
+        self.assertIn("accuracy", result.stderr)
+
+    def test_jsonl_with_pair_and_id(self):
+        path = self.file("items.jsonl", json.dumps({"text": PRAISE, "text_pair": "indeed", "id": "x7"}) + "\n{broken\n" +
+                         json.dumps({"text": BLAME}) + "\n")
+        result = self.server.client("classify", "--json", "--file", path)
+        self.assertEqual(result.returncode, 1)
+        first, second, third = [json.loads(line) for line in result.stdout.splitlines()]
+        self.assertEqual(first["id"], "x7")
+        self.assertIn("error", second)
+        self.assertEqual(third["label"], "negative")
+        self.assertIn("2", result.stderr)
+
+    def test_pipes(self):
+        results = self.json_lines("-", stdin=f"{PRAISE}\n{BLAME}\n")
+        self.assertEqual([result["label"] for result in results], ["positive", "negative"])
+
+    def test_truncation_is_an_error_unless_asked_for(self):
+        long_text = "word " * 700
+        (refused,) = self.json_lines(long_text, code=1)
+        self.assertEqual(refused["error"]["code"], "INVALID_ARGUMENT")
+        (answered,) = self.json_lines("--truncation", "right", long_text)
+        self.assertTrue(answered["truncated"])
+        self.assertEqual(answered["tokens"], 512)
+
+    def test_top_k(self):
+        (result,) = self.json_lines("--top-k", "1", PRAISE)
+        self.assertEqual(len(result["scores"]), 1)
+
+    def test_profile(self):
+        (result,) = self.json_lines("--profile", "reference", PRAISE)
+        self.assertEqual(result["profile"], "reference")
+
+    def test_unknown_profile(self):
+        result = self.server.client("classify", "--profile", "turbo", PRAISE)
+        self.assertNotEqual(result.returncode, 0)
+        self.assertIn("turbo", result.stdout + result.stderr)
+
+    def test_profiles(self):
+        result = self.server.client("profiles")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        for text in ("baseline", "READY", "fp32", "quantized", "UNLOADED"):
+            self.assertIn(text, result.stdout)
+
+    def test_health(self):
+        result = self.server.client("health")
+        self.assertEqual(result.returncode, 0)
+        self.assertIn("SERVING", result.stdout)
+        self.assertNotEqual(self.server.client("health", "no.such.Service").returncode, 0)
+
+
+if __name__ == "__main__":
+    unittest.main()

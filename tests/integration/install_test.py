@@ -1,0 +1,28 @@
+"""The install tree works from wherever it is moved to."""
+
+import pathlib
+import subprocess
+import tempfile
+import unittest
+
+from binaries import BUILD
+
+
+class Install(unittest.TestCase):
+    def test_binaries_run_from_a_moved_tree(self):
+        with tempfile.TemporaryDirectory() as directory:
+            first = pathlib.Path(directory, "first")
+            subprocess.run(["cmake", "--install", str(BUILD), "--prefix", str(first)], check=True, capture_output=True)
+            moved = first.rename(pathlib.Path(directory, "moved"))
+            for name in ("roberta-server", "roberta-client", "roberta-model"):
+                result = subprocess.run([str(moved / "bin" / name), "--version"], capture_output=True, text=True, check=False)
+                self.assertEqual(result.returncode, 0, result.stderr)
+                self.assertTrue(result.stdout.startswith(name), result.stdout)
+            model = moved / "share/roberta-serve/models/demo-sst2"
+            result = subprocess.run([str(moved / "bin/roberta-model"), "inspect", str(model)], capture_output=True, text=True,
+                                    check=False)
+            self.assertEqual(result.returncode, 0, result.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
