@@ -80,7 +80,8 @@ void AddedTokenSplitter::SplitStretch(size_t group_index, std::string_view text,
     return;
   }
   const Group& group = groups_[group_index];
-  size_t done = 0;  // everything before is in pieces
+  size_t done = 0;        // everything before is in pieces
+  size_t spaces_end = 0;  // of the last run of spaces that was swallowed, so that no run is measured twice
   size_t position = group.tokens.empty() ? std::string_view::npos : NextCandidate(group, text, 0);
   while (position != std::string_view::npos) {
     const AddedToken* token = LongestMatch(group, text.substr(position));
@@ -88,11 +89,20 @@ void AddedTokenSplitter::SplitStretch(size_t group_index, std::string_view text,
       position = NextCandidate(group, text, position + 1);
       continue;
     }
-    size_t begin = position, end = position + token->content.size();
-    position = NextCandidate(group, text, end);
-    if (begin < done || (token->single_word && TouchesWord(text.substr(0, begin), text.substr(end)))) continue;
-    if (token->lstrip) begin -= TrailingSpaceBytes(text.substr(done, begin - done));
-    if (token->rstrip) end += LeadingSpaceBytes(text.substr(end));
+    const size_t content_end = position + token->content.size();
+    size_t begin = position, end = content_end;
+    position = NextCandidate(group, text, content_end);
+    // Where the token before has swallowed this one's first spaces, it begins after them, as Hugging Face's does.
+    if (end <= done || (token->single_word && TouchesWord(text.substr(0, begin), text.substr(end)))) continue;
+    if (begin < done) {
+      begin = done;
+    } else if (token->lstrip) {
+      begin -= TrailingSpaceBytes(text.substr(done, begin - done));
+    }
+    if (token->rstrip) {
+      if (end >= spaces_end) spaces_end = end + LeadingSpaceBytes(text.substr(end));
+      end = spaces_end;
+    }
     SplitStretch(group_index + 1, text.substr(done, begin - done), offset + done, pieces);
     pieces->push_back({token->id, offset + begin, offset + end});
     done = end;

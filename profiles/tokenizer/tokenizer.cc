@@ -183,8 +183,8 @@ class RobertaTokenizer final : public Tokenizer {
   }
 
   void Trim(const EdgeSpaces& spaces, bool is_first_token, Offset* offset) const {
-    // The prefix space is not in the text, so there is nothing to trim for it.
-    const bool keep_leading = add_prefix_space_ && (is_first_token || offset->begin == 0);
+    // The prefix space is not in the text, so there is nothing to trim for it. More than one space is the text's own.
+    const bool keep_leading = add_prefix_space_ && spaces.leading == 1 && (is_first_token || offset->begin == 0);
     if (!keep_leading) offset->begin = std::min(offset->begin + spaces.leading, offset->end);
     if (offset->end >= spaces.trailing) offset->end = std::max(offset->end - spaces.trailing, offset->begin);
   }
