@@ -51,7 +51,8 @@ struct Encoding {
 /// may call.
 class Tokenizer {
  public:
-  /// Reads `vocab.json` + `merges.txt` of `directory`, or `tokenizer.json` where those are absent. Errors: NotFound
+  /// Reads `vocab.json` + `merges.txt` of `directory`, or `tokenizer.json` where those are absent or do not say all
+  /// (there is an added_tokens.json). Errors: NotFound
   /// names the missing file; InvalidArgument names the file, the field and the value that is not RoBERTa's.
   static absl::StatusOr<std::unique_ptr<const Tokenizer>> Load(const std::string& directory);
 

@@ -57,6 +57,17 @@ absl::StatusOr<bool> AddPrefixSpace(const std::string& tokenizer_config_json, co
   return found->get<bool>();
 }
 
+/// added_tokens.json names tokens but not how they are found in text; only tokenizer.json tells that. True if it names
+/// any.
+absl::StatusOr<bool> HasAddedTokens(const std::string& file) {
+  if (!std::filesystem::exists(file)) return false;
+  absl::StatusOr<std::string> text = ReadFile(file);
+  if (!text.ok()) return text.status();
+  absl::StatusOr<nlohmann::json> tokens = ParseFile(*text, file);
+  if (!tokens.ok()) return tokens.status();
+  return !tokens->empty();
+}
+
 }  // namespace
 
 absl::StatusOr<Vocabulary> ParseVocabJson(const std::string& vocab_json, const std::string& merges_txt,
@@ -86,14 +97,22 @@ absl::StatusOr<Vocabulary> ParseVocabJson(const std::string& vocab_json, const s
 absl::StatusOr<Vocabulary> ReadVocabulary(const std::string& directory) {
   const std::string vocab_file = directory + "/vocab.json", merges_file = directory + "/merges.txt";
   const std::string tokenizer_file = directory + "/tokenizer.json", config_file = directory + "/tokenizer_config.json";
+  const std::string added_file = directory + "/added_tokens.json";
   const bool has_vocab = std::filesystem::exists(vocab_file), has_merges = std::filesystem::exists(merges_file);
-  if (!has_vocab && !has_merges && std::filesystem::exists(tokenizer_file)) {
+  const bool has_tokenizer = std::filesystem::exists(tokenizer_file);
+  absl::StatusOr<bool> has_added = HasAddedTokens(added_file);
+  if (!has_added.ok()) return has_added.status();
+  if (has_tokenizer && (*has_added || (!has_vocab && !has_merges))) {
     absl::StatusOr<std::string> text = ReadFile(tokenizer_file);
     if (!text.ok()) return text.status();
     return ParseTokenizerJson(*text, tokenizer_file);
   }
   if (!has_vocab && !has_merges) {
     return absl::NotFoundError(absl::StrCat(directory, ": neither vocab.json and merges.txt nor tokenizer.json"));
+  }
+  if (*has_added) {
+    return absl::NotFoundError(
+        absl::StrCat(tokenizer_file, ": no such file, but ", added_file, " names tokens that only it describes"));
   }
   absl::StatusOr<std::string> vocab = ReadFile(vocab_file);
   if (!vocab.ok()) return vocab.status();

@@ -1,5 +1,6 @@
 // The tokens that Hugging Face's `tokenizers` gives, id for id and offset for offset.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -17,13 +18,15 @@ std::unique_ptr<const Tokenizer> LoadOrDie(const std::string& directory) {
   return *std::move(tokenizer);
 }
 
-/// Compares every case of a golden file; returns how many there were.
-size_t CompareAll(const Tokenizer& tokenizer, const std::string& golden_file) {
+/// Compares every case of a golden file, or those of one variant; returns how many there were.
+size_t CompareAll(const Tokenizer& tokenizer, const std::string& golden_file, const std::string& variant = "") {
   std::ifstream file(golden_file);
   size_t cases = 0;
   Encoding encoding;
-  for (std::string line; std::getline(file, line); ++cases) {
+  for (std::string line; std::getline(file, line);) {
     const nlohmann::json golden = nlohmann::json::parse(line);
+    if (golden.value("variant", "") != variant) continue;
+    ++cases;
     const std::string text = golden["text"];
     std::optional<std::string> pair;
     if (golden.contains("pair")) pair = golden["pair"].get<std::string>();
@@ -46,6 +49,65 @@ size_t CompareAll(const Tokenizer& tokenizer, const std::string& golden_file) {
   return cases;
 }
 
+/// Writes a tokenizer.json into a directory of its own, which is gone afterwards.
+struct TokenizerJsonAlone {
+  explicit TokenizerJsonAlone(const std::string& content) {
+    std::filesystem::create_directories(directory);
+    std::ofstream(directory + "/tokenizer.json") << content;
+  }
+  ~TokenizerJsonAlone() { std::filesystem::remove_all(directory); }
+  const std::string directory = testing::TempDir() + "tokenizer_json_alone_" + std::to_string(getpid());
+};
+
+nlohmann::json DemoTokenizerJson() {
+  return nlohmann::json::parse(std::ifstream(test_paths::InRepository("models/demo-sst2/tokenizer.json")));
+}
+
+nlohmann::json AddedTokens() {
+  nlohmann::json tokens = nlohmann::json::array();
+  const auto add = [&](const char* content, std::initializer_list<const char*> flags) {
+    nlohmann::json token = {{"id", 12288 + tokens.size()}, {"content", content}, {"special", false}};
+    for (const char* flag : {"single_word", "lstrip", "rstrip", "normalized"}) token[flag] = false;
+    for (const char* flag : flags) token[flag] = true;
+    tokens.push_back(token);
+  };
+  add("[A]", {"lstrip", "rstrip"});
+  add("[B]", {"rstrip"});
+  add("word", {"single_word"});
+  add("wor", {"normalized"});
+  add(" x", {"normalized", "lstrip"});
+  add("éz", {"normalized", "rstrip"});
+  add("[AB", {"single_word", "lstrip"});
+  add("\u3000z", {"lstrip"});
+  return tokens;
+}
+
+const std::string kDemoGolden = test_paths::InRepository("tests/golden/tokenizer_demo.jsonl");
+
+TEST(TokenizerGolden, DemoFromVocabAndMerges) {
+  EXPECT_EQ(CompareAll(*LoadOrDie(test_paths::InRepository("models/demo-sst2")), kDemoGolden, "plain"), 220u);
+}
+
+TEST(TokenizerGolden, DemoFromTokenizerJsonAlone) {
+  const TokenizerJsonAlone alone(DemoTokenizerJson().dump());
+  EXPECT_EQ(CompareAll(*LoadOrDie(alone.directory), kDemoGolden, "plain"), 220u);
+}
+
+TEST(TokenizerGolden, DemoWithAPrefixSpace) {
+  nlohmann::json description = DemoTokenizerJson();
+  description["pre_tokenizer"]["add_prefix_space"] = true;
+  description["post_processor"]["add_prefix_space"] = true;
+  const TokenizerJsonAlone alone(description.dump());
+  EXPECT_EQ(CompareAll(*LoadOrDie(alone.directory), kDemoGolden, "prefix"), 180u);
+}
+
+TEST(TokenizerGolden, DemoWithAddedTokensOfEveryKind) {
+  nlohmann::json description = DemoTokenizerJson();
+  for (const nlohmann::json& token : AddedTokens()) description["added_tokens"].push_back(token);
+  const TokenizerJsonAlone alone(description.dump());
+  EXPECT_EQ(CompareAll(*LoadOrDie(alone.directory), kDemoGolden, "added"), 180u);
+}
+
 TEST(TokenizerGolden, RobertaBaseFromVocabAndMerges) {
   ROBERTA_SHARED_OR_SKIP(vocabulary, "data/roberta-base");
   ROBERTA_SHARED_OR_SKIP(golden, "data/tokenizer-golden/roberta-base.jsonl");
@@ -55,11 +117,9 @@ TEST(TokenizerGolden, RobertaBaseFromVocabAndMerges) {
 TEST(TokenizerGolden, RobertaBaseFromTokenizerJsonAlone) {
   ROBERTA_SHARED_OR_SKIP(file, "data/roberta-base/tokenizer.json");
   ROBERTA_SHARED_OR_SKIP(golden, "data/tokenizer-golden/roberta-base.jsonl");
-  const std::string directory = testing::TempDir() + "tokenizer_json_alone";
-  std::filesystem::create_directories(directory);
-  std::filesystem::copy_file(file, directory + "/tokenizer.json", std::filesystem::copy_options::overwrite_existing);
-  EXPECT_EQ(CompareAll(*LoadOrDie(directory), golden), 2351u);
-  std::filesystem::remove_all(directory);
+  std::ifstream content(file);
+  const TokenizerJsonAlone alone(std::string(std::istreambuf_iterator<char>(content), {}));
+  EXPECT_EQ(CompareAll(*LoadOrDie(alone.directory), golden), 2351u);
 }
 
 }  // namespace
