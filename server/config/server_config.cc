@@ -3,6 +3,7 @@
 #include <google/protobuf/io/tokenizer.h>
 #include <google/protobuf/text_format.h>
 #include <google/protobuf/util/json_util.h>
+#include <unicode/utf8.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -10,9 +11,11 @@
 #include <set>
 #include <sstream>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 
 namespace roberta::config {
 
@@ -31,8 +34,17 @@ class FirstError final : public google::protobuf::io::ErrorCollector {
   std::string text_;
 };
 
+/// What a parser says, which may quote the input, as one line of printable characters.
+std::string OneLine(const std::string& text) {
+  return absl::StrReplaceAll(absl::CHexEscape(text), {{"\\n", " "}, {"\\\"", "\""}, {"\\'", "'"}});
+}
+
 absl::Status WrongValue(const std::string& field, const std::string& value, const std::string& expected) {
   return absl::InvalidArgumentError(absl::StrCat("config: ", field, " is ", value, "; it must be ", expected));
+}
+
+std::string Shown(const std::string& value) {
+  return absl::StrCat("\"", absl::CHexEscape(value), "\"");
 }
 
 absl::Status CheckRange(const std::string& field, uint32_t value, uint32_t lowest, uint32_t highest) {
@@ -40,9 +52,19 @@ absl::Status CheckRange(const std::string& field, uint32_t value, uint32_t lowes
   return WrongValue(field, absl::StrCat(value), absl::StrCat("between ", lowest, " and ", highest));
 }
 
+/// Protobuf's text format lets any bytes into a string, but its other formats and gRPC do not take them.
+absl::Status CheckUtf8(const std::string& field, const std::string& value) {
+  for (size_t at = 0; at < value.size();) {
+    UChar32 code_point;
+    U8_NEXT(value.data(), at, value.size(), code_point);
+    if (code_point < 0) return WrongValue(field, Shown(value), "UTF-8");
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckOneOf(const std::string& field, const std::string& value, const std::vector<std::string>& allowed) {
   if (std::find(allowed.begin(), allowed.end(), value) != allowed.end()) return absl::OkStatus();
-  return WrongValue(field, absl::StrCat("\"", value, "\""), absl::StrCat("one of ", absl::StrJoin(allowed, ", ")));
+  return WrongValue(field, Shown(value), absl::StrCat("one of ", absl::StrJoin(allowed, ", ")));
 }
 
 absl::Status CheckProfiles(const ServerConfig& config, const std::vector<std::string>& known) {
@@ -52,7 +74,7 @@ absl::Status CheckProfiles(const ServerConfig& config, const std::vector<std::st
     const std::string& name = config.profiles(i).name();
     absl::Status status = CheckOneOf(field, name, known);
     if (!status.ok()) return status;
-    if (!seen.insert(name).second) return WrongValue(field, absl::StrCat("\"", name, "\" again"), "named once");
+    if (!seen.insert(name).second) return WrongValue(field, absl::StrCat(Shown(name), " again"), "named once");
   }
   return CheckOneOf("default_profile", config.default_profile(), {seen.begin(), seen.end()});
 }
@@ -64,13 +86,14 @@ absl::StatusOr<ServerConfig> ParseConfig(std::string_view text, Format format, s
   ServerConfig config;
   if (format == Format::kJson) {
     const auto status = google::protobuf::util::JsonStringToMessage(input, &config);
-    if (!status.ok()) return absl::InvalidArgumentError(absl::StrCat(name, ": ", status.message().ToString()));
+    if (!status.ok()) return absl::InvalidArgumentError(absl::StrCat(name, ": ", OneLine(status.message().ToString())));
     return config;
   }
   FirstError error;
   google::protobuf::TextFormat::Parser parser;
   parser.RecordErrorsTo(&error);
-  if (!parser.ParseFromString(input, &config)) return absl::InvalidArgumentError(absl::StrCat(name, ":", error.text()));
+  if (!parser.ParseFromString(input, &config))
+    return absl::InvalidArgumentError(absl::StrCat(name, ":", OneLine(error.text())));
   return config;
 }
 
@@ -137,6 +160,9 @@ absl::Status ValidateConfig(const ServerConfig& config, const std::vector<std::s
   const Execution& execution = config.execution();
   const Limits& limits = config.limits();
   const absl::Status checks[] = {
+      CheckUtf8("model.directory", config.model().directory()),
+      CheckUtf8("model.name", config.model().name()),
+      CheckUtf8("listen.host", config.listen().host()),
       CheckRange("listen.port", config.listen().port(), 0, 65535),
       CheckRange("listen.metrics_port", config.listen().metrics_port(), 0, 65535),
       CheckProfiles(config, known_profiles),

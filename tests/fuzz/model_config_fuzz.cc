@@ -1,18 +1,10 @@
 // Parses the input as a config.json.
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <string_view>
 
 #include "profiles/checkpoint/tensor_table.h"
-
-namespace {
-
-void Require(bool condition) {
-  if (!condition) std::abort();
-}
-
-}  // namespace
+#include "tests/fuzz/require.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto config = roberta::checkpoint::ParseModelConfig({reinterpret_cast<const char*>(data), size}, "config.json");

@@ -2,20 +2,16 @@
 // one.
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
 #include <string>
 
 #include "profiles/checkpoint/safetensors.h"
+#include "tests/fuzz/require.h"
 
 namespace {
 
 using roberta::checkpoint::ParseSafetensors;
 using roberta::checkpoint::TensorView;
-
-void Require(bool condition) {
-  if (!condition) std::abort();
-}
 
 /// What is accepted must be sound: tensors side by side to the end of the file, each the size of its shape.
 void ParseAndCheck(absl::Span<const std::byte> bytes) {

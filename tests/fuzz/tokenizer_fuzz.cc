@@ -2,7 +2,6 @@
 // ends and its pair begins.
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <string>
@@ -10,15 +9,12 @@
 
 #include "profiles/tokenizer/tokenizer.h"
 #include "profiles/tokenizer/utf8.h"
+#include "tests/fuzz/require.h"
 #include "tests/test_paths.h"
 
 namespace {
 
 using namespace roberta::tokenizer;
-
-void Require(bool condition) {
-  if (!condition) std::abort();
-}
 
 const Tokenizer& Demo() {
   static const auto tokenizer = Tokenizer::Load(roberta::test_paths::InRepository("models/demo-sst2")).value();

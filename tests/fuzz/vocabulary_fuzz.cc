@@ -2,21 +2,17 @@
 // must tokenise anything.
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 #include <utility>
 
 #include "profiles/tokenizer/tokenizer.h"
 #include "profiles/tokenizer/vocabulary.h"
+#include "tests/fuzz/require.h"
 
 namespace {
 
 using namespace roberta::tokenizer;
-
-void Require(bool condition) {
-  if (!condition) std::abort();
-}
 
 void Try(absl::StatusOr<Vocabulary> vocabulary) {
   if (!vocabulary.ok()) {

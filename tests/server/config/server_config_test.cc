@@ -117,6 +117,18 @@ TEST(ValidateConfig, NamesFieldAndValueThatAreOutOfRange) {
               HasSubstr("execution.executors is 0"));
 }
 
+TEST(ValidateConfig, RefusesWhatIsNotUtf8) {
+  EXPECT_THAT(ErrorWith([](ServerConfig& c) { c.mutable_model()->set_directory("a\xFF"); }),
+              HasSubstr("model.directory is \"a\\xff\"; it must be UTF-8"));
+}
+
+TEST(ParseConfig, ErrorsAreOneLine) {
+  const auto json = ParseConfig("{\n\"model\": {\n\"x\": }\n}", Format::kJson, "file.json");
+  EXPECT_THAT(std::string(json.status().message()), ::testing::Not(HasSubstr("\n")));
+  const auto text = ParseConfig("model { directory: \"a\nb\" }", Format::kTextProto, "file");
+  EXPECT_THAT(std::string(text.status().message()), ::testing::Not(HasSubstr("\n")));
+}
+
 TEST(ValidateConfig, RefusesOnePortForTwo) {
   EXPECT_THAT(ErrorWith([](ServerConfig& c) { c.mutable_listen()->set_metrics_port(8001); }),
               HasSubstr("listen.metrics_port"));
