@@ -1,8 +1,9 @@
-#include <pthread.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -15,29 +16,35 @@
 
 namespace {
 
-/// SIGTERM and SIGINT, blocked in every thread so that only sigwait takes them.
-sigset_t BlockStopSignals() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGTERM);
-  sigaddset(&signals, SIGINT);
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  return signals;
+int signal_pipe[2] = {-1, -1};
+
+void WriteToPipe(int signal) {
+  const int saved_errno = errno;
+  const auto byte = static_cast<unsigned char>(signal);
+  [[maybe_unused]] const ssize_t written = write(signal_pipe[1], &byte, 1);
+  errno = saved_errno;
 }
 
-int WaitForSignal(const sigset_t& signals) {
-  int signal = 0;
-  while (sigwait(&signals, &signal) != 0) {
+/// From now on SIGTERM and SIGINT go to WaitForSignal. Blocking them for sigwait would not do: libraries start threads
+/// before main, which do not block them and would die of them for all.
+bool CatchStopSignals() {
+  if (pipe2(signal_pipe, O_CLOEXEC) != 0) return false;
+  struct sigaction action = {};
+  action.sa_handler = WriteToPipe;
+  action.sa_flags = SA_RESTART;
+  return sigaction(SIGTERM, &action, nullptr) == 0 && sigaction(SIGINT, &action, nullptr) == 0;
+}
+
+int WaitForSignal() {
+  unsigned char signal = 0;
+  while (read(signal_pipe[0], &signal, 1) != 1) {
   }
   return signal;
 }
 
-/// During start and drain a signal ends the process at once.
-void ExitOnNextSignal(const sigset_t& signals) {
-  std::thread([signals] {
-    const int signal = WaitForSignal(signals);
-    _exit(128 + signal);
-  }).detach();
+/// From now on a signal ends the process at once.
+void ExitOnNextSignal() {
+  std::thread([] { _exit(128 + WaitForSignal()); }).detach();
 }
 
 }  // namespace
@@ -50,14 +57,17 @@ int main(int argc, char** argv) {
   roberta::app::SetUpLogging(config.logging().format(), config.logging().level());
   setenv("GRPC_VERBOSITY", "NONE", 0);  // gRPC's own lines about what we report ourselves
 
-  const sigset_t signals = BlockStopSignals();
+  if (!CatchStopSignals()) {
+    std::perror("roberta-server: cannot catch signals");
+    return 1;
+  }
   absl::StatusOr<std::unique_ptr<Server>> server = Server::Start(config);
   if (!server.ok()) {
     std::fprintf(stderr, "roberta-server: %s\n", std::string(server.status().message()).c_str());
     return 1;
   }
-  const int signal = WaitForSignal(signals);
-  ExitOnNextSignal(signals);
+  const int signal = WaitForSignal();
+  ExitOnNextSignal();
   spdlog::info("stopping on signal {}: finishing what was accepted", signal);
   const bool finished = (*server)->Drain(std::chrono::milliseconds(config.shutdown().drain_delay_ms()),
                                          std::chrono::milliseconds(config.shutdown().drain_timeout_ms()));
