@@ -59,6 +59,7 @@ class Server:
     def wait(self, timeout=120):
         code = self._process.wait(timeout)
         self._reader.join(timeout)
+        self._process.stderr.close()
         return code
 
     def client(self, *arguments, **options):
