@@ -1,5 +1,8 @@
 #include "profiles/reference/reference_profile.h"
 
+// With clang as C++20, LibTorch 1.13's other headers need this one before them.
+#include <ATen/core/ivalue.h>
+
 #include <ATen/ATen.h>
 #include <c10/core/InferenceMode.h>
 #include <torch/version.h>
