@@ -79,8 +79,7 @@ class TableWriter final : public ResultWriter {
 
   void WriteFailure(const Item& item, const absl::Status& status) override {
     WriteHeaderOnce();
-    Row(item, Padded("-", kLabelColumns), "       -",
-        absl::StatusCodeToString(status.code()));
+    Row(item, Padded("-", kLabelColumns), "       -", absl::StatusCodeToString(status.code()));
   }
 
  private:
