@@ -95,7 +95,7 @@ class Documentation(unittest.TestCase):
             "target_link_libraries(example PRIVATE roberta-serve::client)\n")
         prefix = scratch / "install"
         for command in (["cmake", "--install", BUILD, "--prefix", prefix],
-                        ["cmake", "-S", scratch, "-B", scratch / "build", f"-DCMAKE_PREFIX_PATH={prefix}"],
+                        ["cmake", "-G", "Ninja", "-S", scratch, "-B", scratch / "build", f"-DCMAKE_PREFIX_PATH={prefix}"],
                         ["cmake", "--build", scratch / "build"]):
             result = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=600, check=False)
             self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
