@@ -1,11 +1,11 @@
 #include "profiles/baseline/baseline.h"
 
-#include "profiles/reference/reference_profile.h"
+#include "profiles/encoder/packed_classifier.h"
 
 namespace roberta::baseline {
 
 absl::StatusOr<std::unique_ptr<const encoder::Profile>> LoadBaseline(const checkpoint::Checkpoint& checkpoint) {
-  return reference::LoadReferenceProfile(checkpoint);
+  return encoder::LoadPackedClassifier(checkpoint);
 }
 
 }  // namespace roberta::baseline

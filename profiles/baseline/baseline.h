@@ -8,8 +8,8 @@
 
 namespace roberta::baseline {
 
-/// The profile `baseline`: the whole model in fp32. It computes with the LibTorch reference model.
-/// `checkpoint` need not outlive the profile. Errors are those of reference::LoadReferenceProfile.
+/// The profile `baseline`: the whole model in fp32, on padding-free batches. `checkpoint` must outlive it. Errors are
+/// those of encoder::LoadPackedClassifier.
 absl::StatusOr<std::unique_ptr<const encoder::Profile>> LoadBaseline(const checkpoint::Checkpoint& checkpoint);
 
 }  // namespace roberta::baseline

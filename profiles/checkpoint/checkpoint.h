@@ -25,7 +25,7 @@ namespace roberta::checkpoint {
 class Checkpoint final {
  public:
   /// Maps and checks `directory`. NotFound names the missing file. InvalidArgument names the file, the field and the
-  /// value, and lists every tensor that is missing, extra or misshapen in one message (the first 20; the other Open
+  /// value, and lists every tensor that is missing, extra or misshapen in one message (up to 1,000; the other Open
   /// gives all). A directory with only pytorch_model.bin is refused with the way to convert it.
   static absl::StatusOr<std::unique_ptr<const Checkpoint>> Open(const std::string& directory);
 

@@ -58,6 +58,14 @@ void Widen(const std::byte* in, absl::Span<float> out, Convert convert) {
   }
 }
 
+/// Aborts, naming `what`, unless `bytes` of `dtype` are that many floats.
+void CheckCopy(const char* what, Dtype dtype, size_t bytes, size_t floats) {
+  if (floats * DtypeBytes(dtype) == bytes && dtype != Dtype::kI64) return;
+  std::fprintf(stderr, "CopyToFloat32: %s has %zu bytes of another dtype or size than the %zu floats asked for\n", what,
+               bytes, floats);
+  std::abort();
+}
+
 }  // namespace
 
 size_t DtypeBytes(Dtype dtype) {
@@ -102,21 +110,21 @@ std::string ShapeText(absl::Span<const int64_t> shape) {
 }
 
 void CopyToFloat32(const TensorView& tensor, absl::Span<float> out) {
-  if (out.size() * DtypeBytes(tensor.dtype) != tensor.data.size() || tensor.dtype == Dtype::kI64) {
-    std::fprintf(stderr,
-                 "CopyToFloat32: tensor %s has %zu bytes of another dtype or size than the %zu floats asked for\n",
-                 tensor.name.c_str(), tensor.data.size(), out.size());
-    std::abort();
-  }
+  CheckCopy(tensor.name.c_str(), tensor.dtype, tensor.data.size(), out.size());
+  CopyToFloat32(tensor.dtype, tensor.data, out);
+}
+
+void CopyToFloat32(Dtype dtype, absl::Span<const std::byte> data, absl::Span<float> out) {
+  CheckCopy("part of a tensor", dtype, data.size(), out.size());
   if (out.empty()) return;
-  switch (tensor.dtype) {
+  switch (dtype) {
     case Dtype::kF32:
-      std::memcpy(out.data(), tensor.data.data(), tensor.data.size());
+      std::memcpy(out.data(), data.data(), data.size());
       return;
     case Dtype::kF16:
-      return Widen(tensor.data.data(), out, F16ToFloat32);
+      return Widen(data.data(), out, F16ToFloat32);
     case Dtype::kBF16:
-      return Widen(tensor.data.data(), out, Bf16ToFloat32);
+      return Widen(data.data(), out, Bf16ToFloat32);
     case Dtype::kI64:
       return;
   }

@@ -40,4 +40,7 @@ std::string ShapeText(absl::Span<const int64_t> shape);
 /// and DAZ.
 void CopyToFloat32(const TensorView& tensor, absl::Span<float> out);
 
+/// The same for a part of a tensor: `data` are out.size() values of that dtype.
+void CopyToFloat32(Dtype dtype, absl::Span<const std::byte> data, absl::Span<float> out);
+
 }  // namespace roberta::checkpoint

@@ -6,19 +6,22 @@
 #include <thread>
 #include <vector>
 
-#include "tests/profiles/reference/loaded_model.h"
+#include "tests/profiles/loaded_model.h"
 #include "tests/test_paths.h"
 
 namespace roberta::reference {
 namespace {
 
+using profiles_test::LoadedModel;
 using ::testing::HasSubstr;
 
 constexpr double kTolerance = 1e-4;
 
 class ReferenceProfileTest : public testing::Test {
  protected:
-  static void SetUpTestSuite() { model_ = new LoadedModel(test_paths::InRepository("models/demo-sst2")); }
+  static void SetUpTestSuite() {
+    model_ = new LoadedModel(test_paths::InRepository("models/demo-sst2"), &LoadReferenceProfile);
+  }
   static void TearDownTestSuite() { delete std::exchange(model_, nullptr); }
   static LoadedModel* model_;
 };

@@ -8,25 +8,27 @@
 #include <vector>
 
 #include "profiles/checkpoint/checkpoint.h"
-#include "profiles/reference/reference_profile.h"
+#include "profiles/encoder/profile.h"
 #include "profiles/tokenizer/tokenizer.h"
 
-namespace roberta::reference {
+namespace roberta::profiles_test {
 
-/// A checkpoint with its tokenizer and the reference profile, for tests that go from text to logits.
+using Loader = absl::StatusOr<std::unique_ptr<const encoder::Profile>> (*)(const checkpoint::Checkpoint&);
+
+/// A checkpoint with its tokenizer and one profile, for tests that go from text to logits.
 struct LoadedModel {
   std::unique_ptr<const checkpoint::Checkpoint> checkpoint;
   std::unique_ptr<const tokenizer::Tokenizer> tokenizer;
   std::unique_ptr<const encoder::Profile> profile;
 
-  explicit LoadedModel(const std::string& directory) {
+  LoadedModel(const std::string& directory, Loader load) {
     auto opened = checkpoint::Checkpoint::Open(directory);
     EXPECT_TRUE(opened.ok()) << opened.status();
     checkpoint = *std::move(opened);
     auto loaded_tokenizer = tokenizer::Tokenizer::Load(directory);
     EXPECT_TRUE(loaded_tokenizer.ok()) << loaded_tokenizer.status();
     tokenizer = *std::move(loaded_tokenizer);
-    auto loaded_profile = LoadReferenceProfile(*checkpoint);
+    auto loaded_profile = load(*checkpoint);
     EXPECT_TRUE(loaded_profile.ok()) << loaded_profile.status();
     profile = *std::move(loaded_profile);
   }
@@ -57,4 +59,4 @@ struct LoadedModel {
   }
 };
 
-}  // namespace roberta::reference
+}  // namespace roberta::profiles_test

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "profiles/checkpoint/checkpoint.h"
+#include "profiles/kernels/linear.h"
+#include "profiles/kernels/passes.h"
+
+namespace roberta::encoder {
+
+/// A linear layer: y = x W^T, with the bias for the pass that follows.
+struct Linear {
+  const kernels::LinearShape* shape = nullptr;
+  std::optional<kernels::PackedWeight> weight;
+  std::vector<float> bias;  ///< [out]
+};
+
+struct NormWeights {
+  std::vector<float> gamma, beta;  ///< [hidden]
+  float epsilon = 0;
+
+  kernels::LayerNorm View() const { return {gamma.data(), beta.data(), epsilon}; }
+};
+
+/// One layer of the encoder. Queries, keys and values are one product of [hidden] to [3 hidden] but in the last layer,
+/// where keys and values ([2 hidden]) are needed of all tokens and queries of the first ones alone.
+struct LayerWeights {
+  Linear query;      ///< last layer only
+  Linear key_value;  ///< last layer only
+  Linear query_key_value;
+  Linear attention_output, intermediate, output;
+  NormWeights attention_norm, output_norm;
+};
+
+/// The weights of a RobertaForSequenceClassification as the packed encoder computes with them.
+struct PackedWeights {
+  /// Copies and packs all but the word embeddings. `max_rows` is the largest number of rows of a product.
+  static absl::StatusOr<std::unique_ptr<const PackedWeights>> Load(const checkpoint::Checkpoint& checkpoint,
+                                                                   int64_t max_rows);
+
+  int64_t bytes = 0;  ///< of everything here; mapped embeddings are not counted
+  std::map<std::pair<int64_t, int64_t>, std::shared_ptr<const kernels::LinearShape>> shapes;  ///< by {in, out}
+  std::vector<float> position_embeddings;                                                     ///< [positions, hidden]
+  std::vector<float> token_type;                                                              ///< [hidden]: type 0
+  NormWeights embedding_norm;
+  std::vector<LayerWeights> layers;
+  Linear classifier_dense;
+  std::vector<float> classifier_weight;  ///< [labels, hidden]
+  std::vector<float> classifier_bias;    ///< [labels]
+};
+
+}  // namespace roberta::encoder

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include "profiles/checkpoint/config.h"
+#include "profiles/encoder/packed_weights.h"
+#include "profiles/kernels/aligned_buffer.h"
+#include "profiles/kernels/linear.h"
+
+namespace roberta::encoder {
+
+/// All memory that one thread needs to run pieces of up to `max_rows` tokens: nothing is allocated while it runs.
+class Workspace {
+ public:
+  Workspace(const PackedWeights& weights, const checkpoint::ModelConfig& config, int64_t max_rows);
+
+  /// out = in W^T for `rows` rows. False if the matrix library failed.
+  bool Multiply(const Linear& linear, const float* in, size_t rows, float* out);
+
+  float* hidden() { return hidden_.data(); }    ///< [rows, hidden]: the residual stream
+  float* wide() { return wide_.data(); }        ///< [rows, max(3 hidden, intermediate)]
+  float* context() { return context_.data(); }  ///< [rows, hidden]
+  float* product() { return product_.data(); }  ///< [rows, hidden]
+  float* first() { return first_.data(); }      ///< [rows, hidden]: first tokens of the last layer
+  float* attention_scratch() { return attention_scratch_.data(); }
+  int32_t* position_ids() { return position_ids_.data(); }  ///< [rows]
+  int32_t* cu_seqlens() { return cu_seqlens_.data(); }      ///< [rows + 1]
+
+ private:
+  using Floats = kernels::AlignedBuffer<float>;
+
+  std::map<const kernels::LinearShape*, kernels::LinearRunner> runners_;
+  Floats hidden_, wide_, context_, product_, first_, attention_scratch_;
+  kernels::AlignedBuffer<unsigned char> product_scratch_;
+  std::vector<int32_t> position_ids_, cu_seqlens_;
+};
+
+/// Workspaces that wait for their next batch. Any thread may call.
+class WorkspacePool {
+ public:
+  std::unique_ptr<Workspace> Take();  ///< nullptr if none waits
+  void Return(std::unique_ptr<Workspace> workspace);
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<Workspace>> waiting_;  // guarded by mutex_
+};
+
+}  // namespace roberta::encoder

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+namespace roberta::kernels {
+
+/// Instruction sets that the fused passes are compiled for.
+enum class Isa {
+  kPortable,  ///< whatever the compiler's baseline is
+  kAvx2,      ///< AVX2 and FMA
+  kAvx512,    ///< AVX-512 F, BW, DQ, VL
+};
+
+std::string_view IsaName(Isa isa);  ///< "portable", "avx2", "avx512"
+
+/// Those that this host runs, slowest first.
+const std::vector<Isa>& HostIsas();
+
+}  // namespace roberta::kernels

@@ -1,0 +1,217 @@
+#include "profiles/kernels/linear.h"
+
+#include <dlfcn.h>
+
+#include <algorithm>
+#include <atomic>
+#include <oneapi/dnnl/dnnl.hpp>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace roberta::kernels {
+
+namespace {
+
+using dnnl::memory;
+
+std::atomic<int64_t> primitives_created{0};
+
+const dnnl::engine& Engine() {
+  static const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
+  return engine;
+}
+
+/// Numbers of rows that get a primitive: steps of 16 up to 256, 32 up to 512, then 64.
+std::vector<int64_t> RowCounts(int64_t max_rows) {
+  std::vector<int64_t> counts;
+  for (int64_t rows = 16; counts.empty() || counts.back() < max_rows; rows += rows < 256 ? 16 : rows < 512 ? 32 : 64) {
+    counts.push_back(rows);
+  }
+  return counts;
+}
+
+dnnl::matmul::primitive_desc Describe(const memory::desc& in, const memory::desc& weight, const memory::desc& out) {
+  dnnl::primitive_attr attributes;
+  attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+#if DNNL_VERSION_MAJOR >= 3
+  return dnnl::matmul::primitive_desc(Engine(), in, weight, out, attributes);
+#else
+  return dnnl::matmul::primitive_desc(dnnl::matmul::desc(in, weight, out), attributes, Engine());
+#endif
+}
+
+/// The one place where oneDNN's exceptions become a status.
+template <typename Function>
+absl::Status CatchDnnl(const char* what, Function&& function) {
+  try {
+    return function();
+  } catch (const dnnl::error& error) {
+    return absl::InternalError(absl::StrCat("oneDNN: ", what, ": ", error.what()));
+  } catch (const std::bad_alloc&) {
+    return absl::ResourceExhaustedError(absl::StrCat("oneDNN: ", what, ": no memory"));
+  }
+}
+
+}  // namespace
+
+struct PackedWeight::Packed {
+  memory data;
+};
+
+PackedWeight::PackedWeight(std::unique_ptr<Packed> packed) : packed_(std::move(packed)) {}
+PackedWeight::PackedWeight(PackedWeight&&) noexcept = default;
+PackedWeight& PackedWeight::operator=(PackedWeight&&) noexcept = default;
+PackedWeight::~PackedWeight() = default;
+
+int64_t PackedWeight::bytes() const {
+  return static_cast<int64_t>(packed_->data.get_desc().get_size());
+}
+
+struct LinearShape::Table {
+  struct Product {
+    memory::desc in, out, scratch;
+    dnnl::matmul primitive;
+  };
+
+  Table(int64_t columns_in, int64_t columns_out, int64_t max_rows)
+      : in(columns_in), out(columns_out), counts(RowCounts(max_rows)) {}
+
+  absl::Status MakePrimitives() {
+    // The largest product chooses the layout of the weights; the others must do with it.
+    weight = memory::desc({in, out}, memory::data_type::f32, memory::format_tag::any);
+    for (size_t i = counts.size(); i-- > 0;) {
+      const memory::desc rows_in({counts[i], in}, memory::data_type::f32, memory::format_tag::ab);
+      const memory::desc rows_out({counts[i], out}, memory::data_type::f32, memory::format_tag::ab);
+      const dnnl::matmul::primitive_desc description = Describe(rows_in, weight, rows_out);
+      const std::string name = description.impl_info_str();
+      if (name.find("ref") != std::string::npos) {
+        return absl::InternalError(absl::StrCat("oneDNN has only \"", name, "\" for a product of [", counts[i], ", ",
+                                                in, "] and [", in, ", ", out, "]"));
+      }
+      if (implementation.empty()) implementation = name;
+      weight = description.weights_desc();
+      scratch_bytes = std::max(scratch_bytes, description.scratchpad_desc().get_size());
+      products.push_back({rows_in, rows_out, description.scratchpad_desc(), dnnl::matmul(description)});
+      primitives_created.fetch_add(1, std::memory_order_relaxed);
+    }
+    std::reverse(products.begin(), products.end());
+    return absl::OkStatus();
+  }
+
+  size_t IndexFor(int64_t rows) const {
+    const auto found = std::lower_bound(counts.begin(), counts.end(), rows);
+    return static_cast<size_t>(std::min(found, counts.end() - 1) - counts.begin());
+  }
+
+  const int64_t in, out;
+  const std::vector<int64_t> counts;  ///< ascending
+  std::vector<Product> products;      ///< one for each of counts
+  memory::desc weight;
+  std::string implementation;
+  size_t scratch_bytes = 0;
+};
+
+LinearShape::LinearShape(std::unique_ptr<const Table> table) : table_(std::move(table)) {}
+LinearShape::~LinearShape() = default;
+
+absl::StatusOr<std::shared_ptr<const LinearShape>> LinearShape::Make(int64_t in, int64_t out, int64_t max_rows) {
+  ComputeOnCallingThreadOnly();
+  auto table = std::make_unique<Table>(in, out, max_rows);
+  absl::Status status = CatchDnnl("making a matrix product", [&] { return table->MakePrimitives(); });
+  if (!status.ok()) return status;
+  return std::shared_ptr<const LinearShape>(new LinearShape(std::move(table)));
+}
+
+absl::StatusOr<PackedWeight> LinearShape::Pack(absl::Span<const float> weight) const {
+  ComputeOnCallingThreadOnly();
+  if (weight.size() != static_cast<size_t>(in() * out())) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(weight.size(), " weights for a product of ", in(), " to ", out(), " columns"));
+  }
+  auto packed = std::make_unique<PackedWeight::Packed>();
+  absl::Status status = CatchDnnl("packing weights", [&] {
+    // [out, in] row by row is [in, out] column by column.
+    const memory::desc plain({in(), out()}, memory::data_type::f32, memory::format_tag::ba);
+    memory from(plain, Engine(), const_cast<float*>(weight.data()));
+    packed->data = memory(table_->weight, Engine());
+    dnnl::stream stream(Engine());
+    dnnl::reorder(from, packed->data).execute(stream, from, packed->data);
+    stream.wait();
+    return absl::OkStatus();
+  });
+  if (!status.ok()) return status;
+  return PackedWeight(std::move(packed));
+}
+
+const std::string& LinearShape::implementation() const {
+  return table_->implementation;
+}
+int64_t LinearShape::in() const {
+  return table_->in;
+}
+int64_t LinearShape::out() const {
+  return table_->out;
+}
+int64_t LinearShape::RoundedRows(int64_t rows) const {
+  return table_->counts[table_->IndexFor(rows)];
+}
+size_t LinearShape::scratch_bytes() const {
+  return table_->scratch_bytes;
+}
+
+struct LinearRunner::Handles {
+  struct Buffers {
+    memory in, out, scratch;
+  };
+  explicit Handles(std::shared_ptr<const LinearShape> of) : shape(std::move(of)), stream(Engine()) {}
+
+  const std::shared_ptr<const LinearShape> shape;
+  dnnl::stream stream;
+  std::vector<Buffers> buffers;  ///< one for each of the shape's products
+};
+
+LinearRunner::LinearRunner(std::shared_ptr<const LinearShape> shape)
+    : handles_(std::make_unique<Handles>(std::move(shape))) {
+  for (const LinearShape::Table::Product& product : handles_->shape->table_->products) {
+    handles_->buffers.push_back({memory(product.in, Engine(), DNNL_MEMORY_NONE),
+                                 memory(product.out, Engine(), DNNL_MEMORY_NONE),
+                                 memory(product.scratch, Engine(), DNNL_MEMORY_NONE)});
+  }
+}
+LinearRunner::~LinearRunner() = default;
+LinearRunner::LinearRunner(LinearRunner&&) noexcept = default;
+
+// The C interface: the C++ one would copy its arguments into a map on the heap.
+bool LinearRunner::Run(const PackedWeight& weight, const float* in, int64_t rows, float* out, void* scratch) {
+  const LinearShape::Table& table = *handles_->shape->table_;
+  const size_t index = table.IndexFor(rows);
+  const Handles::Buffers& buffers = handles_->buffers[index];
+  if (dnnl_memory_set_data_handle(buffers.in.get(), const_cast<float*>(in)) != dnnl_success ||
+      dnnl_memory_set_data_handle(buffers.out.get(), out) != dnnl_success ||
+      dnnl_memory_set_data_handle(buffers.scratch.get(), scratch) != dnnl_success) {
+    return false;
+  }
+  const dnnl_exec_arg_t arguments[] = {{DNNL_ARG_SRC, buffers.in.get()},
+                                       {DNNL_ARG_WEIGHTS, weight.packed_->data.get()},
+                                       {DNNL_ARG_DST, buffers.out.get()},
+                                       {DNNL_ARG_SCRATCHPAD, buffers.scratch.get()}};
+  return dnnl_primitive_execute(table.products[index].primitive.get(), handles_->stream.get(), 4, arguments) ==
+         dnnl_success;
+}
+
+void ComputeOnCallingThreadOnly() {
+  // The distribution's oneDNN works with OpenMP, whose number of threads is a setting of each calling thread.
+  static const auto set_threads = reinterpret_cast<void (*)(int)>(dlsym(RTLD_DEFAULT, "omp_set_num_threads"));
+  static thread_local const bool set = [] {
+    if (set_threads != nullptr) set_threads(1);
+    return true;
+  }();
+  static_cast<void>(set);
+}
+
+int64_t PrimitivesCreated() {
+  return primitives_created.load(std::memory_order_relaxed);
+}
+
+}  // namespace roberta::kernels

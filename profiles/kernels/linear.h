@@ -1,0 +1,86 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+
+namespace roberta::kernels {
+
+class LinearShape;
+
+/// A weight matrix in the layout that its shape's kernels want. Immutable.
+class PackedWeight {
+ public:
+  ~PackedWeight();
+  PackedWeight(PackedWeight&&) noexcept;
+  PackedWeight& operator=(PackedWeight&&) noexcept;
+
+  int64_t bytes() const;
+
+ private:
+  friend class LinearShape;
+  friend class LinearRunner;
+  struct Packed;
+  explicit PackedWeight(std::unique_ptr<Packed> packed);
+  std::unique_ptr<Packed> packed_;
+};
+
+/// The matrix products of one shape, out[rows, out] = in[rows, in] W^T in float32, computed by oneDNN: a primitive for
+/// each number of rows, rounded up, all made here, none later. Immutable and shared by all layers of that shape and all
+/// threads.
+class LinearShape {
+ public:
+  /// Internal if oneDNN has nothing but its reference implementation, which is thousands of times slower, or no single
+  /// weight layout for every number of rows; the implementation is named.
+  static absl::StatusOr<std::shared_ptr<const LinearShape>> Make(int64_t in, int64_t out, int64_t max_rows);
+  ~LinearShape();
+
+  /// Packs `weight` [out, in], which need not live on.
+  absl::StatusOr<PackedWeight> Pack(absl::Span<const float> weight) const;
+
+  /// What oneDNN says of its implementation, as "brgemm:avx512_core".
+  const std::string& implementation() const;
+  int64_t in() const;
+  int64_t out() const;
+
+  /// Rows that the buffers must have for `rows` (at most max_rows) to be computed: the next number that has a
+  /// primitive.
+  int64_t RoundedRows(int64_t rows) const;
+  size_t scratch_bytes() const;
+
+ private:
+  friend class LinearRunner;
+  struct Table;
+  explicit LinearShape(std::unique_ptr<const Table> table);
+  const std::unique_ptr<const Table> table_;
+};
+
+/// What one thread needs to run products of one shape; makes all its handles at once. One thread at a time.
+class LinearRunner {
+ public:
+  explicit LinearRunner(std::shared_ptr<const LinearShape> shape);
+  ~LinearRunner();
+  LinearRunner(LinearRunner&&) noexcept;
+
+  /// out = in W^T. `in` and `out` must have room for RoundedRows(rows) rows (those beyond `rows` are read and written,
+  /// and mean nothing), `scratch` for shape's scratch_bytes(). Allocates nothing. False if oneDNN failed.
+  bool Run(const PackedWeight& weight, const float* in, int64_t rows, float* out, void* scratch);
+
+ private:
+  struct Handles;
+  std::unique_ptr<Handles> handles_;
+};
+
+/// Makes oneDNN run on the calling thread alone. Cheap after a thread's first call.
+void ComputeOnCallingThreadOnly();
+
+/// Primitives that this process has made so far.
+int64_t PrimitivesCreated();
+
+}  // namespace roberta::kernels

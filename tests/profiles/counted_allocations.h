@@ -1,0 +1,10 @@
+#pragma once
+
+#include <cstdint>
+
+namespace roberta::profiles_test {
+
+/// Calls of operator new in this process so far: what C++ code allocates, not what C libraries do.
+int64_t Allocations();
+
+}  // namespace roberta::profiles_test

@@ -1,0 +1,110 @@
+#include "profiles/kernels/linear.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <thread>
+#include <vector>
+
+#include "profiles/kernels/aligned_buffer.h"
+#include "tests/profiles/kernels/random_floats.h"
+
+namespace roberta::kernels {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+/// A product with its weights, ready to run.
+struct Ready {
+  Ready(int64_t in_columns, int64_t out_columns, int64_t max_rows)
+      : in(in_columns), out(out_columns), shape(LinearShape::Make(in, out, max_rows).value()) {
+    weights = RandomFloats(static_cast<size_t>(in * out), 1);
+    auto made = shape->Pack(weights);
+    EXPECT_TRUE(made.ok()) << made.status();
+    packed = std::make_unique<PackedWeight>(*std::move(made));
+  }
+
+  std::vector<float> Run(const std::vector<float>& rows_in, int64_t rows) const {
+    const auto rounded = static_cast<size_t>(shape->RoundedRows(rows));
+    AlignedBuffer<float> from(rounded * static_cast<size_t>(in)), to(rounded * static_cast<size_t>(out));
+    AlignedBuffer<unsigned char> scratch(shape->scratch_bytes());
+    std::copy(rows_in.begin(), rows_in.end(), from.data());
+    LinearRunner runner(shape);
+    ComputeOnCallingThreadOnly();
+    EXPECT_TRUE(runner.Run(*packed, from.data(), rows, to.data(), scratch.data()));
+    return {to.data(), to.data() + rows * out};
+  }
+
+  double Expected(const std::vector<float>& rows_in, int64_t row, int64_t column) const {
+    double sum = 0;
+    for (int64_t k = 0; k < in; ++k) {
+      sum += static_cast<double>(rows_in[static_cast<size_t>(row * in + k)]) *
+             static_cast<double>(weights[static_cast<size_t>(column * in + k)]);
+    }
+    return sum;
+  }
+
+  const int64_t in, out;
+  const std::shared_ptr<const LinearShape> shape;
+  std::vector<float> weights;
+  std::unique_ptr<PackedWeight> packed;
+};
+
+TEST(Linear, EqualsTheProductOverOddShapesAndRows) {
+  for (const auto& [in, out] : {std::pair<int64_t, int64_t>{64, 192}, {96, 200}, {200, 96}, {33, 7}, {128, 1}}) {
+    const Ready product(in, out, 100);
+    for (const int64_t rows : {1, 15, 16, 17, 100}) {
+      const std::vector<float> input = RandomFloats(static_cast<size_t>(rows * in), 2);
+      const std::vector<float> output = product.Run(input, rows);
+      for (int64_t r = 0; r < rows; r += 7) {
+        for (int64_t c = 0; c < out; c += 5) {
+          ASSERT_NEAR(output[static_cast<size_t>(r * out + c)], product.Expected(input, r, c), 1e-3)
+              << in << "x" << out;
+        }
+      }
+    }
+  }
+}
+
+TEST(Linear, RoundsRowsUpToWhatHasAPrimitive) {
+  const Ready product(32, 32, 300);
+  EXPECT_EQ(product.shape->RoundedRows(1), 16);
+  EXPECT_EQ(product.shape->RoundedRows(16), 16);
+  EXPECT_EQ(product.shape->RoundedRows(17), 32);
+  EXPECT_EQ(product.shape->RoundedRows(257), 288);
+  EXPECT_GE(product.shape->RoundedRows(300), 300);
+}
+
+TEST(Linear, NeverUsesTheReferenceImplementation) {
+  EXPECT_THAT(Ready(64, 64, 32).shape->implementation(), Not(HasSubstr("ref")));
+}
+
+TEST(Linear, MakesNoPrimitiveAfterItsShapeIsMade) {
+  const Ready product(64, 64, 64);
+  const int64_t before = PrimitivesCreated();
+  EXPECT_GT(before, 0);
+  const std::vector<float> input = RandomFloats(64 * 64, 2);
+  for (const int64_t rows : {1, 20, 64}) product.Run({input.begin(), input.begin() + rows * 64}, rows);
+  EXPECT_EQ(PrimitivesCreated(), before);
+}
+
+TEST(Linear, WeightsOfAnotherSizeAreRefused) {
+  const Ready product(8, 8, 16);
+  const std::vector<float> few(63);
+  EXPECT_TRUE(absl::IsInvalidArgument(product.shape->Pack(few).status()));
+}
+
+TEST(Linear, ThreadsShareShapeAndWeights) {
+  const Ready product(64, 64, 32);
+  const std::vector<float> input = RandomFloats(32 * 64, 2);
+  const std::vector<float> expected = product.Run(input, 32);
+  std::vector<std::vector<float>> results(4);
+  std::vector<std::thread> threads;
+  for (auto& result : results) threads.emplace_back([&] { result = product.Run(input, 32); });
+  for (std::thread& thread : threads) thread.join();
+  for (const auto& result : results) EXPECT_EQ(result, expected);
+}
+
+}  // namespace
+}  // namespace roberta::kernels

@@ -1,0 +1,140 @@
+// Every pass on every instruction set of this host against the formula in double precision, over sizes that fill
+// vectors and sizes that do not.
+#include "profiles/kernels/passes.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "profiles/kernels/fastest_isa.h"
+#include "tests/profiles/kernels/random_floats.h"
+
+namespace roberta::kernels {
+namespace {
+
+using Vector = std::vector<float>;
+constexpr size_t kRows = 3;
+constexpr size_t kSizes[] = {1, 3, 4, 7, 8, 15, 16, 17, 31, 32, 33, 64, 100, 384, 768, 1000};
+
+class PassesOf : public testing::TestWithParam<Isa> {
+ protected:
+  const Passes& passes_ = PassesFor(GetParam());
+};
+
+INSTANTIATE_TEST_SUITE_P(Isas, PassesOf, testing::ValuesIn(HostIsas()),
+                         [](const auto& one) { return std::string(IsaName(one.param)); });
+
+std::vector<double> NormOf(const std::vector<double>& row, const Vector& gamma, const Vector& beta, double epsilon) {
+  double mean = 0, variance = 0;
+  for (const double x : row) mean += x / static_cast<double>(row.size());
+  for (const double x : row) variance += (x - mean) * (x - mean) / static_cast<double>(row.size());
+  std::vector<double> normed(row.size());
+  for (size_t i = 0; i < row.size(); ++i) {
+    normed[i] =
+        (row[i] - mean) / std::sqrt(variance + epsilon) * static_cast<double>(gamma[i]) + static_cast<double>(beta[i]);
+  }
+  return normed;
+}
+
+TEST_P(PassesOf, IsWhatItSays) {
+  EXPECT_EQ(passes_.isa, GetParam());
+}
+
+TEST_P(PassesOf, BiasGelu) {
+  for (const size_t columns : kSizes) {
+    const Vector input = RandomFloats(kRows * columns, 1, 3), bias = RandomFloats(columns, 2);
+    Vector values = input;
+    passes_.bias_gelu(values.data(), bias.data(), kRows, columns);
+    for (size_t i = 0; i < values.size(); ++i) {
+      const double x = static_cast<double>(input[i] + bias[i % columns]);
+      EXPECT_NEAR(values[i], 0.5 * x * (1 + std::erf(x / std::sqrt(2.0))), 2e-6 * std::max(1.0, std::abs(x))) << x;
+    }
+  }
+}
+
+TEST_P(PassesOf, GeluOfExtremes) {
+  Vector values = {-1e30f, -100, -20, -0.0f, 0, 1e-30f, 20, 100, 1e30f};
+  const Vector expected = {0, 0, 0, 0, 0, 0.5e-30f, 20, 100, 1e30f}, bias(values.size(), 0.0f);
+  passes_.bias_gelu(values.data(), bias.data(), 1, values.size());
+  for (size_t i = 0; i < values.size(); ++i)
+    EXPECT_NEAR(values[i], expected[i], 1e-6f * std::abs(expected[i]) + 1e-30f) << i;
+}
+
+TEST_P(PassesOf, ResidualNorm) {
+  for (const size_t hidden : kSizes) {
+    const Vector linear = RandomFloats(kRows * hidden, 1), bias = RandomFloats(hidden, 2),
+                 gamma = RandomFloats(hidden, 3), beta = RandomFloats(hidden, 4),
+                 before = RandomFloats(kRows * hidden, 5, 10);
+    Vector residual = before;
+    passes_.residual_norm(linear.data(), bias.data(), residual.data(), {gamma.data(), beta.data(), 1e-5f}, kRows,
+                          hidden);
+    for (size_t r = 0; r < kRows; ++r) {
+      std::vector<double> row(hidden);
+      for (size_t i = 0; i < hidden; ++i) {
+        row[i] = static_cast<double>(linear[r * hidden + i]) + static_cast<double>(bias[i]) +
+                 static_cast<double>(before[r * hidden + i]);
+      }
+      const std::vector<double> expected = NormOf(row, gamma, beta, 1e-5);
+      for (size_t i = 0; i < hidden; ++i) EXPECT_NEAR(residual[r * hidden + i], expected[i], 2e-4) << hidden;
+    }
+  }
+}
+
+TEST_P(PassesOf, EmbedNorm) {
+  constexpr size_t kPositions = 5;
+  const int32_t position_ids[kRows] = {2, 0, 4};
+  for (const size_t hidden : kSizes) {
+    const Vector words = RandomFloats(kRows * hidden, 1), position = RandomFloats(kPositions * hidden, 2),
+                 type = RandomFloats(hidden, 3), gamma = RandomFloats(hidden, 4), beta = RandomFloats(hidden, 5);
+    Vector rows = words;
+    passes_.embed_norm({.rows = rows.data(),
+                        .position_ids = position_ids,
+                        .tokens = kRows,
+                        .hidden = hidden,
+                        .position = position.data(),
+                        .type = type.data(),
+                        .norm = {gamma.data(), beta.data(), 1e-12f}});
+    if (hidden < 3) continue;  // the variance of one or two numbers magnifies rounding without bound
+    for (size_t r = 0; r < kRows; ++r) {
+      std::vector<double> row(hidden);
+      for (size_t i = 0; i < hidden; ++i) {
+        row[i] = static_cast<double>(words[r * hidden + i]) + static_cast<double>(type[i]) +
+                 static_cast<double>(position[static_cast<size_t>(position_ids[r]) * hidden + i]);
+      }
+      const std::vector<double> expected = NormOf(row, gamma, beta, 1e-12);
+      for (size_t i = 0; i < hidden; ++i) EXPECT_NEAR(rows[r * hidden + i], expected[i], 2e-4) << hidden;
+    }
+  }
+}
+
+TEST_P(PassesOf, BiasTanh) {
+  const Vector input = RandomFloats(20, 1), bias = RandomFloats(10, 2);
+  Vector values = input;
+  passes_.bias_tanh(values.data(), bias.data(), 2, 10);
+  for (size_t i = 0; i < values.size(); ++i) EXPECT_NEAR(values[i], std::tanh(input[i] + bias[i % 10]), 1e-6);
+}
+
+TEST_P(PassesOf, NothingThatIsNotANumberIsHidden) {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  for (const size_t columns : {size_t{5}, size_t{32}}) {
+    const Vector ones(columns, 1), zeros(columns, 0);
+    Vector values(columns, 1);
+    values[columns - 1] = nan;
+    passes_.bias_gelu(values.data(), zeros.data(), 1, columns);
+    EXPECT_TRUE(std::isnan(values[columns - 1]));
+    Vector residual(columns, 1);
+    passes_.residual_norm(values.data(), zeros.data(), residual.data(), {ones.data(), zeros.data(), 1e-5f}, 1, columns);
+    for (const float x : residual) EXPECT_TRUE(std::isnan(x));
+  }
+}
+
+TEST(FastestIsa, IsOneOfTheHosts) {
+  const std::vector<Isa>& isas = HostIsas();
+  EXPECT_NE(std::find(isas.begin(), isas.end(), FastestIsa()), isas.end());
+}
+
+}  // namespace
+}  // namespace roberta::kernels
