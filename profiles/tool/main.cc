@@ -2,6 +2,7 @@
 #include <csignal>
 #include <string>
 
+#include "profiles/tool/init.h"
 #include "profiles/tool/inspect.h"
 #include "profiles/tool/tokenize.h"
 #include "version/version.h"
@@ -26,6 +27,7 @@ int main(int argc, char** argv) {
   int exit_code = 0;
   roberta::tool::AddInspect(&app, &exit_code);
   roberta::tool::AddTokenize(&app, &exit_code);
+  roberta::tool::AddInit(&app, &exit_code);
   try {
     app.parse(argc, argv);
     if (app.get_subcommands().empty()) throw CLI::RequiredError("A subcommand");

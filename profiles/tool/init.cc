@@ -1,0 +1,175 @@
+#include "profiles/tool/init.h"
+
+#include <cstdio>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <random>
+#include <string>
+#include <system_error>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "profiles/checkpoint/atomic_file.h"
+#include "profiles/checkpoint/config.h"
+#include "profiles/checkpoint/tensor_table.h"
+#include "profiles/checkpoint/writer.h"
+#include "profiles/tokenizer/tokenizer.h"
+
+namespace roberta::tool {
+namespace {
+
+using checkpoint::ModelConfig;
+using checkpoint::TensorSpec;
+
+constexpr float kDeviation = 0.02f;  // initializer_range of Hugging Face's RobertaConfig
+constexpr const char* kVocabularyFiles[] = {"vocab.json", "merges.txt", "tokenizer.json", "tokenizer_config.json"};
+
+struct InitOptions {
+  std::string out;
+  std::string vocabulary;
+  int64_t layers = 12, hidden = 768, heads = 12, intermediate = 3072;
+  int64_t vocab_size = 50265, max_tokens = 512, labels = 2;
+  uint32_t seed = 0;
+};
+
+nlohmann::ordered_json ConfigJson(const InitOptions& options) {
+  nlohmann::ordered_json id2label, label2id;
+  for (int64_t i = 0; i < options.labels; ++i) {
+    id2label[absl::StrCat(i)] = absl::StrCat("LABEL_", i);
+    label2id[absl::StrCat("LABEL_", i)] = i;
+  }
+  return {{"architectures", {"RobertaForSequenceClassification"}},
+          {"model_type", "roberta"},
+          {"vocab_size", options.vocab_size},
+          {"hidden_size", options.hidden},
+          {"num_hidden_layers", options.layers},
+          {"num_attention_heads", options.heads},
+          {"intermediate_size", options.intermediate},
+          {"hidden_act", "gelu"},
+          {"max_position_embeddings", options.max_tokens + 2},
+          {"type_vocab_size", 1},
+          {"layer_norm_eps", 1e-5},
+          {"pad_token_id", 1},
+          {"bos_token_id", 0},
+          {"eos_token_id", 2},
+          {"id2label", id2label},
+          {"label2id", label2id},
+          {"torch_dtype", "float32"}};
+}
+
+/// As Hugging Face initialises: LayerNorm's weights 1, biases 0, the rest normally distributed.
+std::vector<float> Values(const TensorSpec& spec, int64_t elements, std::mt19937* random) {
+  std::vector<float> values(static_cast<size_t>(elements), 0.0f);
+  if (absl::EndsWith(spec.name, "LayerNorm.weight")) {
+    values.assign(values.size(), 1.0f);
+  } else if (absl::EndsWith(spec.name, ".weight")) {
+    std::normal_distribution<float> normal(0, kDeviation);
+    for (float& value : values) value = normal(*random);
+  }
+  return values;
+}
+
+absl::Status WriteWeights(const std::string& path, const ModelConfig& config, uint32_t seed) {
+  std::mt19937 random(seed);
+  std::vector<std::vector<float>> values;
+  std::vector<checkpoint::TensorView> tensors;
+  for (TensorSpec& spec : checkpoint::ExpectedTensors(config)) {
+    checkpoint::TensorView view = {.name = spec.name, .dtype = checkpoint::Dtype::kF32, .shape = spec.shape};
+    values.push_back(Values(spec, view.elements(), &random));
+    view.data =
+        absl::MakeSpan(reinterpret_cast<const std::byte*>(values.back().data()), values.back().size() * sizeof(float));
+    tensors.push_back(std::move(view));
+  }
+  return checkpoint::WriteSafetensors(path, tensors, {{"format", "pt"}});
+}
+
+absl::Status WriteText(const std::string& path, const std::string& text) {
+  auto file = checkpoint::AtomicFile::Create(path);
+  if (!file.ok()) return file.status();
+  absl::Status status = file->Append(absl::MakeSpan(reinterpret_cast<const std::byte*>(text.data()), text.size()));
+  return status.ok() ? file->Commit() : status;
+}
+
+absl::Status CopyVocabulary(const std::string& from, const std::string& to) {
+  for (const char* name : kVocabularyFiles) {
+    const std::string source = absl::StrCat(from, "/", name);
+    if (!std::filesystem::exists(source)) continue;
+    std::error_code failure;
+    std::filesystem::copy_file(source, absl::StrCat(to, "/", name), failure);
+    if (failure) return absl::UnavailableError(absl::StrCat(source, ": cannot copy to ", to, ": ", failure.message()));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status PrepareDirectory(const std::string& directory) {
+  std::error_code failure;
+  std::filesystem::create_directories(directory, failure);
+  if (failure) return absl::UnavailableError(absl::StrCat(directory, ": cannot create: ", failure.message()));
+  if (!std::filesystem::is_empty(directory, failure) || failure) {
+    return absl::AlreadyExistsError(absl::StrCat(directory, ": is not empty; name a new directory"));
+  }
+  return absl::OkStatus();
+}
+
+/// The vocabulary is read and the config checked before anything is written.
+absl::Status Init(InitOptions options) {
+  if (!options.vocabulary.empty()) {
+    const auto tokenizer = tokenizer::Tokenizer::Load(options.vocabulary);
+    if (!tokenizer.ok()) return tokenizer.status();
+    options.vocab_size = static_cast<int64_t>((*tokenizer)->vocabulary_size());
+  }
+  const std::string config_text = absl::StrCat(ConfigJson(options).dump(2), "\n");
+  const auto config = checkpoint::ParseModelConfig(config_text, "config.json");
+  if (!config.ok()) return config.status();
+  absl::Status status = PrepareDirectory(options.out);
+  if (status.ok() && !options.vocabulary.empty()) status = CopyVocabulary(options.vocabulary, options.out);
+  if (status.ok()) status = WriteWeights(absl::StrCat(options.out, "/model.safetensors"), *config, options.seed);
+  if (status.ok()) status = WriteText(absl::StrCat(options.out, "/config.json"), config_text);
+  return status;
+}
+
+int Run(const InitOptions& options) {
+  const absl::Status status = Init(options);
+  if (status.ok()) return 0;
+  std::fprintf(stderr, "error: %s\n", std::string(status.message()).c_str());
+  return 1;
+}
+
+}  // namespace
+
+void AddInit(CLI::App* app, int* exit_code) {
+  auto options = std::make_shared<InitOptions>();
+  CLI::App* command =
+      app->add_subcommand("init", "Makes a checkpoint with random weights, to measure speed and memory");
+  command->add_option("--out", options->out, "Directory, new or empty")->required()->type_name("DIR");
+  command
+      ->add_option("--vocabulary", options->vocabulary,
+                   "Checkpoint directory whose vocabulary is copied, and gives the vocabulary's size")
+      ->type_name("DIR");
+  const auto size = [&](const char* name, int64_t* value, const char* help) {
+    command->add_option(name, *value, absl::StrCat(help, " (", *value, ")"))
+        ->check(CLI::Range(int64_t{1}, int64_t{1} << 24).description(""))
+        ->type_name("N");
+  };
+  size("--layers", &options->layers, "Encoder layers");
+  size("--hidden", &options->hidden, "Hidden size");
+  size("--heads", &options->heads, "Attention heads");
+  size("--intermediate", &options->intermediate, "Neurons of the feed-forward layers");
+  size("--vocab-size", &options->vocab_size, "Tokens in the vocabulary");
+  size("--max-tokens", &options->max_tokens, "Longest input");
+  size("--labels", &options->labels, "Labels");
+  command->add_option("--seed", options->seed, "Seed of the weights (0)")->type_name("N");
+  command->footer(
+      "The default shape is roberta-base's. The same seed gives the same weights.\n\n"
+      "Examples:\n"
+      "  roberta-model init --out /tmp/base\n"
+      "  roberta-model init --out /tmp/small --layers 6 --hidden 384 --heads 12 --intermediate 1536 --vocabulary "
+      "models/demo-sst2");
+  command->callback([options, exit_code] { *exit_code = Run(*options); });
+}
+
+}  // namespace roberta::tool
