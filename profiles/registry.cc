@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "profiles/baseline/baseline.h"
+#include "profiles/quantized/quantized.h"
 #include "profiles/reference/reference_profile.h"
 
 namespace roberta::registry {
@@ -26,7 +27,7 @@ struct Recipe {
 
 constexpr Recipe kRecipes[] = {
     {"baseline", &baseline::LoadBaseline},
-    {"quantized", nullptr},
+    {"quantized", &quantized::LoadQuantized},
     {"pruned", nullptr},
     {"amp", nullptr},
     {"integrated", nullptr},

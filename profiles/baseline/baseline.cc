@@ -5,7 +5,7 @@
 namespace roberta::baseline {
 
 absl::StatusOr<std::unique_ptr<const encoder::Profile>> LoadBaseline(const checkpoint::Checkpoint& checkpoint) {
-  return encoder::LoadPackedClassifier(checkpoint);
+  return encoder::LoadPackedClassifier(checkpoint, kernels::Precision::kFloat32);
 }
 
 }  // namespace roberta::baseline

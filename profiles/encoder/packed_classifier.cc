@@ -20,6 +20,9 @@ namespace {
 /// Tokens of a piece: enough for the products to reach full speed, few enough for the rows to stay in the caches.
 constexpr int64_t kPieceTokens = 512;
 
+/// Sequences that the head takes at a time.
+constexpr size_t kHeadRows = 16;
+
 /// Some sequences of a batch that are run together.
 struct Piece {
   const PackedBatch& batch;
@@ -40,8 +43,9 @@ class PackedClassifier final : public Profile {
         hidden_(static_cast<size_t>(config_.hidden_size)),
         weights_(std::move(weights)),
         passes_(kernels::PassesFor(kernels::FastestIsa())) {
-    description_.precision = "fp32";
-    description_.kernels = {absl::StrCat("oneDNN ", weights_->shapes.begin()->second->implementation()),
+    const kernels::LinearShape& product = *weights_->layers.front().output.shape;
+    description_.precision = product.precision() == kernels::Precision::kInt8 ? "int8" : "fp32";
+    description_.kernels = {absl::StrCat("oneDNN ", product.implementation()),
                             absl::StrCat("packed attention and fused passes, ", std::string(IsaName(passes_.isa)))};
     description_.weight_bytes = weights_->bytes + static_cast<int64_t>(word_embeddings_.data.size());
   }
@@ -58,7 +62,7 @@ class PackedClassifier final : public Profile {
     std::unique_ptr<Workspace> workspace = pool_.Take();
     if (workspace == nullptr) {
       try {
-        workspace = std::make_unique<Workspace>(*weights_, config_, max_rows_);
+        workspace = std::make_unique<Workspace>(*weights_, config_, max_rows_, passes_);
       } catch (const std::bad_alloc&) {
         return absl::ResourceExhaustedError("no memory for a workspace");
       }
@@ -126,56 +130,63 @@ class PackedClassifier final : public Profile {
   }
 
   bool RunLayer(const LayerWeights& layer, const Piece& piece, Workspace* w) const {
-    if (!w->Multiply(layer.query_key_value, w->hidden(), piece.tokens(), w->wide())) return false;
+    const auto product = w->Multiply(layer.query_key_value, w->hidden(), piece.tokens(), w->wide());
+    if (!product) return false;
     kernels::AttentionArguments attention = AttentionOf(piece, w);
-    attention.query = w->wide();
-    attention.key = w->wide() + hidden_;
-    attention.value = w->wide() + 2 * hidden_;
+    attention.query = *product;
+    attention.key = product->Columns(hidden_);
+    attention.value = product->Columns(2 * hidden_);
     attention.query_bias = layer.query_key_value.bias.data();
     attention.key_bias = attention.query_bias + hidden_;
     attention.value_bias = attention.key_bias + hidden_;
-    attention.query_stride = attention.key_value_stride = 3 * hidden_;
     passes_.attention(attention);
     return FinishLayer(layer, piece.tokens(), w->hidden(), w);
   }
 
   /// Keys and values of all tokens, everything else of the first tokens only.
   bool RunLastLayer(const LayerWeights& layer, const Piece& piece, Workspace* w) const {
-    if (!w->Multiply(layer.key_value, w->hidden(), piece.tokens(), w->wide())) return false;
+    const auto key_value = w->Multiply(layer.key_value, w->hidden(), piece.tokens(), w->wide());
     for (size_t s = 0; s < piece.sequences(); ++s) {
       const float* row = w->hidden() + static_cast<size_t>(w->cu_seqlens()[s]) * hidden_;
       std::copy_n(row, hidden_, w->first() + s * hidden_);
     }
-    if (!w->Multiply(layer.query, w->first(), piece.sequences(), w->product())) return false;
+    const auto query = w->Multiply(layer.query, w->first(), piece.sequences(), w->product());
+    if (!key_value || !query) return false;
     kernels::AttentionArguments attention = AttentionOf(piece, w);
     attention.first_tokens_only = true;
-    attention.query = w->product();
-    attention.key = w->wide();
-    attention.value = w->wide() + hidden_;
+    attention.query = *query;
+    attention.key = *key_value;
+    attention.value = key_value->Columns(hidden_);
     attention.query_bias = layer.query.bias.data();
     attention.key_bias = layer.key_value.bias.data();
     attention.value_bias = attention.key_bias + hidden_;
-    attention.query_stride = hidden_;
-    attention.key_value_stride = 2 * hidden_;
     passes_.attention(attention);
     return FinishLayer(layer, piece.sequences(), w->first(), w);
   }
 
   /// From the context on: `residual` [rows, hidden] is the layer's input and becomes its output.
   bool FinishLayer(const LayerWeights& layer, size_t rows, float* residual, Workspace* w) const {
-    if (!w->Multiply(layer.attention_output, w->context(), rows, w->product())) return false;
-    passes_.residual_norm(w->product(), layer.attention_output.bias.data(), residual, layer.attention_norm.View(), rows,
+    const auto attended = w->Multiply(layer.attention_output, w->context(), rows, w->product());
+    if (!attended) return false;
+    passes_.residual_norm(*attended, layer.attention_output.bias.data(), residual, layer.attention_norm.View(), rows,
                           hidden_);
-    if (!w->Multiply(layer.intermediate, residual, rows, w->wide())) return false;
-    passes_.bias_gelu(w->wide(), layer.intermediate.bias.data(), rows, layer.intermediate.bias.size());
-    if (!w->Multiply(layer.output, w->wide(), rows, w->product())) return false;
-    passes_.residual_norm(w->product(), layer.output.bias.data(), residual, layer.output_norm.View(), rows, hidden_);
+    const auto widened = w->Multiply(layer.intermediate, residual, rows, w->wide());
+    if (!widened) return false;
+    passes_.bias_gelu(*widened, layer.intermediate.bias.data(), w->wide(), rows, layer.intermediate.bias.size());
+    const auto narrowed = w->Multiply(layer.output, w->wide(), rows, w->product());
+    if (!narrowed) return false;
+    passes_.residual_norm(*narrowed, layer.output.bias.data(), residual, layer.output_norm.View(), rows, hidden_);
     return true;
   }
 
+  /// A fixed number of rows at a time: how many a float32 product has may choose the order of its sums.
   bool RunHead(size_t sequences, Workspace* w, absl::Span<float> logits) const {
-    if (!w->Multiply(weights_->classifier_dense, w->first(), sequences, w->product())) return false;
-    passes_.bias_tanh(w->product(), weights_->classifier_dense.bias.data(), sequences, hidden_);
+    for (size_t begin = 0; begin < sequences; begin += kHeadRows) {
+      const size_t rows = std::min(kHeadRows, sequences - begin);
+      float* dense = w->product() + begin * hidden_;
+      if (!w->Multiply(weights_->classifier_dense, w->first() + begin * hidden_, rows, dense)) return false;
+      passes_.bias_tanh(dense, weights_->classifier_dense.bias.data(), rows, hidden_);
+    }
     const size_t labels = weights_->classifier_bias.size();
     for (size_t s = 0; s < sequences; ++s) {
       for (size_t label = 0; label < labels; ++label) {
@@ -201,10 +212,11 @@ class PackedClassifier final : public Profile {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<const Profile>> LoadPackedClassifier(const checkpoint::Checkpoint& checkpoint) {
+absl::StatusOr<std::unique_ptr<const Profile>> LoadPackedClassifier(const checkpoint::Checkpoint& checkpoint,
+                                                                    kernels::Precision precision) {
   const int64_t max_rows = std::max(kPieceTokens, checkpoint.config().max_tokens());
   try {
-    auto weights = PackedWeights::Load(checkpoint, max_rows);
+    auto weights = PackedWeights::Load(checkpoint, max_rows, precision);
     if (!weights.ok()) return weights.status();
     return std::make_unique<PackedClassifier>(checkpoint, *std::move(weights), max_rows);
   } catch (const std::bad_alloc&) {

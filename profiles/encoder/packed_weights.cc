@@ -12,8 +12,9 @@ namespace {
 /// Reads the tensors of one checkpoint and packs them; the first failure is kept.
 class Loader {
  public:
-  Loader(const checkpoint::Checkpoint& checkpoint, int64_t max_rows, PackedWeights* weights)
-      : checkpoint_(checkpoint), max_rows_(max_rows), weights_(weights) {}
+  Loader(const checkpoint::Checkpoint& checkpoint, int64_t max_rows, kernels::Precision precision,
+         PackedWeights* weights)
+      : checkpoint_(checkpoint), max_rows_(max_rows), precision_(precision), weights_(weights) {}
 
   absl::Status Load() {
     const checkpoint::ModelConfig& config = checkpoint_.config();
@@ -25,6 +26,7 @@ class Loader {
     for (int64_t i = 0; i < config.num_hidden_layers && status_.ok(); ++i) {
       ReadLayer(absl::StrCat("roberta.encoder.layer.", i, "."), i + 1 == config.num_hidden_layers);
     }
+    precision_ = kernels::Precision::kFloat32;
     weights_->classifier_dense = Pack({"classifier.dense"}, config.hidden_size, config.hidden_size);
     weights_->classifier_weight = Read("classifier.out_proj.weight");
     weights_->classifier_bias = Read("classifier.out_proj.bias");
@@ -45,9 +47,9 @@ class Loader {
   }
 
   const kernels::LinearShape* ShapeFor(int64_t in, int64_t out) {
-    auto& shape = weights_->shapes[{in, out}];
+    auto& shape = weights_->shapes[{precision_, in, out}];
     if (shape == nullptr) {
-      auto made = kernels::LinearShape::Make(in, out, max_rows_);
+      auto made = kernels::LinearShape::Make(in, out, max_rows_, precision_);
       if (!made.ok()) {
         status_.Update(made.status());
         return nullptr;
@@ -101,6 +103,7 @@ class Loader {
 
   const checkpoint::Checkpoint& checkpoint_;
   const int64_t max_rows_;
+  kernels::Precision precision_;  ///< of what is packed next
   PackedWeights* const weights_;
   absl::Status status_;
 };
@@ -108,9 +111,10 @@ class Loader {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<const PackedWeights>> PackedWeights::Load(const checkpoint::Checkpoint& checkpoint,
-                                                                         int64_t max_rows) {
+                                                                         int64_t max_rows,
+                                                                         kernels::Precision precision) {
   auto weights = std::make_unique<PackedWeights>();
-  absl::Status status = Loader(checkpoint, max_rows, weights.get()).Load();
+  absl::Status status = Loader(checkpoint, max_rows, precision, weights.get()).Load();
   if (!status.ok()) return status;
   return weights;
 }

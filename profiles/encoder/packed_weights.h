@@ -1,10 +1,10 @@
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
-#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -40,14 +40,21 @@ struct LayerWeights {
 
 /// The weights of a RobertaForSequenceClassification as the packed encoder computes with them.
 struct PackedWeights {
-  /// Copies and packs all but the word embeddings. `max_rows` is the largest number of rows of a product.
+  /// Copies and packs all but the word embeddings. `max_rows` is the largest number of rows of a product, `precision`
+  /// that of the encoder's products; the head's are float32.
   static absl::StatusOr<std::unique_ptr<const PackedWeights>> Load(const checkpoint::Checkpoint& checkpoint,
-                                                                   int64_t max_rows);
+                                                                   int64_t max_rows, kernels::Precision precision);
+
+  struct ShapeKey {
+    kernels::Precision precision;
+    int64_t in, out;
+    friend auto operator<=>(const ShapeKey&, const ShapeKey&) = default;
+  };
 
   int64_t bytes = 0;  ///< of everything here; mapped embeddings are not counted
-  std::map<std::pair<int64_t, int64_t>, std::shared_ptr<const kernels::LinearShape>> shapes;  ///< by {in, out}
-  std::vector<float> position_embeddings;                                                     ///< [positions, hidden]
-  std::vector<float> token_type;                                                              ///< [hidden]: type 0
+  std::map<ShapeKey, std::shared_ptr<const kernels::LinearShape>> shapes;
+  std::vector<float> position_embeddings;  ///< [positions, hidden]
+  std::vector<float> token_type;           ///< [hidden]: type 0
   NormWeights embedding_norm;
   std::vector<LayerWeights> layers;
   Linear classifier_dense;

@@ -5,23 +5,26 @@
 #include <map>
 #include <memory>
 #include <mutex>
-#include <utility>
+#include <optional>
 #include <vector>
 
 #include "profiles/checkpoint/config.h"
 #include "profiles/encoder/packed_weights.h"
 #include "profiles/kernels/aligned_buffer.h"
 #include "profiles/kernels/linear.h"
+#include "profiles/kernels/passes.h"
 
 namespace roberta::encoder {
 
 /// All memory that one thread needs to run pieces of up to `max_rows` tokens: nothing is allocated while it runs.
 class Workspace {
  public:
-  Workspace(const PackedWeights& weights, const checkpoint::ModelConfig& config, int64_t max_rows);
+  Workspace(const PackedWeights& weights, const checkpoint::ModelConfig& config, int64_t max_rows,
+            const kernels::Passes& passes);
 
-  /// out = in W^T for `rows` rows. False if the matrix library failed.
-  bool Multiply(const Linear& linear, const float* in, size_t rows, float* out);
+  /// in W^T for `rows` rows, as the next pass reads it, in the memory `out`; int8 products quantise `in` first. Scales
+  /// of a product stand until the next but one. nullopt if the matrix library failed.
+  std::optional<kernels::ProductRows> Multiply(const Linear& linear, const float* in, size_t rows, float* out);
 
   float* hidden() { return hidden_.data(); }    ///< [rows, hidden]: the residual stream
   float* wide() { return wide_.data(); }        ///< [rows, max(3 hidden, intermediate)]
@@ -37,6 +40,10 @@ class Workspace {
 
   std::map<const kernels::LinearShape*, kernels::LinearRunner> runners_;
   Floats hidden_, wide_, context_, product_, first_, attention_scratch_;
+  const kernels::Passes& passes_;
+  kernels::AlignedBuffer<int8_t> bytes_;  ///< [rows, max(hidden, intermediate)]
+  Floats row_scales_[2];                  ///< [rows], for this product and the one before
+  size_t next_row_scale_ = 0;
   kernels::AlignedBuffer<unsigned char> product_scratch_;
   std::vector<int32_t> position_ids_, cu_seqlens_;
 };

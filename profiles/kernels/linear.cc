@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <oneapi/dnnl/dnnl.hpp>
 #include <utility>
 
@@ -41,6 +42,33 @@ dnnl::matmul::primitive_desc Describe(const memory::desc& in, const memory::desc
 #endif
 }
 
+/// Whether byte products are summed in 32 bits; without VNNI, pairs of them go through 16 bits, and saturate.
+bool HasVnni() {
+#if defined(__x86_64__)
+  return __builtin_cpu_supports("avx512vnni") || __builtin_cpu_supports("avxvnni");
+#else
+  return true;
+#endif
+}
+
+/// `weight` [out, in] to bytes, symmetric, one scale a row.
+std::vector<int8_t> Quantise(absl::Span<const float> weight, int64_t in, int64_t out, std::vector<float>* scales) {
+  const float most = HasVnni() ? 127.0f : 63.0f;
+  std::vector<int8_t> bytes(weight.size());
+  scales->resize(static_cast<size_t>(out));
+  for (size_t row = 0; row < static_cast<size_t>(out); ++row) {
+    const absl::Span<const float> values = weight.subspan(row * static_cast<size_t>(in), static_cast<size_t>(in));
+    float largest = 0;
+    for (const float value : values) largest = std::max(largest, std::abs(value));
+    (*scales)[row] = largest / most;
+    const float factor = largest > 0 ? most / largest : 0;
+    for (size_t k = 0; k < values.size(); ++k) {
+      bytes[row * values.size() + k] = static_cast<int8_t>(std::lround(values[k] * factor));
+    }
+  }
+  return bytes;
+}
+
 /// The one place where oneDNN's exceptions become a status.
 template <typename Function>
 absl::Status CatchDnnl(const char* what, Function&& function) {
@@ -57,6 +85,7 @@ absl::Status CatchDnnl(const char* what, Function&& function) {
 
 struct PackedWeight::Packed {
   memory data;
+  std::vector<float> column_scale;
 };
 
 PackedWeight::PackedWeight(std::unique_ptr<Packed> packed) : packed_(std::move(packed)) {}
@@ -68,21 +97,28 @@ int64_t PackedWeight::bytes() const {
   return static_cast<int64_t>(packed_->data.get_desc().get_size());
 }
 
+const float* PackedWeight::column_scale() const {
+  return packed_->column_scale.empty() ? nullptr : packed_->column_scale.data();
+}
+
 struct LinearShape::Table {
   struct Product {
     memory::desc in, out, scratch;
     dnnl::matmul primitive;
   };
 
-  Table(int64_t columns_in, int64_t columns_out, int64_t max_rows)
-      : in(columns_in), out(columns_out), counts(RowCounts(max_rows)) {}
+  Table(int64_t columns_in, int64_t columns_out, int64_t max_rows, Precision of)
+      : in(columns_in), out(columns_out), precision(of), counts(RowCounts(max_rows)) {}
 
   absl::Status MakePrimitives() {
     // The largest product chooses the layout of the weights; the others must do with it.
-    weight = memory::desc({in, out}, memory::data_type::f32, memory::format_tag::any);
+    const bool bytes = precision == Precision::kInt8;
+    const memory::data_type from = bytes ? memory::data_type::s8 : memory::data_type::f32;
+    const memory::data_type to = bytes ? memory::data_type::s32 : memory::data_type::f32;
+    weight = memory::desc({in, out}, from, memory::format_tag::any);
     for (size_t i = counts.size(); i-- > 0;) {
-      const memory::desc rows_in({counts[i], in}, memory::data_type::f32, memory::format_tag::ab);
-      const memory::desc rows_out({counts[i], out}, memory::data_type::f32, memory::format_tag::ab);
+      const memory::desc rows_in({counts[i], in}, from, memory::format_tag::ab);
+      const memory::desc rows_out({counts[i], out}, to, memory::format_tag::ab);
       const dnnl::matmul::primitive_desc description = Describe(rows_in, weight, rows_out);
       const std::string name = description.impl_info_str();
       if (name.find("ref") != std::string::npos) {
@@ -105,6 +141,7 @@ struct LinearShape::Table {
   }
 
   const int64_t in, out;
+  const Precision precision;
   const std::vector<int64_t> counts;  ///< ascending
   std::vector<Product> products;      ///< one for each of counts
   memory::desc weight;
@@ -115,9 +152,10 @@ struct LinearShape::Table {
 LinearShape::LinearShape(std::unique_ptr<const Table> table) : table_(std::move(table)) {}
 LinearShape::~LinearShape() = default;
 
-absl::StatusOr<std::shared_ptr<const LinearShape>> LinearShape::Make(int64_t in, int64_t out, int64_t max_rows) {
+absl::StatusOr<std::shared_ptr<const LinearShape>> LinearShape::Make(int64_t in, int64_t out, int64_t max_rows,
+                                                                     Precision precision) {
   ComputeOnCallingThreadOnly();
-  auto table = std::make_unique<Table>(in, out, max_rows);
+  auto table = std::make_unique<Table>(in, out, max_rows, precision);
   absl::Status status = CatchDnnl("making a matrix product", [&] { return table->MakePrimitives(); });
   if (!status.ok()) return status;
   return std::shared_ptr<const LinearShape>(new LinearShape(std::move(table)));
@@ -130,10 +168,15 @@ absl::StatusOr<PackedWeight> LinearShape::Pack(absl::Span<const float> weight) c
         absl::StrCat(weight.size(), " weights for a product of ", in(), " to ", out(), " columns"));
   }
   auto packed = std::make_unique<PackedWeight::Packed>();
+  std::vector<int8_t> bytes;
+  if (precision() == Precision::kInt8) bytes = Quantise(weight, in(), out(), &packed->column_scale);
   absl::Status status = CatchDnnl("packing weights", [&] {
     // [out, in] row by row is [in, out] column by column.
-    const memory::desc plain({in(), out()}, memory::data_type::f32, memory::format_tag::ba);
-    memory from(plain, Engine(), const_cast<float*>(weight.data()));
+    const bool quantised = precision() == Precision::kInt8;
+    const memory::desc plain({in(), out()}, quantised ? memory::data_type::s8 : memory::data_type::f32,
+                             memory::format_tag::ba);
+    void* data = quantised ? static_cast<void*>(bytes.data()) : const_cast<float*>(weight.data());
+    memory from(plain, Engine(), data);
     packed->data = memory(table_->weight, Engine());
     dnnl::stream stream(Engine());
     dnnl::reorder(from, packed->data).execute(stream, from, packed->data);
@@ -144,6 +187,9 @@ absl::StatusOr<PackedWeight> LinearShape::Pack(absl::Span<const float> weight) c
   return PackedWeight(std::move(packed));
 }
 
+Precision LinearShape::precision() const {
+  return table_->precision;
+}
 const std::string& LinearShape::implementation() const {
   return table_->implementation;
 }
@@ -183,11 +229,11 @@ LinearRunner::~LinearRunner() = default;
 LinearRunner::LinearRunner(LinearRunner&&) noexcept = default;
 
 // The C interface: the C++ one would copy its arguments into a map on the heap.
-bool LinearRunner::Run(const PackedWeight& weight, const float* in, int64_t rows, float* out, void* scratch) {
+bool LinearRunner::Run(const PackedWeight& weight, const void* in, int64_t rows, void* out, void* scratch) {
   const LinearShape::Table& table = *handles_->shape->table_;
   const size_t index = table.IndexFor(rows);
   const Handles::Buffers& buffers = handles_->buffers[index];
-  if (dnnl_memory_set_data_handle(buffers.in.get(), const_cast<float*>(in)) != dnnl_success ||
+  if (dnnl_memory_set_data_handle(buffers.in.get(), const_cast<void*>(in)) != dnnl_success ||
       dnnl_memory_set_data_handle(buffers.out.get(), out) != dnnl_success ||
       dnnl_memory_set_data_handle(buffers.scratch.get(), scratch) != dnnl_success) {
     return false;

@@ -14,6 +14,12 @@ namespace roberta::kernels {
 
 class LinearShape;
 
+/// What a product multiplies.
+enum class Precision {
+  kFloat32,  ///< float32 by float32 to float32
+  kInt8,     ///< int8 by int8 to int32, exactly; weights are quantised when they are packed
+};
+
 /// A weight matrix in the layout that its shape's kernels want. Immutable.
 class PackedWeight {
  public:
@@ -23,6 +29,11 @@ class PackedWeight {
 
   int64_t bytes() const;
 
+  /// For Precision::kInt8: [out] what an int32 of the product's column stands for, times its row's scale. Symmetric,
+  /// one scale for each output channel: the largest weight becomes 127 (63 on hosts without VNNI, whose products of
+  /// bytes would saturate otherwise). nullptr for kFloat32.
+  const float* column_scale() const;
+
  private:
   friend class LinearShape;
   friend class LinearRunner;
@@ -31,19 +42,21 @@ class PackedWeight {
   std::unique_ptr<Packed> packed_;
 };
 
-/// The matrix products of one shape, out[rows, out] = in[rows, in] W^T in float32, computed by oneDNN: a primitive for
+/// The matrix products of one shape, out[rows, out] = in[rows, in] W^T, computed by oneDNN: a primitive for
 /// each number of rows, rounded up, all made here, none later. Immutable and shared by all layers of that shape and all
 /// threads.
 class LinearShape {
  public:
   /// Internal if oneDNN has nothing but its reference implementation, which is thousands of times slower, or no single
   /// weight layout for every number of rows; the implementation is named.
-  static absl::StatusOr<std::shared_ptr<const LinearShape>> Make(int64_t in, int64_t out, int64_t max_rows);
+  static absl::StatusOr<std::shared_ptr<const LinearShape>> Make(int64_t in, int64_t out, int64_t max_rows,
+                                                                 Precision precision = Precision::kFloat32);
   ~LinearShape();
 
   /// Packs `weight` [out, in], which need not live on.
   absl::StatusOr<PackedWeight> Pack(absl::Span<const float> weight) const;
 
+  Precision precision() const;
   /// What oneDNN says of its implementation, as "brgemm:avx512_core".
   const std::string& implementation() const;
   int64_t in() const;
@@ -68,9 +81,10 @@ class LinearRunner {
   ~LinearRunner();
   LinearRunner(LinearRunner&&) noexcept;
 
-  /// out = in W^T. `in` and `out` must have room for RoundedRows(rows) rows (those beyond `rows` are read and written,
-  /// and mean nothing), `scratch` for shape's scratch_bytes(). Allocates nothing. False if oneDNN failed.
-  bool Run(const PackedWeight& weight, const float* in, int64_t rows, float* out, void* scratch);
+  /// out = in W^T, floats or int8 in and floats or int32 out, as the shape's precision has it. `in` and `out` must have
+  /// room for RoundedRows(rows) rows (those beyond `rows` are read and written, and mean nothing), `scratch` for
+  /// shape's scratch_bytes(). Allocates nothing. False if oneDNN failed.
+  bool Run(const PackedWeight& weight, const void* in, int64_t rows, void* out, void* scratch);
 
  private:
   struct Handles;

@@ -16,6 +16,9 @@ constexpr size_t kVectorBytes = kLanes * sizeof(float);
 
 using Floats = float __attribute__((vector_size(kVectorBytes)));
 using Ints = int32_t __attribute__((vector_size(kVectorBytes)));
+using Bytes = int8_t __attribute__((vector_size(kLanes)));
+using UnalignedInts = int32_t __attribute__((vector_size(kVectorBytes), aligned(4), may_alias));
+using UnalignedBytes = int8_t __attribute__((vector_size(kLanes), aligned(1), may_alias));
 using UnalignedFloats = float __attribute__((vector_size(kVectorBytes), aligned(4), may_alias));
 
 inline Floats Load(const float* from) {
@@ -41,13 +44,15 @@ inline float Largest(Floats v) {
   return largest;
 }
 
+constexpr float kRounder = 12582912.0f;       // 1.5 * 2^23: adding it rounds to an integer in the low bits
+constexpr int32_t kRounderBits = 0x4B400000;  // of kRounder
+
 /// e^x for x <= 88, relative error below 2e-7: x = n ln 2 + r, then a polynomial (Cephes, Moshier 1989). 0 below -87;
 /// NaN stays NaN, so that a broken model shows.
 inline Floats Exp(Floats x) {
   constexpr float kLowest = -87.0f;
   const Floats clamped = Max(x, All(kLowest));
   const Floats scaled = clamped * 1.44269504088896341f;
-  constexpr float kRounder = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer in the low bits
   const Floats shifted = scaled + kRounder;
   const Floats n = shifted - kRounder;
   const Floats r = (clamped - n * 0.693359375f) + n * 2.12194440e-4f;
@@ -60,7 +65,7 @@ inline Floats Exp(Floats x) {
   p = p * (r * r) + r + 1.0f;
   Ints bits;
   std::memcpy(&bits, &shifted, sizeof bits);
-  bits = (bits - 0x4B400000 + 127) << 23;
+  bits = (bits - kRounderBits + 127) << 23;
   Floats power;
   std::memcpy(&power, &bits, sizeof power);
   const Floats result = p * power;
@@ -102,6 +107,41 @@ inline void ForVectors(size_t size, const Whole& whole, const Rest& rest) {
   if (i < size) rest(i, size - i);
 }
 
+/// One row of a product, read as float32.
+class ProductRow {
+ public:
+  ProductRow(const ProductRows& product, size_t row)
+      : floats_(static_cast<const float*>(product.values) + row * product.stride),
+        ints_(static_cast<const int32_t*>(product.values) + row * product.stride),
+        column_scale_(product.column_scale),
+        row_scale_(product.row_scale != nullptr ? product.row_scale[row] : 0),
+        is_float_(product.row_scale == nullptr) {}
+
+  Floats LoadAt(size_t i) const {
+    if (is_float_) return Load(floats_ + i);
+    const Ints ints = *reinterpret_cast<const UnalignedInts*>(ints_ + i);
+    return __builtin_convertvector(ints, Floats) * (Load(column_scale_ + i) * row_scale_);
+  }
+  float At(size_t i) const {
+    if (is_float_) return floats_[i];
+    int32_t value;  // copied, as the same memory may be written as floats next
+    std::memcpy(&value, ints_ + i, sizeof value);
+    return static_cast<float>(value) * (column_scale_[i] * row_scale_);
+  }
+  Floats LoadSomeAt(size_t i, size_t count) const {
+    Floats value = {};
+    for (size_t k = 0; k < count; ++k) value[k] = At(i + k);
+    return value;
+  }
+
+ private:
+  const float* floats_;
+  const int32_t* ints_;
+  const float* column_scale_;
+  float row_scale_;
+  bool is_float_;
+};
+
 /// Two passes over a row that is in the first-level cache: sums of the deviations from the mean do not cancel.
 inline void NormalizeRow(float* row, const LayerNorm& norm, size_t hidden) {
   Floats sums = {};
@@ -141,25 +181,56 @@ void EmbedNorm(const EmbedArguments& a) {
   }
 }
 
-void BiasGelu(float* values, const float* bias, size_t rows, size_t columns) {
-  for (size_t r = 0; r < rows; ++r, values += columns) {
+void BiasGelu(const ProductRows& product, const float* bias, float* out, size_t rows, size_t columns) {
+  for (size_t r = 0; r < rows; ++r, out += columns) {
+    const ProductRow row(product, r);
     ForVectors(
-        columns, [&](size_t i) { Store(values + i, Gelu(Load(values + i) + Load(bias + i))); },
+        columns, [&](size_t i) { Store(out + i, Gelu(row.LoadAt(i) + Load(bias + i))); },
         [&](size_t i, size_t count) {
-          StoreSome(values + i, Gelu(LoadSome(values + i, count) + LoadSome(bias + i, count)), count);
+          StoreSome(out + i, Gelu(row.LoadSomeAt(i, count) + LoadSome(bias + i, count)), count);
         });
   }
 }
 
-void ResidualNorm(const float* linear, const float* bias, float* residual, const LayerNorm& norm, size_t rows,
+void ResidualNorm(const ProductRows& product, const float* bias, float* residual, const LayerNorm& norm, size_t rows,
                   size_t hidden) {
-  for (size_t r = 0; r < rows; ++r, linear += hidden, residual += hidden) {
+  for (size_t r = 0; r < rows; ++r, residual += hidden) {
+    const ProductRow row(product, r);
     ForVectors(
-        hidden, [&](size_t i) { Store(residual + i, Load(residual + i) + Load(linear + i) + Load(bias + i)); },
+        hidden, [&](size_t i) { Store(residual + i, Load(residual + i) + row.LoadAt(i) + Load(bias + i)); },
         [&](size_t i, size_t count) {
-          for (size_t k = i; k < i + count; ++k) residual[k] += linear[k] + bias[k];
+          for (size_t k = i; k < i + count; ++k) residual[k] += row.At(k) + bias[k];
         });
     NormalizeRow(residual, norm, hidden);
+  }
+}
+
+void QuantiseRows(const float* values, int8_t* out, float* row_scale, size_t rows, size_t columns) {
+  constexpr float kMost = 127.0f;
+  for (size_t r = 0; r < rows; ++r, values += columns, out += columns) {
+    Floats largest = {}, not_numbers = {};
+    const auto look_at = [&](Floats x) {
+      largest = Max(largest, Max(x, -x));
+      not_numbers += x - x;  // 0, or NaN for NaN and infinity
+    };
+    ForVectors(
+        columns, [&](size_t i) { look_at(Load(values + i)); },
+        [&](size_t i, size_t count) { look_at(LoadSome(values + i, count)); });
+    const float most = Largest(largest);
+    row_scale[r] = most / kMost + Sum(not_numbers);
+    const float factor = most > 0 ? kMost / most : 0;
+    const auto quantised = [&](Floats x) {
+      const Floats shifted = x * factor + kRounder;
+      Ints bits;
+      std::memcpy(&bits, &shifted, sizeof bits);
+      return __builtin_convertvector(bits - kRounderBits, Bytes);
+    };
+    ForVectors(
+        columns, [&](size_t i) { *reinterpret_cast<UnalignedBytes*>(out + i) = quantised(Load(values + i)); },
+        [&](size_t i, size_t count) {
+          const Bytes bytes = quantised(LoadSome(values + i, count));
+          for (size_t k = 0; k < count; ++k) out[i + k] = bytes[k];
+        });
   }
 }
 
@@ -202,15 +273,25 @@ class Head {
  private:
   void PackKeysAndValues(size_t begin) {
     for (size_t j = 0; j < length_stride_; ++j) {
-      const float* key = a_.key + (begin + j) * a_.key_value_stride + offset_;
-      const float* value = a_.value + (begin + j) * a_.key_value_stride + offset_;
       float* packed_value = values_ + j * size_stride_;
       if (j >= length_) {
         for (size_t d = 0; d < a_.head_size; ++d) keys_[d * length_stride_ + j] = 0;
         continue;
       }
-      for (size_t d = 0; d < a_.head_size; ++d) keys_[d * length_stride_ + j] = key[d] + a_.key_bias[offset_ + d];
-      for (size_t d = 0; d < a_.head_size; ++d) packed_value[d] = value[d] + a_.value_bias[offset_ + d];
+      const ProductRow key(a_.key, begin + j), value(a_.value, begin + j);
+      ForVectors(
+          a_.head_size,
+          [&](size_t d) {
+            const Floats x = key.LoadAt(offset_ + d) + Load(a_.key_bias + offset_ + d);
+            for (size_t k = 0; k < kLanes; ++k) keys_[(d + k) * length_stride_ + j] = x[k];
+            Store(packed_value + d, value.LoadAt(offset_ + d) + Load(a_.value_bias + offset_ + d));
+          },
+          [&](size_t d, size_t count) {
+            for (size_t k = d; k < d + count; ++k) {
+              keys_[k * length_stride_ + j] = key.At(offset_ + k) + a_.key_bias[offset_ + k];
+              packed_value[k] = value.At(offset_ + k) + a_.value_bias[offset_ + k];
+            }
+          });
       for (size_t d = a_.head_size; d < size_stride_; ++d) packed_value[d] = 0;
     }
   }
@@ -218,9 +299,18 @@ class Head {
   /// `count` (at most kQueryRows) queries from row `first`; the rows beyond repeat the last, and are not written.
   void RunQueries(size_t first, size_t count, size_t hidden) {
     for (size_t q = 0; q < kQueryRows; ++q) {
-      const float* query = a_.query + (first + std::min(q, count - 1)) * a_.query_stride + offset_;
+      const ProductRow query(a_.query, first + std::min(q, count - 1));
       float* packed = queries_ + q * size_stride_;
-      for (size_t d = 0; d < a_.head_size; ++d) packed[d] = (query[d] + a_.query_bias[offset_ + d]) * scale_;
+      ForVectors(
+          a_.head_size,
+          [&](size_t d) {
+            Store(packed + d, (query.LoadAt(offset_ + d) + Load(a_.query_bias + offset_ + d)) * scale_);
+          },
+          [&](size_t d, size_t size) {
+            for (size_t k = d; k < d + size; ++k) {
+              packed[k] = (query.At(offset_ + k) + a_.query_bias[offset_ + k]) * scale_;
+            }
+          });
     }
     size_t j = 0;
     for (; j + 4 * kLanes <= length_stride_; j += 4 * kLanes) Scores<4>(j);
@@ -325,7 +415,7 @@ void Attention(const AttentionArguments& arguments) {
   }
 }
 
-constexpr Passes kPasses = {Isa::ROBERTA_ISA, EmbedNorm, BiasGelu, ResidualNorm, BiasTanh, Attention};
+constexpr Passes kPasses = {Isa::ROBERTA_ISA, EmbedNorm, BiasGelu, ResidualNorm, QuantiseRows, BiasTanh, Attention};
 
 }  // namespace
 }  // namespace roberta::kernels

@@ -18,6 +18,7 @@
 #include "profiles/baseline/baseline.h"
 #include "profiles/checkpoint/checkpoint.h"
 #include "profiles/encoder/profile.h"
+#include "profiles/quantized/quantized.h"
 #include "profiles/reference/reference_profile.h"
 
 namespace {
@@ -26,7 +27,9 @@ using roberta::checkpoint::Checkpoint;
 using roberta::encoder::Profile;
 
 const std::map<std::string, std::function<absl::StatusOr<std::unique_ptr<const Profile>>(const Checkpoint&)>> kLoaders =
-    {{"baseline", &roberta::baseline::LoadBaseline}, {"reference", &roberta::reference::LoadReferenceProfile}};
+    {{"baseline", &roberta::baseline::LoadBaseline},
+     {"quantized", &roberta::quantized::LoadQuantized},
+     {"reference", &roberta::reference::LoadReferenceProfile}};
 
 struct Batch {
   std::vector<int32_t> ids, cu_seqlens = {0};
@@ -86,7 +89,7 @@ int main(int argc, char** argv) {
 #endif
   CLI::App app("Compares profiles on one model and one list of sequence lengths.", "engine_bench");
   std::string model, lengths_file;
-  std::vector<std::string> names = {"reference", "baseline"};
+  std::vector<std::string> names = {"reference", "baseline", "quantized"};
   size_t batch_size = 16;
   int threads = 2, passes = 3;
   app.add_option("--model", model, "Checkpoint directory (roberta-model init makes one)")->required();

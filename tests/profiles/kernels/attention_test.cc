@@ -34,14 +34,13 @@ struct Problem {
     for (const int32_t length : shape.lengths) longest = std::max(longest, static_cast<size_t>(length));
     scratch = AlignedBuffer<float>(AttentionScratchFloats(longest, shape.head_size));
     context.assign(rows * hidden, std::numeric_limits<float>::quiet_NaN());
-    return {.query = query_key_value.data(),
-            .key = query_key_value.data() + hidden,
-            .value = query_key_value.data() + 2 * hidden,
+    const ProductRows product = {.values = query_key_value.data(), .stride = 3 * hidden};
+    return {.query = product,
+            .key = product.Columns(hidden),
+            .value = product.Columns(2 * hidden),
             .query_bias = bias.data(),
             .key_bias = bias.data() + hidden,
             .value_bias = bias.data() + 2 * hidden,
-            .query_stride = 3 * hidden,
-            .key_value_stride = 3 * hidden,
             .cu_seqlens = cu_seqlens.data(),
             .sequences = shape.lengths.size(),
             .heads = shape.heads,
@@ -128,8 +127,7 @@ TEST_P(AttentionOf, FirstTokensOnlyAreTheSameAsAmongAll) {
           problem.query_key_value.data() + static_cast<size_t>(problem.cu_seqlens[s]) * 3 * problem.hidden;
       first_queries.insert(first_queries.end(), row, row + problem.hidden);
     }
-    arguments.query = first_queries.data();
-    arguments.query_stride = problem.hidden;
+    arguments.query = {.values = first_queries.data(), .stride = problem.hidden};
     arguments.first_tokens_only = true;
     passes_.attention(arguments);
     for (size_t s = 0; s < shape.lengths.size(); ++s) {

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <thread>
 #include <vector>
 
@@ -62,6 +63,34 @@ TEST(Linear, EqualsTheProductOverOddShapesAndRows) {
           ASSERT_NEAR(output[static_cast<size_t>(r * out + c)], product.Expected(input, r, c), 1e-3)
               << in << "x" << out;
         }
+      }
+    }
+  }
+}
+
+TEST(Linear, BytesAreMultipliedExactlyWithTheScalesOfTheirChannels) {
+  for (const auto& [in, out] : {std::pair<int64_t, int64_t>{64, 192}, {96, 200}, {33, 7}}) {
+    const auto shape = LinearShape::Make(in, out, 40, Precision::kInt8).value();
+    EXPECT_THAT(shape->implementation(), Not(HasSubstr("ref")));
+    std::vector<float> weights = RandomFloats(static_cast<size_t>(in * out), 1);
+    const PackedWeight packed = shape->Pack(weights).value();
+    const auto rounded = static_cast<size_t>(shape->RoundedRows(21));
+    AlignedBuffer<int8_t> from(rounded * static_cast<size_t>(in));
+    for (size_t i = 0; i < from.size(); ++i) from.data()[i] = static_cast<int8_t>(i * 31 % 255 - 127);
+    AlignedBuffer<int32_t> to(rounded * static_cast<size_t>(out));
+    AlignedBuffer<unsigned char> scratch(shape->scratch_bytes());
+    LinearRunner runner(shape);
+    ASSERT_TRUE(runner.Run(packed, from.data(), 21, to.data(), scratch.data()));
+    for (int64_t r = 0; r < 21; ++r) {
+      for (int64_t c = 0; c < out; ++c) {
+        const float scale = packed.column_scale()[c];
+        int64_t expected = 0;
+        for (int64_t k = 0; k < in; ++k) {
+          expected += std::lround(weights[static_cast<size_t>(c * in + k)] / scale) * from.data()[r * in + k];
+        }
+        // A weight that lies between two bytes may be rounded either way.
+        ASSERT_NEAR(static_cast<double>(to.data()[r * out + c]), static_cast<double>(expected), 128)
+            << in << "x" << out;
       }
     }
   }

@@ -19,6 +19,10 @@ using Vector = std::vector<float>;
 constexpr size_t kRows = 3;
 constexpr size_t kSizes[] = {1, 3, 4, 7, 8, 15, 16, 17, 31, 32, 33, 64, 100, 384, 768, 1000};
 
+ProductRows Floats(const Vector& values, size_t columns) {
+  return {.values = values.data(), .stride = columns};
+}
+
 class PassesOf : public testing::TestWithParam<Isa> {
  protected:
   const Passes& passes_ = PassesFor(GetParam());
@@ -47,7 +51,7 @@ TEST_P(PassesOf, BiasGelu) {
   for (const size_t columns : kSizes) {
     const Vector input = RandomFloats(kRows * columns, 1, 3), bias = RandomFloats(columns, 2);
     Vector values = input;
-    passes_.bias_gelu(values.data(), bias.data(), kRows, columns);
+    passes_.bias_gelu(Floats(values, columns), bias.data(), values.data(), kRows, columns);
     for (size_t i = 0; i < values.size(); ++i) {
       const double x = static_cast<double>(input[i] + bias[i % columns]);
       EXPECT_NEAR(values[i], 0.5 * x * (1 + std::erf(x / std::sqrt(2.0))), 2e-6 * std::max(1.0, std::abs(x))) << x;
@@ -58,7 +62,7 @@ TEST_P(PassesOf, BiasGelu) {
 TEST_P(PassesOf, GeluOfExtremes) {
   Vector values = {-1e30f, -100, -20, -0.0f, 0, 1e-30f, 20, 100, 1e30f};
   const Vector expected = {0, 0, 0, 0, 0, 0.5e-30f, 20, 100, 1e30f}, bias(values.size(), 0.0f);
-  passes_.bias_gelu(values.data(), bias.data(), 1, values.size());
+  passes_.bias_gelu(Floats(values, values.size()), bias.data(), values.data(), 1, values.size());
   for (size_t i = 0; i < values.size(); ++i)
     EXPECT_NEAR(values[i], expected[i], 1e-6f * std::abs(expected[i]) + 1e-30f) << i;
 }
@@ -69,8 +73,8 @@ TEST_P(PassesOf, ResidualNorm) {
                  gamma = RandomFloats(hidden, 3), beta = RandomFloats(hidden, 4),
                  before = RandomFloats(kRows * hidden, 5, 10);
     Vector residual = before;
-    passes_.residual_norm(linear.data(), bias.data(), residual.data(), {gamma.data(), beta.data(), 1e-5f}, kRows,
-                          hidden);
+    passes_.residual_norm(Floats(linear, hidden), bias.data(), residual.data(), {gamma.data(), beta.data(), 1e-5f},
+                          kRows, hidden);
     for (size_t r = 0; r < kRows; ++r) {
       std::vector<double> row(hidden);
       for (size_t i = 0; i < hidden; ++i) {
@@ -117,16 +121,62 @@ TEST_P(PassesOf, BiasTanh) {
   for (size_t i = 0; i < values.size(); ++i) EXPECT_NEAR(values[i], std::tanh(input[i] + bias[i % 10]), 1e-6);
 }
 
+TEST_P(PassesOf, IntegersAreReadWithTheirScales) {
+  for (const size_t columns : kSizes) {
+    std::vector<int32_t> ints(kRows * columns);
+    for (size_t i = 0; i < ints.size(); ++i) ints[i] = static_cast<int32_t>(i * 7919 % 2001) - 1000;
+    const Vector row_scale = {0.01f, 0.02f, 0.005f}, column_scale = RandomFloats(columns, 1),
+                 bias = RandomFloats(columns, 2);
+    Vector floats(ints.size());
+    for (size_t i = 0; i < ints.size(); ++i) {
+      floats[i] = static_cast<float>(ints[i]) * (column_scale[i % columns] * row_scale[i / columns]);
+    }
+    const ProductRows product = {
+        .values = ints.data(), .stride = columns, .row_scale = row_scale.data(), .column_scale = column_scale.data()};
+    Vector from_ints(ints.size()), from_floats(ints.size());
+    passes_.bias_gelu(product, bias.data(), from_ints.data(), kRows, columns);
+    passes_.bias_gelu(Floats(floats, columns), bias.data(), from_floats.data(), kRows, columns);
+    for (size_t i = 0; i < ints.size(); ++i) EXPECT_NEAR(from_ints[i], from_floats[i], 1e-4f) << columns;
+  }
+}
+
+TEST_P(PassesOf, QuantisedRowsAreWithinHalfAStep) {
+  for (const size_t columns : kSizes) {
+    Vector values = RandomFloats(kRows * columns, 1);
+    std::fill_n(values.begin() + static_cast<std::ptrdiff_t>(columns), columns, 0.0f);
+    std::vector<int8_t> bytes(values.size(), 99);
+    Vector scale(kRows);
+    passes_.quantise_rows(values.data(), bytes.data(), scale.data(), kRows, columns);
+    EXPECT_EQ(scale[1], 0);
+    for (size_t i = 0; i < values.size(); ++i) {
+      EXPECT_NEAR(static_cast<float>(bytes[i]) * scale[i / columns], values[i], 0.501f * scale[i / columns]) << columns;
+      EXPECT_GE(bytes[i], -127);
+    }
+  }
+}
+
+TEST_P(PassesOf, ARowThatIsNoNumberHasNoScale) {
+  for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+    Vector values(2 * 37, 1.0f), scale(2);
+    values[36] = bad;
+    std::vector<int8_t> bytes(values.size());
+    passes_.quantise_rows(values.data(), bytes.data(), scale.data(), 2, 37);
+    EXPECT_TRUE(std::isnan(scale[0]));
+    EXPECT_FLOAT_EQ(scale[1], 1 / 127.0f);
+  }
+}
+
 TEST_P(PassesOf, NothingThatIsNotANumberIsHidden) {
   const float nan = std::numeric_limits<float>::quiet_NaN();
   for (const size_t columns : {size_t{5}, size_t{32}}) {
     const Vector ones(columns, 1), zeros(columns, 0);
     Vector values(columns, 1);
     values[columns - 1] = nan;
-    passes_.bias_gelu(values.data(), zeros.data(), 1, columns);
+    passes_.bias_gelu(Floats(values, columns), zeros.data(), values.data(), 1, columns);
     EXPECT_TRUE(std::isnan(values[columns - 1]));
     Vector residual(columns, 1);
-    passes_.residual_norm(values.data(), zeros.data(), residual.data(), {ones.data(), zeros.data(), 1e-5f}, 1, columns);
+    passes_.residual_norm(Floats(values, columns), zeros.data(), residual.data(), {ones.data(), zeros.data(), 1e-5f}, 1,
+                          columns);
     for (const float x : residual) EXPECT_TRUE(std::isnan(x));
   }
 }

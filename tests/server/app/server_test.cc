@@ -114,11 +114,11 @@ TEST(Server, AMetricsPortInUseIsAnError) {
 TEST(Server, ADefaultProfileThatCannotBeLoadedIsAnError) {
   config::ServerConfig config = DemoConfig();
   config.clear_profiles();
-  config.add_profiles()->set_name("quantized");
-  config.set_default_profile("quantized");
+  config.add_profiles()->set_name("amp");
+  config.set_default_profile("amp");
   const auto server = Server::Start(config);
   ASSERT_FALSE(server.ok());
-  EXPECT_THAT(std::string(server.status().message()), HasSubstr("quantized"));
+  EXPECT_THAT(std::string(server.status().message()), HasSubstr("amp"));
 }
 
 TEST(Server, DrainFinishesWhatWasAcceptedAndRefusesTheRest) {

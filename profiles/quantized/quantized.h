@@ -1,0 +1,17 @@
+#pragma once
+
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "profiles/checkpoint/checkpoint.h"
+#include "profiles/encoder/profile.h"
+
+namespace roberta::quantized {
+
+/// The profile `quantized`: dynamic int8. The encoder's weights are bytes with a scale for each output channel, its
+/// activations bytes with a scale for each token, found while it runs; sums are exact in int32. LayerNorm, softmax, the
+/// residual stream and the head are float32. `checkpoint` must outlive it. Errors are those of
+/// encoder::LoadPackedClassifier.
+absl::StatusOr<std::unique_ptr<const encoder::Profile>> LoadQuantized(const checkpoint::Checkpoint& checkpoint);
+
+}  // namespace roberta::quantized
