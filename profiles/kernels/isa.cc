@@ -1,5 +1,9 @@
 #include "profiles/kernels/isa.h"
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
 namespace roberta::kernels {
 
 std::string_view IsaName(Isa isa) {
@@ -27,6 +31,17 @@ const std::vector<Isa>& HostIsas() {
     return found;
   }();
   return isas;
+}
+
+bool HostHasVnni() {
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("avx512vnni")) return true;
+  // AVX-VNNI, which not every compiler knows by name: leaf 7, subleaf 1, bit 4 of eax.
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  return __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) != 0 && (eax >> 4 & 1) != 0;
+#else
+  return true;
+#endif
 }
 
 }  // namespace roberta::kernels

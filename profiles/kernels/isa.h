@@ -17,4 +17,8 @@ std::string_view IsaName(Isa isa);  ///< "portable", "avx2", "avx512"
 /// Those that this host runs, slowest first.
 const std::vector<Isa>& HostIsas();
 
+/// Whether products of bytes are summed in 32 bits at once (VNNI, with 512 or 256 bits). Without it, pairs of them go
+/// through 16 bits, and saturate.
+bool HostHasVnni();
+
 }  // namespace roberta::kernels

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "profiles/kernels/isa.h"
 
 namespace roberta::kernels {
 
@@ -42,18 +43,9 @@ dnnl::matmul::primitive_desc Describe(const memory::desc& in, const memory::desc
 #endif
 }
 
-/// Whether byte products are summed in 32 bits; without VNNI, pairs of them go through 16 bits, and saturate.
-bool HasVnni() {
-#if defined(__x86_64__)
-  return __builtin_cpu_supports("avx512vnni") || __builtin_cpu_supports("avxvnni");
-#else
-  return true;
-#endif
-}
-
 /// `weight` [out, in] to bytes, symmetric, one scale a row.
 std::vector<int8_t> Quantise(absl::Span<const float> weight, int64_t in, int64_t out, std::vector<float>* scales) {
-  const float most = HasVnni() ? 127.0f : 63.0f;
+  const float most = HostHasVnni() ? 127.0f : 63.0f;
   std::vector<int8_t> bytes(weight.size());
   scales->resize(static_cast<size_t>(out));
   for (size_t row = 0; row < static_cast<size_t>(out); ++row) {

@@ -14,7 +14,7 @@ BLAME = "a dull, lifeless mess without one good idea"
 class ClientServer(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.server = Server("--profiles", "baseline,reference")
+        cls.server = Server("--profiles", "baseline,quantized,reference")
         cls.directory = tempfile.TemporaryDirectory()
 
     @classmethod
@@ -97,8 +97,9 @@ class ClientServer(unittest.TestCase):
         self.assertEqual(len(result["scores"]), 1)
 
     def test_profile(self):
-        (result,) = self.json_lines("--profile", "reference", PRAISE)
-        self.assertEqual(result["profile"], "reference")
+        for name in ("baseline", "quantized", "reference"):
+            (result,) = self.json_lines("--profile", name, PRAISE)
+            self.assertEqual((result["profile"], result["label"]), (name, "positive"))
 
     def test_unknown_profile(self):
         result = self.server.client("classify", "--profile", "turbo", PRAISE)
@@ -108,7 +109,7 @@ class ClientServer(unittest.TestCase):
     def test_profiles(self):
         result = self.server.client("profiles")
         self.assertEqual(result.returncode, 0, result.stderr)
-        for text in ("baseline", "READY", "fp32", "quantized", "UNLOADED"):
+        for text in ("baseline", "READY", "fp32", "quantized", "int8", "pruned", "UNLOADED"):
             self.assertIn(text, result.stdout)
 
     def test_health(self):
