@@ -100,7 +100,8 @@ class ClassifyRun {
       response = &**batch.answer;
       phases_.Add(response->phases());
     } else if (batch.answer && !IsLasting(batch.answer->status())) {  // else it ends the run, which tells why
-      Complain(absl::StrCat(batch.items.front().place, " to ", batch.items.back().place), batch.answer->status());
+      const std::string &first = batch.items.front().place, &last = batch.items.back().place;
+      Complain(first == last ? first : absl::StrCat(first, " to ", last), batch.answer->status());
     }
     int next_result = 0;
     for (const Item& item : batch.items) {
