@@ -48,6 +48,15 @@ absl::Status ValidateBatch(const PackedBatch& batch, int64_t vocab_size, int64_t
   return absl::OkStatus();
 }
 
+absl::Status ValidateRun(const PackedBatch& batch, int64_t vocab_size, int64_t max_tokens, size_t labels,
+                         size_t logits) {
+  absl::Status status = ValidateBatch(batch, vocab_size, max_tokens);
+  if (!status.ok()) return status;
+  if (logits == batch.sequences() * labels) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("room for ", logits, " logits, but the batch needs ", batch.sequences() * labels));
+}
+
 void PositionIds(absl::Span<const int32_t> token_ids, int32_t pad_token_id, absl::Span<int32_t> positions) {
   int32_t next = pad_token_id + 1;
   for (size_t i = 0; i < token_ids.size(); ++i) {

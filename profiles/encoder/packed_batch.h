@@ -27,6 +27,11 @@ struct PackedBatch {
 /// wrong.
 absl::Status ValidateBatch(const PackedBatch& batch, int64_t vocab_size, int64_t max_tokens);
 
+/// ValidateBatch, and that there is room for exactly `labels` logits of every sequence: what a Profile checks before it
+/// runs.
+absl::Status ValidateRun(const PackedBatch& batch, int64_t vocab_size, int64_t max_tokens, size_t labels,
+                         size_t logits);
+
 /// Position of every token of one sequence, as Hugging Face derives it from the ids alone: tokens count from
 /// pad_token_id + 1; a token that is `<pad>` itself (written out in a text) sits at pad_token_id and is not counted.
 /// `positions` has token_ids.size() elements, owned by the caller.

@@ -51,13 +51,9 @@ class PackedClassifier final : public Profile {
   }
 
   absl::Status Run(const PackedBatch& batch, absl::Span<float> logits) const override {
-    absl::Status status = ValidateBatch(batch, config_.vocab_size, config_.max_tokens());
-    if (!status.ok()) return status;
     const auto labels = static_cast<size_t>(config_.num_labels());
-    if (logits.size() != batch.sequences() * labels) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("room for ", logits.size(), " logits, but the batch needs ", batch.sequences() * labels));
-    }
+    absl::Status status = ValidateRun(batch, config_.vocab_size, config_.max_tokens(), labels, logits.size());
+    if (!status.ok()) return status;
     kernels::ComputeOnCallingThreadOnly();
     std::unique_ptr<Workspace> workspace = pool_.Take();
     if (workspace == nullptr) {

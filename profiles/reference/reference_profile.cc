@@ -59,13 +59,9 @@ class ReferenceProfile final : public encoder::Profile {
   }
 
   absl::Status Run(const encoder::PackedBatch& batch, absl::Span<float> logits) const override {
-    absl::Status status = encoder::ValidateBatch(batch, config_.vocab_size, config_.max_tokens());
-    if (!status.ok()) return status;
     const auto labels = static_cast<size_t>(config_.num_labels());
-    if (logits.size() != batch.sequences() * labels) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("room for ", logits.size(), " logits, but the batch needs ", batch.sequences() * labels));
-    }
+    absl::Status status = encoder::ValidateRun(batch, config_.vocab_size, config_.max_tokens(), labels, logits.size());
+    if (!status.ok()) return status;
     return CatchTorch([&] {
       const c10::InferenceMode inference;
       RunOnCallingThreadOnly();
