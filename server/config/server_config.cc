@@ -3,7 +3,6 @@
 #include <google/protobuf/io/tokenizer.h>
 #include <google/protobuf/text_format.h>
 #include <google/protobuf/util/json_util.h>
-#include <unicode/utf8.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -16,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
+#include "profiles/tokenizer/utf8.h"
 
 namespace roberta::config {
 
@@ -54,12 +54,7 @@ absl::Status CheckRange(const std::string& field, uint32_t value, uint32_t lowes
 
 /// Protobuf's text format lets any bytes into a string, but its other formats and gRPC do not take them.
 absl::Status CheckUtf8(const std::string& field, const std::string& value) {
-  for (size_t at = 0; at < value.size();) {
-    UChar32 code_point;
-    U8_NEXT(value.data(), at, value.size(), code_point);
-    if (code_point < 0) return WrongValue(field, Shown(value), "UTF-8");
-  }
-  return absl::OkStatus();
+  return tokenizer::FirstInvalidUtf8(value) ? WrongValue(field, Shown(value), "UTF-8") : absl::OkStatus();
 }
 
 absl::Status CheckOneOf(const std::string& field, const std::string& value, const std::vector<std::string>& allowed) {
