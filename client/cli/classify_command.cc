@@ -119,7 +119,9 @@ class ClassifyRun {
       ++done_.items;
     }
     progress_.Update(done_);
-    return writer_->Flush();
+    if (writer_->Flush()) return true;
+    output_error_ = errno;
+    return false;
   }
 
   /// After the last batch.
@@ -138,7 +140,8 @@ class ClassifyRun {
   }
 
   uint64_t failed() const { return failed_; }
-  ProgressBar& progress() { return progress_; }
+  /// errno of the write that failed.
+  int output_error() const { return output_error_; }
 
  private:
   void Take(const Item& item, const v1::ItemResult& result, const std::string& profile) {
@@ -170,6 +173,7 @@ class ClassifyRun {
   Accuracy accuracy_;
   Done done_;
   uint64_t failed_ = 0;
+  int output_error_ = 0;
 };
 
 absl::StatusOr<std::unique_ptr<ItemSource>> OpenSource(const ClassifyOptions& options) {
@@ -192,7 +196,6 @@ int Classify(const ClassifyOptions& options, const ConnectionOptions& connection
   CatchStopSignals();
   const ItemPipeline::End end =
       pipeline.Run(source->get(), &StopRequested, [&](const Batch& batch) { return run.Emit(batch); });
-  const int output_error = errno;
   run.Summarize();
   switch (end) {
     case ItemPipeline::End::kDone:
@@ -202,8 +205,9 @@ int Classify(const ClassifyOptions& options, const ConnectionOptions& connection
       return kInterrupted;
     case ItemPipeline::End::kOutputFailed:
       // A reader that has gone, as in `| head`, is no failure worth a message.
-      return output_error == EPIPE ? static_cast<int>(kSomethingFailed)
-                                   : Complain(absl::StrCat("cannot write the results: ", std::strerror(output_error)));
+      return run.output_error() == EPIPE
+                 ? static_cast<int>(kSomethingFailed)
+                 : Complain(absl::StrCat("cannot write the results: ", std::strerror(run.output_error())));
     case ItemPipeline::End::kInputFailed:
       return Complain(std::string((*source)->error().message()));
     case ItemPipeline::End::kRefused:
