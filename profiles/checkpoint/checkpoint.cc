@@ -14,10 +14,11 @@ namespace roberta::checkpoint {
 namespace {
 
 /// Holds the tensors of the files against the table of the config.
-void CheckTensors(const ModelConfig& config, const WeightFiles& weights, std::vector<Problem>* problems) {
+void CheckTensors(const ModelConfig& config, const PruningMask& mask, const WeightFiles& weights,
+                  std::vector<Problem>* problems) {
   std::map<std::string_view, const StoredTensor*> stored;
   for (const StoredTensor& tensor : weights.tensors) stored.emplace(tensor.view.name, &tensor);
-  for (const TensorSpec& spec : ExpectedTensors(config)) {
+  for (const TensorSpec& spec : ExpectedTensors(config, mask)) {
     const auto found = stored.find(spec.name);
     if (found == stored.end()) {
       problems->push_back({weights.listing, absl::StrCat("tensor ", json::Quoted(spec.name), " ", ShapeText(spec.shape),
@@ -83,20 +84,35 @@ std::unique_ptr<const Checkpoint> Checkpoint::Open(const std::string& directory,
   auto config = ReadModelConfig(directory, problems);
   WeightFiles weights = MapWeightFiles(directory, problems);
   // Without every file the table would only repeat, as a hundred missing tensors, that a file could not be read.
-  if (config && weights.complete) CheckTensors(*config, weights, problems);
+  PruningMask mask;
+  if (config) {
+    auto read = ReadPruning(directory, *config);
+    if (read.ok()) {
+      mask = *std::move(read);
+    } else {
+      problems->push_back(
+          {absl::StrCat(directory, "/", kPruningFile), std::string(read.status().message()), read.status().code()});
+      config.reset();  // nor can the tensors be checked then
+    }
+  }
+  if (config && weights.complete) CheckTensors(*config, mask, weights, problems);
   if (problems->size() > problems_before) return nullptr;
-  return std::unique_ptr<const Checkpoint>(new Checkpoint(directory, *std::move(config), std::move(weights)));
+  return std::unique_ptr<const Checkpoint>(
+      new Checkpoint(directory, *std::move(config), std::move(mask), std::move(weights)));
 }
 
-Checkpoint::Checkpoint(std::string directory, ModelConfig config, WeightFiles weights)
-    : directory_(std::move(directory)), config_(std::move(config)), weights_(std::move(weights)) {
+Checkpoint::Checkpoint(std::string directory, ModelConfig config, PruningMask mask, WeightFiles weights)
+    : directory_(std::move(directory)),
+      config_(std::move(config)),
+      mask_(std::move(mask)),
+      weights_(std::move(weights)) {
   std::map<std::string_view, const TensorView*> stored;
   for (const StoredTensor& tensor : weights_.tensors) {
     stored.emplace(tensor.view.name, &tensor.view);
     if (IsUnusedTensor(tensor.view.name)) unused_tensors_.push_back(tensor.view.name);
   }
   std::sort(unused_tensors_.begin(), unused_tensors_.end());
-  for (const TensorSpec& spec : ExpectedTensors(config_)) {
+  for (const TensorSpec& spec : ExpectedTensors(config_, mask_)) {
     index_.emplace(spec.name, tensors_.size());
     tensors_.push_back(*stored.at(spec.name));
   }
@@ -115,6 +131,7 @@ const TensorView& Checkpoint::tensor(std::string_view name) const {
 const std::string& Checkpoint::revision() const {
   std::call_once(revision_computed_, [this] {
     uint64_t hash = HashConfig(config_);
+    if (!mask_.empty()) hash = ContentHash(PruningJson(mask_), hash);
     for (const TensorView& tensor : tensors_) hash = HashTensor(tensor, hash);
     revision_ = absl::StrCat(absl::Hex(hash, absl::kZeroPad16));
   });

@@ -13,6 +13,7 @@
 #include "absl/types/span.h"
 #include "profiles/checkpoint/config.h"
 #include "profiles/checkpoint/problem.h"
+#include "profiles/checkpoint/pruning.h"
 #include "profiles/checkpoint/tensor.h"
 #include "profiles/checkpoint/tensor_table.h"
 #include "profiles/checkpoint/weight_files.h"
@@ -33,25 +34,32 @@ class Checkpoint final {
   static std::unique_ptr<const Checkpoint> Open(const std::string& directory, std::vector<Problem>* problems);
 
   const ModelConfig& config() const { return config_; }
+  /// What pruning.json says is kept of the dense model that config() describes; empty where there is no such file.
+  const PruningMask& mask() const { return mask_; }
   const std::string& directory() const { return directory_; }
-  /// The tensor of that name; it must be one of ExpectedTensors(config()), else the process aborts.
+  /// The tensor of that name; it must be one of ExpectedTensors(config(), mask()), else the process aborts.
   const TensorView& tensor(std::string_view name) const;
-  /// Every one of ExpectedTensors(config()), in that order. All are F32, F16 or BF16.
+  /// Every one of ExpectedTensors(config(), mask()), in that order. All are F32, F16 or BF16.
   absl::Span<const TensorView> tensors() const { return tensors_; }
   /// Names of the tensors that the files hold and the model does not use (see IsUnusedTensor), sorted.
   const std::vector<std::string>& unused_tensors() const { return unused_tensors_; }
   /// Sizes of the mapped files together.
   uint64_t bytes_on_disk() const { return weights_.bytes_on_disk(); }
-  /// Hash of what the computation depends on, 16 hex digits: every field of config() and every tensor's name, dtype,
-  /// shape and bytes. Two checkpoints that compute the same share it, however their files are laid out or sharded; the
-  /// vocabulary is not part of it. The first call reads all weights once, and others that come meanwhile wait for it.
+  /// Hash of what the computation depends on, 16 hex digits: every field of config(), mask() and every tensor's name,
+  /// dtype, shape and bytes. Two checkpoints that compute the same share it, however their files are laid out or
+  /// sharded; the vocabulary is not part of it. The first call reads all weights once, and others that come meanwhile
+  /// wait for it.
   const std::string& revision() const;
+  /// Gives the pages of the mapped weights back to the system, to be read again from the files where they are needed:
+  /// for the time after weights were copied.
+  void ReleasePages() const { weights_.ReleasePages(); }
 
  private:
-  Checkpoint(std::string directory, ModelConfig config, WeightFiles weights);
+  Checkpoint(std::string directory, ModelConfig config, PruningMask mask, WeightFiles weights);
 
   std::string directory_;
   ModelConfig config_;
+  PruningMask mask_;
   WeightFiles weights_;  ///< owns what tensors_ points into
   std::vector<TensorView> tensors_;
   std::map<std::string, size_t, std::less<>> index_;  ///< name -> place in tensors_

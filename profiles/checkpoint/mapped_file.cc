@@ -26,6 +26,10 @@ struct Descriptor {
 MappedFile::MappedFile(std::string path, const std::byte* data, size_t size_bytes)
     : path_(std::move(path)), data_(data), size_bytes_(size_bytes) {}
 
+void MappedFile::ReleasePages() const {
+  if (data_ != nullptr) madvise(const_cast<std::byte*>(data_), size_bytes_, MADV_DONTNEED);
+}
+
 MappedFile::~MappedFile() {
   if (data_ != nullptr) munmap(const_cast<std::byte*>(data_), size_bytes_);
 }

@@ -23,6 +23,9 @@ class MappedFile {
   MappedFile(const MappedFile&) = delete;
   MappedFile& operator=(const MappedFile&) = delete;
 
+  /// Gives the pages that are in memory back to the system; they are read again when they are next looked at.
+  void ReleasePages() const;
+
   const std::string& path() const { return path_; }
   absl::Span<const std::byte> bytes() const { return {data_, size_bytes_}; }
   std::string_view text() const { return {reinterpret_cast<const char*>(data_), size_bytes_}; }

@@ -27,7 +27,7 @@ class Table {
 
 }  // namespace
 
-std::vector<TensorSpec> ExpectedTensors(const ModelConfig& config) {
+std::vector<TensorSpec> ExpectedTensors(const ModelConfig& config, const PruningMask& mask) {
   const int64_t hidden = config.hidden_size;
   Table table;
   table.Matrix("roberta.embeddings.word_embeddings", config.vocab_size, hidden);
@@ -36,13 +36,16 @@ std::vector<TensorSpec> ExpectedTensors(const ModelConfig& config) {
   table.LayerNorm("roberta.embeddings", hidden);
   for (int64_t i = 0; i < config.num_hidden_layers; ++i) {
     const std::string layer = absl::StrCat("roberta.encoder.layer.", i);
+    const LayerMask* kept = mask.empty() ? nullptr : &mask[static_cast<size_t>(i)];
+    const int64_t heads = kept == nullptr ? hidden : static_cast<int64_t>(kept->heads.size()) * config.head_size();
+    const int64_t neurons = kept == nullptr ? config.intermediate_size : static_cast<int64_t>(kept->neurons.size());
     for (const char* projection : {"query", "key", "value"}) {
-      table.Linear(absl::StrCat(layer, ".attention.self.", projection), hidden, hidden);
+      table.Linear(absl::StrCat(layer, ".attention.self.", projection), heads, hidden);
     }
-    table.Linear(layer + ".attention.output.dense", hidden, hidden);
+    table.Linear(layer + ".attention.output.dense", hidden, heads);
     table.LayerNorm(layer + ".attention.output", hidden);
-    table.Linear(layer + ".intermediate.dense", config.intermediate_size, hidden);
-    table.Linear(layer + ".output.dense", hidden, config.intermediate_size);
+    table.Linear(layer + ".intermediate.dense", neurons, hidden);
+    table.Linear(layer + ".output.dense", hidden, neurons);
     table.LayerNorm(layer + ".output", hidden);
   }
   table.Linear("classifier.dense", hidden, hidden);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "profiles/checkpoint/config.h"
+#include "profiles/checkpoint/pruning.h"
 
 namespace roberta::checkpoint {
 
@@ -16,8 +17,8 @@ struct TensorSpec {
 };
 
 /// Every tensor of a RobertaForSequenceClassification, in the order of computation. Weights of linear layers are
-/// [outputs, inputs], as Hugging Face stores them.
-std::vector<TensorSpec> ExpectedTensors(const ModelConfig& config);
+/// [outputs, inputs], as Hugging Face stores them. With a `mask`, layers have the widths that it keeps.
+std::vector<TensorSpec> ExpectedTensors(const ModelConfig& config, const PruningMask& mask = {});
 
 /// True for tensors that old saves carry and the classifier never reads: roberta.embeddings.position_ids (a buffer that
 /// counts 0, 1, 2, ...) and roberta.pooler.dense.{weight,bias} (the classification head reads <s> without a pooler).

@@ -112,6 +112,10 @@ Problem NoWeights(const std::string& directory) {
 
 }  // namespace
 
+void WeightFiles::ReleasePages() const {
+  for (const auto& file : files) file->ReleasePages();
+}
+
 uint64_t WeightFiles::bytes_on_disk() const {
   uint64_t sum = 0;
   for (const auto& file : files) sum += file->bytes().size();

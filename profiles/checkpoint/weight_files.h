@@ -26,6 +26,7 @@ struct WeightFiles {
   bool complete = true;  ///< false if a file could not be read, so that tensors may be missing here only
 
   uint64_t bytes_on_disk() const;
+  void ReleasePages() const;
 };
 
 /// Maps `directory`/model.safetensors or, where that is absent, every shard that model.safetensors.index.json names.

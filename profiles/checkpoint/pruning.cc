@@ -1,0 +1,101 @@
+#include "profiles/checkpoint/pruning.h"
+
+#include <nlohmann/json.hpp>
+
+#include "absl/strings/str_cat.h"
+#include "profiles/checkpoint/mapped_file.h"
+#include "profiles/json/strict_json.h"
+
+namespace roberta::checkpoint {
+
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr char kFormat[] = "roberta-serve pruning";
+constexpr int64_t kVersion = 1;
+constexpr size_t kLongestPruningBytes = 64u << 20;
+
+absl::Status Wrong(const std::string& text) {
+  return absl::InvalidArgumentError(text);
+}
+
+/// The indices of one field of one layer: ascending, each below `count`.
+absl::Status ReadIndices(const Json& layer, const std::string& place, const char* name, int64_t count,
+                         std::vector<int32_t>* indices) {
+  const std::string field = absl::StrCat("field \"", place, ".", name, "\"");
+  const auto found = layer.find(name);
+  if (found == layer.end() || !found->is_array()) return Wrong(field + " is not a list of indices");
+  for (const Json& value : *found) {
+    const int64_t least = indices->empty() ? 0 : indices->back() + 1;
+    if (!value.is_number_unsigned() || value.get<uint64_t>() < static_cast<uint64_t>(least) ||
+        value.get<uint64_t>() >= static_cast<uint64_t>(count)) {
+      return Wrong(absl::StrCat(field, " has ", roberta::json::ShownValue(value),
+                                ", which is not an index, in ascending order, below ", count));
+    }
+    indices->push_back(value.get<int32_t>());
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<PruningMask> ParsePruning(std::string_view text, const ModelConfig& config) {
+  const auto parsed = roberta::json::ParseStrictJson(text);
+  if (!parsed.ok()) return Wrong(std::string(parsed.status().message()));
+  if (!parsed->is_object()) return Wrong("is not a JSON object");
+  const Json format = parsed->value("format", Json());
+  if (format != kFormat) {
+    return Wrong(absl::StrCat("field \"format\" is ", roberta::json::ShownValue(format), ", not \"", kFormat, "\""));
+  }
+  const Json version = parsed->value("version", Json());
+  if (version != kVersion) {
+    return Wrong(absl::StrCat("field \"version\" is ", roberta::json::ShownValue(version), ", not ", kVersion));
+  }
+  const auto layers = parsed->find("layers");
+  if (layers == parsed->end() || !layers->is_array() ||
+      layers->size() != static_cast<size_t>(config.num_hidden_layers)) {
+    return Wrong(absl::StrCat("field \"layers\" is not a list of the model's ", config.num_hidden_layers));
+  }
+  PruningMask mask;
+  for (const Json& layer : *layers) {
+    const std::string place = absl::StrCat("layers[", mask.size(), "]");
+    if (!layer.is_object()) return Wrong(absl::StrCat("field \"", place, "\" is not an object"));
+    mask.emplace_back();
+    absl::Status status = ReadIndices(layer, place, "heads", config.num_attention_heads, &mask.back().heads);
+    if (status.ok()) {
+      status = ReadIndices(layer, place, "neurons", config.intermediate_size, &mask.back().neurons);
+    }
+    if (!status.ok()) return status;
+  }
+  return mask;
+}
+
+absl::StatusOr<PruningMask> ReadPruning(const std::string& directory, const ModelConfig& config) {
+  const std::string path = absl::StrCat(directory, "/", kPruningFile);
+  const auto text = ReadTextFile(path, kLongestPruningBytes);
+  if (absl::IsNotFound(text.status())) return PruningMask();
+  if (!text.ok()) return text.status();
+  return ParsePruning(*text, config);
+}
+
+std::string PruningJson(const PruningMask& mask) {
+  nlohmann::ordered_json layers = nlohmann::ordered_json::array();
+  for (const LayerMask& layer : mask) layers.push_back({{"heads", layer.heads}, {"neurons", layer.neurons}});
+  const nlohmann::ordered_json file = {{"format", kFormat}, {"version", kVersion}, {"layers", std::move(layers)}};
+  return file.dump() + "\n";
+}
+
+double KeptMacs(const PruningMask& mask, const ModelConfig& config) {
+  if (mask.empty()) return 1;
+  double kept = 0;
+  for (const LayerMask& layer : mask) {
+    kept += 4.0 * static_cast<double>(layer.heads.size()) * static_cast<double>(config.head_size()) +
+            2.0 * static_cast<double>(layer.neurons.size());
+  }
+  const double dense =
+      4.0 * static_cast<double>(config.hidden_size) + 2.0 * static_cast<double>(config.intermediate_size);
+  return kept / (dense * static_cast<double>(config.num_hidden_layers));
+}
+
+}  // namespace roberta::checkpoint

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "profiles/checkpoint/config.h"
+
+namespace roberta::checkpoint {
+
+/// The attention heads and the neurons of the feed-forward part that a layer keeps, by their index in the dense model,
+/// ascending.
+struct LayerMask {
+  std::vector<int32_t> heads;
+  std::vector<int32_t> neurons;
+  friend bool operator==(const LayerMask&, const LayerMask&) = default;
+};
+
+/// One for each layer; empty where nothing is pruned.
+using PruningMask = std::vector<LayerMask>;
+
+/// Name of the file that makes a checkpoint a pruned one. The directory's config.json is still that of the dense model;
+/// of each layer the weights of query, key and value have head_size rows for each kept head, in order, attention.output
+/// as many columns, intermediate a row and output a column for each kept neuron. The file is JSON:
+///
+///   {"format": "roberta-serve pruning", "version": 1, "layers": [{"heads": [0, 2], "neurons": [0, 1, 5]}, ...]}
+///
+/// and may have more fields, which say how it was made.
+inline constexpr char kPruningFile[] = "pruning.json";
+
+/// Parses the text of a pruning.json for a model of `config`. InvalidArgument (without the name of the
+/// file) names the field and the value: another format or version, another number of layers, an index that is not
+/// ascending or that the dense model has not.
+absl::StatusOr<PruningMask> ParsePruning(std::string_view json, const ModelConfig& config);
+
+/// The same for `directory`/pruning.json; an empty mask where there is no such file.
+absl::StatusOr<PruningMask> ReadPruning(const std::string& directory, const ModelConfig& config);
+
+/// The least that ParsePruning reads, from a mask.
+std::string PruningJson(const PruningMask& mask);
+
+/// The share of the encoder's multiply-accumulates for a token that `mask` keeps, without attention's own, which grow
+/// with the text's length. 1 for an empty mask.
+double KeptMacs(const PruningMask& mask, const ModelConfig& config);
+
+}  // namespace roberta::checkpoint
