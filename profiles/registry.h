@@ -44,8 +44,7 @@ class Registry {
 
   virtual ~Registry() = default;
 
-  /// Loads one profile and warms it up. InvalidArgument: unknown name (lists the known ones) or one that this build
-  /// cannot load.
+  /// Loads one profile and warms it up. InvalidArgument: unknown name (lists the known ones).
   virtual absl::Status Load(std::string_view name) = 0;
 
   /// The profile of that name if it is READY. InvalidArgument for an unknown name, with the list; FailedPrecondition

@@ -4,8 +4,8 @@
 
 namespace roberta::baseline {
 
-absl::StatusOr<std::unique_ptr<const encoder::Profile>> LoadBaseline(const checkpoint::Checkpoint& checkpoint) {
-  return encoder::LoadPackedClassifier(checkpoint, kernels::Precision::kFloat32);
+absl::StatusOr<std::unique_ptr<const encoder::TimedProfile>> LoadBaseline(const checkpoint::Checkpoint& checkpoint) {
+  return encoder::LoadPackedClassifier(checkpoint, {});
 }
 
 }  // namespace roberta::baseline

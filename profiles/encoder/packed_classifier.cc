@@ -2,14 +2,19 @@
 
 #include <algorithm>
 #include <new>
+#include <optional>
+#include <set>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "profiles/encoder/packed_batch.h"
 #include "profiles/encoder/packed_weights.h"
 #include "profiles/encoder/workspace.h"
 #include "profiles/kernels/fastest_isa.h"
+#include "profiles/kernels/flush_denormals.h"
 #include "profiles/kernels/linear.h"
 #include "profiles/kernels/passes.h"
 
@@ -23,6 +28,21 @@ constexpr int64_t kPieceTokens = 512;
 /// Sequences that the head takes at a time.
 constexpr size_t kHeadRows = 16;
 
+/// What a product multiplies, as lists of kernels show it.
+std::string_view KindName(kernels::Precision precision) {
+  switch (precision) {
+    case kernels::Precision::kBFloat16:
+      return "bf16";
+    case kernels::Precision::kInt8:
+      return "s8s8";
+    case kernels::Precision::kInt8Shifted:
+      return "u8s8";
+    case kernels::Precision::kFloat32:
+      break;
+  }
+  return "fp32";
+}
+
 /// Some sequences of a batch that are run together.
 struct Piece {
   const PackedBatch& batch;
@@ -33,36 +53,68 @@ struct Piece {
   size_t tokens() const { return static_cast<size_t>(batch.cu_seqlens[end]) - first_token(); }
 };
 
-class PackedClassifier final : public Profile {
+/// The precisions of the encoder's products, the widest first: "fp32", "bf16+fp32".
+std::string PrecisionsText(const PackedWeights& weights) {
+  std::set<std::string> names;
+  for (const LayerWeights& layer : weights.layers) {
+    for (const Linear* linear :
+         {&layer.query_key_value, &layer.key_value, &layer.attention_output, &layer.intermediate, &layer.output}) {
+      if (linear->shape != nullptr) names.emplace(kernels::PrecisionName(linear->shape->precision()));
+    }
+  }
+  return absl::StrJoin(names, "+");
+}
+
+/// What computes, in words: each kind of product once.
+std::vector<std::string> KernelsText(const PackedWeights& weights, const kernels::Passes& passes, bool is_mixed) {
+  std::set<std::string> products;
+  for (const auto& [key, shape] : weights.shapes) {
+    if (shape.get() == weights.classifier_dense.shape && weights.shapes.size() > 1) continue;
+    products.insert(absl::StrCat("oneDNN ", shape->implementation(), " ", std::string(KindName(key.precision))));
+  }
+  std::vector<std::string> texts(products.begin(), products.end());
+  texts.push_back(absl::StrCat("packed attention", is_mixed ? " in bf16" : "", " and fused passes, ",
+                               std::string(IsaName(passes.isa))));
+  return texts;
+}
+
+class PackedClassifier final : public TimedProfile {
  public:
   PackedClassifier(const checkpoint::Checkpoint& checkpoint, std::unique_ptr<const PackedWeights> weights,
-                   int64_t max_rows)
+                   int64_t max_rows, bool mixed_attention)
       : config_(checkpoint.config()),
         word_embeddings_(checkpoint.tensor("roberta.embeddings.word_embeddings.weight")),
         max_rows_(max_rows),
         hidden_(static_cast<size_t>(config_.hidden_size)),
         weights_(std::move(weights)),
-        passes_(kernels::PassesFor(kernels::FastestIsa())) {
-    const kernels::LinearShape& product = *weights_->layers.front().output.shape;
-    description_.precision = product.precision() == kernels::Precision::kInt8 ? "int8" : "fp32";
-    description_.kernels = {absl::StrCat("oneDNN ", product.implementation()),
-                            absl::StrCat("packed attention and fused passes, ", std::string(IsaName(passes_.isa)))};
+        passes_(kernels::PassesFor(kernels::FastestIsa())),
+        attention_(mixed_attention
+                       ? kernels::FastestMixedAttention(hidden_ / static_cast<size_t>(config_.num_attention_heads))
+                       : passes_.attention) {
+    description_.precision = PrecisionsText(*weights_);
+    description_.kernels = KernelsText(*weights_, passes_, attention_ != passes_.attention);
     description_.weight_bytes = weights_->bytes + static_cast<int64_t>(word_embeddings_.data.size());
   }
 
   absl::Status Run(const PackedBatch& batch, absl::Span<float> logits) const override {
+    return RunTimed(batch, logits, nullptr);
+  }
+
+  absl::Status RunTimed(const PackedBatch& batch, absl::Span<float> logits, PartTimes* times) const override {
     const auto labels = static_cast<size_t>(config_.num_labels());
     absl::Status status = ValidateRun(batch, config_.vocab_size, config_.max_tokens(), labels, logits.size());
     if (!status.ok()) return status;
     kernels::ComputeOnCallingThreadOnly();
+    const kernels::FlushDenormals flush_denormals;
     std::unique_ptr<Workspace> workspace = pool_.Take();
     if (workspace == nullptr) {
       try {
-        workspace = std::make_unique<Workspace>(*weights_, config_, max_rows_, passes_);
+        workspace = std::make_unique<Workspace>(*weights_, config_, max_rows_);
       } catch (const std::bad_alloc&) {
         return absl::ResourceExhaustedError("no memory for a workspace");
       }
     }
+    workspace->clock.Start(times);
     for (size_t begin = 0; begin < batch.sequences() && status.ok();) {
       const Piece piece = {batch, begin, EndOfPiece(batch, begin)};
       status = RunPiece(piece, workspace.get(), logits.subspan(begin * labels, piece.sequences() * labels));
@@ -82,16 +134,21 @@ class PackedClassifier final : public Profile {
   }
 
   absl::Status RunPiece(const Piece& piece, Workspace* w, absl::Span<float> logits) const {
-    Embed(piece, w);
+    const LayerWeights& first = weights_->layers.front();
+    kernels::NextRows rows =
+        w->InputOf(weights_->layers.size() == 1 ? first.key_value : first.query_key_value, w->hidden());
+    Embed(piece, rows, w);
     bool worked = true;
     for (size_t i = 0; i + 1 < weights_->layers.size() && worked; ++i) {
-      worked = RunLayer(weights_->layers[i], piece, w);
+      const LayerWeights& next = weights_->layers[i + 1];
+      const bool before_last = i + 2 == weights_->layers.size();
+      worked = RunLayer(weights_->layers[i], before_last ? next.key_value : next.query_key_value, piece, &rows, w);
     }
-    worked = worked && RunLastLayer(weights_->layers.back(), piece, w) && RunHead(piece.sequences(), w, logits);
+    worked = worked && RunLastLayer(weights_->layers.back(), piece, rows, w) && RunHead(piece.sequences(), w, logits);
     return worked ? absl::OkStatus() : absl::InternalError("oneDNN: a matrix product failed");
   }
 
-  void Embed(const Piece& piece, Workspace* w) const {
+  void Embed(const Piece& piece, const kernels::NextRows& next, Workspace* w) const {
     const size_t row_bytes = hidden_ * checkpoint::DtypeBytes(word_embeddings_.dtype);
     for (size_t t = 0; t < piece.tokens(); ++t) {
       const auto id = static_cast<size_t>(piece.batch.token_ids[piece.first_token() + t]);
@@ -111,67 +168,101 @@ class PackedClassifier final : public Profile {
                         .hidden = hidden_,
                         .position = weights_->position_embeddings.data(),
                         .type = weights_->token_type.data(),
-                        .norm = weights_->embedding_norm.View()});
+                        .norm = weights_->embedding_norm.View(),
+                        .next = next});
+    w->clock.End(Part::kEmbedding);
   }
 
-  kernels::AttentionArguments AttentionOf(const Piece& piece, Workspace* w) const {
-    kernels::AttentionArguments arguments;
+  void Attend(const LayerWeights& layer, const Piece& piece, kernels::AttentionArguments arguments,
+              const kernels::NextRows& next, Workspace* w) const {
     arguments.cu_seqlens = w->cu_seqlens();
     arguments.sequences = piece.sequences();
-    arguments.heads = static_cast<size_t>(config_.num_attention_heads);
+    arguments.heads = layer.heads;
     arguments.head_size = static_cast<size_t>(config_.head_size());
     arguments.context = w->context();
+    arguments.next = next;
     arguments.scratch = w->attention_scratch();
-    return arguments;
+    attention_(arguments);
+    w->clock.End(Part::kAttention);
   }
 
-  bool RunLayer(const LayerWeights& layer, const Piece& piece, Workspace* w) const {
-    const auto product = w->Multiply(layer.query_key_value, w->hidden(), piece.tokens(), w->wide());
+  /// As Workspace::Multiply, on the clock.
+  std::optional<kernels::ProductRows> Multiply(const Linear& linear, const kernels::NextRows& in, size_t rows,
+                                               float* out, Workspace* w) const {
+    const auto product = w->Multiply(linear, in, rows, out);
+    w->clock.End(Part::kProducts);
+    if (linear.shape != nullptr)
+      w->clock.CountMacs(rows * static_cast<size_t>(linear.shape->in() * linear.shape->out()));
+    return product;
+  }
+
+  /// `*rows` are the layer's input in the form that its first product reads, and then those of `next`, the first
+  /// product of the layer behind.
+  bool RunLayer(const LayerWeights& layer, const Linear& next, const Piece& piece, kernels::NextRows* rows,
+                Workspace* w) const {
+    const auto product = Multiply(layer.query_key_value, *rows, piece.tokens(), w->wide(), w);
     if (!product) return false;
-    kernels::AttentionArguments attention = AttentionOf(piece, w);
-    attention.query = *product;
-    attention.key = product->Columns(hidden_);
-    attention.value = product->Columns(2 * hidden_);
-    attention.query_bias = layer.query_key_value.bias.data();
-    attention.key_bias = attention.query_bias + hidden_;
-    attention.value_bias = attention.key_bias + hidden_;
-    passes_.attention(attention);
-    return FinishLayer(layer, piece.tokens(), w->hidden(), w);
+    const size_t width = layer.heads * static_cast<size_t>(config_.head_size());
+    const float* bias = layer.query_key_value.bias.data();
+    const kernels::NextRows context = w->InputOf(layer.attention_output, w->context());
+    Attend(layer, piece,
+           {.query = *product,
+            .key = product->Columns(width),
+            .value = product->Columns(2 * width),
+            .query_bias = bias,
+            .key_bias = bias + width,
+            .value_bias = bias + 2 * width},
+           context, w);
+    return FinishLayer(layer, next, piece.tokens(), w->hidden(), context, rows, w);
   }
 
   /// Keys and values of all tokens, everything else of the first tokens only.
-  bool RunLastLayer(const LayerWeights& layer, const Piece& piece, Workspace* w) const {
-    const auto key_value = w->Multiply(layer.key_value, w->hidden(), piece.tokens(), w->wide());
+  bool RunLastLayer(const LayerWeights& layer, const Piece& piece, const kernels::NextRows& rows, Workspace* w) const {
+    const auto key_value = Multiply(layer.key_value, rows, piece.tokens(), w->wide(), w);
     for (size_t s = 0; s < piece.sequences(); ++s) {
       const float* row = w->hidden() + static_cast<size_t>(w->cu_seqlens()[s]) * hidden_;
       std::copy_n(row, hidden_, w->first() + s * hidden_);
     }
-    const auto query = w->Multiply(layer.query, w->first(), piece.sequences(), w->product());
+    const kernels::NextRows first = w->InputOf(layer.query, w->first());
+    passes_.convert_rows(w->first(), first, piece.sequences(), hidden_);
+    const auto query = Multiply(layer.query, first, piece.sequences(), w->product(), w);
     if (!key_value || !query) return false;
-    kernels::AttentionArguments attention = AttentionOf(piece, w);
-    attention.first_tokens_only = true;
-    attention.query = *query;
-    attention.key = *key_value;
-    attention.value = key_value->Columns(hidden_);
-    attention.query_bias = layer.query.bias.data();
-    attention.key_bias = layer.key_value.bias.data();
-    attention.value_bias = attention.key_bias + hidden_;
-    passes_.attention(attention);
-    return FinishLayer(layer, piece.sequences(), w->first(), w);
+    const size_t width = layer.heads * static_cast<size_t>(config_.head_size());
+    const kernels::NextRows context = w->InputOf(layer.attention_output, w->context());
+    Attend(layer, piece,
+           {.query = *query,
+            .key = *key_value,
+            .value = key_value->Columns(width),
+            .query_bias = layer.query.bias.data(),
+            .key_bias = layer.key_value.bias.data(),
+            .value_bias = layer.key_value.bias.data() + width,
+            .first_tokens_only = true},
+           context, w);
+    kernels::NextRows unused;
+    return FinishLayer(layer, weights_->classifier_dense, piece.sequences(), w->first(), context, &unused, w);
   }
 
-  /// From the context on: `residual` [rows, hidden] is the layer's input and becomes its output.
-  bool FinishLayer(const LayerWeights& layer, size_t rows, float* residual, Workspace* w) const {
-    const auto attended = w->Multiply(layer.attention_output, w->context(), rows, w->product());
+  /// From the context on: `residual` [rows, hidden] is the layer's input and becomes its output, also left in `*output`
+  /// for the product `next`.
+  bool FinishLayer(const LayerWeights& layer, const Linear& next, size_t rows, float* residual,
+                   const kernels::NextRows& context, kernels::NextRows* output, Workspace* w) const {
+    const auto attended = Multiply(layer.attention_output, context, rows, w->product(), w);
     if (!attended) return false;
-    passes_.residual_norm(*attended, layer.attention_output.bias.data(), residual, layer.attention_norm.View(), rows,
-                          hidden_);
-    const auto widened = w->Multiply(layer.intermediate, residual, rows, w->wide());
+    const kernels::NextRows normed = w->InputOf(layer.intermediate, residual);
+    passes_.residual_norm(*attended, layer.attention_output.bias.data(), residual, layer.attention_norm.View(), normed,
+                          rows, hidden_);
+    w->clock.End(Part::kNorms);
+    const auto widened = Multiply(layer.intermediate, normed, rows, w->wide(), w);
     if (!widened) return false;
-    passes_.bias_gelu(*widened, layer.intermediate.bias.data(), w->wide(), rows, layer.intermediate.bias.size());
-    const auto narrowed = w->Multiply(layer.output, w->wide(), rows, w->product());
+    const kernels::NextRows activated = w->InputOf(layer.output, w->wide());
+    passes_.bias_gelu(*widened, layer.intermediate.bias.data(), activated, w->row_scratch(), rows, layer.neurons);
+    w->clock.End(Part::kGelu);
+    const auto narrowed = Multiply(layer.output, activated, rows, w->product(), w);
     if (!narrowed) return false;
-    passes_.residual_norm(*narrowed, layer.output.bias.data(), residual, layer.output_norm.View(), rows, hidden_);
+    *output = w->InputOf(next, residual);
+    passes_.residual_norm(*narrowed, layer.output.bias.data(), residual, layer.output_norm.View(), *output, rows,
+                          hidden_);
+    w->clock.End(Part::kNorms);
     return true;
   }
 
@@ -180,7 +271,8 @@ class PackedClassifier final : public Profile {
     for (size_t begin = 0; begin < sequences; begin += kHeadRows) {
       const size_t rows = std::min(kHeadRows, sequences - begin);
       float* dense = w->product() + begin * hidden_;
-      if (!w->Multiply(weights_->classifier_dense, w->first() + begin * hidden_, rows, dense)) return false;
+      const kernels::NextRows in = w->InputOf(weights_->classifier_dense, w->first() + begin * hidden_);
+      if (!w->Multiply(weights_->classifier_dense, in, rows, dense)) return false;
       passes_.bias_tanh(dense, weights_->classifier_dense.bias.data(), rows, hidden_);
     }
     const size_t labels = weights_->classifier_bias.size();
@@ -193,6 +285,7 @@ class PackedClassifier final : public Profile {
         logits[s * labels + label] = static_cast<float>(sum);
       }
     }
+    w->clock.End(Part::kHead);
     return true;
   }
 
@@ -202,19 +295,23 @@ class PackedClassifier final : public Profile {
   const size_t hidden_;
   const std::unique_ptr<const PackedWeights> weights_;
   const kernels::Passes& passes_;
+  const kernels::AttentionPass attention_;
   ProfileDescription description_;
   mutable WorkspacePool pool_;
 };
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<const Profile>> LoadPackedClassifier(const checkpoint::Checkpoint& checkpoint,
-                                                                    kernels::Precision precision) {
+absl::StatusOr<std::unique_ptr<const TimedProfile>> LoadPackedClassifier(const checkpoint::Checkpoint& checkpoint,
+                                                                         const Recipe& recipe) {
+  if (!recipe.mask.empty() && !checkpoint.mask().empty()) {
+    return absl::InvalidArgumentError(absl::StrCat(checkpoint.directory(), ": is a pruned checkpoint already"));
+  }
   const int64_t max_rows = std::max(kPieceTokens, checkpoint.config().max_tokens());
   try {
-    auto weights = PackedWeights::Load(checkpoint, max_rows, precision);
+    auto weights = PackedWeights::Load(checkpoint, max_rows, recipe);
     if (!weights.ok()) return weights.status();
-    return std::make_unique<PackedClassifier>(checkpoint, *std::move(weights), max_rows);
+    return std::make_unique<PackedClassifier>(checkpoint, *std::move(weights), max_rows, recipe.mixed_attention);
   } catch (const std::bad_alloc&) {
     return absl::ResourceExhaustedError("no memory for the model's weights");
   }

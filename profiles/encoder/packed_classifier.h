@@ -4,8 +4,8 @@
 
 #include "absl/status/statusor.h"
 #include "profiles/checkpoint/checkpoint.h"
-#include "profiles/encoder/profile.h"
-#include "profiles/kernels/linear.h"
+#include "profiles/encoder/part_times.h"
+#include "profiles/encoder/recipe.h"
 
 namespace roberta::encoder {
 
@@ -14,13 +14,14 @@ namespace roberta::encoder {
 /// so memory is bounded; each thread that calls Run at the same time costs one workspace, made at its first call and
 /// reused.
 ///
-/// `precision` is that of the encoder's matrix products; everything between them, and the head, is float32. With int8 a
-/// sequence's logits are the same to the bit alone and in any batch: products are exact, and every other step sees one
-/// row, or one sequence, at a time.
+/// `recipe` says in what the encoder's products and attention compute, and what of the model; everything between them,
+/// and the head, is float32. With int8 a sequence's logits are the same to the bit alone and in any batch: products are
+/// exact, and every other step sees one row, or one sequence, at a time.
 ///
 /// `checkpoint` must outlive the classifier: word embeddings are read from where it is mapped. Errors: Internal where
-/// the matrix library has no fast implementation, ResourceExhausted where memory is short.
-absl::StatusOr<std::unique_ptr<const Profile>> LoadPackedClassifier(const checkpoint::Checkpoint& checkpoint,
-                                                                    kernels::Precision precision);
+/// the matrix library has no fast implementation, ResourceExhausted where memory is short, InvalidArgument for a mask
+/// on top of a pruned checkpoint.
+absl::StatusOr<std::unique_ptr<const TimedProfile>> LoadPackedClassifier(const checkpoint::Checkpoint& checkpoint,
+                                                                         const Recipe& recipe);
 
 }  // namespace roberta::encoder

@@ -9,12 +9,14 @@
 
 #include "absl/status/statusor.h"
 #include "profiles/checkpoint/checkpoint.h"
+#include "profiles/encoder/recipe.h"
 #include "profiles/kernels/linear.h"
 #include "profiles/kernels/passes.h"
 
 namespace roberta::encoder {
 
-/// A linear layer: y = x W^T, with the bias for the pass that follows.
+/// A linear layer: y = x W^T, with the bias for the pass that follows. Without a shape, of a layer whose inputs or
+/// outputs are all pruned, there is nothing to multiply, and the sums are zeros.
 struct Linear {
   const kernels::LinearShape* shape = nullptr;
   std::optional<kernels::PackedWeight> weight;
@@ -31,8 +33,10 @@ struct NormWeights {
 /// One layer of the encoder. Queries, keys and values are one product of [hidden] to [3 hidden] but in the last layer,
 /// where keys and values ([2 hidden]) are needed of all tokens and queries of the first ones alone.
 struct LayerWeights {
-  Linear query;      ///< last layer only
-  Linear key_value;  ///< last layer only
+  size_t heads = 0;    ///< those that are computed
+  size_t neurons = 0;  ///< of the feed-forward part
+  Linear query;        ///< last layer only
+  Linear key_value;    ///< last layer only
   Linear query_key_value;
   Linear attention_output, intermediate, output;
   NormWeights attention_norm, output_norm;
@@ -40,10 +44,9 @@ struct LayerWeights {
 
 /// The weights of a RobertaForSequenceClassification as the packed encoder computes with them.
 struct PackedWeights {
-  /// Copies and packs all but the word embeddings. `max_rows` is the largest number of rows of a product, `precision`
-  /// that of the encoder's products; the head's are float32.
+  /// Copies and packs all but the word embeddings, for products of up to `max_rows` rows.
   static absl::StatusOr<std::unique_ptr<const PackedWeights>> Load(const checkpoint::Checkpoint& checkpoint,
-                                                                   int64_t max_rows, kernels::Precision precision);
+                                                                   int64_t max_rows, const Recipe& recipe);
 
   struct ShapeKey {
     kernels::Precision precision;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "profiles/kernels/next_row.h"
 #include "profiles/kernels/passes.h"
 #include "profiles/kernels/passes_of_isa.h"
 #include "profiles/kernels/product_row.h"
@@ -14,6 +15,7 @@ namespace {
 
 /// One head of one sequence, from panels in `scratch` that stay in the nearest caches: keys transposed [head_size,
 /// length], values [length, head_size], both with their bias and filled up with zeros to whole vectors.
+template <Sums kSums>
 class Head {
  public:
   Head(const AttentionArguments& arguments, size_t longest) : a_(arguments) {
@@ -50,7 +52,7 @@ class Head {
         for (size_t d = 0; d < a_.head_size; ++d) keys_[d * length_stride_ + j] = 0;
         continue;
       }
-      const ProductRow key(a_.key, begin + j), value(a_.value, begin + j);
+      const ProductRow<kSums> key(a_.key, begin + j), value(a_.value, begin + j);
       ForVectors(
           a_.head_size,
           [&](size_t d) {
@@ -71,7 +73,7 @@ class Head {
   /// `count` (at most kQueryRows) queries from row `first`; the rows beyond repeat the last, and are not written.
   void RunQueries(size_t first, size_t count, size_t hidden) {
     for (size_t q = 0; q < kQueryRows; ++q) {
-      const ProductRow query(a_.query, first + std::min(q, count - 1));
+      const ProductRow<kSums> query(a_.query, first + std::min(q, count - 1));
       float* packed = queries_ + q * size_stride_;
       ForVectors(
           a_.head_size,
@@ -181,10 +183,20 @@ void Attention(const AttentionArguments& arguments) {
   for (size_t s = 0; s < arguments.sequences; ++s) {
     longest = std::max(longest, static_cast<size_t>(arguments.cu_seqlens[s + 1] - arguments.cu_seqlens[s]));
   }
-  Head head(arguments, longest);
-  for (size_t s = 0; s < arguments.sequences; ++s) {
-    for (size_t h = 0; h < arguments.heads; ++h) head.Run(s, h);
-  }
+  ForSumsOf(arguments.query, [&](auto sums) {
+    Head<sums()> head(arguments, longest);
+    const size_t width = arguments.heads * arguments.head_size;
+    for (size_t s = 0; s < arguments.sequences; ++s) {
+      for (size_t h = 0; h < arguments.heads; ++h) head.Run(s, h);
+      const auto begin = static_cast<size_t>(arguments.cu_seqlens[s]);
+      const auto end = static_cast<size_t>(arguments.cu_seqlens[s + 1]);
+      const size_t first = arguments.first_tokens_only ? s : begin;
+      const size_t count = arguments.first_tokens_only ? 1 : end - begin;
+      for (size_t r = first; r < first + count; ++r) {
+        LeaveRow(arguments.context + r * width, arguments.next, r, width);
+      }
+    }
+  });
 }
 
 }  // namespace

@@ -4,11 +4,16 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cmath>
+#include <limits>
+#include <numeric>
 #include <oneapi/dnnl/dnnl.hpp>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "profiles/kernels/aligned_buffer.h"
 #include "profiles/kernels/isa.h"
 
 namespace roberta::kernels {
@@ -18,6 +23,28 @@ namespace {
 using dnnl::memory;
 
 std::atomic<int64_t> primitives_created{0};
+
+/// What a later candidate must gain over an earlier one to be taken.
+constexpr double kWorthwhile = 0.95;
+
+/// The types of a product's activations, weights and sums.
+struct Types {
+  memory::data_type in, weight, out;
+};
+
+Types TypesOf(Precision precision) {
+  switch (precision) {
+    case Precision::kBFloat16:
+      return {memory::data_type::bf16, memory::data_type::bf16, memory::data_type::f32};
+    case Precision::kInt8:
+      return {memory::data_type::s8, memory::data_type::s8, memory::data_type::s32};
+    case Precision::kInt8Shifted:
+      return {memory::data_type::u8, memory::data_type::s8, memory::data_type::s32};
+    case Precision::kFloat32:
+      break;
+  }
+  return {memory::data_type::f32, memory::data_type::f32, memory::data_type::f32};
+}
 
 const dnnl::engine& Engine() {
   static const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
@@ -61,6 +88,16 @@ std::vector<int8_t> Quantise(absl::Span<const float> weight, int64_t in, int64_t
   return bytes;
 }
 
+/// 128 times the sum of each row's bytes.
+std::vector<int32_t> OffsetsOf(const std::vector<int8_t>& bytes, int64_t in, int64_t out) {
+  std::vector<int32_t> offsets(static_cast<size_t>(out));
+  for (size_t row = 0; row < offsets.size(); ++row) {
+    const auto begin = bytes.begin() + static_cast<std::ptrdiff_t>(row) * in;
+    offsets[row] = 128 * std::accumulate(begin, begin + in, int32_t{0});
+  }
+  return offsets;
+}
+
 /// The one place where oneDNN's exceptions become a status.
 template <typename Function>
 absl::Status CatchDnnl(const char* what, Function&& function) {
@@ -78,6 +115,7 @@ absl::Status CatchDnnl(const char* what, Function&& function) {
 struct PackedWeight::Packed {
   memory data;
   std::vector<float> column_scale;
+  std::vector<int32_t> column_offset;
 };
 
 PackedWeight::PackedWeight(std::unique_ptr<Packed> packed) : packed_(std::move(packed)) {}
@@ -93,6 +131,10 @@ const float* PackedWeight::column_scale() const {
   return packed_->column_scale.empty() ? nullptr : packed_->column_scale.data();
 }
 
+const int32_t* PackedWeight::column_offset() const {
+  return packed_->column_offset.empty() ? nullptr : packed_->column_offset.data();
+}
+
 struct LinearShape::Table {
   struct Product {
     memory::desc in, out, scratch;
@@ -104,13 +146,11 @@ struct LinearShape::Table {
 
   absl::Status MakePrimitives() {
     // The largest product chooses the layout of the weights; the others must do with it.
-    const bool bytes = precision == Precision::kInt8;
-    const memory::data_type from = bytes ? memory::data_type::s8 : memory::data_type::f32;
-    const memory::data_type to = bytes ? memory::data_type::s32 : memory::data_type::f32;
-    weight = memory::desc({in, out}, from, memory::format_tag::any);
+    const Types types = TypesOf(precision);
+    weight = memory::desc({in, out}, types.weight, memory::format_tag::any);
     for (size_t i = counts.size(); i-- > 0;) {
-      const memory::desc rows_in({counts[i], in}, from, memory::format_tag::ab);
-      const memory::desc rows_out({counts[i], out}, to, memory::format_tag::ab);
+      const memory::desc rows_in({counts[i], in}, types.in, memory::format_tag::ab);
+      const memory::desc rows_out({counts[i], out}, types.out, memory::format_tag::ab);
       const dnnl::matmul::primitive_desc description = Describe(rows_in, weight, rows_out);
       const std::string name = description.impl_info_str();
       if (name.find("ref") != std::string::npos) {
@@ -134,8 +174,8 @@ struct LinearShape::Table {
 
   const int64_t in, out;
   const Precision precision;
-  const std::vector<int64_t> counts;  ///< ascending
-  std::vector<Product> products;      ///< one for each of counts
+  std::vector<int64_t> counts;    ///< ascending
+  std::vector<Product> products;  ///< one for each of counts
   memory::desc weight;
   std::string implementation;
   size_t scratch_bytes = 0;
@@ -161,10 +201,11 @@ absl::StatusOr<PackedWeight> LinearShape::Pack(absl::Span<const float> weight) c
   }
   auto packed = std::make_unique<PackedWeight::Packed>();
   std::vector<int8_t> bytes;
-  if (precision() == Precision::kInt8) bytes = Quantise(weight, in(), out(), &packed->column_scale);
+  if (IsInt8(precision())) bytes = Quantise(weight, in(), out(), &packed->column_scale);
+  if (precision() == Precision::kInt8Shifted) packed->column_offset = OffsetsOf(bytes, in(), out());
   absl::Status status = CatchDnnl("packing weights", [&] {
     // [out, in] row by row is [in, out] column by column.
-    const bool quantised = precision() == Precision::kInt8;
+    const bool quantised = IsInt8(precision());
     const memory::desc plain({in(), out()}, quantised ? memory::data_type::s8 : memory::data_type::f32,
                              memory::format_tag::ba);
     void* data = quantised ? static_cast<void*>(bytes.data()) : const_cast<float*>(weight.data());
@@ -236,6 +277,48 @@ bool LinearRunner::Run(const PackedWeight& weight, const void* in, int64_t rows,
                                        {DNNL_ARG_SCRATCHPAD, buffers.scratch.get()}};
   return dnnl_primitive_execute(table.products[index].primitive.get(), handles_->stream.get(), 4, arguments) ==
          dnnl_success;
+}
+
+double SecondsPerProduct(const std::shared_ptr<const LinearShape>& shape, int64_t rows) {
+  constexpr int kRounds = 4;
+  const std::vector<float> values(static_cast<size_t>(shape->in() * shape->out()), 0.5f);
+  const auto weight = shape->Pack(values);
+  if (!weight.ok()) return std::numeric_limits<double>::infinity();
+  const auto rounded = static_cast<size_t>(shape->RoundedRows(rows));
+  AlignedBuffer<float> in(rounded * static_cast<size_t>(shape->in())), out(rounded * static_cast<size_t>(shape->out()));
+  AlignedBuffer<unsigned char> scratch(shape->scratch_bytes());
+  LinearRunner runner(shape);
+  double least = std::numeric_limits<double>::infinity();
+  for (int round = 0; round < kRounds; ++round) {
+    const auto start = std::chrono::steady_clock::now();
+    if (!runner.Run(*weight, in.data(), rows, out.data(), scratch.data())) break;
+    least = std::min(least, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  }
+  return least;
+}
+
+absl::StatusOr<Precision> LinearShape::Fastest(int64_t in, int64_t out, int64_t rows,
+                                               absl::Span<const Precision> candidates) {
+  if (candidates.size() == 1) return candidates.front();
+  std::optional<Precision> best;
+  double least = std::numeric_limits<double>::infinity();
+  absl::Status failure;
+  for (const Precision candidate : candidates) {
+    ComputeOnCallingThreadOnly();
+    auto table = std::make_unique<Table>(in, out, rows, candidate);
+    table->counts = {table->counts.back()};
+    absl::Status status = CatchDnnl("making a matrix product", [&] { return table->MakePrimitives(); });
+    failure.Update(status);
+    if (!status.ok()) continue;
+    const double seconds =
+        SecondsPerProduct(std::shared_ptr<const LinearShape>(new LinearShape(std::move(table))), rows);
+    if (seconds < least * (best ? kWorthwhile : 1)) {
+      least = seconds;
+      best = candidate;
+    }
+  }
+  if (!best) return failure;
+  return *best;
 }
 
 void ComputeOnCallingThreadOnly() {

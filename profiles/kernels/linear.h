@@ -9,16 +9,11 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "profiles/kernels/precision.h"
 
 namespace roberta::kernels {
 
 class LinearShape;
-
-/// What a product multiplies.
-enum class Precision {
-  kFloat32,  ///< float32 by float32 to float32
-  kInt8,     ///< int8 by int8 to int32, exactly; weights are quantised when they are packed
-};
 
 /// A weight matrix in the layout that its shape's kernels want. Immutable.
 class PackedWeight {
@@ -29,10 +24,14 @@ class PackedWeight {
 
   int64_t bytes() const;
 
-  /// For Precision::kInt8: [out] what an int32 of the product's column stands for, times its row's scale. Symmetric,
-  /// one scale for each output channel: the largest weight becomes 127 (63 on hosts without VNNI, whose products of
-  /// bytes would saturate otherwise). nullptr for kFloat32.
+  /// For int8 weights: [out] what an int32 of the product's column stands for, times its row's scale. Symmetric, one
+  /// scale for each output channel: the largest weight becomes 127 (63 on hosts without VNNI, whose products of bytes
+  /// would saturate otherwise). nullptr for others.
   const float* column_scale() const;
+
+  /// For Precision::kInt8Shifted: [out] what the shift of the activations has added to every int32 of the product's
+  /// column, 128 times the sum of the column's weights. nullptr for others.
+  const int32_t* column_offset() const;
 
  private:
   friend class LinearShape;
@@ -52,6 +51,12 @@ class LinearShape {
   static absl::StatusOr<std::shared_ptr<const LinearShape>> Make(int64_t in, int64_t out, int64_t max_rows,
                                                                  Precision precision = Precision::kFloat32);
   ~LinearShape();
+
+  /// The candidate whose products of up to `rows` rows run fastest on this host, by a measurement of a few
+  /// milliseconds; candidates that oneDNN has no fast implementation for are passed over. The first of `candidates`
+  /// (which must not be empty) where a later one is not faster by 5 %.
+  static absl::StatusOr<Precision> Fastest(int64_t in, int64_t out, int64_t rows,
+                                           absl::Span<const Precision> candidates);
 
   /// Packs `weight` [out, in], which need not live on.
   absl::StatusOr<PackedWeight> Pack(absl::Span<const float> weight) const;
@@ -81,7 +86,7 @@ class LinearRunner {
   ~LinearRunner();
   LinearRunner(LinearRunner&&) noexcept;
 
-  /// out = in W^T, floats or int8 in and floats or int32 out, as the shape's precision has it. `in` and `out` must have
+  /// out = in W^T, in and out of the types that the shape's precision has. `in` and `out` must have
   /// room for RoundedRows(rows) rows (those beyond `rows` are read and written, and mean nothing), `scratch` for
   /// shape's scratch_bytes(). Allocates nothing. False if oneDNN failed.
   bool Run(const PackedWeight& weight, const void* in, int64_t rows, void* out, void* scratch);
@@ -90,6 +95,9 @@ class LinearRunner {
   struct Handles;
   std::unique_ptr<Handles> handles_;
 };
+
+/// The least of some measurements of one product of that many rows, of this thread alone.
+double SecondsPerProduct(const std::shared_ptr<const LinearShape>& shape, int64_t rows);
 
 /// Makes oneDNN run on the calling thread alone. Cheap after a thread's first call.
 void ComputeOnCallingThreadOnly();

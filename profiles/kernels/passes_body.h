@@ -1,9 +1,9 @@
 // The fused passes in terms of vectors.h, compiled once for each instruction set. Sizes that are no multiple of the
 // vector's are finished float by float, so any shape runs.
 #include <cmath>
-#include <cstring>
 
 #include "profiles/kernels/attention_body.h"
+#include "profiles/kernels/next_row.h"
 #include "profiles/kernels/passes.h"
 #include "profiles/kernels/product_row.h"
 #include "profiles/kernels/vectors.h"
@@ -47,60 +47,46 @@ void EmbedNorm(const EmbedArguments& a) {
           for (size_t k = i; k < i + count; ++k) row[k] += a.type[k] + position[k];
         });
     NormalizeRow(row, a.norm, a.hidden);
+    LeaveRow(row, a.next, t, a.hidden);
   }
 }
 
-void BiasGelu(const ProductRows& product, const float* bias, float* out, size_t rows, size_t columns) {
-  for (size_t r = 0; r < rows; ++r, out += columns) {
-    const ProductRow row(product, r);
-    ForVectors(
-        columns, [&](size_t i) { Store(out + i, Gelu(row.LoadAt(i) + Load(bias + i))); },
-        [&](size_t i, size_t count) {
-          StoreSome(out + i, Gelu(row.LoadSomeAt(i, count) + LoadSome(bias + i, count)), count);
-        });
-  }
+void BiasGelu(const ProductRows& product, const float* bias, const NextRows& next, float* row_scratch, size_t rows,
+              size_t columns) {
+  const bool is_float = next.precision == Precision::kFloat32;
+  ForSumsOf(product, [&](auto sums) {
+    for (size_t r = 0; r < rows; ++r) {
+      const ProductRow<sums()> row(product, r);
+      float* out = is_float ? static_cast<float*>(next.values) + r * columns : row_scratch;
+      ForVectors(
+          columns, [&](size_t i) { Store(out + i, Gelu(row.LoadAt(i) + Load(bias + i))); },
+          [&](size_t i, size_t count) {
+            StoreSome(out + i, Gelu(row.LoadSomeAt(i, count) + LoadSome(bias + i, count)), count);
+          });
+      LeaveRow(out, next, r, columns);
+    }
+  });
 }
 
-void ResidualNorm(const ProductRows& product, const float* bias, float* residual, const LayerNorm& norm, size_t rows,
-                  size_t hidden) {
-  for (size_t r = 0; r < rows; ++r, residual += hidden) {
-    const ProductRow row(product, r);
-    ForVectors(
-        hidden, [&](size_t i) { Store(residual + i, Load(residual + i) + row.LoadAt(i) + Load(bias + i)); },
-        [&](size_t i, size_t count) {
-          for (size_t k = i; k < i + count; ++k) residual[k] += row.At(k) + bias[k];
-        });
-    NormalizeRow(residual, norm, hidden);
-  }
+void ResidualNorm(const ProductRows& product, const float* bias, float* residual, const LayerNorm& norm,
+                  const NextRows& next, size_t rows, size_t hidden) {
+  ForSumsOf(product, [&](auto sums) {
+    for (size_t r = 0; r < rows; ++r) {
+      const ProductRow<sums()> row(product, r);
+      float* out = residual + r * hidden;
+      ForVectors(
+          hidden, [&](size_t i) { Store(out + i, Load(out + i) + row.LoadAt(i) + Load(bias + i)); },
+          [&](size_t i, size_t count) {
+            for (size_t k = i; k < i + count; ++k) out[k] += row.At(k) + bias[k];
+          });
+      NormalizeRow(out, norm, hidden);
+      LeaveRow(out, next, r, hidden);
+    }
+  });
 }
 
-void QuantiseRows(const float* values, int8_t* out, float* row_scale, size_t rows, size_t columns) {
-  constexpr float kMost = 127.0f;
-  for (size_t r = 0; r < rows; ++r, values += columns, out += columns) {
-    Floats largest = {}, not_numbers = {};
-    const auto look_at = [&](Floats x) {
-      largest = Max(largest, Max(x, -x));
-      not_numbers += x - x;  // 0, or NaN for NaN and infinity
-    };
-    ForVectors(
-        columns, [&](size_t i) { look_at(Load(values + i)); },
-        [&](size_t i, size_t count) { look_at(LoadSome(values + i, count)); });
-    const float most = Largest(largest);
-    row_scale[r] = most / kMost + Sum(not_numbers);
-    const float factor = most > 0 ? kMost / most : 0;
-    const auto quantised = [&](Floats x) {
-      const Floats shifted = x * factor + kRounder;
-      Ints bits;
-      std::memcpy(&bits, &shifted, sizeof bits);
-      return __builtin_convertvector(bits - kRounderBits, Bytes);
-    };
-    ForVectors(
-        columns, [&](size_t i) { *reinterpret_cast<UnalignedBytes*>(out + i) = quantised(Load(values + i)); },
-        [&](size_t i, size_t count) {
-          const Bytes bytes = quantised(LoadSome(values + i, count));
-          for (size_t k = 0; k < count; ++k) out[i + k] = bytes[k];
-        });
-  }
+void ConvertRows(const float* values, const NextRows& next, size_t rows, size_t columns) {
+  for (size_t r = 0; r < rows; ++r) LeaveRow(values + r * columns, next, r, columns);
 }
 
 void BiasTanh(float* values, const float* bias, size_t rows, size_t columns) {
@@ -109,7 +95,7 @@ void BiasTanh(float* values, const float* bias, size_t rows, size_t columns) {
   }
 }
 
-constexpr Passes kPasses = {Isa::ROBERTA_ISA, EmbedNorm, BiasGelu, ResidualNorm, QuantiseRows, BiasTanh, Attention};
+constexpr Passes kPasses = {Isa::ROBERTA_ISA, EmbedNorm, BiasGelu, ResidualNorm, ConvertRows, BiasTanh, Attention};
 
 }  // namespace
 }  // namespace roberta::kernels

@@ -3,6 +3,7 @@
 // Internal to each translation unit, as vectors.h is.
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 
 #include "profiles/kernels/passes.h"
 #include "profiles/kernels/vectors.h"
@@ -10,26 +11,40 @@
 namespace roberta::kernels {
 namespace {
 
+/// What a product's values are, known where a pass is compiled: its inner loops have no branch for it.
+enum class Sums { kFloats, kInts, kShiftedInts };
+
 /// One row of a product, read as float32.
+template <Sums kSums>
 class ProductRow {
  public:
   ProductRow(const ProductRows& product, size_t row)
       : floats_(static_cast<const float*>(product.values) + row * product.stride),
         ints_(static_cast<const int32_t*>(product.values) + row * product.stride),
         column_scale_(product.column_scale),
-        row_scale_(product.row_scale != nullptr ? product.row_scale[row] : 0),
-        is_float_(product.row_scale == nullptr) {}
+        column_offset_(product.column_offset),
+        row_scale_(kSums != Sums::kFloats ? product.row_scale[row] : 0) {}
 
   Floats LoadAt(size_t i) const {
-    if (is_float_) return Load(floats_ + i);
-    const Ints ints = *reinterpret_cast<const UnalignedInts*>(ints_ + i);
-    return __builtin_convertvector(ints, Floats) * (Load(column_scale_ + i) * row_scale_);
+    if constexpr (kSums == Sums::kFloats) {
+      return Load(floats_ + i);
+    } else {
+      Ints ints = *reinterpret_cast<const UnalignedInts*>(ints_ + i);
+      if constexpr (kSums == Sums::kShiftedInts) {
+        ints -= *reinterpret_cast<const UnalignedInts*>(column_offset_ + i);
+      }
+      return __builtin_convertvector(ints, Floats) * (Load(column_scale_ + i) * row_scale_);
+    }
   }
   float At(size_t i) const {
-    if (is_float_) return floats_[i];
-    int32_t value;  // copied, as the same memory may be written as floats next
-    std::memcpy(&value, ints_ + i, sizeof value);
-    return static_cast<float>(value) * (column_scale_[i] * row_scale_);
+    if constexpr (kSums == Sums::kFloats) {
+      return floats_[i];
+    } else {
+      int32_t value;  // copied, as the same memory may be written as floats next
+      std::memcpy(&value, ints_ + i, sizeof value);
+      if constexpr (kSums == Sums::kShiftedInts) value -= column_offset_[i];
+      return static_cast<float>(value) * (column_scale_[i] * row_scale_);
+    }
   }
   Floats LoadSomeAt(size_t i, size_t count) const {
     Floats value = {};
@@ -41,9 +56,21 @@ class ProductRow {
   const float* floats_;
   const int32_t* ints_;
   const float* column_scale_;
+  const int32_t* column_offset_;
   float row_scale_;
-  bool is_float_;
 };
+
+/// Calls `pass` with the std::integral_constant of what `product` holds.
+template <typename Pass>
+inline void ForSumsOf(const ProductRows& product, const Pass& pass) {
+  if (product.row_scale == nullptr) {
+    pass(std::integral_constant<Sums, Sums::kFloats>());
+  } else if (product.column_offset == nullptr) {
+    pass(std::integral_constant<Sums, Sums::kInts>());
+  } else {
+    pass(std::integral_constant<Sums, Sums::kShiftedInts>());
+  }
+}
 
 }  // namespace
 }  // namespace roberta::kernels

@@ -32,15 +32,36 @@ inline Floats All(float value) {
 inline Floats Max(Floats a, Floats b) {
   return a > b ? a : b;
 }
+/// `v` with every lane's partner `by` lanes further on, which is a power of two: what folds a vector in halves.
+template <size_t kBy>
+inline Floats Partners(Floats v) {
+#if ROBERTA_LANES == 16
+  return __builtin_shufflevector(v, v, 0 ^ kBy, 1 ^ kBy, 2 ^ kBy, 3 ^ kBy, 4 ^ kBy, 5 ^ kBy, 6 ^ kBy, 7 ^ kBy, 8 ^ kBy,
+                                 9 ^ kBy, 10 ^ kBy, 11 ^ kBy, 12 ^ kBy, 13 ^ kBy, 14 ^ kBy, 15 ^ kBy);
+#elif ROBERTA_LANES == 8
+  return __builtin_shufflevector(v, v, 0 ^ kBy, 1 ^ kBy, 2 ^ kBy, 3 ^ kBy, 4 ^ kBy, 5 ^ kBy, 6 ^ kBy, 7 ^ kBy);
+#else
+  return __builtin_shufflevector(v, v, 0 ^ kBy, 1 ^ kBy, 2 ^ kBy, 3 ^ kBy);
+#endif
+}
+
+template <typename Fold>
+inline float Folded(Floats v, const Fold& fold) {
+#if ROBERTA_LANES >= 16
+  v = fold(v, Partners<8>(v));
+#endif
+#if ROBERTA_LANES >= 8
+  v = fold(v, Partners<4>(v));
+#endif
+  v = fold(v, Partners<2>(v));
+  v = fold(v, Partners<1>(v));
+  return v[0];
+}
 inline float Sum(Floats v) {
-  float sum = 0;
-  for (size_t i = 0; i < kLanes; ++i) sum += v[i];
-  return sum;
+  return Folded(v, [](Floats a, Floats b) { return a + b; });
 }
 inline float Largest(Floats v) {
-  float largest = v[0];
-  for (size_t i = 1; i < kLanes; ++i) largest = std::max(largest, v[i]);
-  return largest;
+  return Folded(v, [](Floats a, Floats b) { return Max(a, b); });
 }
 
 constexpr float kRounder = 12582912.0f;       // 1.5 * 2^23: adding it rounds to an integer in the low bits

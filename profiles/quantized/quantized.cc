@@ -4,8 +4,9 @@
 
 namespace roberta::quantized {
 
-absl::StatusOr<std::unique_ptr<const encoder::Profile>> LoadQuantized(const checkpoint::Checkpoint& checkpoint) {
-  return encoder::LoadPackedClassifier(checkpoint, kernels::Precision::kInt8);
+absl::StatusOr<std::unique_ptr<const encoder::TimedProfile>> LoadQuantized(const checkpoint::Checkpoint& checkpoint) {
+  return encoder::LoadPackedClassifier(checkpoint,
+                                       {.products = {kernels::Precision::kInt8, kernels::Precision::kInt8Shifted}});
 }
 
 }  // namespace roberta::quantized

@@ -4,7 +4,7 @@
 
 #include "absl/status/statusor.h"
 #include "profiles/checkpoint/checkpoint.h"
-#include "profiles/encoder/profile.h"
+#include "profiles/encoder/part_times.h"
 
 namespace roberta::quantized {
 
@@ -12,6 +12,6 @@ namespace roberta::quantized {
 /// activations bytes with a scale for each token, found while it runs; sums are exact in int32. LayerNorm, softmax, the
 /// residual stream and the head are float32. `checkpoint` must outlive it. Errors are those of
 /// encoder::LoadPackedClassifier.
-absl::StatusOr<std::unique_ptr<const encoder::Profile>> LoadQuantized(const checkpoint::Checkpoint& checkpoint);
+absl::StatusOr<std::unique_ptr<const encoder::TimedProfile>> LoadQuantized(const checkpoint::Checkpoint& checkpoint);
 
 }  // namespace roberta::quantized

@@ -93,6 +93,10 @@ class ReferenceProfile final : public encoder::Profile {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<const encoder::Profile>> LoadReferenceProfile(const checkpoint::Checkpoint& checkpoint) {
+  if (!checkpoint.mask().empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(checkpoint.directory(), ": is a pruned checkpoint; the reference model runs dense ones only"));
+  }
   std::unique_ptr<const encoder::Profile> profile;
   absl::Status status = CatchTorch([&] {
     const c10::InferenceMode inference;

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -13,7 +14,8 @@
 
 namespace roberta::profiles_test {
 
-using Loader = absl::StatusOr<std::unique_ptr<const encoder::Profile>> (*)(const checkpoint::Checkpoint&);
+using Loader =
+    std::function<absl::StatusOr<std::unique_ptr<const encoder::Profile>>(const checkpoint::Checkpoint& checkpoint)>;
 
 /// A checkpoint with its tokenizer and one profile, for tests that go from text to logits.
 struct LoadedModel {
@@ -21,7 +23,7 @@ struct LoadedModel {
   std::unique_ptr<const tokenizer::Tokenizer> tokenizer;
   std::unique_ptr<const encoder::Profile> profile;
 
-  LoadedModel(const std::string& directory, Loader load) {
+  LoadedModel(const std::string& directory, const Loader& load) {
     auto opened = checkpoint::Checkpoint::Open(directory);
     EXPECT_TRUE(opened.ok()) << opened.status();
     checkpoint = *std::move(opened);

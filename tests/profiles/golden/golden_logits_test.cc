@@ -24,8 +24,8 @@ struct ProfileUnderTest {
   double tolerance;
 };
 
-constexpr ProfileUnderTest kProfiles[] = {{"reference", &reference::LoadReferenceProfile, 1e-4},
-                                          {"baseline", &baseline::LoadBaseline, 1e-4}};
+const ProfileUnderTest kProfiles[] = {{"reference", &reference::LoadReferenceProfile, 1e-4},
+                                      {"baseline", &baseline::LoadBaseline, 1e-4}};
 const char* const kCheckpoints[] = {"tiny-3label", "odd-multilabel-bf16", "regression-fp16", "demo-sst2"};
 
 constexpr size_t kMixedBatch = 16;

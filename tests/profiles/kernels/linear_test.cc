@@ -96,6 +96,41 @@ TEST(Linear, BytesAreMultipliedExactlyWithTheScalesOfTheirChannels) {
   }
 }
 
+TEST(Linear, ShiftedBytesGiveTheSameSumsPlusTheColumnsOffset) {
+  for (const auto& [in, out] : {std::pair<int64_t, int64_t>{64, 192}, {96, 200}, {33, 7}}) {
+    const std::vector<float> weights = RandomFloats(static_cast<size_t>(in * out), 1);
+    std::vector<int32_t> sums[2];
+    std::vector<int32_t> offset(static_cast<size_t>(out));
+    for (const Precision precision : {Precision::kInt8, Precision::kInt8Shifted}) {
+      const bool is_shifted = precision == Precision::kInt8Shifted;
+      const auto shape = LinearShape::Make(in, out, 40, precision).value();
+      const PackedWeight packed = shape->Pack(weights).value();
+      const auto rounded = static_cast<size_t>(shape->RoundedRows(21));
+      AlignedBuffer<uint8_t> from(rounded * static_cast<size_t>(in));
+      for (size_t i = 0; i < from.size(); ++i) {
+        from.data()[i] = static_cast<uint8_t>(static_cast<int>(i * 31 % 255) - 127 + (is_shifted ? 128 : 0));
+      }
+      AlignedBuffer<int32_t> to(rounded * static_cast<size_t>(out));
+      AlignedBuffer<unsigned char> scratch(shape->scratch_bytes());
+      LinearRunner runner(shape);
+      ASSERT_TRUE(runner.Run(packed, from.data(), 21, to.data(), scratch.data()));
+      sums[is_shifted].assign(to.data(), to.data() + 21 * out);
+      EXPECT_EQ(packed.column_offset() != nullptr, is_shifted);
+      if (is_shifted) std::copy_n(packed.column_offset(), out, offset.begin());
+    }
+    for (size_t i = 0; i < sums[0].size(); ++i) {
+      ASSERT_EQ(sums[0][i] + offset[i % static_cast<size_t>(out)], sums[1][i]) << in << "x" << out;
+    }
+  }
+}
+
+TEST(Linear, TheFastestPrecisionIsOneOfTheCandidates) {
+  const Precision bytes[] = {Precision::kInt8, Precision::kInt8Shifted};
+  EXPECT_TRUE(IsInt8(LinearShape::Fastest(64, 64, 32, bytes).value()));
+  const Precision only[] = {Precision::kFloat32};
+  EXPECT_EQ(LinearShape::Fastest(64, 64, 32, only).value(), Precision::kFloat32);
+}
+
 TEST(Linear, RoundsRowsUpToWhatHasAPrimitive) {
   const Ready product(32, 32, 300);
   EXPECT_EQ(product.shape->RoundedRows(1), 16);

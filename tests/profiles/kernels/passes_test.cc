@@ -51,7 +51,7 @@ TEST_P(PassesOf, BiasGelu) {
   for (const size_t columns : kSizes) {
     const Vector input = RandomFloats(kRows * columns, 1, 3), bias = RandomFloats(columns, 2);
     Vector values = input;
-    passes_.bias_gelu(Floats(values, columns), bias.data(), values.data(), kRows, columns);
+    passes_.bias_gelu(Floats(values, columns), bias.data(), {.values = values.data()}, nullptr, kRows, columns);
     for (size_t i = 0; i < values.size(); ++i) {
       const double x = static_cast<double>(input[i] + bias[i % columns]);
       EXPECT_NEAR(values[i], 0.5 * x * (1 + std::erf(x / std::sqrt(2.0))), 2e-6 * std::max(1.0, std::abs(x))) << x;
@@ -62,7 +62,7 @@ TEST_P(PassesOf, BiasGelu) {
 TEST_P(PassesOf, GeluOfExtremes) {
   Vector values = {-1e30f, -100, -20, -0.0f, 0, 1e-30f, 20, 100, 1e30f};
   const Vector expected = {0, 0, 0, 0, 0, 0.5e-30f, 20, 100, 1e30f}, bias(values.size(), 0.0f);
-  passes_.bias_gelu(Floats(values, values.size()), bias.data(), values.data(), 1, values.size());
+  passes_.bias_gelu(Floats(values, values.size()), bias.data(), {.values = values.data()}, nullptr, 1, values.size());
   for (size_t i = 0; i < values.size(); ++i)
     EXPECT_NEAR(values[i], expected[i], 1e-6f * std::abs(expected[i]) + 1e-30f) << i;
 }
@@ -73,7 +73,7 @@ TEST_P(PassesOf, ResidualNorm) {
                  gamma = RandomFloats(hidden, 3), beta = RandomFloats(hidden, 4),
                  before = RandomFloats(kRows * hidden, 5, 10);
     Vector residual = before;
-    passes_.residual_norm(Floats(linear, hidden), bias.data(), residual.data(), {gamma.data(), beta.data(), 1e-5f},
+    passes_.residual_norm(Floats(linear, hidden), bias.data(), residual.data(), {gamma.data(), beta.data(), 1e-5f}, {},
                           kRows, hidden);
     for (size_t r = 0; r < kRows; ++r) {
       std::vector<double> row(hidden);
@@ -134,8 +134,8 @@ TEST_P(PassesOf, IntegersAreReadWithTheirScales) {
     const ProductRows product = {
         .values = ints.data(), .stride = columns, .row_scale = row_scale.data(), .column_scale = column_scale.data()};
     Vector from_ints(ints.size()), from_floats(ints.size());
-    passes_.bias_gelu(product, bias.data(), from_ints.data(), kRows, columns);
-    passes_.bias_gelu(Floats(floats, columns), bias.data(), from_floats.data(), kRows, columns);
+    passes_.bias_gelu(product, bias.data(), {.values = from_ints.data()}, nullptr, kRows, columns);
+    passes_.bias_gelu(Floats(floats, columns), bias.data(), {.values = from_floats.data()}, nullptr, kRows, columns);
     for (size_t i = 0; i < ints.size(); ++i) EXPECT_NEAR(from_ints[i], from_floats[i], 1e-4f) << columns;
   }
 }
@@ -146,7 +146,7 @@ TEST_P(PassesOf, QuantisedRowsAreWithinHalfAStep) {
     std::fill_n(values.begin() + static_cast<std::ptrdiff_t>(columns), columns, 0.0f);
     std::vector<int8_t> bytes(values.size(), 99);
     Vector scale(kRows);
-    passes_.quantise_rows(values.data(), bytes.data(), scale.data(), kRows, columns);
+    passes_.convert_rows(values.data(), {Precision::kInt8, bytes.data(), scale.data()}, kRows, columns);
     EXPECT_EQ(scale[1], 0);
     for (size_t i = 0; i < values.size(); ++i) {
       EXPECT_NEAR(static_cast<float>(bytes[i]) * scale[i / columns], values[i], 0.501f * scale[i / columns]) << columns;
@@ -160,7 +160,7 @@ TEST_P(PassesOf, ARowThatIsNoNumberHasNoScale) {
     Vector values(2 * 37, 1.0f), scale(2);
     values[36] = bad;
     std::vector<int8_t> bytes(values.size());
-    passes_.quantise_rows(values.data(), bytes.data(), scale.data(), 2, 37);
+    passes_.convert_rows(values.data(), {Precision::kInt8, bytes.data(), scale.data()}, 2, 37);
     EXPECT_TRUE(std::isnan(scale[0]));
     EXPECT_FLOAT_EQ(scale[1], 1 / 127.0f);
   }
@@ -172,12 +172,86 @@ TEST_P(PassesOf, NothingThatIsNotANumberIsHidden) {
     const Vector ones(columns, 1), zeros(columns, 0);
     Vector values(columns, 1);
     values[columns - 1] = nan;
-    passes_.bias_gelu(Floats(values, columns), zeros.data(), values.data(), 1, columns);
+    passes_.bias_gelu(Floats(values, columns), zeros.data(), {.values = values.data()}, nullptr, 1, columns);
     EXPECT_TRUE(std::isnan(values[columns - 1]));
     Vector residual(columns, 1);
-    passes_.residual_norm(Floats(values, columns), zeros.data(), residual.data(), {ones.data(), zeros.data(), 1e-5f}, 1,
-                          columns);
+    passes_.residual_norm(Floats(values, columns), zeros.data(), residual.data(), {ones.data(), zeros.data(), 1e-5f},
+                          {}, 1, columns);
     for (const float x : residual) EXPECT_TRUE(std::isnan(x));
+  }
+}
+
+TEST_P(PassesOf, ShiftedBytesAreTheSameNumbersPlus128) {
+  for (const size_t columns : kSizes) {
+    const Vector values = RandomFloats(kRows * columns, 1);
+    std::vector<int8_t> bytes(values.size());
+    std::vector<uint8_t> shifted(values.size());
+    Vector scale(kRows), shifted_scale(kRows);
+    passes_.convert_rows(values.data(), {Precision::kInt8, bytes.data(), scale.data()}, kRows, columns);
+    passes_.convert_rows(values.data(), {Precision::kInt8Shifted, shifted.data(), shifted_scale.data()}, kRows,
+                         columns);
+    EXPECT_EQ(scale, shifted_scale);
+    for (size_t i = 0; i < values.size(); ++i) ASSERT_EQ(static_cast<int>(shifted[i]), bytes[i] + 128) << columns;
+  }
+}
+
+TEST_P(PassesOf, TheOffsetOfAColumnIsTakenOffItsIntegers) {
+  for (const size_t columns : kSizes) {
+    std::vector<int32_t> ints(kRows * columns), shifted(ints.size()), offset(columns);
+    for (size_t i = 0; i < columns; ++i) offset[i] = static_cast<int32_t>(i * 1289) - 5000;
+    for (size_t i = 0; i < ints.size(); ++i) {
+      ints[i] = static_cast<int32_t>(i * 7919 % 2001) - 1000;
+      shifted[i] = ints[i] + offset[i % columns];
+    }
+    const Vector row_scale(kRows, 0.01f), column_scale = RandomFloats(columns, 1), zeros(columns, 0.0f);
+    ProductRows product = {
+        .values = ints.data(), .stride = columns, .row_scale = row_scale.data(), .column_scale = column_scale.data()};
+    Vector plain(ints.size()), taken_off(ints.size());
+    passes_.bias_gelu(product, zeros.data(), {.values = plain.data()}, nullptr, kRows, columns);
+    product.values = shifted.data();
+    product.column_offset = offset.data();
+    passes_.bias_gelu(product, zeros.data(), {.values = taken_off.data()}, nullptr, kRows, columns);
+    EXPECT_EQ(plain, taken_off) << columns;
+  }
+}
+
+TEST_P(PassesOf, BFloat16IsRoundedToNearestEven) {
+  const Vector values = {1.0f,
+                         1.00390625f,
+                         1.01171875f,
+                         1.00390637f,
+                         -3.0f,
+                         0.0f,
+                         3.3895314e38f,
+                         1e30f,
+                         std::numeric_limits<float>::infinity(),
+                         std::numeric_limits<float>::quiet_NaN()};
+  const std::vector<uint16_t> expected = {0x3F80, 0x3F80, 0x3F82, 0x3F81, 0xC040, 0, 0x7F7F, 0x714A, 0x7F80, 0x7FC0};
+  std::vector<uint16_t> halves(values.size());
+  passes_.convert_rows(values.data(), {Precision::kBFloat16, halves.data(), nullptr}, 1, values.size());
+  EXPECT_EQ(halves, expected);
+}
+
+TEST_P(PassesOf, WhatIsLeftForTheNextProductIsWhatThePassComputes) {
+  for (const size_t columns : {size_t{33}, size_t{64}}) {
+    const Vector input = RandomFloats(kRows * columns, 1), bias = RandomFloats(columns, 2), ones(columns, 1.0f);
+    Vector residual = RandomFloats(kRows * columns, 3), scratch(columns), gelu(input.size());
+    passes_.bias_gelu(Floats(input, columns), bias.data(), {.values = gelu.data()}, nullptr, kRows, columns);
+    for (const Precision precision : {Precision::kBFloat16, Precision::kInt8, Precision::kInt8Shifted}) {
+      std::vector<uint16_t> left(input.size()), converted(input.size());
+      Vector left_scale(kRows), converted_scale(kRows);
+      const NextRows from_pass = {precision, left.data(), left_scale.data()};
+      const NextRows from_floats = {precision, converted.data(), converted_scale.data()};
+      passes_.bias_gelu(Floats(input, columns), bias.data(), from_pass, scratch.data(), kRows, columns);
+      passes_.convert_rows(gelu.data(), from_floats, kRows, columns);
+      EXPECT_EQ(left, converted);
+      EXPECT_EQ(left_scale, converted_scale);
+      passes_.residual_norm(Floats(input, columns), bias.data(), residual.data(), {ones.data(), bias.data(), 1e-5f},
+                            from_pass, kRows, columns);
+      passes_.convert_rows(residual.data(), from_floats, kRows, columns);
+      EXPECT_EQ(left, converted);
+      EXPECT_EQ(left_scale, converted_scale);
+    }
   }
 }
 

@@ -1,6 +1,5 @@
 #include "profiles/quantized/quantized.h"
 
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -18,8 +17,6 @@ namespace roberta::quantized {
 namespace {
 
 using profiles_test::LoadedModel;
-using ::testing::HasSubstr;
-using ::testing::Not;
 
 class QuantizedTest : public testing::Test {
  protected:
@@ -32,33 +29,9 @@ class QuantizedTest : public testing::Test {
 
 LoadedModel* QuantizedTest::model_ = nullptr;
 
-TEST_F(QuantizedTest, TellsPraiseFromBlame) {
-  const std::vector<float> logits = model_->Run({model_->Encode("a warm, funny and deeply moving film").ids,
-                                                 model_->Encode("a dull, lifeless mess without one good idea").ids});
-  EXPECT_GT(logits[1], logits[0]);  // label 1 is "positive"
-  EXPECT_LT(logits[3], logits[2]);
-}
-
-TEST_F(QuantizedTest, NeighboursChangeNotABit) {
-  std::vector<std::vector<int32_t>> sequences;
-  std::string text;
-  for (int i = 0; i < 60; ++i) {
-    text += i % 3 == 0 ? " a film" : " and more";
-    sequences.push_back(model_->Encode(text).ids);
-  }
-  const std::vector<float> together = model_->Run(sequences);
-  for (size_t s = 0; s < sequences.size(); ++s) {
-    const std::vector<float> alone = model_->Run({sequences[s]});
-    for (size_t i = 0; i < alone.size(); ++i) EXPECT_EQ(together[s * alone.size() + i], alone[i]) << s;
-  }
-}
-
-TEST_F(QuantizedTest, SaysWhatItComputesWith) {
-  const encoder::ProfileDescription& description = model_->profile->description();
-  EXPECT_EQ(description.precision, "int8");
-  EXPECT_THAT(description.kernels[0], Not(HasSubstr("ref")));
+TEST_F(QuantizedTest, IsSmallerThanBaseline) {
   const LoadedModel baseline(test_paths::InRepository("models/demo-sst2"), &baseline::LoadBaseline);
-  EXPECT_LT(description.weight_bytes, baseline.profile->description().weight_bytes);
+  EXPECT_LT(model_->profile->description().weight_bytes, baseline.profile->description().weight_bytes);
 }
 
 TEST_F(QuantizedTest, AgreesWithBaselineOnTheDevelopmentSet) {

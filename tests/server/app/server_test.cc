@@ -111,16 +111,6 @@ TEST(Server, AMetricsPortInUseIsAnError) {
   EXPECT_EQ(Server::Start(config).status().code(), absl::StatusCode::kAlreadyExists);
 }
 
-TEST(Server, ADefaultProfileThatCannotBeLoadedIsAnError) {
-  config::ServerConfig config = DemoConfig();
-  config.clear_profiles();
-  config.add_profiles()->set_name("amp");
-  config.set_default_profile("amp");
-  const auto server = Server::Start(config);
-  ASSERT_FALSE(server.ok());
-  EXPECT_THAT(std::string(server.status().message()), HasSubstr("amp"));
-}
-
 TEST(Server, DrainFinishesWhatWasAcceptedAndRefusesTheRest) {
   config::ServerConfig config = DemoConfig();
   config.mutable_execution()->set_executors(1);

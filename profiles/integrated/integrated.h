@@ -1,0 +1,17 @@
+#pragma once
+
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "profiles/checkpoint/checkpoint.h"
+#include "profiles/encoder/part_times.h"
+
+namespace roberta::integrated {
+
+/// The profile `integrated`: what `pruned` keeps (see pruned::MaskFor), its products in int8 as `quantized` has them,
+/// and attention in mixed precision where that is faster here. `checkpoint` must outlive it. Errors are those of
+/// pruned::MaskFor and encoder::LoadPackedClassifier.
+absl::StatusOr<std::unique_ptr<const encoder::TimedProfile>> LoadIntegrated(const checkpoint::Checkpoint& checkpoint,
+                                                                            double keep_macs);
+
+}  // namespace roberta::integrated

@@ -1,0 +1,81 @@
+#pragma once
+
+// Internal to each translation unit, as vectors.h is.
+#include <cstdint>
+#include <cstring>
+
+#include "profiles/kernels/passes.h"
+#include "profiles/kernels/vectors.h"
+
+namespace roberta::kernels {
+namespace {
+
+using Halves = uint16_t __attribute__((vector_size(kLanes * sizeof(uint16_t))));
+using UnalignedHalves = uint16_t __attribute__((vector_size(kLanes * sizeof(uint16_t)), aligned(2), may_alias));
+using UnsignedInts = uint32_t __attribute__((vector_size(kVectorBytes)));
+
+inline Halves ToBFloat16(Floats x) {
+  UnsignedInts bits;
+  std::memcpy(&bits, &x, sizeof bits);
+  const UnsignedInts rounded = (bits + 0x7FFFu + (bits >> 16 & 1u)) >> 16;
+  const UnsignedInts not_a_number = bits >> 16 | 0x40u;
+  return __builtin_convertvector(x == x ? rounded : not_a_number, Halves);
+}
+
+inline void RowToBFloat16(const float* values, uint16_t* out, size_t columns) {
+  ForVectors(
+      columns, [&](size_t i) { *reinterpret_cast<UnalignedHalves*>(out + i) = ToBFloat16(Load(values + i)); },
+      [&](size_t i, size_t count) {
+        const Halves halves = ToBFloat16(LoadSome(values + i, count));
+        for (size_t k = 0; k < count; ++k) out[i + k] = halves[k];
+      });
+}
+
+/// `shift` is 0 for int8 and 128 for uint8, whose bytes are the same but for the highest bit.
+template <int32_t kShift>
+inline float RowToInt8(const float* values, int8_t* out, size_t columns) {
+  constexpr float kMost = 127.0f;
+  Floats largest = {}, not_numbers = {};
+  const auto look_at = [&](Floats x) {
+    largest = Max(largest, Max(x, -x));
+    not_numbers += x - x;  // 0, or NaN for NaN and infinity
+  };
+  ForVectors(
+      columns, [&](size_t i) { look_at(Load(values + i)); },
+      [&](size_t i, size_t count) { look_at(LoadSome(values + i, count)); });
+  const float most = Largest(largest);
+  const float factor = most > 0 ? kMost / most : 0;
+  const auto quantised = [&](Floats x) {
+    const Floats shifted = x * factor + kRounder;
+    Ints bits;
+    std::memcpy(&bits, &shifted, sizeof bits);
+    return __builtin_convertvector(bits - (kRounderBits - kShift), Bytes);
+  };
+  ForVectors(
+      columns, [&](size_t i) { *reinterpret_cast<UnalignedBytes*>(out + i) = quantised(Load(values + i)); },
+      [&](size_t i, size_t count) {
+        const Bytes bytes = quantised(LoadSome(values + i, count));
+        for (size_t k = 0; k < count; ++k) out[i + k] = bytes[k];
+      });
+  return most / kMost + Sum(not_numbers);
+}
+
+/// Leaves one row, [columns], for the next product; nothing to do for float32.
+inline void LeaveRow(const float* values, const NextRows& next, size_t row, size_t columns) {
+  switch (next.precision) {
+    case Precision::kFloat32:
+      break;
+    case Precision::kBFloat16:
+      RowToBFloat16(values, static_cast<uint16_t*>(next.values) + row * columns, columns);
+      break;
+    case Precision::kInt8:
+      next.row_scale[row] = RowToInt8<0>(values, static_cast<int8_t*>(next.values) + row * columns, columns);
+      break;
+    case Precision::kInt8Shifted:
+      next.row_scale[row] = RowToInt8<128>(values, static_cast<int8_t*>(next.values) + row * columns, columns);
+      break;
+  }
+}
+
+}  // namespace
+}  // namespace roberta::kernels

@@ -1,0 +1,74 @@
+#include "profiles/pruned/magnitude.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+
+namespace roberta::pruned {
+
+namespace {
+
+/// Adds the squares of a matrix [outputs, inputs] to the group that owns each row (or column): `size` of them a group.
+void AddSquares(const checkpoint::TensorView& tensor, bool by_row, size_t size, std::vector<double>* groups) {
+  const auto columns = static_cast<size_t>(tensor.shape[1]);
+  std::vector<float> values(static_cast<size_t>(tensor.elements()));
+  checkpoint::CopyToFloat32(tensor, absl::MakeSpan(values));
+  for (size_t i = 0; i < values.size(); ++i) {
+    const size_t owner = (by_row ? i / columns : i % columns) / size;
+    (*groups)[owner] += static_cast<double>(values[i]) * static_cast<double>(values[i]);
+  }
+}
+
+/// The indices of the `count` largest, ascending; of equals the first.
+std::vector<int32_t> Largest(const std::vector<double>& values, size_t count) {
+  std::vector<int32_t> order(values.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(), [&](int32_t a, int32_t b) {
+    return values[static_cast<size_t>(a)] > values[static_cast<size_t>(b)];
+  });
+  order.resize(count);
+  std::sort(order.begin(), order.end());
+  return order;
+}
+
+}  // namespace
+
+absl::StatusOr<checkpoint::PruningMask> MaskByMagnitude(const checkpoint::Checkpoint& checkpoint, double keep_macs) {
+  if (!(keep_macs > 0 && keep_macs <= 1)) {
+    return absl::InvalidArgumentError(absl::StrCat("keep_macs is ", keep_macs, "; it must be above 0 and at most 1"));
+  }
+  if (!checkpoint.mask().empty()) {
+    return absl::InvalidArgumentError(absl::StrCat(checkpoint.directory(), ": is a pruned checkpoint already"));
+  }
+  const checkpoint::ModelConfig& config = checkpoint.config();
+  const auto all_heads = static_cast<size_t>(config.num_attention_heads);
+  const auto all_neurons = static_cast<size_t>(config.intermediate_size);
+  const size_t multiple = std::min<size_t>(all_neurons < 1024 ? 16 : 64, all_neurons);
+  const auto heads = std::max<size_t>(1, static_cast<size_t>(std::lround(keep_macs * static_cast<double>(all_heads))));
+  // What the heads leave of the budget is the neurons'.
+  const double budget =
+      keep_macs * (4.0 * static_cast<double>(config.hidden_size) + 2.0 * static_cast<double>(all_neurons)) -
+      4.0 * static_cast<double>(heads) * static_cast<double>(config.head_size());
+  const auto affordable = static_cast<size_t>(std::max(0.0, budget / 2));
+  const size_t neurons = keep_macs == 1 ? all_neurons : std::min(affordable / multiple * multiple, all_neurons);
+  checkpoint::PruningMask mask;
+  for (int64_t i = 0; i < config.num_hidden_layers; ++i) {
+    const std::string prefix = absl::StrCat("roberta.encoder.layer.", i, ".");
+    std::vector<double> of_heads(all_heads), of_neurons(all_neurons);
+    const auto size = static_cast<size_t>(config.head_size());
+    for (const char* name : {"query", "key", "value"}) {
+      AddSquares(checkpoint.tensor(absl::StrCat(prefix, "attention.self.", name, ".weight")), true, size, &of_heads);
+    }
+    AddSquares(checkpoint.tensor(prefix + "attention.output.dense.weight"), false, size, &of_heads);
+    AddSquares(checkpoint.tensor(prefix + "intermediate.dense.weight"), true, 1, &of_neurons);
+    AddSquares(checkpoint.tensor(prefix + "output.dense.weight"), false, 1, &of_neurons);
+    mask.push_back({Largest(of_heads, heads), Largest(of_neurons, neurons)});
+  }
+  return mask;
+}
+
+}  // namespace roberta::pruned

@@ -1,0 +1,235 @@
+// What holds of every profile that runs on the packed encoder: one table, every fact for each.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <filesystem>
+#include <limits>
+#include <map>
+#include <memory>
+#include <ostream>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "profiles/amp/amp.h"
+#include "profiles/baseline/baseline.h"
+#include "profiles/checkpoint/writer.h"
+#include "profiles/integrated/integrated.h"
+#include "profiles/kernels/aligned_buffer.h"
+#include "profiles/kernels/linear.h"
+#include "profiles/pruned/pruned.h"
+#include "profiles/quantized/quantized.h"
+#include "tests/profiles/counted_allocations.h"
+#include "tests/profiles/loaded_model.h"
+#include "tests/test_paths.h"
+
+namespace roberta::encoder {
+namespace {
+
+using profiles_test::Allocations;
+using profiles_test::LoadedModel;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+/// A copy of the demo model in which one token's embedding has an infinity.
+class BrokenCheckpoint {
+ public:
+  static constexpr int32_t kBrokenToken = 300;
+
+  explicit BrokenCheckpoint(size_t hidden)
+      : directory_(absl::StrCat(testing::TempDir(), "/broken_checkpoint_", getpid())) {
+    const std::string demo = test_paths::InRepository("models/demo-sst2");
+    std::filesystem::create_directories(directory_);
+    for (const char* name : {"config.json", "vocab.json", "merges.txt"}) {
+      std::filesystem::copy_file(demo + "/" + name, directory_ + "/" + name,
+                                 std::filesystem::copy_options::overwrite_existing);
+    }
+    const auto checkpoint = checkpoint::Checkpoint::Open(demo).value();
+    std::vector<checkpoint::TensorView> tensors(checkpoint->tensors().begin(), checkpoint->tensors().end());
+    checkpoint::TensorView& words = tensors.front();
+    EXPECT_EQ(words.name, "roberta.embeddings.word_embeddings.weight");
+    std::vector<float> values(static_cast<size_t>(words.elements()));
+    checkpoint::CopyToFloat32(words, absl::MakeSpan(values));
+    values[kBrokenToken * hidden + 7] = std::numeric_limits<float>::infinity();
+    words.dtype = checkpoint::Dtype::kF32;
+    words.data = {reinterpret_cast<const std::byte*>(values.data()), values.size() * sizeof(float)};
+    const absl::Status status = checkpoint::WriteSafetensors(directory_ + "/model.safetensors", tensors, {});
+    EXPECT_TRUE(status.ok()) << status;
+  }
+  ~BrokenCheckpoint() { std::filesystem::remove_all(directory_); }
+  const std::string& directory() const { return directory_; }
+
+ private:
+  const std::string directory_;
+};
+
+struct ProfileUnderTest {
+  const char* name;
+  profiles_test::Loader load;
+  const char* precisions;  ///< regular expression of what it may say of itself
+  bool bit_equal;          ///< alone and in a batch
+};
+
+void PrintTo(const ProfileUnderTest& profile, std::ostream* out) {
+  *out << profile.name;
+}
+
+constexpr double kKeepMacs = 0.9;
+
+const ProfileUnderTest kProfiles[] = {
+    {"baseline", &baseline::LoadBaseline, "fp32", false},
+    {"quantized", &quantized::LoadQuantized, "int8", true},
+    {"amp", &amp::LoadAmp, "(bf16|fp32|bf16[+]fp32)", false},
+    {"pruned", [](const auto& checkpoint) { return pruned::LoadPruned(checkpoint, kKeepMacs); }, "fp32", false},
+    {"integrated", [](const auto& checkpoint) { return integrated::LoadIntegrated(checkpoint, kKeepMacs); }, "int8",
+     true}};
+
+class PackedProfile : public testing::TestWithParam<ProfileUnderTest> {
+ protected:
+  void SetUp() override {
+    auto& model = models_[GetParam().name];
+    if (model == nullptr) {
+      model = std::make_unique<LoadedModel>(test_paths::InRepository("models/demo-sst2"), GetParam().load);
+    }
+    model_ = model.get();
+  }
+  static void TearDownTestSuite() { models_.clear(); }
+
+  std::vector<std::vector<int32_t>> SomeSequences() const {
+    std::vector<std::vector<int32_t>> sequences;
+    std::string text;
+    for (int i = 0; i < 40; ++i) {
+      text += i % 3 == 0 ? " a film" : " and more";
+      sequences.push_back(model_->Encode(text).ids);
+    }
+    return sequences;
+  }
+
+  const LoadedModel* model_ = nullptr;
+
+ private:
+  static std::map<std::string, std::unique_ptr<const LoadedModel>> models_;
+};
+
+std::map<std::string, std::unique_ptr<const LoadedModel>> PackedProfile::models_;
+
+INSTANTIATE_TEST_SUITE_P(All, PackedProfile, testing::ValuesIn(kProfiles),
+                         [](const auto& one) { return std::string(one.param.name); });
+
+TEST_P(PackedProfile, TellsPraiseFromBlame) {
+  const std::vector<float> logits = model_->Run({model_->Encode("a warm, funny and deeply moving film").ids,
+                                                 model_->Encode("a dull, lifeless mess without one good idea").ids});
+  EXPECT_GT(logits[1], logits[0]);  // label 1 is "positive"
+  EXPECT_LT(logits[3], logits[2]);
+}
+
+TEST_P(PackedProfile, NeighboursDoNotChangeASequence) {
+  const std::vector<std::vector<int32_t>> sequences = SomeSequences();  // several pieces
+  const std::vector<float> together = model_->Run(sequences);
+  for (size_t s = 0; s < sequences.size(); ++s) {
+    const std::vector<float> alone = model_->Run({sequences[s]});
+    for (size_t i = 0; i < alone.size(); ++i) {
+      const float in_a_batch = together[s * alone.size() + i];
+      if (GetParam().bit_equal) {
+        EXPECT_EQ(in_a_batch, alone[i]) << s;
+      } else {
+        EXPECT_NEAR(in_a_batch, alone[i], 1e-4) << s;
+      }
+    }
+  }
+}
+
+TEST_P(PackedProfile, RunsTheLongestSequenceAmongShortOnes) {
+  std::vector<std::vector<int32_t>> sequences(5, model_->Encode("good").ids);
+  sequences[2].assign(static_cast<size_t>(model_->checkpoint->config().max_tokens()), 10);
+  const std::vector<float> logits = model_->Run(sequences);
+  for (const float logit : logits) EXPECT_TRUE(std::isfinite(logit));
+  EXPECT_NEAR(logits[0], logits[8], 1e-4);
+}
+
+/// What oneDNN itself allocates for one product.
+int64_t AllocationsOfAProduct() {
+  const auto shape = kernels::LinearShape::Make(32, 32, 16).value();
+  const std::vector<float> weights(32 * 32, 1);
+  const kernels::PackedWeight packed = shape->Pack(weights).value();
+  kernels::LinearRunner runner(shape);
+  kernels::AlignedBuffer<float> rows(16 * 32), out(16 * 32);
+  kernels::AlignedBuffer<unsigned char> scratch(shape->scratch_bytes());
+  EXPECT_TRUE(runner.Run(packed, rows.data(), 16, out.data(), scratch.data()));
+  const int64_t before = Allocations();
+  EXPECT_TRUE(runner.Run(packed, rows.data(), 16, out.data(), scratch.data()));
+  return Allocations() - before;
+}
+
+TEST_P(PackedProfile, AllocatesNothingOfItsOwnAndMakesNoPrimitiveOnceWarm) {
+  if (Allocations() < 0) GTEST_SKIP() << "not measured: a sanitizer counts for itself";
+  std::vector<int32_t> ids, cu_seqlens = {0};
+  for (const auto& sequence : SomeSequences()) {
+    if (ids.size() + sequence.size() > 512) break;  // a single piece
+    ids.insert(ids.end(), sequence.begin(), sequence.end());
+    cu_seqlens.push_back(static_cast<int32_t>(ids.size()));
+  }
+  std::vector<float> logits((cu_seqlens.size() - 1) * 2);
+  ASSERT_TRUE(model_->profile->Run({ids, cu_seqlens}, absl::MakeSpan(logits)).ok());
+  const int64_t of_a_product = AllocationsOfAProduct();
+  const int64_t allocated = Allocations(), primitives = kernels::PrimitivesCreated();
+  const absl::Status status = model_->profile->Run({ids, cu_seqlens}, absl::MakeSpan(logits));
+  const int64_t allocated_by_run = Allocations() - allocated;
+  EXPECT_TRUE(status.ok());
+  const auto sequences = static_cast<int64_t>(cu_seqlens.size()) - 1;
+  const int64_t products = 4 * (model_->checkpoint->config().num_hidden_layers - 1) + 5 + (sequences + 15) / 16;
+  EXPECT_EQ(allocated_by_run, products * of_a_product);
+  EXPECT_EQ(kernels::PrimitivesCreated(), primitives);
+}
+
+TEST_P(PackedProfile, ThreadsMayRunAtTheSameTime) {
+  const std::vector<std::vector<int32_t>> sequences = SomeSequences();
+  const std::vector<float> expected = model_->Run(sequences);
+  std::vector<std::thread> threads;
+  std::vector<std::vector<float>> results(4);
+  for (auto& result : results) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < 3; ++i) result = model_->Run(sequences);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (const auto& result : results) EXPECT_EQ(result, expected);
+}
+
+TEST_P(PackedProfile, SaysWhatItComputesWith) {
+  const ProfileDescription& description = model_->profile->description();
+  EXPECT_THAT(description.precision, ::testing::MatchesRegex(GetParam().precisions));
+  ASSERT_GE(description.kernels.size(), 2u);
+  EXPECT_THAT(description.kernels[0], HasSubstr("oneDNN"));
+  EXPECT_THAT(description.kernels[0], Not(HasSubstr("ref")));
+  EXPECT_GT(description.weight_bytes, 10 << 20);
+  std::printf("%s: %s, %s\n", GetParam().name, description.precision.c_str(),
+              absl::StrJoin(description.kernels, ", ").c_str());
+}
+
+TEST_P(PackedProfile, AnEmbeddingThatIsNotANumberShowsInItsSequenceAlone) {
+  const auto hidden = static_cast<size_t>(model_->checkpoint->config().hidden_size);
+  BrokenCheckpoint broken(hidden);
+  const LoadedModel model(broken.directory(), GetParam().load);
+  const std::vector<float> logits = model.Run({{0, 10, 2}, {0, BrokenCheckpoint::kBrokenToken, 2}, {0, 11, 2}});
+  for (size_t i = 0; i < logits.size(); ++i) EXPECT_EQ(std::isfinite(logits[i]), i / 2 != 1) << i;
+}
+
+TEST_P(PackedProfile, RefusesAMalformedBatch) {
+  std::vector<float> logits(2);
+  EXPECT_TRUE(absl::IsInvalidArgument(model_->profile->Run({{0, 2}, {0, 3}}, absl::MakeSpan(logits))));
+  EXPECT_TRUE(absl::IsInvalidArgument(model_->profile->Run({{0, 1 << 30}, {0, 2}}, absl::MakeSpan(logits))));
+}
+
+TEST_P(PackedProfile, RefusesLogitsOfTheWrongSize) {
+  std::vector<float> logits(3);
+  EXPECT_THAT(std::string(model_->profile->Run({{0, 2}, {0, 2}}, absl::MakeSpan(logits)).message()),
+              HasSubstr("room for 3 logits, but the batch needs 2"));
+}
+
+}  // namespace
+}  // namespace roberta::encoder
