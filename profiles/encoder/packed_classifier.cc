@@ -70,7 +70,7 @@ std::vector<std::string> KernelsText(const PackedWeights& weights, const kernels
   std::set<std::string> products;
   for (const auto& [key, shape] : weights.shapes) {
     if (shape.get() == weights.classifier_dense.shape && weights.shapes.size() > 1) continue;
-    products.insert(absl::StrCat("oneDNN ", shape->implementation(), " ", std::string(KindName(key.precision))));
+    products.insert(absl::StrCat(shape->implementation(), " ", std::string(KindName(key.precision))));
   }
   std::vector<std::string> texts(products.begin(), products.end());
   texts.push_back(absl::StrCat("packed attention", is_mixed ? " in bf16" : "", " and fused passes, ",

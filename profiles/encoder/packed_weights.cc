@@ -12,9 +12,6 @@ namespace {
 
 constexpr kernels::Precision kHeadPrecision = kernels::Precision::kFloat32;
 
-/// Rows of the products by which precisions are compared: enough for each to reach its speed.
-constexpr int64_t kProbeRows = 128;
-
 /// A matrix of float32, row by row.
 struct Matrix {
   std::vector<float> values;
@@ -123,8 +120,8 @@ class Loader {
     if (recipe_.products.size() == 1 || in == 0 || out == 0) return recipe_.products.front();
     const auto [found, is_new] = chosen_.try_emplace({in, out}, recipe_.products.front());
     if (is_new) {
-      const auto fastest = kernels::LinearShape::Fastest(static_cast<int64_t>(in), static_cast<int64_t>(out),
-                                                         kProbeRows, recipe_.products);
+      const auto fastest =
+          kernels::LinearShape::Fastest(static_cast<int64_t>(in), static_cast<int64_t>(out), recipe_.products);
       status_.Update(fastest.status());
       if (fastest.ok()) found->second = *fastest;
     }

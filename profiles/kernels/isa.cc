@@ -18,15 +18,47 @@ std::string_view IsaName(Isa isa) {
   return "portable";
 }
 
+#if defined(__x86_64__)
+namespace {
+
+/// A bit of CPUID leaf 7: compilers do not know all of them by name.
+enum class Leaf7 { kEcx, kEax1 };  ///< a register of subleaf 0, or of subleaf 1
+bool HasBit(Leaf7 place, int bit) {
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  if (__get_cpuid_count(7, place == Leaf7::kEax1 ? 1 : 0, &eax, &ebx, &ecx, &edx) == 0) return false;
+  return ((place == Leaf7::kEax1 ? eax : ecx) >> bit & 1) != 0;
+}
+
+}  // namespace
+
+bool HostHasAvx512() {
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+}
+bool HostHasAvx512Vnni() {
+  return HostHasAvx512() && HasBit(Leaf7::kEcx, 11);
+}
+bool HostHasAvx512Bf16() {
+  return HostHasAvx512() && HasBit(Leaf7::kEax1, 5);
+}
+#else
+bool HostHasAvx512() {
+  return false;
+}
+bool HostHasAvx512Vnni() {
+  return false;
+}
+bool HostHasAvx512Bf16() {
+  return false;
+}
+#endif
+
 const std::vector<Isa>& HostIsas() {
   static const std::vector<Isa> isas = [] {
     std::vector<Isa> found = {Isa::kPortable};
 #if defined(__x86_64__)
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) found.push_back(Isa::kAvx2);
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-        __builtin_cpu_supports("avx512vl")) {
-      found.push_back(Isa::kAvx512);
-    }
+    if (HostHasAvx512()) found.push_back(Isa::kAvx512);
 #endif
     return found;
   }();
@@ -35,10 +67,7 @@ const std::vector<Isa>& HostIsas() {
 
 bool HostHasVnni() {
 #if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx512vnni")) return true;
-  // AVX-VNNI, which not every compiler knows by name: leaf 7, subleaf 1, bit 4 of eax.
-  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
-  return __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) != 0 && (eax >> 4 & 1) != 0;
+  return HostHasAvx512Vnni() || HasBit(Leaf7::kEax1, 4);  // AVX-VNNI
 #else
   return true;
 #endif

@@ -21,4 +21,9 @@ const std::vector<Isa>& HostIsas();
 /// through 16 bits, and saturate.
 bool HostHasVnni();
 
+/// Instruction sets of the register tiles: AVX-512 F, BW, DQ, VL, and with that AVX512_VNNI or AVX512_BF16.
+bool HostHasAvx512();
+bool HostHasAvx512Vnni();
+bool HostHasAvx512Bf16();
+
 }  // namespace roberta::kernels

@@ -3,71 +3,40 @@
 #include <dlfcn.h>
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <cmath>
+#include <compare>
 #include <limits>
+#include <map>
+#include <mutex>
 #include <numeric>
-#include <oneapi/dnnl/dnnl.hpp>
 #include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "profiles/kernels/aligned_buffer.h"
 #include "profiles/kernels/isa.h"
+#include "profiles/kernels/onednn_product.h"
+#include "profiles/kernels/product.h"
+#include "profiles/kernels/tile_product.h"
 
 namespace roberta::kernels {
 
 namespace {
 
-using dnnl::memory;
-
-std::atomic<int64_t> primitives_created{0};
-
-/// What a later candidate must gain over an earlier one to be taken.
+/// What a later precision must gain over an earlier one to be taken, and oneDNN over our tiles, which round no rows up.
 constexpr double kWorthwhile = 0.95;
 
-/// The types of a product's activations, weights and sums.
-struct Types {
-  memory::data_type in, weight, out;
-};
+/// Rows of the products by which backends are compared: enough for each to reach its speed.
+constexpr int64_t kProbeRows = 128;
 
-Types TypesOf(Precision precision) {
-  switch (precision) {
-    case Precision::kBFloat16:
-      return {memory::data_type::bf16, memory::data_type::bf16, memory::data_type::f32};
-    case Precision::kInt8:
-      return {memory::data_type::s8, memory::data_type::s8, memory::data_type::s32};
-    case Precision::kInt8Shifted:
-      return {memory::data_type::u8, memory::data_type::s8, memory::data_type::s32};
-    case Precision::kFloat32:
-      break;
-  }
-  return {memory::data_type::f32, memory::data_type::f32, memory::data_type::f32};
-}
-
-const dnnl::engine& Engine() {
-  static const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
-  return engine;
-}
-
-/// Numbers of rows that get a primitive: steps of 16 up to 256, 32 up to 512, then 64.
+/// Numbers of rows that get a primitive of oneDNN: steps of 16 up to 256, 32 up to 512, then 64.
 std::vector<int64_t> RowCounts(int64_t max_rows) {
   std::vector<int64_t> counts;
   for (int64_t rows = 16; counts.empty() || counts.back() < max_rows; rows += rows < 256 ? 16 : rows < 512 ? 32 : 64) {
     counts.push_back(rows);
   }
   return counts;
-}
-
-dnnl::matmul::primitive_desc Describe(const memory::desc& in, const memory::desc& weight, const memory::desc& out) {
-  dnnl::primitive_attr attributes;
-  attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
-#if DNNL_VERSION_MAJOR >= 3
-  return dnnl::matmul::primitive_desc(Engine(), in, weight, out, attributes);
-#else
-  return dnnl::matmul::primitive_desc(dnnl::matmul::desc(in, weight, out), attributes, Engine());
-#endif
 }
 
 /// `weight` [out, in] to bytes, symmetric, one scale a row.
@@ -82,7 +51,7 @@ std::vector<int8_t> Quantise(absl::Span<const float> weight, int64_t in, int64_t
     (*scales)[row] = largest / most;
     const float factor = largest > 0 ? most / largest : 0;
     for (size_t k = 0; k < values.size(); ++k) {
-      bytes[row * values.size() + k] = static_cast<int8_t>(std::lround(values[k] * factor));
+      bytes[row * values.size() + k] = static_cast<int8_t>(std::lrint(values[k] * factor));
     }
   }
   return bytes;
@@ -98,222 +67,175 @@ std::vector<int32_t> OffsetsOf(const std::vector<int8_t>& bytes, int64_t in, int
   return offsets;
 }
 
-/// The one place where oneDNN's exceptions become a status.
-template <typename Function>
-absl::Status CatchDnnl(const char* what, Function&& function) {
-  try {
-    return function();
-  } catch (const dnnl::error& error) {
-    return absl::InternalError(absl::StrCat("oneDNN: ", what, ": ", error.what()));
-  } catch (const std::bad_alloc&) {
-    return absl::ResourceExhaustedError(absl::StrCat("oneDNN: ", what, ": no memory"));
-  }
-}
-
-}  // namespace
-
-struct PackedWeight::Packed {
-  memory data;
-  std::vector<float> column_scale;
-  std::vector<int32_t> column_offset;
-};
-
-PackedWeight::PackedWeight(std::unique_ptr<Packed> packed) : packed_(std::move(packed)) {}
-PackedWeight::PackedWeight(PackedWeight&&) noexcept = default;
-PackedWeight& PackedWeight::operator=(PackedWeight&&) noexcept = default;
-PackedWeight::~PackedWeight() = default;
-
-int64_t PackedWeight::bytes() const {
-  return static_cast<int64_t>(packed_->data.get_desc().get_size());
-}
-
-const float* PackedWeight::column_scale() const {
-  return packed_->column_scale.empty() ? nullptr : packed_->column_scale.data();
-}
-
-const int32_t* PackedWeight::column_offset() const {
-  return packed_->column_offset.empty() ? nullptr : packed_->column_offset.data();
-}
-
-struct LinearShape::Table {
-  struct Product {
-    memory::desc in, out, scratch;
-    dnnl::matmul primitive;
-  };
-
-  Table(int64_t columns_in, int64_t columns_out, int64_t max_rows, Precision of)
-      : in(columns_in), out(columns_out), precision(of), counts(RowCounts(max_rows)) {}
-
-  absl::Status MakePrimitives() {
-    // The largest product chooses the layout of the weights; the others must do with it.
-    const Types types = TypesOf(precision);
-    weight = memory::desc({in, out}, types.weight, memory::format_tag::any);
-    for (size_t i = counts.size(); i-- > 0;) {
-      const memory::desc rows_in({counts[i], in}, types.in, memory::format_tag::ab);
-      const memory::desc rows_out({counts[i], out}, types.out, memory::format_tag::ab);
-      const dnnl::matmul::primitive_desc description = Describe(rows_in, weight, rows_out);
-      const std::string name = description.impl_info_str();
-      if (name.find("ref") != std::string::npos) {
-        return absl::InternalError(absl::StrCat("oneDNN has only \"", name, "\" for a product of [", counts[i], ", ",
-                                                in, "] and [", in, ", ", out, "]"));
-      }
-      if (implementation.empty()) implementation = name;
-      weight = description.weights_desc();
-      scratch_bytes = std::max(scratch_bytes, description.scratchpad_desc().get_size());
-      products.push_back({rows_in, rows_out, description.scratchpad_desc(), dnnl::matmul(description)});
-      primitives_created.fetch_add(1, std::memory_order_relaxed);
-    }
-    std::reverse(products.begin(), products.end());
-    return absl::OkStatus();
-  }
-
-  size_t IndexFor(int64_t rows) const {
-    const auto found = std::lower_bound(counts.begin(), counts.end(), rows);
-    return static_cast<size_t>(std::min(found, counts.end() - 1) - counts.begin());
-  }
-
-  const int64_t in, out;
-  const Precision precision;
-  std::vector<int64_t> counts;    ///< ascending
-  std::vector<Product> products;  ///< one for each of counts
-  memory::desc weight;
-  std::string implementation;
-  size_t scratch_bytes = 0;
-};
-
-LinearShape::LinearShape(std::unique_ptr<const Table> table) : table_(std::move(table)) {}
-LinearShape::~LinearShape() = default;
-
-absl::StatusOr<std::shared_ptr<const LinearShape>> LinearShape::Make(int64_t in, int64_t out, int64_t max_rows,
-                                                                     Precision precision) {
-  ComputeOnCallingThreadOnly();
-  auto table = std::make_unique<Table>(in, out, max_rows, precision);
-  absl::Status status = CatchDnnl("making a matrix product", [&] { return table->MakePrimitives(); });
-  if (!status.ok()) return status;
-  return std::shared_ptr<const LinearShape>(new LinearShape(std::move(table)));
-}
-
-absl::StatusOr<PackedWeight> LinearShape::Pack(absl::Span<const float> weight) const {
-  ComputeOnCallingThreadOnly();
-  if (weight.size() != static_cast<size_t>(in() * out())) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(weight.size(), " weights for a product of ", in(), " to ", out(), " columns"));
-  }
-  auto packed = std::make_unique<PackedWeight::Packed>();
-  std::vector<int8_t> bytes;
-  if (IsInt8(precision())) bytes = Quantise(weight, in(), out(), &packed->column_scale);
-  if (precision() == Precision::kInt8Shifted) packed->column_offset = OffsetsOf(bytes, in(), out());
-  absl::Status status = CatchDnnl("packing weights", [&] {
-    // [out, in] row by row is [in, out] column by column.
-    const bool quantised = IsInt8(precision());
-    const memory::desc plain({in(), out()}, quantised ? memory::data_type::s8 : memory::data_type::f32,
-                             memory::format_tag::ba);
-    void* data = quantised ? static_cast<void*>(bytes.data()) : const_cast<float*>(weight.data());
-    memory from(plain, Engine(), data);
-    packed->data = memory(table_->weight, Engine());
-    dnnl::stream stream(Engine());
-    dnnl::reorder(from, packed->data).execute(stream, from, packed->data);
-    stream.wait();
-    return absl::OkStatus();
-  });
-  if (!status.ok()) return status;
-  return PackedWeight(std::move(packed));
-}
-
-Precision LinearShape::precision() const {
-  return table_->precision;
-}
-const std::string& LinearShape::implementation() const {
-  return table_->implementation;
-}
-int64_t LinearShape::in() const {
-  return table_->in;
-}
-int64_t LinearShape::out() const {
-  return table_->out;
-}
-int64_t LinearShape::RoundedRows(int64_t rows) const {
-  return table_->counts[table_->IndexFor(rows)];
-}
-size_t LinearShape::scratch_bytes() const {
-  return table_->scratch_bytes;
-}
-
-struct LinearRunner::Handles {
-  struct Buffers {
-    memory in, out, scratch;
-  };
-  explicit Handles(std::shared_ptr<const LinearShape> of) : shape(std::move(of)), stream(Engine()) {}
-
-  const std::shared_ptr<const LinearShape> shape;
-  dnnl::stream stream;
-  std::vector<Buffers> buffers;  ///< one for each of the shape's products
-};
-
-LinearRunner::LinearRunner(std::shared_ptr<const LinearShape> shape)
-    : handles_(std::make_unique<Handles>(std::move(shape))) {
-  for (const LinearShape::Table::Product& product : handles_->shape->table_->products) {
-    handles_->buffers.push_back({memory(product.in, Engine(), DNNL_MEMORY_NONE),
-                                 memory(product.out, Engine(), DNNL_MEMORY_NONE),
-                                 memory(product.scratch, Engine(), DNNL_MEMORY_NONE)});
-  }
-}
-LinearRunner::~LinearRunner() = default;
-LinearRunner::LinearRunner(LinearRunner&&) noexcept = default;
-
-// The C interface: the C++ one would copy its arguments into a map on the heap.
-bool LinearRunner::Run(const PackedWeight& weight, const void* in, int64_t rows, void* out, void* scratch) {
-  const LinearShape::Table& table = *handles_->shape->table_;
-  const size_t index = table.IndexFor(rows);
-  const Handles::Buffers& buffers = handles_->buffers[index];
-  if (dnnl_memory_set_data_handle(buffers.in.get(), const_cast<void*>(in)) != dnnl_success ||
-      dnnl_memory_set_data_handle(buffers.out.get(), out) != dnnl_success ||
-      dnnl_memory_set_data_handle(buffers.scratch.get(), scratch) != dnnl_success) {
-    return false;
-  }
-  const dnnl_exec_arg_t arguments[] = {{DNNL_ARG_SRC, buffers.in.get()},
-                                       {DNNL_ARG_WEIGHTS, weight.packed_->data.get()},
-                                       {DNNL_ARG_DST, buffers.out.get()},
-                                       {DNNL_ARG_SCRATCHPAD, buffers.scratch.get()}};
-  return dnnl_primitive_execute(table.products[index].primitive.get(), handles_->stream.get(), 4, arguments) ==
-         dnnl_success;
-}
-
-double SecondsPerProduct(const std::shared_ptr<const LinearShape>& shape, int64_t rows) {
-  constexpr int kRounds = 4;
-  const std::vector<float> values(static_cast<size_t>(shape->in() * shape->out()), 0.5f);
-  const auto weight = shape->Pack(values);
+double SecondsOf(const Product& product, int64_t in, int64_t out, int64_t rows) {
+  constexpr int kRounds = 5;
+  const auto weight = product.Blank();
   if (!weight.ok()) return std::numeric_limits<double>::infinity();
-  const auto rounded = static_cast<size_t>(shape->RoundedRows(rows));
-  AlignedBuffer<float> in(rounded * static_cast<size_t>(shape->in())), out(rounded * static_cast<size_t>(shape->out()));
-  AlignedBuffer<unsigned char> scratch(shape->scratch_bytes());
-  LinearRunner runner(shape);
+  const auto rounded = static_cast<size_t>(product.RoundedRows(rows));
+  AlignedBuffer<float> from(rounded * static_cast<size_t>(in)), to(rounded * static_cast<size_t>(out));
+  AlignedBuffer<unsigned char> scratch(product.scratch_bytes());
+  const std::unique_ptr<ProductRunner> runner = product.MakeRunner();
   double least = std::numeric_limits<double>::infinity();
   for (int round = 0; round < kRounds; ++round) {
     const auto start = std::chrono::steady_clock::now();
-    if (!runner.Run(*weight, in.data(), rows, out.data(), scratch.data())) break;
+    if (!runner->Run(**weight, from.data(), rows, to.data(), scratch.data())) break;
     least = std::min(least, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
   }
   return least;
 }
 
-absl::StatusOr<Precision> LinearShape::Fastest(int64_t in, int64_t out, int64_t rows,
-                                               absl::Span<const Precision> candidates) {
+using MadeProduct = absl::StatusOr<std::unique_ptr<const Product>>;
+
+MadeProduct MakeProduct(int64_t in, int64_t out, Precision precision, Backend backend,
+                        const std::vector<int64_t>& row_counts) {
+  ComputeOnCallingThreadOnly();
+  if (backend == Backend::kTiles) return MakeTileProduct(in, out, precision);
+  return MakeOneDnnProduct(in, out, precision, row_counts);
+}
+
+/// The fastest backend for a shape, and how fast it was.
+struct Choice {
+  absl::Status status;  ///< why there is none
+  Backend backend = Backend::kOneDnn;
+  double seconds = std::numeric_limits<double>::infinity();  ///< for kProbeRows rows
+};
+
+Choice Measure(int64_t in, int64_t out, Precision precision) {
+  Choice best;
+  for (const Backend backend : {Backend::kTiles, Backend::kOneDnn}) {
+    const MadeProduct product = MakeProduct(in, out, precision, backend, {kProbeRows});
+    if (!product.ok()) {
+      best.status = product.status();  // oneDNN's, which is asked last, says most
+      continue;
+    }
+    const double seconds = SecondsOf(**product, in, out, kProbeRows);
+    const bool is_first = std::isinf(best.seconds);
+    if (seconds < best.seconds * (is_first ? 1 : kWorthwhile)) {
+      best.backend = backend;
+      best.seconds = seconds;
+    }
+  }
+  if (!std::isinf(best.seconds)) best.status = absl::OkStatus();
+  return best;
+}
+
+/// Measured once for the process: profiles share most of their shapes.
+Choice FastestBackend(int64_t in, int64_t out, Precision precision) {
+  struct Key {
+    int64_t in, out;
+    Precision precision;
+    auto operator<=>(const Key&) const = default;
+  };
+  static std::mutex mutex;
+  static std::map<Key, Choice>* const choices = new std::map<Key, Choice>;
+  const std::lock_guard lock(mutex);
+  const auto [found, is_new] = choices->try_emplace({in, out, precision});
+  if (is_new) found->second = Measure(in, out, precision);
+  return found->second;
+}
+
+}  // namespace
+
+PackedWeight::PackedWeight(std::unique_ptr<const PackedData> data, std::vector<float> column_scale,
+                           std::vector<int32_t> column_offset)
+    : data_(std::move(data)), column_scale_(std::move(column_scale)), column_offset_(std::move(column_offset)) {}
+PackedWeight::PackedWeight(PackedWeight&&) noexcept = default;
+PackedWeight& PackedWeight::operator=(PackedWeight&&) noexcept = default;
+PackedWeight::~PackedWeight() = default;
+
+int64_t PackedWeight::bytes() const {
+  return data_->bytes();
+}
+
+const float* PackedWeight::column_scale() const {
+  return column_scale_.empty() ? nullptr : column_scale_.data();
+}
+
+const int32_t* PackedWeight::column_offset() const {
+  return column_offset_.empty() ? nullptr : column_offset_.data();
+}
+
+LinearShape::LinearShape(int64_t in, int64_t out, Precision precision, double gops,
+                         std::unique_ptr<const Product> product)
+    : in_(in), out_(out), precision_(precision), measured_gops_(gops), product_(std::move(product)) {}
+LinearShape::~LinearShape() = default;
+
+absl::StatusOr<std::shared_ptr<const LinearShape>> LinearShape::Make(int64_t in, int64_t out, int64_t max_rows,
+                                                                     Precision precision, Backend backend) {
+  double gops = 0;
+  if (backend == Backend::kFastest) {
+    const Choice choice = FastestBackend(in, out, precision);
+    if (!choice.status.ok()) return choice.status;
+    backend = choice.backend;
+    gops = 2e-9 * static_cast<double>(in) * static_cast<double>(out) * static_cast<double>(kProbeRows) / choice.seconds;
+  }
+  auto product = MakeProduct(in, out, precision, backend, RowCounts(max_rows));
+  if (!product.ok()) return product.status();
+  return std::shared_ptr<const LinearShape>(new LinearShape(in, out, precision, gops, *std::move(product)));
+}
+
+absl::StatusOr<PackedWeight> LinearShape::Pack(absl::Span<const float> weight) const {
+  ComputeOnCallingThreadOnly();
+  if (weight.size() != static_cast<size_t>(in_ * out_)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(weight.size(), " weights for a product of ", in_, " to ", out_, " columns"));
+  }
+  std::vector<float> column_scale;
+  std::vector<int32_t> column_offset;
+  std::vector<int8_t> bytes;
+  if (IsInt8(precision_)) bytes = Quantise(weight, in_, out_, &column_scale);
+  if (precision_ == Precision::kInt8Shifted) column_offset = OffsetsOf(bytes, in_, out_);
+  auto data = product_->Pack(IsInt8(precision_) ? static_cast<const void*>(bytes.data()) : weight.data());
+  if (!data.ok()) return data.status();
+  return PackedWeight(*std::move(data), std::move(column_scale), std::move(column_offset));
+}
+
+Precision LinearShape::precision() const {
+  return precision_;
+}
+const std::string& LinearShape::implementation() const {
+  return product_->name();
+}
+double LinearShape::measured_gops() const {
+  return measured_gops_;
+}
+int64_t LinearShape::in() const {
+  return in_;
+}
+int64_t LinearShape::out() const {
+  return out_;
+}
+int64_t LinearShape::RoundedRows(int64_t rows) const {
+  return product_->RoundedRows(rows);
+}
+size_t LinearShape::scratch_bytes() const {
+  return product_->scratch_bytes();
+}
+
+LinearRunner::LinearRunner(std::shared_ptr<const LinearShape> shape)
+    : shape_(std::move(shape)), runner_(shape_->product_->MakeRunner()) {}
+LinearRunner::~LinearRunner() = default;
+LinearRunner::LinearRunner(LinearRunner&&) noexcept = default;
+
+bool LinearRunner::Run(const PackedWeight& weight, const void* in, int64_t rows, void* out, void* scratch) {
+  return runner_->Run(*weight.data_, in, rows, out, scratch);
+}
+
+double SecondsPerProduct(const std::shared_ptr<const LinearShape>& shape, int64_t rows) {
+  return SecondsOf(*shape->product_, shape->in(), shape->out(), rows);
+}
+
+absl::StatusOr<Precision> LinearShape::Fastest(int64_t in, int64_t out, absl::Span<const Precision> candidates) {
   if (candidates.size() == 1) return candidates.front();
   std::optional<Precision> best;
   double least = std::numeric_limits<double>::infinity();
   absl::Status failure;
   for (const Precision candidate : candidates) {
-    ComputeOnCallingThreadOnly();
-    auto table = std::make_unique<Table>(in, out, rows, candidate);
-    table->counts = {table->counts.back()};
-    absl::Status status = CatchDnnl("making a matrix product", [&] { return table->MakePrimitives(); });
-    failure.Update(status);
-    if (!status.ok()) continue;
-    const double seconds =
-        SecondsPerProduct(std::shared_ptr<const LinearShape>(new LinearShape(std::move(table))), rows);
-    if (seconds < least * (best ? kWorthwhile : 1)) {
-      least = seconds;
+    const Choice choice = FastestBackend(in, out, candidate);
+    failure.Update(choice.status);
+    if (!choice.status.ok()) continue;
+    if (choice.seconds < least * (best ? kWorthwhile : 1)) {
+      least = choice.seconds;
       best = candidate;
     }
   }
@@ -332,7 +254,7 @@ void ComputeOnCallingThreadOnly() {
 }
 
 int64_t PrimitivesCreated() {
-  return primitives_created.load(std::memory_order_relaxed);
+  return OneDnnPrimitivesCreated();
 }
 
 }  // namespace roberta::kernels

@@ -14,6 +14,9 @@
 namespace roberta::kernels {
 
 class LinearShape;
+class PackedData;
+class Product;
+class ProductRunner;
 
 /// A weight matrix in the layout that its shape's kernels want. Immutable.
 class PackedWeight {
@@ -36,47 +39,64 @@ class PackedWeight {
  private:
   friend class LinearShape;
   friend class LinearRunner;
-  struct Packed;
-  explicit PackedWeight(std::unique_ptr<Packed> packed);
-  std::unique_ptr<Packed> packed_;
+  PackedWeight(std::unique_ptr<const PackedData> data, std::vector<float> column_scale,
+               std::vector<int32_t> column_offset);
+
+  std::unique_ptr<const PackedData> data_;
+  std::vector<float> column_scale_;
+  std::vector<int32_t> column_offset_;
 };
 
-/// The matrix products of one shape, out[rows, out] = in[rows, in] W^T, computed by oneDNN: a primitive for
-/// each number of rows, rounded up, all made here, none later. Immutable and shared by all layers of that shape and all
-/// threads.
+/// What computes a product.
+enum class Backend {
+  kFastest,  ///< of the others the one that a measurement at load finds faster on this host for this shape
+  kTiles,    ///< our own register tiles, for instruction sets that have them (tiles.h)
+  kOneDnn,   ///< oneDNN: a primitive for each number of rows, rounded up
+};
+
+/// The matrix products of one shape, out[rows, out] = in[rows, in] W^T. All that it needs is made here, nothing later.
+/// Immutable and shared by all layers of that shape and all threads.
 class LinearShape {
  public:
-  /// Internal if oneDNN has nothing but its reference implementation, which is thousands of times slower, or no single
-  /// weight layout for every number of rows; the implementation is named.
+  /// For products of up to `max_rows` rows. Unimplemented if the backend asked for does not have them on this host.
+  /// Internal if oneDNN is all there is and has nothing but its reference implementation, which is thousands of times
+  /// slower, or no single weight layout for every number of rows; the implementation is named.
   static absl::StatusOr<std::shared_ptr<const LinearShape>> Make(int64_t in, int64_t out, int64_t max_rows,
-                                                                 Precision precision = Precision::kFloat32);
+                                                                 Precision precision = Precision::kFloat32,
+                                                                 Backend backend = Backend::kFastest);
   ~LinearShape();
 
-  /// The candidate whose products of up to `rows` rows run fastest on this host, by a measurement of a few
-  /// milliseconds; candidates that oneDNN has no fast implementation for are passed over. The first of `candidates`
-  /// (which must not be empty) where a later one is not faster by 5 %.
-  static absl::StatusOr<Precision> Fastest(int64_t in, int64_t out, int64_t rows,
-                                           absl::Span<const Precision> candidates);
+  /// The candidate whose products run fastest on this host, by a measurement of a few milliseconds, made once for
+  /// each shape and kept for the process; candidates that have no fast implementation are passed over. The
+  /// first of `candidates` (which must not be empty) where a later one is not faster by 5 %.
+  static absl::StatusOr<Precision> Fastest(int64_t in, int64_t out, absl::Span<const Precision> candidates);
 
   /// Packs `weight` [out, in], which need not live on.
   absl::StatusOr<PackedWeight> Pack(absl::Span<const float> weight) const;
 
   Precision precision() const;
-  /// What oneDNN says of its implementation, as "brgemm:avx512_core".
+  /// The implementation in words, as "tiles avx512_vnni" or "oneDNN brg:avx512_core".
   const std::string& implementation() const;
+  /// Billions of operations (two a multiply-accumulate) a second that one thread reached with products of this shape
+  /// when the backend was chosen; 0 where there was no choice, and so no measurement.
+  double measured_gops() const;
   int64_t in() const;
   int64_t out() const;
 
-  /// Rows that the buffers must have for `rows` (at most max_rows) to be computed: the next number that has a
-  /// primitive.
+  /// Rows that the buffers must have for `rows` (at most max_rows) to be computed: with oneDNN the next number that has
+  /// a primitive.
   int64_t RoundedRows(int64_t rows) const;
   size_t scratch_bytes() const;
 
  private:
   friend class LinearRunner;
-  struct Table;
-  explicit LinearShape(std::unique_ptr<const Table> table);
-  const std::unique_ptr<const Table> table_;
+  friend double SecondsPerProduct(const std::shared_ptr<const LinearShape>& shape, int64_t rows);
+  LinearShape(int64_t in, int64_t out, Precision precision, double gops, std::unique_ptr<const Product> product);
+
+  const int64_t in_, out_;
+  const Precision precision_;
+  const double measured_gops_;
+  const std::unique_ptr<const Product> product_;
 };
 
 /// What one thread needs to run products of one shape; makes all its handles at once. One thread at a time.
@@ -88,21 +108,21 @@ class LinearRunner {
 
   /// out = in W^T, in and out of the types that the shape's precision has. `in` and `out` must have
   /// room for RoundedRows(rows) rows (those beyond `rows` are read and written, and mean nothing), `scratch` for
-  /// shape's scratch_bytes(). Allocates nothing. False if oneDNN failed.
+  /// shape's scratch_bytes(). Allocates nothing of its own. False if oneDNN failed.
   bool Run(const PackedWeight& weight, const void* in, int64_t rows, void* out, void* scratch);
 
  private:
-  struct Handles;
-  std::unique_ptr<Handles> handles_;
+  std::shared_ptr<const LinearShape> shape_;
+  std::unique_ptr<ProductRunner> runner_;
 };
 
-/// The least of some measurements of one product of that many rows, of this thread alone.
+/// The least of some measurements of one product of that many rows, of this thread alone; infinite if it fails.
 double SecondsPerProduct(const std::shared_ptr<const LinearShape>& shape, int64_t rows);
 
 /// Makes oneDNN run on the calling thread alone. Cheap after a thread's first call.
 void ComputeOnCallingThreadOnly();
 
-/// Primitives that this process has made so far.
+/// oneDNN primitives that this process has made so far.
 int64_t PrimitivesCreated();
 
 }  // namespace roberta::kernels

@@ -4,10 +4,12 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstring>
 #include <thread>
 #include <vector>
 
 #include "profiles/kernels/aligned_buffer.h"
+#include "profiles/kernels/tiles.h"
 #include "tests/profiles/kernels/random_floats.h"
 
 namespace roberta::kernels {
@@ -16,10 +18,21 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::Not;
 
+/// The backends that this host has for products of a precision.
+std::vector<Backend> BackendsFor(Precision precision) {
+  std::vector<Backend> backends;
+  for (const Backend backend : {Backend::kTiles, Backend::kOneDnn}) {
+    if (LinearShape::Make(64, 64, 16, precision, backend).ok()) backends.push_back(backend);
+  }
+  return backends;
+}
+
 /// A product with its weights, ready to run.
 struct Ready {
-  Ready(int64_t in_columns, int64_t out_columns, int64_t max_rows)
-      : in(in_columns), out(out_columns), shape(LinearShape::Make(in, out, max_rows).value()) {
+  Ready(int64_t in_columns, int64_t out_columns, int64_t max_rows, Backend backend = Backend::kFastest)
+      : in(in_columns),
+        out(out_columns),
+        shape(LinearShape::Make(in, out, max_rows, Precision::kFloat32, backend).value()) {
     weights = RandomFloats(static_cast<size_t>(in * out), 1);
     auto made = shape->Pack(weights);
     EXPECT_TRUE(made.ok()) << made.status();
@@ -53,16 +66,82 @@ struct Ready {
 };
 
 TEST(Linear, EqualsTheProductOverOddShapesAndRows) {
-  for (const auto& [in, out] : {std::pair<int64_t, int64_t>{64, 192}, {96, 200}, {200, 96}, {33, 7}, {128, 1}}) {
-    const Ready product(in, out, 100);
-    for (const int64_t rows : {1, 15, 16, 17, 100}) {
-      const std::vector<float> input = RandomFloats(static_cast<size_t>(rows * in), 2);
-      const std::vector<float> output = product.Run(input, rows);
-      for (int64_t r = 0; r < rows; r += 7) {
-        for (int64_t c = 0; c < out; c += 5) {
-          ASSERT_NEAR(output[static_cast<size_t>(r * out + c)], product.Expected(input, r, c), 1e-3)
-              << in << "x" << out;
+  for (const Backend backend : BackendsFor(Precision::kFloat32)) {
+    for (const auto& [in, out] : {std::pair<int64_t, int64_t>{64, 192}, {96, 200}, {200, 96}, {33, 7}, {128, 1}}) {
+      const Ready product(in, out, 100, backend);
+      for (const int64_t rows : {1, 5, 6, 7, 13, 15, 16, 17, 100}) {
+        const std::vector<float> input = RandomFloats(static_cast<size_t>(rows * in), 2);
+        const std::vector<float> output = product.Run(input, rows);
+        for (int64_t r = 0; r < rows; ++r) {
+          for (int64_t c = 0; c < out; c += 5) {
+            ASSERT_NEAR(output[static_cast<size_t>(r * out + c)], product.Expected(input, r, c), 1e-3)
+                << product.shape->implementation() << " " << in << "x" << out << " row " << r << " of " << rows;
+          }
         }
+      }
+    }
+  }
+}
+
+TEST(Linear, TilesWriteNothingBehindTheLastRow) {
+  const auto made = LinearShape::Make(64, 70, 8, Precision::kFloat32, Backend::kTiles);
+  if (!made.ok()) GTEST_SKIP() << "not measured: " << made.status().message();
+  const std::vector<float> weights = RandomFloats(64 * 70, 1);
+  const PackedWeight packed = (*made)->Pack(weights).value();
+  AlignedBuffer<float> from(3 * 64), to(4 * 70);
+  std::fill_n(to.data(), to.size(), 7.0f);
+  ASSERT_TRUE(LinearRunner(*made).Run(packed, from.data(), 3, to.data(), nullptr));
+  for (size_t i = 0; i < to.size(); ++i) ASSERT_EQ(to.data()[i], i < 3 * 70 ? 0.0f : 7.0f) << i;
+}
+
+TEST(Linear, ARowOfTilesDoesNotDependOnTheNumberOfRows) {
+  if (BackendsFor(Precision::kFloat32).front() != Backend::kTiles) GTEST_SKIP() << "not measured: no tiles here";
+  const Ready product(96, 200, 600, Backend::kTiles);
+  const std::vector<float> input = RandomFloats(600 * 96, 2);
+  const std::vector<float> all = product.Run(input, 600);
+  for (const int64_t row : {0, 1, 5, 17, 337, 599}) {
+    const auto first = static_cast<std::ptrdiff_t>(row);
+    const std::vector<float> alone = product.Run({input.begin() + first * 96, input.begin() + (first + 1) * 96}, 1);
+    EXPECT_EQ(alone, std::vector<float>(all.begin() + first * 200, all.begin() + (first + 1) * 200)) << row;
+  }
+}
+
+TEST(Linear, BFloat16IsSummedUpInFloat32) {
+  for (const Backend backend : BackendsFor(Precision::kBFloat16)) {
+    const int64_t in = 96, out = 72, rows = 19;
+    const auto shape = LinearShape::Make(in, out, rows, Precision::kBFloat16, backend).value();
+    std::vector<float> weights = RandomFloats(static_cast<size_t>(in * out), 1);
+    // What bfloat16 holds exactly: the only rounding is that of the sums.
+    const auto shortened = [](float value) {
+      uint32_t bits;
+      std::memcpy(&bits, &value, sizeof bits);
+      bits &= 0xFFFF0000u;
+      std::memcpy(&value, &bits, sizeof value);
+      return value;
+    };
+    for (float& weight : weights) weight = shortened(weight);
+    const std::vector<float> input = RandomFloats(static_cast<size_t>(rows * in), 2);
+    const auto rounded = static_cast<size_t>(shape->RoundedRows(rows));
+    AlignedBuffer<uint16_t> from(rounded * static_cast<size_t>(in));
+    std::vector<float> exact;
+    for (size_t i = 0; i < input.size(); ++i) {
+      exact.push_back(shortened(input[i]));
+      uint32_t bits;
+      std::memcpy(&bits, &exact.back(), sizeof bits);
+      from.data()[i] = static_cast<uint16_t>(bits >> 16);
+    }
+    AlignedBuffer<float> to(rounded * static_cast<size_t>(out));
+    AlignedBuffer<unsigned char> scratch(shape->scratch_bytes());
+    const PackedWeight packed = shape->Pack(weights).value();
+    ASSERT_TRUE(LinearRunner(shape).Run(packed, from.data(), rows, to.data(), scratch.data()));
+    for (int64_t r = 0; r < rows; ++r) {
+      for (int64_t c = 0; c < out; ++c) {
+        double expected = 0;
+        for (int64_t k = 0; k < in; ++k) {
+          expected += static_cast<double>(exact[static_cast<size_t>(r * in + k)]) *
+                      static_cast<double>(weights[static_cast<size_t>(c * in + k)]);
+        }
+        ASSERT_NEAR(to.data()[r * out + c], expected, 1e-3) << shape->implementation();
       }
     }
   }
@@ -96,43 +175,69 @@ TEST(Linear, BytesAreMultipliedExactlyWithTheScalesOfTheirChannels) {
   }
 }
 
+/// Sums of 21 rows of bytes that are the same for every precision and backend, and the columns' offsets, if any.
+std::vector<int32_t> SumsOfBytes(const std::shared_ptr<const LinearShape>& shape, std::vector<int32_t>* offset) {
+  const LinearShape& made = *shape;
+  const int64_t in = made.in(), out = made.out();
+  const bool is_shifted = made.precision() == Precision::kInt8Shifted;
+  const PackedWeight packed = made.Pack(RandomFloats(static_cast<size_t>(in * out), 1)).value();
+  const auto rounded = static_cast<size_t>(made.RoundedRows(21));
+  AlignedBuffer<uint8_t> from(rounded * static_cast<size_t>(in));
+  for (size_t i = 0; i < from.size(); ++i) {
+    from.data()[i] = static_cast<uint8_t>(static_cast<int>(i * 31 % 255) - 127 + (is_shifted ? 128 : 0));
+  }
+  AlignedBuffer<int32_t> to(rounded * static_cast<size_t>(out));
+  AlignedBuffer<unsigned char> scratch(made.scratch_bytes());
+  EXPECT_TRUE(LinearRunner(shape).Run(packed, from.data(), 21, to.data(), scratch.data()));
+  EXPECT_EQ(packed.column_offset() != nullptr, is_shifted);
+  offset->assign(static_cast<size_t>(out), 0);
+  if (is_shifted) std::copy_n(packed.column_offset(), out, offset->begin());
+  return {to.data(), to.data() + 21 * out};
+}
+
 TEST(Linear, ShiftedBytesGiveTheSameSumsPlusTheColumnsOffset) {
-  for (const auto& [in, out] : {std::pair<int64_t, int64_t>{64, 192}, {96, 200}, {33, 7}}) {
-    const std::vector<float> weights = RandomFloats(static_cast<size_t>(in * out), 1);
-    std::vector<int32_t> sums[2];
-    std::vector<int32_t> offset(static_cast<size_t>(out));
-    for (const Precision precision : {Precision::kInt8, Precision::kInt8Shifted}) {
-      const bool is_shifted = precision == Precision::kInt8Shifted;
-      const auto shape = LinearShape::Make(in, out, 40, precision).value();
-      const PackedWeight packed = shape->Pack(weights).value();
-      const auto rounded = static_cast<size_t>(shape->RoundedRows(21));
-      AlignedBuffer<uint8_t> from(rounded * static_cast<size_t>(in));
-      for (size_t i = 0; i < from.size(); ++i) {
-        from.data()[i] = static_cast<uint8_t>(static_cast<int>(i * 31 % 255) - 127 + (is_shifted ? 128 : 0));
+  for (const auto& [in, out] : {std::pair<int64_t, int64_t>{64, 192}, {96, 200}, {36, 7}}) {
+    std::vector<int32_t> offset;
+    const auto plain_shape = LinearShape::Make(in, out, 40, Precision::kInt8).value();
+    const std::vector<int32_t> plain = SumsOfBytes(plain_shape, &offset);
+    for (const Backend backend : BackendsFor(Precision::kInt8Shifted)) {
+      const auto shape = LinearShape::Make(in, out, 40, Precision::kInt8Shifted, backend).value();
+      const std::vector<int32_t> shifted = SumsOfBytes(shape, &offset);
+      for (size_t i = 0; i < plain.size(); ++i) {
+        ASSERT_EQ(plain[i] + offset[i % static_cast<size_t>(out)], shifted[i])
+            << shape->implementation() << " " << in << "x" << out;
       }
-      AlignedBuffer<int32_t> to(rounded * static_cast<size_t>(out));
-      AlignedBuffer<unsigned char> scratch(shape->scratch_bytes());
-      LinearRunner runner(shape);
-      ASSERT_TRUE(runner.Run(packed, from.data(), 21, to.data(), scratch.data()));
-      sums[is_shifted].assign(to.data(), to.data() + 21 * out);
-      EXPECT_EQ(packed.column_offset() != nullptr, is_shifted);
-      if (is_shifted) std::copy_n(packed.column_offset(), out, offset.begin());
     }
-    for (size_t i = 0; i < sums[0].size(); ++i) {
-      ASSERT_EQ(sums[0][i] + offset[i % static_cast<size_t>(out)], sums[1][i]) << in << "x" << out;
-    }
+  }
+}
+
+TEST(Linear, RowsOfNoWholeWordsAreNotForTiles) {
+  EXPECT_FALSE(LinearShape::Make(33, 7, 16, Precision::kInt8Shifted, Backend::kTiles).ok());
+  EXPECT_THAT(LinearShape::Make(33, 7, 16, Precision::kInt8Shifted).value()->implementation(), HasSubstr("oneDNN"));
+}
+
+TEST(Linear, SaysHowFastItsBackendWas) {
+  EXPECT_GT(LinearShape::Make(256, 256, 64).value()->measured_gops(), 0);
+  EXPECT_EQ(LinearShape::Make(64, 64, 16, Precision::kFloat32, Backend::kOneDnn).value()->measured_gops(), 0);
+}
+
+TEST(Linear, NothingIsFasterThanRegistersAlone) {
+  for (const Precision precision : {Precision::kFloat32, Precision::kBFloat16, Precision::kInt8Shifted}) {
+    const double peak = RegisterPeakGops(precision);
+    EXPECT_EQ(peak > 0, TilesFor(precision) != nullptr);
+    EXPECT_EQ(RegisterPeakGops(precision), peak);
   }
 }
 
 TEST(Linear, TheFastestPrecisionIsOneOfTheCandidates) {
   const Precision bytes[] = {Precision::kInt8, Precision::kInt8Shifted};
-  EXPECT_TRUE(IsInt8(LinearShape::Fastest(64, 64, 32, bytes).value()));
+  EXPECT_TRUE(IsInt8(LinearShape::Fastest(64, 64, bytes).value()));
   const Precision only[] = {Precision::kFloat32};
-  EXPECT_EQ(LinearShape::Fastest(64, 64, 32, only).value(), Precision::kFloat32);
+  EXPECT_EQ(LinearShape::Fastest(64, 64, only).value(), Precision::kFloat32);
 }
 
 TEST(Linear, RoundsRowsUpToWhatHasAPrimitive) {
-  const Ready product(32, 32, 300);
+  const Ready product(32, 32, 300, Backend::kOneDnn);
   EXPECT_EQ(product.shape->RoundedRows(1), 16);
   EXPECT_EQ(product.shape->RoundedRows(16), 16);
   EXPECT_EQ(product.shape->RoundedRows(17), 32);
@@ -145,7 +250,7 @@ TEST(Linear, NeverUsesTheReferenceImplementation) {
 }
 
 TEST(Linear, MakesNoPrimitiveAfterItsShapeIsMade) {
-  const Ready product(64, 64, 64);
+  const Ready product(64, 64, 64, Backend::kOneDnn);
   const int64_t before = PrimitivesCreated();
   EXPECT_GT(before, 0);
   const std::vector<float> input = RandomFloats(64 * 64, 2);

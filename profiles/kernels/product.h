@@ -1,0 +1,44 @@
+#pragma once
+
+// Internal to this module: what linear.h puts together from one of several implementations.
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "profiles/kernels/precision.h"
+
+namespace roberta::kernels {
+
+/// A weight matrix in the layout of one Product. Immutable.
+class PackedData {
+ public:
+  virtual ~PackedData() = default;
+  virtual int64_t bytes() const = 0;
+};
+
+/// Runs products of one Product, one thread at a time; made once, allocates nothing when it runs.
+class ProductRunner {
+ public:
+  virtual ~ProductRunner() = default;
+  /// As LinearRunner::Run. `weight` must be of the same Product.
+  virtual bool Run(const PackedData& weight, const void* in, int64_t rows, void* out, void* scratch) = 0;
+};
+
+/// One way to compute out[rows, out] = in[rows, in] W^T in one precision. Immutable; any thread may call.
+class Product {
+ public:
+  virtual ~Product() = default;
+  /// The implementation in words.
+  virtual const std::string& name() const = 0;
+  virtual int64_t RoundedRows(int64_t rows) const = 0;
+  virtual size_t scratch_bytes() const = 0;
+  /// `values` [out, in]: int8_t where the precision is of bytes, float elsewhere.
+  virtual absl::StatusOr<std::unique_ptr<PackedData>> Pack(const void* values) const = 0;
+  /// A weight of zeros, for measurements.
+  virtual absl::StatusOr<std::unique_ptr<PackedData>> Blank() const = 0;
+  virtual std::unique_ptr<ProductRunner> MakeRunner() const = 0;
+};
+
+}  // namespace roberta::kernels
