@@ -11,8 +11,12 @@ namespace roberta::kernels {
 /// call: the widest one is not always.
 Isa FastestIsa();
 
-/// Attention in bfloat16, summed up in float32, where this host has it and a measurement of a few milliseconds with
-/// heads of that size finds it faster than the float32 one; otherwise that of PassesFor(FastestIsa()).
+/// Attention whose products are of bfloat16 and summed up in float32, or nullptr where this host has none for heads of
+/// that size. Softmax is float32.
+AttentionPass MixedAttentionFor(size_t head_size);
+
+/// MixedAttentionFor where a measurement of a few milliseconds with heads of that size finds it faster than the float32
+/// one; otherwise that of PassesFor(FastestIsa()).
 AttentionPass FastestMixedAttention(size_t head_size);
 
 }  // namespace roberta::kernels

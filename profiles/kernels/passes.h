@@ -53,7 +53,7 @@ struct ProductRows {
 struct AttentionArguments {
   ProductRows query, key, value;      ///< without their biases; all three floats, or all three ints of one kind
   const float* query_bias = nullptr;  ///< [heads * head_size], as the other two
-  const float* key_bias = nullptr;
+  const float* key_bias = nullptr;    ///< not read: it adds the same to all scores of a query
   const float* value_bias = nullptr;
   const int32_t* cu_seqlens = nullptr;  ///< [sequences + 1] rows of key and value
   size_t sequences = 0;

@@ -95,7 +95,8 @@ void BiasTanh(float* values, const float* bias, size_t rows, size_t columns) {
   }
 }
 
-constexpr Passes kPasses = {Isa::ROBERTA_ISA, EmbedNorm, BiasGelu, ResidualNorm, ConvertRows, BiasTanh, Attention};
+constexpr Passes kPasses = {Isa::ROBERTA_ISA, EmbedNorm,           BiasGelu, ResidualNorm, ConvertRows,
+                            BiasTanh,         Attention<FloatDots>};
 
 }  // namespace
 }  // namespace roberta::kernels

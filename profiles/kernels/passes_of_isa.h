@@ -12,4 +12,7 @@ const Passes& PortablePasses();
 const Passes& Avx2Passes();
 const Passes& Avx512Passes();
 
+/// Attention whose products are of bfloat16, for heads of a multiple of 32; needs HostHasAvx512Bf16().
+void Avx512Bf16Attention(const AttentionArguments& arguments);
+
 }  // namespace roberta::kernels

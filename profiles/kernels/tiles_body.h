@@ -8,11 +8,11 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <type_traits>
 #include <utility>
 
 #include "profiles/kernels/tiles.h"
 #include "profiles/kernels/tiles_of_isa.h"
+#include "profiles/kernels/unrolled.h"
 
 namespace roberta::kernels {
 namespace {
@@ -34,16 +34,6 @@ struct TileCall {
   size_t columns;
   __mmask16 last;  ///< of the last vector, the columns that are there
 };
-
-/// step(0), step(1), ... with constants, written out by the front end: what the optimiser unrolls by itself, late,
-/// would leave the sums of a tile in memory (gcc 12).
-template <size_t kCount, typename Step>
-[[gnu::always_inline]] inline void Unrolled(const Step& step) {
-  [&]<size_t... kIndex>(std::index_sequence<kIndex...>) __attribute__((always_inline)) {
-    (step(std::integral_constant<size_t, kIndex>()), ...);
-  }
-  (std::make_index_sequence<kCount>());
-}
 
 /// `kRows` rows by `kVectors` vectors of columns.
 template <typename Dot, size_t kRows, size_t kVectors>

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "profiles/kernels/aligned_buffer.h"
+#include "profiles/kernels/fastest_isa.h"
 #include "profiles/kernels/passes.h"
 #include "tests/profiles/kernels/random_floats.h"
 
@@ -96,23 +97,58 @@ const Shape kShapes[] = {{1, 1, {1}},           {2, 32, {1, 2, 3, 4, 5, 15, 16, 
                          {3, 64, {24, 1, 130}}, {2, 20, {7, 31, 64}},
                          {4, 16, {63, 65}},     {1, 128, {40, 9}}};
 
-TEST_P(AttentionOf, EqualsTheFormula) {
-  for (const Shape& shape : kShapes) {
-    Problem problem(shape);
-    passes_.attention(problem.Arguments());
-    for (size_t s = 0; s < shape.lengths.size(); ++s) {
-      for (auto row = static_cast<size_t>(problem.cu_seqlens[s]); row < static_cast<size_t>(problem.cu_seqlens[s + 1]);
-           ++row) {
-        for (size_t h = 0; h < shape.heads; ++h) {
-          const std::vector<double> expected = problem.Expected(s, row, h);
-          for (size_t d = 0; d < shape.head_size; ++d) {
-            ASSERT_NEAR(problem.context[row * problem.hidden + h * shape.head_size + d], expected[d], 2e-5)
-                << shape.head_size << " in a sequence of " << shape.lengths[s];
-          }
+/// Runs `attention` on `shape` and holds every element against the formula.
+void ExpectTheFormula(AttentionPass attention, const Shape& shape, double tolerance) {
+  Problem problem(shape);
+  attention(problem.Arguments());
+  for (size_t s = 0; s < shape.lengths.size(); ++s) {
+    for (auto row = static_cast<size_t>(problem.cu_seqlens[s]); row < static_cast<size_t>(problem.cu_seqlens[s + 1]);
+         ++row) {
+      for (size_t h = 0; h < shape.heads; ++h) {
+        const std::vector<double> expected = problem.Expected(s, row, h);
+        for (size_t d = 0; d < shape.head_size; ++d) {
+          ASSERT_NEAR(problem.context[row * problem.hidden + h * shape.head_size + d], expected[d], tolerance)
+              << shape.head_size << " in a sequence of " << shape.lengths[s];
         }
       }
     }
   }
+}
+
+void ExpectNeighboursChangeNotABit(AttentionPass attention) {
+  Problem together({2, 32, {5, 40, 11}});
+  attention(together.Arguments());
+  Problem alone({2, 32, {11}});
+  const size_t begin = 45;
+  std::copy_n(together.query_key_value.begin() + begin * 3 * 64, alone.query_key_value.size(),
+              alone.query_key_value.begin());
+  alone.bias = together.bias;
+  attention(alone.Arguments());
+  for (size_t i = 0; i < alone.context.size(); ++i) EXPECT_EQ(alone.context[i], together.context[begin * 64 + i]);
+}
+
+TEST_P(AttentionOf, EqualsTheFormula) {
+  for (const Shape& shape : kShapes) ExpectTheFormula(passes_.attention, shape, 2e-5);
+}
+
+TEST(MixedAttention, EqualsTheFormulaAsFarAsBFloat16Goes) {
+  for (const Shape& shape : kShapes) {
+    const AttentionPass mixed = MixedAttentionFor(shape.head_size);
+    if (mixed == nullptr) continue;
+    ExpectTheFormula(mixed, shape, 3e-2);
+  }
+  if (MixedAttentionFor(64) == nullptr) GTEST_SKIP() << "not measured: this host has no bfloat16 products";
+}
+
+TEST(MixedAttention, NeighboursChangeNotABit) {
+  const AttentionPass mixed = MixedAttentionFor(32);
+  if (mixed == nullptr) GTEST_SKIP() << "not measured: this host has no bfloat16 products";
+  ExpectNeighboursChangeNotABit(mixed);
+}
+
+TEST(MixedAttention, IsForHeadsOfWholeVectorsOnly) {
+  EXPECT_EQ(MixedAttentionFor(20), nullptr);
+  EXPECT_EQ(FastestMixedAttention(20), PassesFor(FastestIsa()).attention);
 }
 
 TEST_P(AttentionOf, FirstTokensOnlyAreTheSameAsAmongAll) {
@@ -140,15 +176,7 @@ TEST_P(AttentionOf, FirstTokensOnlyAreTheSameAsAmongAll) {
 }
 
 TEST_P(AttentionOf, NeighboursChangeNotABit) {
-  Problem together({2, 32, {5, 40, 11}});
-  passes_.attention(together.Arguments());
-  Problem alone({2, 32, {11}});
-  const size_t begin = 45;
-  std::copy_n(together.query_key_value.begin() + begin * 3 * 64, alone.query_key_value.size(),
-              alone.query_key_value.begin());
-  alone.bias = together.bias;
-  passes_.attention(alone.Arguments());
-  for (size_t i = 0; i < alone.context.size(); ++i) EXPECT_EQ(alone.context[i], together.context[begin * 64 + i]);
+  ExpectNeighboursChangeNotABit(passes_.attention);
 }
 
 TEST_P(AttentionOf, LargeScoresDoNotOverflow) {
