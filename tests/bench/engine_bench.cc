@@ -15,6 +15,7 @@
 #include <numeric>
 #include <random>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -142,7 +143,7 @@ Json Report(const std::vector<Side>& sides, size_t sequences, size_t tokens, siz
     }
     results.push_back(std::move(row));
   }
-  return {{"batch", batch}, {"threads", threads}, {"results", std::move(results)}};
+  return {{"build_type", ROBERTA_BUILD_TYPE}, {"batch", batch}, {"threads", threads}, {"results", std::move(results)}};
 }
 
 int Fail(const std::string& text) {
@@ -153,9 +154,9 @@ int Fail(const std::string& text) {
 }  // namespace
 
 int main(int argc, char** argv) {
-#ifndef NDEBUG
-  return Fail("this is not a Release build: its figures would mean nothing");
-#endif
+  if (std::string_view(ROBERTA_BUILD_TYPE) != "Release") {
+    return Fail("this is a " ROBERTA_BUILD_TYPE " build: only the figures of Release mean anything");
+  }
   CLI::App app("Compares profiles on one model and one list of sequence lengths.", "engine_bench");
   std::string model, lengths_file;
   std::vector<std::string> names = {"reference", "baseline", "quantized", "amp", "pruned", "integrated"};
