@@ -60,6 +60,11 @@ class ComparePeers(unittest.TestCase):
         self.assertAlmostEqual(row["spread"], 0.1)
         self.assertEqual(row["ratio"], 9)
 
+    def test_one_round_has_no_spread(self):
+        report, text = self.report("--rounds", "1")
+        self.assertIsNone(report["systems"][0]["spread"])
+        self.assertRegex(text, r"(?m)^torch-fp32 +20\.0 +460 +1\.00 +- +20\.0$")
+
     def test_targets_are_met_or_missed(self):
         report, text = self.report("--rounds", "1")
         targets = self.targets(report)
