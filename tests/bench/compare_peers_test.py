@@ -24,11 +24,12 @@ class ComparePeers(unittest.TestCase):
         self.model.mkdir()
         for name in ("config.json", "vocab.json"):
             (self.model / name).write_text("{}")
+        self.named_model = ["--model", self.model]
         self.lengths = self.directory / "lengths-short.txt"
         self.lengths.write_text("17\n8\n30\n")
 
     def compare(self, *arguments, **environment):
-        return subprocess.run([sys.executable, HERE / "compare_peers", "--model", self.model, "--lengths", self.lengths,
+        return subprocess.run([sys.executable, HERE / "compare_peers", *self.named_model, "--lengths", self.lengths,
                                "--engine-bench", HERE / "fake_engine_bench.py", "--peers-script", HERE / "fake_peers.py",
                                "--peers-python", sys.executable, "--systems", PEERS, "--json", self.json, *arguments],
                               capture_output=True, text=True, check=False,
@@ -116,6 +117,17 @@ class ComparePeers(unittest.TestCase):
         self.refused(1, "it has no config.json", "--model", "/no/model")
         (self.model / "vocab.json").unlink()
         self.refused(1, "ctranslate2-fp32 wants a vocabulary")
+
+    def test_without_a_model_one_is_made(self):
+        self.named_model = []
+        self.refused(1, "which would make one, is not built")
+        tool = self.directory / "roberta-model"
+        tool.write_text("#!/bin/sh\necho \"$1 $2\" >> \"$FAKE_LOG\"\n")
+        tool.chmod(0o755)
+        bench = self.directory / "engine_bench"
+        bench.symlink_to(HERE / "fake_engine_bench.py")
+        self.report("--rounds", "1", "--engine-bench", bench)
+        self.assertEqual(self.log.read_text().splitlines()[:2], ["init --out", "engine_bench"])
 
     def test_lengths_that_are_no_numbers_are_refused(self):
         self.lengths.write_text("17\nmany\n")
