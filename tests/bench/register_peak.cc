@@ -22,30 +22,26 @@ constexpr int64_t kInstructions = 12;  ///< in an iteration, each with a sum of 
 
 // The assembler knows every instruction whatever the compiler's target is, so this file needs no flags of its own. The
 // factors are the bits of 1.0f, which as bytes and as bfloat16 are harmless too: no denormals, no overflow to infinity.
-#define ROBERTA_ZERO(n) "vpxor %%xmm" #n ", %%xmm" #n ", %%xmm" #n "\n"
-#define ROBERTA_SUM(instruction, vector, n) instruction " %%" vector "12, %%" vector "12, %%" vector #n "\n"
-#define ROBERTA_LOOP(name, instruction, vector)                                                                          \
-  void name() {                                                                                                          \
-    int64_t left = kIterations;                                                                                          \
-    asm volatile(ROBERTA_ZERO(0) ROBERTA_ZERO(1) ROBERTA_ZERO(2) ROBERTA_ZERO(3) ROBERTA_ZERO(4) ROBERTA_ZERO(5)       \
-                     ROBERTA_ZERO(6) ROBERTA_ZERO(7) ROBERTA_ZERO(8) ROBERTA_ZERO(9) ROBERTA_ZERO(10) ROBERTA_ZERO(11) \
-                 "vmovd %[one], %%xmm12\n"                                                                             \
-                 "vpbroadcastd %%xmm12, %%" vector                                                                     \
-                 "12\n"                                                                                                \
-                 "1:\n" ROBERTA_SUM(instruction, vector, 0) ROBERTA_SUM(instruction, vector, 1)                        \
-                     ROBERTA_SUM(instruction, vector, 2) ROBERTA_SUM(instruction, vector, 3)                           \
-                         ROBERTA_SUM(instruction, vector, 4) ROBERTA_SUM(instruction, vector, 5)                       \
-                             ROBERTA_SUM(instruction, vector, 6) ROBERTA_SUM(instruction, vector, 7)                   \
-                                 ROBERTA_SUM(instruction, vector, 8) ROBERTA_SUM(instruction, vector, 9)               \
-                                     ROBERTA_SUM(instruction, vector, 10) ROBERTA_SUM(instruction, vector, 11)         \
-                 "dec %[left]\n"                                                                                       \
-                 "jnz 1b\n"                                                                                            \
-                 "vzeroupper\n"                                                                                        \
-                 : [left] "+r"(left)                                                                                   \
-                 : [one] "r"(0x3f800000)                                                                               \
-                 : "cc", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10",      \
-                   "xmm11", "xmm12"); \
+#define ROBERTA_FOR_EACH_SUM(line) ".irp sum, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11\n" line "\n.endr\n"
+// clang-format off
+#define ROBERTA_LOOP(name, instruction, vector)                                                            \
+  void name() {                                                                                            \
+    int64_t left = kIterations;                                                                            \
+    asm volatile(                                                                                          \
+        ROBERTA_FOR_EACH_SUM("vpxor %%xmm\\sum, %%xmm\\sum, %%xmm\\sum")                                    \
+        "vmovd %[one], %%xmm12\n"                                                                          \
+        "vpbroadcastd %%xmm12, %%" vector "12\n"                                                           \
+        "1:\n"                                                                                             \
+        ROBERTA_FOR_EACH_SUM(instruction " %%" vector "12, %%" vector "12, %%" vector "\\sum")             \
+        "dec %[left]\n"                                                                                    \
+        "jnz 1b\n"                                                                                         \
+        "vzeroupper\n"                                                                                     \
+        : [left] "+r"(left)                                                                                \
+        : [one] "r"(0x3f800000)                                                                            \
+        : "cc", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10",   \
+          "xmm11", "xmm12");                                                                               \
   }
+// clang-format on
 
 ROBERTA_LOOP(FmaOf256Bits, "vfmadd231ps", "ymm")
 ROBERTA_LOOP(FmaOf512Bits, "vfmadd231ps", "zmm")
@@ -53,8 +49,7 @@ ROBERTA_LOOP(VnniOf256Bits, "%{vex%} vpdpbusd", "ymm")
 ROBERTA_LOOP(VnniOf512Bits, "vpdpbusd", "zmm")
 ROBERTA_LOOP(Bf16Of512Bits, "vdpbf16ps", "zmm")
 #undef ROBERTA_LOOP
-#undef ROBERTA_SUM
-#undef ROBERTA_ZERO
+#undef ROBERTA_FOR_EACH_SUM
 
 struct Host {
   bool fma = false, avx512 = false, avx_vnni = false, avx512_vnni = false, avx512_bf16 = false;
