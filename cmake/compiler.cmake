@@ -22,6 +22,12 @@ set(CMAKE_INSTALL_RPATH "$ORIGIN/../${CMAKE_INSTALL_LIBDIR}")
 set(ROBERTA_WARNINGS
   -Wall -Wextra -Wno-missing-field-initializers -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Wcast-qual -Wundef -Werror)
 
+# gcc 13 and later break up some chains of fused multiply-adds, as the shape of a loop has it: the same row would then get other
+# last bits where a loop was inlined with other neighbours.
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_GREATER_EQUAL 13)
+  add_compile_options(--param=avoid-fma-max-bits=0)
+endif()
+
 if(ROBERTA_SANITIZE)
   add_compile_options(-fsanitize=${ROBERTA_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${ROBERTA_SANITIZE})

@@ -2,227 +2,229 @@
 // between the profiles, the best pass of each counts. Token ids are random, so only time is measured here.
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <atomic>
-#include <chrono>
 #include <cstdio>
-#include <fstream>
 #include <functional>
-#include <limits>
 #include <map>
 #include <memory>
-#include <mutex>
-#include <nlohmann/json.hpp>
-#include <numeric>
-#include <random>
 #include <string>
-#include <thread>
+#include <string_view>
 #include <vector>
 
 #include "profiles/amp/amp.h"
 #include "profiles/baseline/baseline.h"
 #include "profiles/checkpoint/checkpoint.h"
-#include "profiles/encoder/part_times.h"
 #include "profiles/integrated/integrated.h"
 #include "profiles/kernels/linear.h"
 #include "profiles/pruned/pruned.h"
 #include "profiles/quantized/quantized.h"
 #include "profiles/reference/reference_profile.h"
+#include "tests/bench/engine_report.h"
+#include "tests/bench/register_peak.h"
+#include "tests/bench/standalone_products.h"
+#include "tests/bench/workload.h"
 
+namespace roberta::bench {
 namespace {
 
-using roberta::checkpoint::Checkpoint;
-using roberta::encoder::kPartNames;
-using roberta::encoder::kParts;
-using roberta::encoder::PartTimes;
-using roberta::encoder::Profile;
-using roberta::encoder::TimedProfile;
-using Json = nlohmann::ordered_json;
+using checkpoint::Checkpoint;
+using encoder::Profile;
 
 /// A third of the multiply-accumulates off, as the targets have it.
 constexpr double kKeepMacs = 2.0 / 3.0;
+/// Runs of a single request in a pass, after one that warms up.
+constexpr int kSingleRuns = 7;
 
 using Loaded = absl::StatusOr<std::unique_ptr<const Profile>>;
 const std::map<std::string, std::function<Loaded(const Checkpoint&)>> kLoaders = {
-    {"baseline", &roberta::baseline::LoadBaseline},
-    {"quantized", &roberta::quantized::LoadQuantized},
-    {"amp", &roberta::amp::LoadAmp},
-    {"pruned", [](const Checkpoint& checkpoint) { return Loaded(roberta::pruned::LoadPruned(checkpoint, kKeepMacs)); }},
+    {"baseline", &baseline::LoadBaseline},
+    {"quantized", &quantized::LoadQuantized},
+    {"amp", &amp::LoadAmp},
+    {"pruned", [](const Checkpoint& checkpoint) { return Loaded(pruned::LoadPruned(checkpoint, kKeepMacs)); }},
     {"integrated",
-     [](const Checkpoint& checkpoint) { return Loaded(roberta::integrated::LoadIntegrated(checkpoint, kKeepMacs)); }},
-    {"reference", &roberta::reference::LoadReferenceProfile}};
+     [](const Checkpoint& checkpoint) { return Loaded(integrated::LoadIntegrated(checkpoint, kKeepMacs)); }},
+    {"reference", &reference::LoadReferenceProfile}};
 
-struct Batch {
-  std::vector<int32_t> ids, cu_seqlens = {0};
-};
-
-std::vector<Batch> MakeBatches(const std::vector<int>& lengths, size_t size, const Checkpoint& checkpoint) {
-  std::mt19937 random(0);
-  std::uniform_int_distribution<int32_t> token(4, static_cast<int32_t>(checkpoint.config().vocab_size) - 1);
-  std::vector<Batch> batches;
-  for (size_t i = 0; i < lengths.size(); ++i) {
-    if (i % size == 0) batches.emplace_back();
-    Batch& batch = batches.back();
-    batch.ids.push_back(checkpoint.config().bos_token_id);
-    for (int k = 2; k < lengths[i]; ++k) batch.ids.push_back(token(random));
-    batch.ids.push_back(checkpoint.config().eos_token_id);
-    batch.cu_seqlens.push_back(static_cast<int32_t>(batch.ids.size()));
-  }
-  return batches;
-}
-
-/// Seconds for all batches, taken by `threads` threads from one list; negative if a batch failed.
-double RunAll(const Profile& profile, const std::vector<Batch>& batches, size_t labels, int threads, PartTimes* times) {
-  std::atomic<size_t> next{0};
-  std::atomic<bool> failed{false};
-  std::mutex mutex;
-  const auto start = std::chrono::steady_clock::now();
-  std::vector<std::thread> workers;
-  for (int t = 0; t < threads; ++t) {
-    workers.emplace_back([&] {
-      std::vector<float> logits;
-      PartTimes own;
-      for (size_t i; (i = next++) < batches.size();) {
-        logits.resize((batches[i].cu_seqlens.size() - 1) * labels);
-        const roberta::encoder::PackedBatch batch = {batches[i].ids, batches[i].cu_seqlens};
-        const auto* timed = dynamic_cast<const TimedProfile*>(&profile);
-        const absl::Status status = timed != nullptr ? timed->RunTimed(batch, absl::MakeSpan(logits), &own)
-                                                     : profile.Run(batch, absl::MakeSpan(logits));
-        if (!status.ok()) failed = true;
-      }
-      const std::lock_guard lock(mutex);
-      for (size_t part = 0; part < kParts; ++part) times->ns[part] += own.ns[part];
-      times->product_macs += own.product_macs;
-    });
-  }
-  for (std::thread& worker : workers) worker.join();
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  return failed ? -1 : seconds;
-}
-
-struct Side {
-  std::string name;
-  std::unique_ptr<const Profile> profile;
-  double best_seconds = std::numeric_limits<double>::infinity();
-  PartTimes times;  ///< of the best pass
-};
-
-double Total(const PartTimes& times) {
-  return static_cast<double>(std::accumulate(times.ns.begin(), times.ns.end(), int64_t{0}));
-}
-
-/// Operations a nanosecond of the products alone, on one thread.
-double ProductRate(const PartTimes& times) {
-  return 2.0 * static_cast<double>(times.product_macs) /
-         static_cast<double>(times.ns[static_cast<size_t>(roberta::encoder::Part::kProducts)]);
-}
-
-void PrintParts(const Side& side) {
-  if (side.times.product_macs == 0) return;
-  std::printf("           ");
-  for (size_t part = 0; part < kParts; ++part) {
-    std::printf(" %s %.1f %%", kPartNames[part], 100.0 * static_cast<double>(side.times.ns[part]) / Total(side.times));
-  }
-  std::printf("; products %.0f Gop/s a thread (%s)\n", ProductRate(side.times),
-              side.profile->description().precision.c_str());
-}
-
-Json Report(const std::vector<Side>& sides, size_t sequences, size_t tokens, size_t batch, int threads) {
-  Json results = Json::array();
-  for (const Side& side : sides) {
-    Json row = {{"system", side.name},
-                {"sequences_per_second", static_cast<double>(sequences) / side.best_seconds},
-                {"tokens_per_second", static_cast<double>(tokens) / side.best_seconds},
-                {"precision", side.profile->description().precision},
-                {"kernels", side.profile->description().kernels}};
-    if (side.times.product_macs > 0) {
-      for (size_t part = 0; part < kParts; ++part) {
-        row["parts"][kPartNames[part]] = static_cast<double>(side.times.ns[part]) / Total(side.times);
-      }
-      row["product_gops_per_thread"] = ProductRate(side.times);
-    }
-    results.push_back(std::move(row));
-  }
-  return {{"batch", batch}, {"threads", threads}, {"results", std::move(results)}};
-}
-
-int Fail(const std::string& text) {
-  std::fprintf(stderr, "engine_bench: %s\n", text.c_str());
-  return 1;
-}
-
-}  // namespace
-
-int main(int argc, char** argv) {
-#ifndef NDEBUG
-  return Fail("this is not a Release build: its figures would mean nothing");
-#endif
-  CLI::App app("Compares profiles on one model and one list of sequence lengths.", "engine_bench");
+struct Options {
   std::string model, lengths_file;
   std::vector<std::string> names = {"reference", "baseline", "quantized", "amp", "pruned", "integrated"};
   size_t batch_size = 16;
   int threads = 2, passes = 3;
-  app.add_option("--model", model, "Checkpoint directory (roberta-model init makes one)")->required();
-  app.add_option("--lengths", lengths_file, "Sequence lengths in tokens, one a line")
-      ->required()
-      ->check(CLI::ExistingFile);
-  app.add_option("--profiles", names, "Profiles to compare; the first is what the others are measured against")
-      ->delimiter(',');
-  app.add_option("--batch", batch_size, "Sequences in a batch (16)")->check(CLI::PositiveNumber);
-  app.add_option("--threads", threads, "Executors (2)")->check(CLI::PositiveNumber);
-  app.add_option("--passes", passes, "Passes over all batches (3)")->check(CLI::PositiveNumber);
+  std::vector<int> single;
   bool as_json = false;
-  app.add_flag("--json", as_json, "Print one JSON object");
-  CLI11_PARSE(app, argc, argv);
+};
 
-  const auto checkpoint = Checkpoint::Open(model);
-  if (!checkpoint.ok()) return Fail(std::string(checkpoint.status().message()));
-  std::vector<int> lengths;
-  std::ifstream file(lengths_file);
-  for (int length; file >> length;) lengths.push_back(length);
-  for (const int length : lengths) {
-    if (length < 2 || length > (*checkpoint)->config().max_tokens()) {
-      return Fail(lengths_file + ": length " + std::to_string(length) + " is not from 2 to " +
-                  std::to_string((*checkpoint)->config().max_tokens()));
+/// What the passes run, and the figures that are taken along with them.
+class Measurement {
+ public:
+  Measurement(const Options& options, const checkpoint::ModelConfig& config, const std::vector<int>& lengths)
+      : options_(options),
+        config_(config),
+        labels_(static_cast<size_t>(config.num_labels())),
+        batches_(MakeBatches(lengths, options.batch_size, config)) {
+    for (const int tokens : options.single) single_[tokens] = MakeBatches({tokens}, 1, config).front();
+  }
+
+  /// The first pass warms up. Internal if a batch fails, or if a primitive is made while one runs.
+  absl::Status Run(std::vector<Side>* sides) {
+    for (Side& side : *sides) {
+      const absl::Status status = MakeProducts(side);
+      if (!status.ok()) return status;
+    }
+    for (int pass = 0; pass <= options_.passes; ++pass) {
+      for (Side& side : *sides) {
+        const int64_t primitives = kernels::PrimitivesCreated();
+        absl::Status status = RunBatches(pass > 0, &side);
+        status.Update(RunSingle(pass > 0, &side));
+        if (!status.ok()) return absl::Status(status.code(), side.name + ": " + std::string(status.message()));
+        if (kernels::PrimitivesCreated() != primitives) {
+          return absl::InternalError(side.name + ": a primitive was made after the profile was loaded");
+        }
+      }
+      // Between the passes, so that a slow minute of the host hits these too.
+      for (auto& [precision, products] : products_) {
+        products->Measure(options_.threads);
+        MeasurePeak(precision);
+      }
+    }
+    for (Side& side : *sides) Finish(&side);
+    return absl::OkStatus();
+  }
+
+  size_t tokens() const {
+    size_t tokens = 0;
+    for (const Batch& batch : batches_) tokens += batch.ids.size();
+    return tokens;
+  }
+
+ private:
+  absl::Status MakeProducts(const Side& side) {
+    if (dynamic_cast<const encoder::TimedProfile*>(side.profile.get()) == nullptr) return absl::OkStatus();
+    const std::string& precision = side.profile->description().precision;
+    if (products_.count(precision) > 0) return absl::OkStatus();
+    auto made = StandaloneProducts::Make(config_, batches_, PrecisionsOf(precision));
+    if (made.ok()) products_.emplace(precision, *std::move(made));
+    return made.status();
+  }
+
+  absl::Status RunBatches(bool counts, Side* side) const {
+    encoder::PartTimes times;
+    const auto seconds = SecondsOfAll(*side->profile, batches_, labels_, options_.threads, &times);
+    if (!seconds.ok()) return seconds.status();
+    if (counts && *seconds < side->best_seconds) {
+      side->best_seconds = *seconds;
+      side->times = times;
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status RunSingle(bool counts, Side* side) {
+    for (const auto& [tokens, request] : single_) {
+      for (int run = 0; run <= kSingleRuns; ++run) {
+        const auto seconds = SecondsOfOne(*side->profile, request, labels_);
+        if (!seconds.ok()) return seconds.status();
+        if (counts && run > 0) single_seconds_[side->name][tokens].push_back(*seconds);
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  /// Keeps the highest of all measurements.
+  void MeasurePeak(const std::string& description) {
+    for (const kernels::Precision precision : PrecisionsOf(description)) {
+      const auto peak = MeasureRegisterPeak(precision, options_.threads);
+      if (!peak) continue;
+      RegisterPeak& highest = peaks_[description];
+      if (peak->gops_per_thread > highest.gops_per_thread) highest = *peak;
     }
   }
-  const std::vector<Batch> batches = MakeBatches(lengths, batch_size, **checkpoint);
-  size_t tokens = 0;
-  for (const Batch& batch : batches) tokens += batch.ids.size();
 
+  void Finish(Side* side) {
+    for (auto& [tokens, seconds] : single_seconds_[side->name]) {
+      const auto middle = seconds.begin() + static_cast<std::ptrdiff_t>(seconds.size() / 2);
+      std::nth_element(seconds.begin(), middle, seconds.end());
+      side->median_seconds_of_one[tokens] = *middle;
+    }
+    const auto products = products_.find(side->profile->description().precision);
+    if (side->times.product_macs == 0 || products == products_.end()) return;
+    side->alone_gops_per_thread = products->second->GopsPerThread();
+    const auto peak = peaks_.find(products->first);
+    if (peak != peaks_.end()) side->peak = peak->second;
+  }
+
+  const Options& options_;
+  const checkpoint::ModelConfig& config_;
+  const size_t labels_;
+  const std::vector<Batch> batches_;
+  std::map<int, Batch> single_;                                               ///< by tokens
+  std::map<std::string, std::map<int, std::vector<double>>> single_seconds_;  ///< by profile and tokens
+  std::map<std::string, RegisterPeak> peaks_;                            ///< by what a description calls its precisions
+  std::map<std::string, std::unique_ptr<StandaloneProducts>> products_;  ///< by what a description calls them
+};
+
+int Fail(std::string_view text) {
+  std::fprintf(stderr, "engine_bench: %.*s\n", static_cast<int>(text.size()), text.data());
+  return 1;
+}
+
+int Fail(const absl::Status& status) {
+  return Fail(std::string_view(status.message().data(), status.message().size()));
+}
+
+int Run(const Options& options) {
+  const auto checkpoint = Checkpoint::Open(options.model);
+  if (!checkpoint.ok()) return Fail(checkpoint.status());
+  const checkpoint::ModelConfig& config = (*checkpoint)->config();
+  const auto lengths = ReadLengths(options.lengths_file, config.max_tokens());
+  if (!lengths.ok()) return Fail(lengths.status());
+  for (const int tokens : options.single) {
+    if (tokens < 2 || tokens > config.max_tokens()) {
+      return Fail("--single: " + std::to_string(tokens) + " is not from 2 to " + std::to_string(config.max_tokens()));
+    }
+  }
   std::vector<Side> sides;
-  for (const std::string& name : names) {
+  for (const std::string& name : options.names) {
     const auto loader = kLoaders.find(name);
     if (loader == kLoaders.end()) return Fail("no profile is called " + name);
     auto profile = loader->second(**checkpoint);
     if (!profile.ok()) return Fail(name + ": " + std::string(profile.status().message()));
-    sides.push_back({name, *std::move(profile)});
+    sides.emplace_back().name = name;
+    sides.back().profile = *std::move(profile);
   }
-  const int64_t primitives = roberta::kernels::PrimitivesCreated();
-  const auto labels = static_cast<size_t>((*checkpoint)->config().num_labels());
-  for (int pass = 0; pass <= passes; ++pass) {  // the first one warms up
-    for (Side& side : sides) {
-      PartTimes times;
-      const double seconds = RunAll(*side.profile, batches, labels, threads, &times);
-      if (seconds < 0) return Fail(side.name + ": a batch failed");
-      if (pass == 0 || seconds >= side.best_seconds) continue;
-      side.best_seconds = seconds;
-      side.times = times;
-    }
-  }
-  if (roberta::kernels::PrimitivesCreated() != primitives)
-    return Fail("a primitive was made after the profiles loaded");
-  if (as_json) {
-    std::printf("%s\n", Report(sides, lengths.size(), tokens, batch_size, threads).dump().c_str());
-    return 0;
-  }
-  std::printf("%zu sequences, %zu tokens, batches of %zu, %d threads, best of %d passes\n", lengths.size(), tokens,
-              batch_size, threads, passes);
-  for (const Side& side : sides) {
-    std::printf("%-10s %8.1f sequences/s %9.0f tokens/s %6.2f times %s\n", side.name.c_str(),
-                static_cast<double>(lengths.size()) / side.best_seconds,
-                static_cast<double>(tokens) / side.best_seconds, sides.front().best_seconds / side.best_seconds,
-                sides.front().name.c_str());
-    PrintParts(side);
+  Measurement measurement(options, config, *lengths);
+  const absl::Status status = measurement.Run(&sides);
+  if (!status.ok()) return Fail(status);
+  const Workload workload = {ROBERTA_BUILD_TYPE, lengths->size(), measurement.tokens(),
+                             options.batch_size, options.threads, options.passes};
+  if (options.as_json) {
+    std::printf("%s\n", JsonReport(workload, sides).c_str());
+  } else {
+    PrintReport(workload, sides);
   }
   return 0;
+}
+
+}  // namespace
+}  // namespace roberta::bench
+
+int main(int argc, char** argv) {
+  if (std::string_view(ROBERTA_BUILD_TYPE) != "Release") {
+    return roberta::bench::Fail("this is a " ROBERTA_BUILD_TYPE " build: only the figures of Release mean anything");
+  }
+  CLI::App app("Compares profiles on one model and one list of sequence lengths.", "engine_bench");
+  roberta::bench::Options options;
+  app.add_option("--model", options.model, "Checkpoint directory (roberta-model init makes one)")->required();
+  app.add_option("--lengths", options.lengths_file, "Sequence lengths in tokens, one a line")
+      ->required()
+      ->check(CLI::ExistingFile);
+  app.add_option("--profiles", options.names, "Profiles to compare; the first is what the others are measured against")
+      ->delimiter(',');
+  app.add_option("--batch", options.batch_size, "Sequences in a batch (16)")->check(CLI::PositiveNumber);
+  app.add_option("--threads", options.threads, "Executors (2)")->check(CLI::PositiveNumber);
+  app.add_option("--passes", options.passes, "Passes over all batches (3)")->check(CLI::PositiveNumber);
+  app.add_option("--single", options.single, "Also the time of single requests of these many tokens, on one executor")
+      ->delimiter(',')
+      ->check(CLI::PositiveNumber);
+  app.add_flag("--json", options.as_json, "Print one JSON object");
+  CLI11_PARSE(app, argc, argv);
+  return roberta::bench::Run(options);
 }

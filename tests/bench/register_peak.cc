@@ -1,0 +1,125 @@
+#include "tests/bench/register_peak.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <limits>
+#include <thread>
+#include <vector>
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
+namespace roberta::bench {
+namespace {
+
+#if defined(__x86_64__)
+
+constexpr int64_t kIterations = 1'000'000;
+constexpr int kRounds = 8;
+constexpr int64_t kInstructions = 12;  ///< in an iteration, each with a sum of its own: enough to hide any latency
+
+// The assembler knows every instruction whatever the compiler's target is, so this file needs no flags of its own. The
+// factors are the bits of 1.0f, which as bytes and as bfloat16 are harmless too: no denormals, no overflow to infinity.
+#define ROBERTA_FOR_EACH_SUM(line) ".irp sum, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11\n" line "\n.endr\n"
+// clang-format off
+#define ROBERTA_LOOP(name, instruction, vector)                                                            \
+  void name() {                                                                                            \
+    int64_t left = kIterations;                                                                            \
+    asm volatile(                                                                                          \
+        ROBERTA_FOR_EACH_SUM("vpxor %%xmm\\sum, %%xmm\\sum, %%xmm\\sum")                                    \
+        "vmovd %[one], %%xmm12\n"                                                                          \
+        "vpbroadcastd %%xmm12, %%" vector "12\n"                                                           \
+        "1:\n"                                                                                             \
+        ROBERTA_FOR_EACH_SUM(instruction " %%" vector "12, %%" vector "12, %%" vector "\\sum")             \
+        "dec %[left]\n"                                                                                    \
+        "jnz 1b\n"                                                                                         \
+        "vzeroupper\n"                                                                                     \
+        : [left] "+r"(left)                                                                                \
+        : [one] "r"(0x3f800000)                                                                            \
+        : "cc", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10",   \
+          "xmm11", "xmm12");                                                                               \
+  }
+// clang-format on
+
+ROBERTA_LOOP(FmaOf256Bits, "vfmadd231ps", "ymm")
+ROBERTA_LOOP(FmaOf512Bits, "vfmadd231ps", "zmm")
+ROBERTA_LOOP(VnniOf256Bits, "%{vex%} vpdpbusd", "ymm")
+ROBERTA_LOOP(VnniOf512Bits, "vpdpbusd", "zmm")
+ROBERTA_LOOP(Bf16Of512Bits, "vdpbf16ps", "zmm")
+#undef ROBERTA_LOOP
+#undef ROBERTA_FOR_EACH_SUM
+
+struct Host {
+  bool fma = false, avx512 = false, avx_vnni = false, avx512_vnni = false, avx512_bf16 = false;
+};
+
+Host ThisHost() {
+  Host host;
+  host.fma = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  host.avx512 = __builtin_cpu_supports("avx512f");
+  // By their bits, since not every compiler knows their names.
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) != 0) host.avx512_vnni = host.avx512 && (ecx >> 11 & 1) != 0;
+  if (__get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) != 0) {
+    host.avx_vnni = host.fma && (eax >> 4 & 1) != 0;
+    host.avx512_bf16 = host.avx512 && (eax >> 5 & 1) != 0;
+  }
+  return host;
+}
+
+struct Candidate {
+  std::string_view instruction;
+  void (*loop)();
+  int64_t operations;  ///< of one instruction
+  bool here;
+};
+
+std::vector<Candidate> CandidatesFor(kernels::Precision precision) {
+  const Host host = ThisHost();
+  if (precision == kernels::Precision::kFloat32) {
+    return {{"vfmadd231ps ymm", &FmaOf256Bits, 16, host.fma}, {"vfmadd231ps zmm", &FmaOf512Bits, 32, host.avx512}};
+  }
+  if (precision == kernels::Precision::kBFloat16) return {{"vdpbf16ps zmm", &Bf16Of512Bits, 64, host.avx512_bf16}};
+  return {{"vpdpbusd ymm", &VnniOf256Bits, 64, host.avx_vnni}, {"vpdpbusd zmm", &VnniOf512Bits, 128, host.avx512_vnni}};
+}
+
+double SecondsOf(void (*loop)()) {
+  double least = std::numeric_limits<double>::infinity();
+  for (int round = 0; round < kRounds; ++round) {
+    const auto start = std::chrono::steady_clock::now();
+    loop();
+    least = std::min(least, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  }
+  return least;
+}
+
+#endif
+
+}  // namespace
+
+std::optional<RegisterPeak> MeasureRegisterPeak(kernels::Precision precision, int threads) {
+  std::optional<RegisterPeak> peak;
+#if defined(__x86_64__)
+  for (const Candidate& candidate : CandidatesFor(precision)) {
+    if (!candidate.here) continue;
+    std::vector<double> seconds(static_cast<size_t>(threads));
+    std::vector<std::thread> workers;
+    for (double& own : seconds) workers.emplace_back([&own, &candidate] { own = SecondsOf(candidate.loop); });
+    for (std::thread& worker : workers) worker.join();
+    double sum = 0;
+    for (const double own : seconds) {
+      sum += static_cast<double>(kIterations * kInstructions * candidate.operations) / own / 1e9;
+    }
+    const double gops = sum / threads;
+    if (!peak || gops > peak->gops_per_thread) peak = RegisterPeak{candidate.instruction, gops};
+  }
+#else
+  static_cast<void>(precision);
+  static_cast<void>(threads);
+#endif
+  return peak;
+}
+
+}  // namespace roberta::bench
