@@ -114,6 +114,8 @@ class RegistryImpl final : public Registry {
       entry.profile = nullptr;
       entry.status.state = ProfileState::kUnloaded;
       entry.status.reason = "it was unloaded on request";
+      entry.status.revision.clear();
+      entry.status.description = {};
     }
     TellChanged(name);
     return unloaded;

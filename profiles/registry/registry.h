@@ -28,10 +28,10 @@ struct ProfileStatus {
   ProfileState state = ProfileState::kUnloaded;
   /// Why it is LOADING, FAILED or UNLOADED; of a READY one empty, or why loading it again failed.
   std::string reason;
-  std::string revision;  ///< hash of what it computes with; empty unless loaded
-  encoder::ProfileDescription description;
-  std::vector<LoadStep> steps;  ///< of the last load that ended
-  double load_seconds = 0;      ///< all steps together
+  std::string revision;                     ///< hash of what it computes with; empty if UNLOADED
+  encoder::ProfileDescription description;  ///< of the last load; empty if UNLOADED
+  std::vector<LoadStep> steps;              ///< of the last load that ended
+  double load_seconds = 0;                  ///< all steps together
   std::optional<quality::Quality> quality;
   std::string quality_reason;  ///< why quality is not measured; empty if it is
   /// An estimate: the rate of one thread on the sample, measured at load, times the executors.

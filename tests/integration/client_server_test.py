@@ -110,12 +110,12 @@ class ClientServer(unittest.TestCase):
         result = self.server.client("profiles")
         self.assertEqual(result.returncode, 0, result.stderr)
         for text in ("baseline (default)", "READY", "fp32", "quantized", "int8", "pruned", "UNLOADED", "agreement", "100.00 %",
-                     "tokens/s", "amp: it was not asked for"):
+                     "tokens/s", "integrated: it was not asked for"):
             self.assertIn(text, result.stdout)
         profiles = {profile["name"]: profile for profile in json.loads(self.server.client("profiles", "--json").stdout)["profiles"]}
         self.assertEqual(profiles["quantized"]["examples"], 256)
         self.assertGreater(profiles["quantized"]["expected_tokens_per_second"], 0)
-        self.assertNotIn("agreement", profiles["amp"])
+        self.assertNotIn("agreement", profiles["integrated"])
 
     def test_compare(self):
         result = self.server.client("compare", PRAISE)

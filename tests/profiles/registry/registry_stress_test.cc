@@ -15,7 +15,7 @@ namespace {
 
 constexpr int kAskingThreads = 6;
 constexpr int kAdminThreads = 2;
-constexpr int kChangesPerAdmin = 150;
+constexpr int kChangesPerAdmin = 500;
 
 class Counter final : public Observer {
  public:

@@ -46,6 +46,7 @@ TEST(Registry, LoadsUnloadsAndLoadsAgain) {
   ASSERT_TRUE(registry->Unload("other").ok());
   EXPECT_EQ(StateOf(*registry, "other"), ProfileState::kUnloaded);
   EXPECT_THAT(std::string(registry->Get("other").status().message()), HasSubstr("unloaded on request"));
+  EXPECT_EQ(registry->StatusOf("other")->description.precision, "");
   EXPECT_EQ(*registry->Unload("other"), nullptr);
   ASSERT_TRUE(registry->Load("other").ok());
   EXPECT_EQ(StateOf(*registry, "other"), ProfileState::kReady);
