@@ -12,26 +12,42 @@ namespace roberta::quality {
 
 namespace {
 
-/// Runs the examples from `first` that fit into a batch, at least one; returns the one after them and the tokens run.
-struct BatchEnd {
-  size_t example = 0;
+/// Part of a sample that runs at once.
+struct Batch {
+  size_t first_example = 0;
+  size_t first_token = 0;
   size_t tokens = 0;
+  std::vector<int32_t> cu_seqlens = {0};
+  absl::Status status;
+  double tokens_per_second = 0;
+
+  size_t examples() const { return cu_seqlens.size() - 1; }
 };
 
-absl::StatusOr<BatchEnd> RunBatch(const encoder::Profile& profile, const TokenizedSample& sample, size_t first,
-                                  size_t first_token, size_t labels, absl::Span<float> logits) {
-  BatchEnd end = {.example = first};
-  std::vector<int32_t> cu_seqlens = {0};
-  while (end.example < sample.lengths.size() &&
-         (end.example == first || end.tokens + sample.lengths[end.example] <= kBatchTokens)) {
-    end.tokens += sample.lengths[end.example++];
-    cu_seqlens.push_back(static_cast<int32_t>(end.tokens));
+std::vector<Batch> FormBatches(const TokenizedSample& sample) {
+  std::vector<Batch> batches;
+  size_t token = 0;
+  for (size_t example = 0; example < sample.lengths.size(); ++example) {
+    const size_t length = sample.lengths[example];
+    if (batches.empty() || batches.back().tokens + length > kBatchTokens) {
+      batches.push_back({.first_example = example, .first_token = token});
+    }
+    Batch& batch = batches.back();
+    batch.tokens += length;
+    batch.cu_seqlens.push_back(static_cast<int32_t>(batch.tokens));
+    token += length;
   }
-  const absl::Status status =
-      profile.Run({absl::MakeConstSpan(sample.token_ids).subspan(first_token, end.tokens), cu_seqlens},
-                  logits.subspan(first * labels, (end.example - first) * labels));
-  if (!status.ok()) return status;
-  return end;
+  return batches;
+}
+
+void Run(const encoder::Profile& profile, const TokenizedSample& sample, size_t labels, absl::Span<float> logits,
+         Batch* batch) {
+  const auto start = std::chrono::steady_clock::now();
+  batch->status =
+      profile.Run({absl::MakeConstSpan(sample.token_ids).subspan(batch->first_token, batch->tokens), batch->cu_seqlens},
+                  logits.subspan(batch->first_example * labels, batch->examples() * labels));
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+  batch->tokens_per_second = static_cast<double>(batch->tokens) / std::max(seconds.count(), 1e-9);
 }
 
 double Median(std::vector<double> values) {
@@ -58,18 +74,20 @@ absl::StatusOr<TokenizedSample> Tokenize(const Sample& sample, const tokenizer::
   return tokenized;
 }
 
-absl::StatusOr<SampleRun> RunSample(const encoder::Profile& profile, const TokenizedSample& sample, size_t labels) {
+void RunInTurn(size_t count, const std::function<void(size_t)>& task) {
+  for (size_t i = 0; i < count; ++i) task(i);
+}
+
+absl::StatusOr<SampleRun> RunSample(const encoder::Profile& profile, const TokenizedSample& sample, size_t labels,
+                                    const RunAll& run_all) {
   SampleRun run;
   run.logits.resize(sample.lengths.size() * labels);
+  std::vector<Batch> batches = FormBatches(sample);
+  run_all(batches.size(), [&](size_t i) { Run(profile, sample, labels, absl::MakeSpan(run.logits), &batches[i]); });
   std::vector<double> rates;
-  for (size_t example = 0, token = 0; example < sample.lengths.size();) {
-    const auto start = std::chrono::steady_clock::now();
-    const auto end = RunBatch(profile, sample, example, token, labels, absl::MakeSpan(run.logits));
-    if (!end.ok()) return end.status();
-    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-    rates.push_back(static_cast<double>(end->tokens) / std::max(seconds.count(), 1e-9));
-    example = end->example;
-    token += end->tokens;
+  for (const Batch& batch : batches) {
+    if (!batch.status.ok()) return batch.status;
+    rates.push_back(batch.tokens_per_second);
   }
   const auto wrong =
       std::find_if(run.logits.begin(), run.logits.end(), [](float value) { return !std::isfinite(value); });

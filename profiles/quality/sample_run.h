@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -23,13 +24,20 @@ absl::StatusOr<TokenizedSample> Tokenize(const Sample& sample, const tokenizer::
 
 struct SampleRun {
   std::vector<float> logits;     ///< [examples, labels], all finite
-  double tokens_per_second = 0;  ///< of the calling thread, in the median batch
+  double tokens_per_second = 0;  ///< of one thread, in the median batch
 };
 
-/// Runs `profile` over the sample, on the calling thread, in batches of at most `kBatchTokens` tokens. Errors are the
-/// profile's; Internal names the first example for which a logit is not a finite number.
-absl::StatusOr<SampleRun> RunSample(const encoder::Profile& profile, const TokenizedSample& sample, size_t labels);
+/// Runs task(0) to task(count - 1), each once, on whichever threads it likes, and returns when all have ended.
+using RunAll = std::function<void(size_t count, const std::function<void(size_t)>& task)>;
 
-inline constexpr size_t kBatchTokens = 1024;
+/// One after another on the calling thread.
+void RunInTurn(size_t count, const std::function<void(size_t)>& task);
+
+/// Runs `profile` over the sample in batches of at most `kBatchTokens` tokens (one text at least), which `run_all` puts
+/// on threads. Errors are the profile's; Internal names the first example for which a logit is not a finite number.
+absl::StatusOr<SampleRun> RunSample(const encoder::Profile& profile, const TokenizedSample& sample, size_t labels,
+                                    const RunAll& run_all = RunInTurn);
+
+inline constexpr size_t kBatchTokens = 512;
 
 }  // namespace roberta::quality

@@ -72,8 +72,9 @@ class ProfileLoader::Clock {
 };
 
 absl::StatusOr<std::unique_ptr<ProfileLoader>> ProfileLoader::Open(const Model& model, const std::string& sample_file,
-                                                                   const std::vector<Recipe>& recipes) {
-  std::unique_ptr<ProfileLoader> loader(new ProfileLoader(model, recipes));
+                                                                   const std::vector<Recipe>& recipes,
+                                                                   const quality::RunAll& run_all) {
+  std::unique_ptr<ProfileLoader> loader(new ProfileLoader(model, recipes, run_all));
   const std::string own = absl::StrCat(model.checkpoint->directory(), "/", quality::kSampleFile);
   std::error_code failure;
   if (sample_file.empty() && !std::filesystem::exists(own, failure)) return loader;
@@ -145,7 +146,7 @@ absl::Status ProfileLoader::Measure(const ProfileSpec& spec, const Recipe& recip
       return absl::FailedPreconditionError(outcome->quality_reason);
     }
   }
-  auto run = quality::RunSample(profile, tokenized_, labels());
+  auto run = quality::RunSample(profile, tokenized_, labels(), run_all_);
   clock.End("sample");
   if (!run.ok()) {
     outcome->quality_reason = std::string(run.status().message());
@@ -164,7 +165,7 @@ absl::Status ProfileLoader::EnsureBaseline(Clock& clock) {
   if (recipe == nullptr) return absl::NotFoundError("there is no recipe baseline");
   LoadedRecipe baseline = recipe->load(*model_.checkpoint, kKeepMacs);
   if (!baseline.ok()) return baseline.status();
-  auto run = quality::RunSample(**baseline, tokenized_, labels());
+  auto run = quality::RunSample(**baseline, tokenized_, labels(), run_all_);
   if (!run.ok()) return run.status();
   baseline_logits_ = std::move(run->logits);
   clock.End("baseline");

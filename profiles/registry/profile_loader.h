@@ -40,20 +40,22 @@ class ProfileLoader {
  public:
   using OnStep = std::function<void(const LoadStep& step)>;
 
-  /// Opens the sample: `sample_file`, or the model's own where that is empty and there is one. Errors are those of
-  /// quality::ReadSample.
+  /// Opens the sample: `sample_file`, or the model's own where that is empty and there is one. `run_all` finds threads
+  /// for running it. Errors are those of quality::ReadSample.
   static absl::StatusOr<std::unique_ptr<ProfileLoader>> Open(const Model& model, const std::string& sample_file,
-                                                             const std::vector<Recipe>& recipes);
+                                                             const std::vector<Recipe>& recipes,
+                                                             const quality::RunAll& run_all);
 
-  /// Runs on the calling thread, and tells each step when it ends. FailedPrecondition: the profile missed its gate.
-  /// Other errors are those of the checkpoint, the recipe, or a run. Afterwards the mapped pages of the checkpoint are
-  /// given back to the system: what a profile still reads of them comes back by itself.
+  /// Runs on the calling thread, but for the sample, and tells each step when it ends. FailedPrecondition: the profile
+  /// missed its gate. Other errors are those of the checkpoint, the recipe, or a run. Afterwards the mapped pages of
+  /// the checkpoint are given back to the system: what a profile still reads of them comes back by itself.
   LoadOutcome Load(const ProfileSpec& spec, const OnStep& on_step);
 
  private:
   class Clock;
 
-  ProfileLoader(Model model, std::vector<Recipe> recipes) : model_(std::move(model)), recipes_(std::move(recipes)) {}
+  ProfileLoader(Model model, std::vector<Recipe> recipes, quality::RunAll run_all)
+      : model_(std::move(model)), recipes_(std::move(recipes)), run_all_(std::move(run_all)) {}
 
   absl::Status Make(const ProfileSpec& spec, Clock& clock, LoadOutcome* outcome);
   absl::Status Measure(const ProfileSpec& spec, const Recipe& recipe, const encoder::Profile& profile, Clock& clock,
@@ -64,6 +66,7 @@ class ProfileLoader {
 
   const Model model_;
   const std::vector<Recipe> recipes_;
+  const quality::RunAll run_all_;
   quality::Sample sample_;  ///< empty: there is none
   quality::TokenizedSample tokenized_;
   std::vector<float> baseline_logits_;  ///< [examples, labels]; empty until the baseline has run

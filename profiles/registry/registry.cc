@@ -252,7 +252,7 @@ absl::StatusOr<std::unique_ptr<Registry>> Registry::Open(const RegistryOptions& 
   if (!valid.ok()) return valid;
   absl::StatusOr<Model> model = OpenModel(options.directory);
   if (!model.ok()) return model.status();
-  auto loader = ProfileLoader::Open(*model, options.sample_file, options.recipes);
+  auto loader = ProfileLoader::Open(*model, options.sample_file, options.recipes, options.run_all);
   if (!loader.ok()) return loader.status();
   return std::make_unique<RegistryImpl>(options, *std::move(model), *std::move(loader));
 }

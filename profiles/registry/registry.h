@@ -34,7 +34,8 @@ struct ProfileStatus {
   double load_seconds = 0;                  ///< all steps together
   std::optional<quality::Quality> quality;
   std::string quality_reason;  ///< why quality is not measured; empty if it is
-  /// An estimate: the rate of one thread on the sample, measured at load, times the executors.
+  /// An estimate: the rate of a thread on the sample, measured at load, times the executors. Where the sample ran on as
+  /// many threads as there are executors it is what they reach together; where it ran on fewer, the most they can.
   std::optional<double> expected_tokens_per_second;
 };
 
@@ -49,8 +50,9 @@ struct RegistryOptions {
   std::string directory;    ///< of the model
   std::string sample_file;  ///< texts to compare profiles on; empty: the model's sample.tsv where there is one
   std::vector<ProfileSpec> profiles;
-  std::string default_profile;  ///< one of them
-  size_t executors = 1;         ///< threads that will run profiles: for expected_tokens_per_second
+  std::string default_profile;                   ///< one of them
+  size_t executors = 1;                          ///< threads that will run profiles: for expected_tokens_per_second
+  quality::RunAll run_all = quality::RunInTurn;  ///< finds threads for running the sample, which takes most of a load
   std::vector<Recipe> recipes = BuiltInRecipes();
 };
 

@@ -2,6 +2,10 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
+
+#include "profiles/quality/sample_run.h"
+#include "server/batching/worker_pool.h"
 
 namespace roberta::app {
 
@@ -17,12 +21,23 @@ quality::Gate ToGate(const config::Gate& gate) {
 
 }  // namespace
 
-registry::RegistryOptions ToRegistryOptions(const config::ServerConfig& config) {
+void SampleThreads::RunAll(size_t count, const std::function<void(size_t)>& task) const {
+  const size_t threads = std::min(threads_.load(), count);
+  if (threads <= 1) return quality::RunInTurn(count, task);
+  batching::WorkerPool pool(threads);
+  for (size_t i = 0; i < count; ++i) pool.Push([&task, i] { task(i); });
+}  // the pool runs all of it before it goes
+
+registry::RegistryOptions ToRegistryOptions(const config::ServerConfig& config,
+                                            std::shared_ptr<const SampleThreads> sample_threads) {
   registry::RegistryOptions options;
   options.directory = config.model().directory();
   options.sample_file = config.model().sample_file();
   options.default_profile = config.default_profile();
   options.executors = config.execution().executors();
+  options.run_all = [threads = std::move(sample_threads)](size_t count, const std::function<void(size_t)>& task) {
+    threads->RunAll(count, task);
+  };
   for (const config::Profile& profile : config.profiles()) {
     registry::ProfileSpec spec;
     spec.name = profile.name();

@@ -1,5 +1,10 @@
 #pragma once
 
+#include <atomic>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
 #include <vector>
 
 #include "config/server_config.pb.h"
@@ -8,8 +13,21 @@
 
 namespace roberta::app {
 
+/// Threads for the sample of a load: as many as it is told at that moment, for the time it takes. Any thread may call.
+class SampleThreads {
+ public:
+  explicit SampleThreads(size_t threads) : threads_(threads) {}
+  void Set(size_t threads) { threads_.store(threads); }
+  /// See quality::RunAll.
+  void RunAll(size_t count, const std::function<void(size_t)>& task) const;
+
+ private:
+  std::atomic<size_t> threads_;
+};
+
 /// What the registry has to know of a config that config::ValidateConfig accepted.
-registry::RegistryOptions ToRegistryOptions(const config::ServerConfig& config);
+registry::RegistryOptions ToRegistryOptions(const config::ServerConfig& config,
+                                            std::shared_ptr<const SampleThreads> sample_threads);
 
 /// The recipes that this server was built with, for config::ValidateConfig.
 std::vector<config::KnownRecipe> KnownRecipes();

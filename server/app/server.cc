@@ -200,7 +200,9 @@ class ServerImpl final : public Server {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const config::ServerConfig& config) {
-  absl::StatusOr<std::unique_ptr<registry::Registry>> registry = registry::Registry::Open(ToRegistryOptions(config));
+  const auto sample_threads = std::make_shared<SampleThreads>(config.execution().executors());
+  absl::StatusOr<std::unique_ptr<registry::Registry>> registry =
+      registry::Registry::Open(ToRegistryOptions(config, sample_threads));
   if (!registry.ok()) return registry.status();
   auto server = std::make_unique<ServerImpl>(config, *std::move(registry));
   absl::Status status = server->Listen();
@@ -208,6 +210,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const config::ServerConfig
   server->LogStart();
   status = server->LoadProfiles();
   if (!status.ok()) return status;
+  sample_threads->Set(1);  // a load at run time leaves the other cores to requests
   server->LogServing();
   return server;
 }

@@ -51,8 +51,23 @@ TEST(RunSample, PutsEveryExampleInItsPlace) {
   ASSERT_TRUE(run.ok()) << run.status();
   ASSERT_EQ(run->logits.size(), 100u);
   for (size_t i = 0; i < 100; ++i) EXPECT_EQ(run->logits[i], static_cast<float>(i));
-  EXPECT_EQ(profile.largest_batch, 900u);
+  EXPECT_EQ(profile.largest_batch, 300u);
   EXPECT_GT(run->tokens_per_second, 0);
+}
+
+TEST(RunSample, FillsBatchesUpToTheirLimit) {
+  const FirstTokens profile;
+  EXPECT_TRUE(RunSample(profile, Numbered(100, 100), 1).ok());
+  EXPECT_EQ(profile.largest_batch, 500u);
+}
+
+TEST(RunSample, BatchesMayRunInAnyOrder) {
+  const FirstTokens profile;
+  const auto run = RunSample(profile, Numbered(100, 100), 1, [](size_t count, const std::function<void(size_t)>& task) {
+    for (size_t i = count; i > 0; --i) task(i - 1);
+  });
+  ASSERT_TRUE(run.ok()) << run.status();
+  for (size_t i = 0; i < 100; ++i) EXPECT_EQ(run->logits[i], static_cast<float>(i));
 }
 
 TEST(RunSample, AnExampleLongerThanABatchRunsAlone) {
