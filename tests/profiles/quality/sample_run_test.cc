@@ -33,7 +33,7 @@ class FirstTokens final : public encoder::Profile {
   mutable size_t largest_batch = 0;
 
  private:
-  const encoder::ProfileDescription description_;
+  const encoder::ProfileDescription description_ = {};
 };
 
 TokenizedSample Numbered(size_t examples, size_t tokens) {
