@@ -117,6 +117,15 @@ struct Client::Connection {
     return ToStatus(status);
   }
 
+  /// Runs `call(&context, &response)`, a blocking call, within `timeout`.
+  template <typename Response, typename Rpc>
+  absl::StatusOr<Response> Call(Timeout timeout, const Rpc& call) {
+    Response response;
+    absl::Status status = Run(timeout, [&](grpc::ClientContext* context) { return call(context, &response); });
+    if (!status.ok()) return status;
+    return response;
+  }
+
   const std::shared_ptr<grpc::Channel> channel;
   const std::unique_ptr<v1::Classifier::Stub> classifier;
   const std::unique_ptr<v1::Profiles::Stub> profiles;
@@ -138,12 +147,9 @@ void Client::CancelCalls() {
 }
 
 absl::StatusOr<v1::ClassifyResponse> Client::Classify(const v1::ClassifyRequest& request, Timeout timeout) {
-  v1::ClassifyResponse response;
-  absl::Status status = connection_->Run(timeout, [&](grpc::ClientContext* context) {
-    return connection_->classifier->Classify(context, request, &response);
+  return connection_->Call<v1::ClassifyResponse>(timeout, [&](grpc::ClientContext* context, auto* response) {
+    return connection_->classifier->Classify(context, request, response);
   });
-  if (!status.ok()) return status;
-  return response;
 }
 
 void Client::StartClassify(v1::ClassifyRequest request, Timeout timeout, ClassifyDone done) {
@@ -168,13 +174,40 @@ void Client::StartClassify(v1::ClassifyRequest request, Timeout timeout, Classif
       });
 }
 
-absl::StatusOr<v1::ListProfilesResponse> Client::ListProfiles(Timeout timeout) {
-  v1::ListProfilesResponse response;
-  absl::Status status = connection_->Run(timeout, [&](grpc::ClientContext* context) {
-    return connection_->profiles->ListProfiles(context, {}, &response);
+absl::StatusOr<v1::CompareResponse> Client::Compare(const v1::CompareRequest& request, Timeout timeout) {
+  return connection_->Call<v1::CompareResponse>(timeout, [&](grpc::ClientContext* context, auto* response) {
+    return connection_->classifier->Compare(context, request, response);
   });
-  if (!status.ok()) return status;
-  return response;
+}
+
+absl::StatusOr<v1::ListProfilesResponse> Client::ListProfiles(Timeout timeout) {
+  return connection_->Call<v1::ListProfilesResponse>(timeout, [&](grpc::ClientContext* context, auto* response) {
+    return connection_->profiles->ListProfiles(context, {}, response);
+  });
+}
+
+absl::StatusOr<v1::LoadProfileResponse> Client::LoadProfile(const std::string& name, Timeout timeout) {
+  v1::LoadProfileRequest request;
+  request.set_name(name);
+  return connection_->Call<v1::LoadProfileResponse>(timeout, [&](grpc::ClientContext* context, auto* response) {
+    return connection_->profiles->LoadProfile(context, request, response);
+  });
+}
+
+absl::StatusOr<v1::UnloadProfileResponse> Client::UnloadProfile(const std::string& name, Timeout timeout) {
+  v1::UnloadProfileRequest request;
+  request.set_name(name);
+  return connection_->Call<v1::UnloadProfileResponse>(timeout, [&](grpc::ClientContext* context, auto* response) {
+    return connection_->profiles->UnloadProfile(context, request, response);
+  });
+}
+
+absl::StatusOr<v1::SetDefaultProfileResponse> Client::SetDefaultProfile(const std::string& name, Timeout timeout) {
+  v1::SetDefaultProfileRequest request;
+  request.set_name(name);
+  return connection_->Call<v1::SetDefaultProfileResponse>(timeout, [&](grpc::ClientContext* context, auto* response) {
+    return connection_->profiles->SetDefaultProfile(context, request, response);
+  });
 }
 
 absl::StatusOr<Health> Client::CheckHealth(const std::string& service, Timeout timeout) {

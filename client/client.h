@@ -59,7 +59,16 @@ class Client {
   /// Ends the calls under way, which answer Cancelled. Later calls are not affected.
   void CancelCalls();
 
+  /// The same text through several profiles, side by side.
+  absl::StatusOr<v1::CompareResponse> Compare(const v1::CompareRequest& request, Timeout timeout);
+
   absl::StatusOr<v1::ListProfilesResponse> ListProfiles(Timeout timeout);
+
+  /// Answers when the profile is loaded, or could not be: LoadProfileResponse::failure then says why. A load goes on
+  /// when its call ends before it.
+  absl::StatusOr<v1::LoadProfileResponse> LoadProfile(const std::string& name, Timeout timeout);
+  absl::StatusOr<v1::UnloadProfileResponse> UnloadProfile(const std::string& name, Timeout timeout);
+  absl::StatusOr<v1::SetDefaultProfileResponse> SetDefaultProfile(const std::string& name, Timeout timeout);
 
   /// Health of a service; "" is the whole server. A service that the server does not know is kServiceUnknown, no error.
   absl::StatusOr<Health> CheckHealth(const std::string& service, Timeout timeout);

@@ -5,8 +5,10 @@
 #include <string>
 
 #include "client/cli/classify_command.h"
+#include "client/cli/compare_command.h"
 #include "client/cli/connection_options.h"
 #include "client/cli/exit_codes.h"
+#include "client/cli/profile_commands.h"
 #include "client/cli/server_commands.h"
 #include "version/version.h"
 
@@ -31,12 +33,15 @@ int main(int argc, char** argv) {
       "Ctrl-C.\n\n"
       "Examples:\n"
       "  roberta-client classify \"a warm, funny film\"\n"
+      "  roberta-client compare \"a warm, funny film\"\n"
       "  roberta-client --address 127.0.0.1:9001 profiles\n"
       "  roberta-client health\n\n"
       "roberta-client SUBCOMMAND --help tells more.");
   int exit_code = kAllWell;
   AddClassifyCommand(&app, &connection, &exit_code);
+  AddCompareCommand(&app, &connection, &exit_code);
   AddProfilesCommand(&app, &connection, &exit_code);
+  AddProfileChangeCommands(&app, &connection, &exit_code);
   AddHealthCommand(&app, &connection, &exit_code);
   try {
     app.parse(argc, argv);

@@ -6,11 +6,8 @@
 
 namespace roberta::cli {
 
-/// `profiles`: the table of profiles, or the response as JSON. Both add a subcommand that sets `*exit_code` when it has
-/// run; `connection` and `exit_code` must outlive `app`.
-void AddProfilesCommand(CLI::App* app, const ConnectionOptions* connection, int* exit_code);
-
-/// `health [SERVICE]`: SERVING is success.
+/// `health [SERVICE]`: SERVING is success. Adds a subcommand that sets `*exit_code` when it has run; `connection` and
+/// `exit_code` must outlive `app`.
 void AddHealthCommand(CLI::App* app, const ConnectionOptions* connection, int* exit_code);
 
 }  // namespace roberta::cli

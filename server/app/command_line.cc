@@ -4,7 +4,7 @@
 #include <iostream>
 #include <string>
 
-#include "profiles/registry.h"
+#include "server/app/registry_options.h"
 #include "server/app/usable_cores.h"
 #include "server/config/server_config.h"
 #include "version/version.h"
@@ -56,7 +56,8 @@ void Declare(CLI::App& app, Flags& flags) {
   AddOverride(app, "--port", overrides.port, "ROBERTA_PORT", "gRPC port (8001); 0 takes a free one");
   AddOverride(app, "--metrics-port", overrides.metrics_port, "ROBERTA_METRICS_PORT",
               "HTTP port of /metrics (8002); 0 takes a free one");
-  app.add_option("--profiles", overrides.profiles, "Profiles to load, separated by commas (baseline)")
+  app.add_option("--profiles", overrides.profiles,
+                 "Profiles to load, separated by commas (all of the config, or all but reference)")
       ->delimiter(',')
       ->envname("ROBERTA_PROFILES");
   AddOverride(app, "--default-profile", overrides.default_profile, "ROBERTA_DEFAULT_PROFILE",
@@ -99,7 +100,7 @@ Instructions ReadCommandLine(int argc, const char* const* argv) {
     instructions.config = *std::move(file);
   }
   config::CompleteConfig(flags.overrides, ReadCpuBudget("/sys/fs/cgroup").usable(), &instructions.config);
-  absl::Status valid = config::ValidateConfig(instructions.config, registry::Registry::KnownNames());
+  absl::Status valid = config::ValidateConfig(instructions.config, KnownRecipes());
   if (!valid.ok()) return Fail(valid);
   if (app.count("--print-config") > 0) {
     const bool json = flags.print_config == "json";

@@ -12,13 +12,20 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "profiles/registry.h"
+#include "profiles/kernels/fastest_isa.h"
+#include "profiles/kernels/isa.h"
+#include "profiles/registry/registry.h"
 #include "server/admission/permits.h"
+#include "server/app/profile_reporter.h"
+#include "server/app/registry_options.h"
 #include "server/app/usable_cores.h"
 #include "server/batching/worker_pool.h"
 #include "server/metrics/server_metrics.h"
 #include "server/service/classification_core.h"
 #include "server/service/classifier_service.h"
+#include "server/service/comparison_core.h"
+#include "server/service/entrance.h"
+#include "server/service/profile_administration.h"
 #include "server/service/profiles_service.h"
 #include "version/version.h"
 
@@ -34,27 +41,42 @@ std::string HostPort(const std::string& host, uint32_t port) {
   return ipv6 ? absl::StrCat("[", host, "]:", port) : absl::StrCat(host, ":", port);
 }
 
+service::RequestLimits LimitsOf(const config::ServerConfig& config) {
+  return {.max_items = config.limits().max_items_per_call(),
+          .max_item_characters = config.limits().max_item_characters()};
+}
+
 class ServerImpl final : public Server {
  public:
   ServerImpl(const config::ServerConfig& config, std::unique_ptr<registry::Registry> registry)
       : config_(config),
         registry_(std::move(registry)),
-        metrics_(registry::Registry::KnownNames()),
+        metrics_(registry_->names()),
+        reporter_(registry_.get(), &metrics_),
         permits_(config.execution().queue_capacity_calls()),
+        entrance_(&permits_),
         core_({.model_name = config.model().name(),
-               .default_profile = config.default_profile(),
-               .limits = {.max_items = config.limits().max_items_per_call(),
-                          .max_item_characters = config.limits().max_item_characters()},
+               .limits = LimitsOf(config),
                .max_batch_tokens = config.execution().max_batch_tokens()},
               {.registry = registry_.get(),
-               .permits = &permits_,
+               .entrance = &entrance_,
                .tokenizers = &tokenizers_,
                .executors = &executors_,
                .metrics = &metrics_}),
+        comparisons_(config.model().name(), LimitsOf(config),
+                     {.registry = registry_.get(),
+                      .entrance = &entrance_,
+                      .tokenizers = &tokenizers_,
+                      .executors = &executors_,
+                      .metrics = &metrics_}),
+        administration_({.registry = registry_.get(), .entrance = &entrance_, .loads = &loads_, .metrics = &metrics_}),
         tokenizers_(config.execution().tokenizer_workers()),
         executors_(config.execution().executors()),
-        classifier_service_(&core_),
-        profiles_service_(config.model().name(), config.default_profile(), registry_.get(), &metrics_) {}
+        loads_(1),
+        classifier_service_(&core_, &comparisons_),
+        profiles_service_(config.model().name(), registry_.get(), &metrics_, &administration_) {
+    registry_->Observe(&reporter_);
+  }
 
   ~ServerImpl() override {
     if (grpc_server_ == nullptr) return;
@@ -63,6 +85,7 @@ class ServerImpl final : public Server {
     grpc_server_->Wait();
     // A call that was cut off may still be in a pool; the pools' tasks use one another and the core.
     permits_.WaitUntilIdle(std::chrono::hours(1));
+    reporter_.TellHealth(nullptr);
   }
 
   absl::Status Listen() {
@@ -91,20 +114,21 @@ class ServerImpl final : public Server {
     }
     port_ = static_cast<uint16_t>(port);
     SetServing(false);
+    reporter_.TellHealth(grpc_server_->GetHealthCheckService());
+    for (const std::string& name : registry_->names()) {
+      grpc_server_->GetHealthCheckService()->SetServingStatus("profile/" + name, false);
+    }
     return absl::OkStatus();
   }
 
   absl::Status LoadProfiles() {
-    for (const config::Profile& profile : config_.profiles()) {
-      const absl::Status status = registry_->Load(profile.name());
-      metrics_.SetProfileReady(profile.name(), status.ok());
-      grpc_server_->GetHealthCheckService()->SetServingStatus("profile/" + profile.name(), status.ok());
-      if (status.ok()) continue;
-      const std::string problem = absl::StrCat("profile ", profile.name(), " did not load: ", status.message());
-      if (profile.name() == config_.default_profile()) return absl::Status(status.code(), problem);
-      spdlog::error("{}", problem);
+    for (const std::string& name : LoadOrder(config_)) {
+      const absl::Status status = registry_->Load(name);
+      if (status.ok() || name != config_.default_profile()) continue;
+      return absl::Status(status.code(),
+                          absl::StrCat("the default profile, ", name, ", did not load: ", status.message()));
     }
-    core_.SetReady();
+    entrance_.SetReady();
     SetServing(true);
     return absl::OkStatus();
   }
@@ -113,15 +137,19 @@ class ServerImpl final : public Server {
     const CpuBudget budget = ReadCpuBudget("/sys/fs/cgroup");
     spdlog::info("roberta-server {}: model {} (revision {}) from {}", version::kLong, config_.model().name(),
                  registry_->checkpoint().revision(), config_.model().directory());
-    spdlog::info("cpu: {} cores by affinity, quota {}, {} executors, {} tokenizer workers", budget.affinity_cores,
-                 budget.quota_cores > 0 ? absl::StrCat(budget.quota_cores, " cores") : "none",
-                 config_.execution().executors(), config_.execution().tokenizer_workers());
+    std::vector<std::string> isas;
+    for (const kernels::Isa isa : kernels::HostIsas()) isas.emplace_back(kernels::IsaName(isa));
+    spdlog::info(
+        "cpu: {} cores by affinity, quota {}, {} executors, {} tokenizer workers; instruction sets {}{}, of which {} "
+        "is the fastest here",
+        budget.affinity_cores, budget.quota_cores > 0 ? absl::StrCat(budget.quota_cores, " cores") : "none",
+        config_.execution().executors(), config_.execution().tokenizer_workers(), absl::StrJoin(isas, ", "),
+        kernels::HostHasVnni() ? ", vnni" : "", kernels::IsaName(kernels::FastestIsa()));
+  }
+
+  void LogServing() const {
     for (const registry::ProfileStatus& status : registry_->List()) {
-      if (status.state != registry::ProfileState::kReady) continue;
-      spdlog::info("profile {}{}: {}, {}, {:.1f} MiB of weights, loaded in {:.2f} s", status.name,
-                   status.name == config_.default_profile() ? " (default)" : "", status.description.precision,
-                   absl::StrJoin(status.description.kernels, " + "),
-                   static_cast<double>(status.description.weight_bytes) / (1 << 20), status.load_seconds);
+      if (status.state == registry::ProfileState::kUnloaded) spdlog::info("{}", ProfileLine(status));
     }
     spdlog::info("serving gRPC on {}, metrics on http://{}/metrics", HostPort(config_.listen().host(), port_),
                  HostPort(config_.listen().host(), metrics_port_));
@@ -129,6 +157,7 @@ class ServerImpl final : public Server {
 
   bool Drain(std::chrono::milliseconds drain_delay, std::chrono::milliseconds drain_timeout) override {
     SetServing(false);
+    reporter_.Stop();
     std::this_thread::sleep_for(drain_delay);
     permits_.Close();
     const bool idle = permits_.WaitUntilIdle(drain_timeout);
@@ -147,19 +176,20 @@ class ServerImpl final : public Server {
     grpc::HealthCheckServiceInterface* health = grpc_server_->GetHealthCheckService();
     for (const char* name : {"", "roberta.v1.Classifier", "roberta.v1.Profiles"})
       health->SetServingStatus(name, serving);
-    for (const config::Profile& profile : config_.profiles()) {
-      const bool ready = serving && registry_->Get(profile.name()).ok();
-      health->SetServingStatus("profile/" + profile.name(), ready);
-    }
   }
 
   const config::ServerConfig config_;
   const std::unique_ptr<registry::Registry> registry_;
   metrics::ServerMetrics metrics_;
+  ProfileReporter reporter_;
   admission::Permits permits_;
+  service::Entrance entrance_;
   service::ClassificationCore core_;
+  service::ComparisonCore comparisons_;
+  service::ProfileAdministration administration_;
   batching::WorkerPool tokenizers_;
   batching::WorkerPool executors_;
+  batching::WorkerPool loads_;
   service::ClassifierService classifier_service_;
   service::ProfilesService profiles_service_;
   std::unique_ptr<grpc::Server> grpc_server_;
@@ -170,13 +200,18 @@ class ServerImpl final : public Server {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const config::ServerConfig& config) {
-  absl::StatusOr<std::unique_ptr<registry::Registry>> registry = registry::Registry::Open(config.model().directory());
+  const auto sample_threads = std::make_shared<SampleThreads>(config.execution().executors());
+  absl::StatusOr<std::unique_ptr<registry::Registry>> registry =
+      registry::Registry::Open(ToRegistryOptions(config, sample_threads));
   if (!registry.ok()) return registry.status();
   auto server = std::make_unique<ServerImpl>(config, *std::move(registry));
   absl::Status status = server->Listen();
-  if (status.ok()) status = server->LoadProfiles();
   if (!status.ok()) return status;
   server->LogStart();
+  status = server->LoadProfiles();
+  if (!status.ok()) return status;
+  sample_threads->Set(1);  // a load at run time leaves the other cores to requests
+  server->LogServing();
   return server;
 }
 

@@ -13,10 +13,11 @@ namespace roberta::app {
 /// The whole server in one object: model, pools, services, health, metrics.
 class Server {
  public:
-  /// Opens the model, binds both ports and loads the profiles of a config that config::ValidateConfig accepted. While
-  /// profiles load, the port answers UNAVAILABLE and NOT_SERVING. Errors: what is wrong with the model, a port that
-  /// cannot be bound (AlreadyExists), a default profile that does not load. Another profile that does not load is
-  /// logged and shown as FAILED.
+  /// Opens the model, binds both ports and loads the profiles of a config that config::ValidateConfig accepted. Until
+  /// all of them have loaded or failed, the port answers UNAVAILABLE and NOT_SERVING: a client that repeats such a call
+  /// gets its answer, while one that was told that its profile is not ready would give up. Errors: what is wrong with
+  /// the model or its sample, a port that cannot be bound (AlreadyExists), a default profile that does not load or
+  /// misses its quality gate. Another profile of which that is true is logged and shown as FAILED.
   static absl::StatusOr<std::unique_ptr<Server>> Start(const config::ServerConfig& config);
 
   /// Stops at once what is still running; Drain before for an orderly end.

@@ -4,18 +4,15 @@
 #include <google/protobuf/text_format.h>
 #include <google/protobuf/util/json_util.h>
 
-#include <algorithm>
 #include <filesystem>
 #include <fstream>
-#include <set>
 #include <sstream>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
-#include "profiles/tokenizer/utf8.h"
+#include "server/config/checks.h"
 
 namespace roberta::config {
 
@@ -37,41 +34,6 @@ class FirstError final : public google::protobuf::io::ErrorCollector {
 /// What a parser says, which may quote the input, as one line of printable characters.
 std::string OneLine(const std::string& text) {
   return absl::StrReplaceAll(absl::CHexEscape(text), {{"\\n", " "}, {"\\\"", "\""}, {"\\'", "'"}});
-}
-
-absl::Status WrongValue(const std::string& field, const std::string& value, const std::string& expected) {
-  return absl::InvalidArgumentError(absl::StrCat("config: ", field, " is ", value, "; it must be ", expected));
-}
-
-std::string Shown(const std::string& value) {
-  return absl::StrCat("\"", absl::CHexEscape(value), "\"");
-}
-
-absl::Status CheckRange(const std::string& field, uint32_t value, uint32_t lowest, uint32_t highest) {
-  if (value >= lowest && value <= highest) return absl::OkStatus();
-  return WrongValue(field, absl::StrCat(value), absl::StrCat("between ", lowest, " and ", highest));
-}
-
-/// Protobuf's text format lets any bytes into a string, but its other formats and gRPC do not take them.
-absl::Status CheckUtf8(const std::string& field, const std::string& value) {
-  return tokenizer::FirstInvalidUtf8(value) ? WrongValue(field, Shown(value), "UTF-8") : absl::OkStatus();
-}
-
-absl::Status CheckOneOf(const std::string& field, const std::string& value, const std::vector<std::string>& allowed) {
-  if (std::find(allowed.begin(), allowed.end(), value) != allowed.end()) return absl::OkStatus();
-  return WrongValue(field, Shown(value), absl::StrCat("one of ", absl::StrJoin(allowed, ", ")));
-}
-
-absl::Status CheckProfiles(const ServerConfig& config, const std::vector<std::string>& known) {
-  std::set<std::string> seen;
-  for (int i = 0; i < config.profiles_size(); ++i) {
-    const std::string field = absl::StrCat("profiles[", i, "].name");
-    const std::string& name = config.profiles(i).name();
-    absl::Status status = CheckOneOf(field, name, known);
-    if (!status.ok()) return status;
-    if (!seen.insert(name).second) return WrongValue(field, absl::StrCat(Shown(name), " again"), "named once");
-  }
-  return CheckOneOf("default_profile", config.default_profile(), {seen.begin(), seen.end()});
 }
 
 }  // namespace
@@ -118,13 +80,7 @@ void CompleteConfig(const Overrides& overrides, uint32_t usable_cores, ServerCon
     listen.set_metrics_port(overrides.metrics_port.value_or(8002));
   }
 
-  if (!overrides.profiles.empty()) {
-    config->clear_profiles();
-    for (const std::string& name : overrides.profiles) config->add_profiles()->set_name(name);
-  }
-  if (config->profiles().empty()) config->add_profiles()->set_name("baseline");
-  if (overrides.default_profile) config->set_default_profile(*overrides.default_profile);
-  if (config->default_profile().empty()) config->set_default_profile(config->profiles(0).name());
+  CompleteProfiles(overrides.profiles, overrides.default_profile, config);
 
   Execution& execution = *config->mutable_execution();
   if (!execution.has_executors()) execution.set_executors(usable_cores);
@@ -147,7 +103,7 @@ void CompleteConfig(const Overrides& overrides, uint32_t usable_cores, ServerCon
   if (overrides.log_level || !logging.has_level()) logging.set_level(overrides.log_level.value_or("info"));
 }
 
-absl::Status ValidateConfig(const ServerConfig& config, const std::vector<std::string>& known_profiles) {
+absl::Status ValidateConfig(const ServerConfig& config, const std::vector<KnownRecipe>& recipes) {
   if (config.model().directory().empty()) {
     return absl::InvalidArgumentError("config: model.directory is empty; name a checkpoint directory (--model DIR)");
   }
@@ -157,10 +113,11 @@ absl::Status ValidateConfig(const ServerConfig& config, const std::vector<std::s
   const absl::Status checks[] = {
       CheckUtf8("model.directory", config.model().directory()),
       CheckUtf8("model.name", config.model().name()),
+      CheckUtf8("model.sample_file", config.model().sample_file()),
       CheckUtf8("listen.host", config.listen().host()),
       CheckRange("listen.port", config.listen().port(), 0, 65535),
       CheckRange("listen.metrics_port", config.listen().metrics_port(), 0, 65535),
-      CheckProfiles(config, known_profiles),
+      CheckProfiles(config, recipes),
       CheckRange("execution.executors", execution.executors(), 1, 1024),
       CheckRange("execution.tokenizer_workers", execution.tokenizer_workers(), 1, 1024),
       CheckRange("execution.queue_capacity_calls", execution.queue_capacity_calls(), 1, 1u << 20),

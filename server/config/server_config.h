@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "config/server_config.pb.h"
+#include "server/config/profile_entries.h"
 
 namespace roberta::config {
 
@@ -27,7 +28,7 @@ struct Overrides {
   std::optional<std::string> host;
   std::optional<uint32_t> port;
   std::optional<uint32_t> metrics_port;
-  std::vector<std::string> profiles;  ///< empty: not overridden
+  std::vector<std::string> profiles;  ///< to load, see CompleteProfiles; empty: not overridden
   std::optional<std::string> default_profile;
   std::optional<std::string> log_format;
   std::optional<std::string> log_level;
@@ -37,9 +38,9 @@ struct Overrides {
 /// ValidateConfig has them all. `usable_cores` is the default number of executors.
 void CompleteConfig(const Overrides& overrides, uint32_t usable_cores, ServerConfig* config);
 
-/// Checks a completed config. InvalidArgument names the first field and value that is wrong. `known_profiles` are the
-/// names a profile may have.
-absl::Status ValidateConfig(const ServerConfig& config, const std::vector<std::string>& known_profiles);
+/// Checks a completed config. InvalidArgument names the first field and value that is wrong. `recipes` are those
+/// that a profile may have.
+absl::Status ValidateConfig(const ServerConfig& config, const std::vector<KnownRecipe>& recipes);
 
 /// Text-proto (or JSON) that reads back to the same config.
 std::string PrintConfig(const ServerConfig& config, Format format);

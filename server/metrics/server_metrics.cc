@@ -7,6 +7,7 @@
 #include <prometheus/text_serializer.h>
 
 #include <array>
+#include <limits>
 #include <map>
 
 #include "absl/status/status.h"
@@ -22,7 +23,8 @@ using prometheus::Gauge;
 using prometheus::Histogram;
 
 constexpr size_t kCodes = 17;  // gRPC's status codes, 0 to 16; absl's numbers are the same
-constexpr std::array<const char*, 2> kMethodNames = {"Classify", "ListProfiles"};
+constexpr std::array<const char*, 6> kMethodNames = {"Classify",    "Compare",       "ListProfiles",
+                                                     "LoadProfile", "UnloadProfile", "SetDefaultProfile"};
 constexpr char kNoProfile[] = "none";
 
 /// Latency bounds of gRPC's A66 (OpenTelemetry metrics), in seconds.
@@ -46,7 +48,10 @@ struct ProfileHandles {
   Counter* batches;
   Histogram* batch_items;
   Histogram* batch_tokens;
-  Gauge* ready;
+  // nullptr for calls without a profile
+  Gauge* ready = nullptr;
+  Gauge* agreement = nullptr;
+  Gauge* load_seconds = nullptr;
 };
 
 }  // namespace
@@ -84,7 +89,10 @@ ServerMetrics::ServerMetrics(const std::vector<std::string>& profiles) : handles
   auto& batch_items = histogram("roberta_batch_items", "Items in a batch.");
   auto& batch_tokens = histogram("roberta_batch_tokens", "Tokens in a batch.");
   auto& ready = gauge("roberta_profile_ready", "1 if the profile is READY.");
-  handles_->inflight = &gauge("roberta_inflight_requests", "Classify calls in the service now.").Add({});
+  auto& agreement = gauge("roberta_profile_agreement_ratio",
+                          "Share of the sample on which the profile agrees with the baseline; NaN if not measured.");
+  auto& load_seconds = gauge("roberta_profile_load_duration_seconds", "Time of the profile's last load.");
+  handles_->inflight = &gauge("roberta_inflight_requests", "Classify and Compare calls in the service now.").Add({});
   handles_->input_tokens =
       &histogram("roberta_input_tokens", "Tokens of a Classify call's items.").Add({}, kPowersOfTwo);
   handles_->truncated = &counter("roberta_truncated_items_total", "Items that lost tokens to truncation.").Add({});
@@ -114,7 +122,10 @@ ServerMetrics::ServerMetrics(const std::vector<std::string>& profiles) : handles
     handles.batches = &batches.Add(label);
     handles.batch_items = &batch_items.Add(label, kPowersOfTwo);
     handles.batch_tokens = &batch_tokens.Add(label, kPowersOfTwo);
-    handles.ready = name == kNoProfile ? nullptr : &ready.Add(label);
+    if (name == kNoProfile) continue;
+    handles.ready = &ready.Add(label);
+    handles.agreement = &agreement.Add(label, std::numeric_limits<double>::quiet_NaN());
+    handles.load_seconds = &load_seconds.Add(label);
   }
 }
 
@@ -140,8 +151,8 @@ void ServerMetrics::CallEnded(Method method, std::string_view profile, absl::Sta
   const auto m = static_cast<size_t>(method);
   handles.requests[m][static_cast<size_t>(code) % kCodes]->Increment();
   handles.duration[m]->Observe(Seconds(clock.total_ns()));
+  if (method == Method::kClassify || method == Method::kCompare) handles_->inflight->Decrement();
   if (method != Method::kClassify) return;
-  handles_->inflight->Decrement();
   for (size_t phase = 0; phase < kPhases; ++phase) {
     handles.phases[phase]->Observe(Seconds(clock.spent_ns(static_cast<Phase>(phase))));
   }
@@ -162,8 +173,12 @@ void ServerMetrics::CountBatch(std::string_view profile, size_t items, size_t to
   handles.batch_tokens->Observe(static_cast<double>(tokens));
 }
 
-void ServerMetrics::SetProfileReady(std::string_view profile, bool ready) {
-  if (Gauge* gauge = handles_->Find(profile).ready; gauge != nullptr) gauge->Set(ready ? 1 : 0);
+void ServerMetrics::SetProfile(std::string_view profile, const ProfileGauges& gauges) {
+  const ProfileHandles& handles = handles_->Find(profile);
+  if (handles.ready == nullptr) return;
+  handles.ready->Set(gauges.ready ? 1 : 0);
+  handles.agreement->Set(gauges.agreement_ratio.value_or(std::numeric_limits<double>::quiet_NaN()));
+  handles.load_seconds->Set(gauges.load_seconds);
 }
 
 }  // namespace roberta::metrics

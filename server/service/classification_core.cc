@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "profiles/tokenizer/tokenizer.h"
 #include "server/batching/form_batches.h"
+#include "server/service/named_profile.h"
 #include "server/service/run_batch.h"
 #include "server/service/scores.h"
 #include "server/service/situations.h"
@@ -39,13 +40,9 @@ absl::Status StatusOfProblems(const std::vector<FieldProblem>& problems) {
 ClassificationCore::ClassificationCore(CoreOptions options, const Parts& parts)
     : options_(std::move(options)), parts_(parts) {}
 
-void ClassificationCore::SetReady() {
-  ready_.store(true, std::memory_order_release);
-}
-
 void ClassificationCore::Start(std::shared_ptr<ClassifyCall> call) {
   parts_.metrics->CallStarted();
-  if (absl::Status admitted = Admit(*call); !admitted.ok()) {
+  if (absl::Status admitted = parts_.entrance->Admit(&call->permit); !admitted.ok()) {
     call->outcome.status = std::move(admitted);
     return Finish(*call);
   }
@@ -66,58 +63,25 @@ void ClassificationCore::Start(std::shared_ptr<ClassifyCall> call) {
   });
 }
 
-absl::Status ClassificationCore::Admit(ClassifyCall& call) {
-  admission::Permits::Decision decision = parts_.permits->TryAdmit();
-  switch (decision.refusal) {
-    case admission::Refusal::kClosed:
-      return MakeStatus(Situation::kDraining, "the server is shutting down");
-    case admission::Refusal::kFull:
-      return MakeStatus(Situation::kTooManyCalls,
-                        absl::StrCat(parts_.permits->capacity(), " calls are in flight already; try again later"));
-    case admission::Refusal::kNone:
-      break;
-  }
-  call.permit = std::move(decision.permit);
-  if (!ready_.load(std::memory_order_acquire)) return MakeStatus(Situation::kLoading, "the model is being loaded");
-  return absl::OkStatus();
-}
-
-absl::Status ClassificationCore::CheckStillWanted(const ClassifyCall& call) const {
-  if (call.cancelled.load(std::memory_order_relaxed)) {
-    return MakeStatus(Situation::kCancelled, "the client cancelled the call");
-  }
-  if (std::chrono::system_clock::now() >= call.deadline) {
-    return MakeStatus(Situation::kDeadlinePassed, "the deadline passed while the call waited");
-  }
-  return absl::OkStatus();
-}
-
 absl::Status ClassificationCore::ChooseProfile(ClassifyCall& call) {
   v1::ClassifyResponse& response = call.outcome.response;
-  std::string name = call.request.profile();
-  std::string field = "profile";
-  response.set_profile_reason("request");
-  if (name.empty() && !call.metadata_profile.empty()) {
-    name = call.metadata_profile;
-    field = "metadata x-profile";
-    response.set_profile_reason("metadata");
-  } else if (name.empty()) {
-    name = options_.default_profile;
+  const bool in_request = !call.request.profile().empty();
+  const std::string& name = in_request ? call.request.profile() : call.metadata_profile;
+  const std::string field = in_request ? "profile" : "metadata x-profile";
+  absl::StatusOr<registry::LoadedProfile> profile;
+  if (name.empty()) {
+    profile = parts_.registry->GetDefault();
+    if (!profile.ok()) profile = MakeStatus(Situation::kProfileNotReady, std::string(profile.status().message()));
     response.set_profile_reason("default");
+  } else {
+    profile = FindProfile(*parts_.registry, field, name);
+    response.set_profile_reason(in_request ? "request" : "metadata");
   }
-  const std::vector<std::string>& known = registry::Registry::KnownNames();
-  if (std::find(known.begin(), known.end(), name) == known.end()) {
-    std::string list;
-    for (const std::string& other : known) absl::StrAppend(&list, list.empty() ? "" : ", ", other);
-    const FieldProblem problem = {
-        field, MakeStatus(Situation::kUnknownProfile,
-                          absl::StrCat(field, ": ", Quote(name), " is unknown; the profiles are ", list))};
-    call.outcome.problems.push_back(problem);
-    return problem.status;
+  if (!profile.ok()) {
+    if (absl::IsInvalidArgument(profile.status())) call.outcome.problems.push_back({field, profile.status()});
+    return profile.status();
   }
-  if (response.profile_reason() != "default") response.set_profile_requested(name);
-  absl::StatusOr<registry::LoadedProfile> profile = parts_.registry->Get(name);
-  if (!profile.ok()) return MakeStatus(Situation::kProfileNotReady, std::string(profile.status().message()));
+  if (!name.empty()) response.set_profile_requested(name);
   call.profile = *std::move(profile);
   response.set_profile_used(call.profile.name);
   response.set_profile_revision(call.profile.revision);
@@ -126,7 +90,7 @@ absl::Status ClassificationCore::ChooseProfile(ClassifyCall& call) {
 
 void ClassificationCore::TokenizeItems(ClassifyCall& call) {
   CallOutcome& outcome = call.outcome;
-  if (outcome.status = CheckStillWanted(call); !outcome.status.ok()) return;
+  if (outcome.status = Entrance::CheckStillWanted(call.cancelled, call.deadline); !outcome.status.ok()) return;
   if (auto problem = ValidateCall(call.request, options_.limits, &call.settings)) {
     outcome.status = problem->status;
     outcome.problems.push_back(*std::move(problem));
@@ -141,7 +105,7 @@ void ClassificationCore::TokenizeItems(ClassifyCall& call) {
   for (int i = 0; i < call.request.items_size(); ++i) {
     const internal::RawItem& item = call.request.items(i);
     v1::ItemResult* result = outcome.response.add_results();
-    if (auto problem = ValidateItem(item, static_cast<size_t>(i), options_.limits)) {
+    if (auto problem = ValidateItem(item, absl::StrCat("items[", i, "]"), options_.limits)) {
       if (!problem->field.ends_with(".id")) result->set_id(item.id());
       FailItem(call, i, *problem);
       continue;
@@ -166,14 +130,16 @@ void ClassificationCore::TokenizeItems(ClassifyCall& call) {
 }
 
 void ClassificationCore::RunBatches(ClassifyCall& call) {
-  if (call.outcome.status = CheckStillWanted(call); !call.outcome.status.ok()) return;
+  if (call.outcome.status = Entrance::CheckStillWanted(call.cancelled, call.deadline); !call.outcome.status.ok())
+    return;
   const auto labels = static_cast<size_t>(parts_.registry->checkpoint().config().num_labels());
   call.logits.resize(call.lengths.size() * labels);
   const std::vector<batching::BatchRange> batches = batching::FormBatches(call.lengths, options_.max_batch_tokens);
   call.clock.End(Phase::kForm);
   size_t first_token = 0;
   for (const batching::BatchRange& range : batches) {
-    if (call.outcome.status = CheckStillWanted(call); !call.outcome.status.ok()) return;
+    if (call.outcome.status = Entrance::CheckStillWanted(call.cancelled, call.deadline); !call.outcome.status.ok())
+      return;
     const absl::Span<const size_t> lengths =
         absl::MakeConstSpan(call.lengths).subspan(range.begin, range.end - range.begin);
     size_t tokens = 0;

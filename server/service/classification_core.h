@@ -1,20 +1,18 @@
 #pragma once
 
-#include <atomic>
 #include <memory>
 #include <string>
 
-#include "profiles/registry.h"
-#include "server/admission/permits.h"
+#include "profiles/registry/registry.h"
 #include "server/batching/worker_pool.h"
 #include "server/metrics/server_metrics.h"
 #include "server/service/classify_call.h"
+#include "server/service/entrance.h"
 
 namespace roberta::service {
 
 struct CoreOptions {
   std::string model_name;
-  std::string default_profile;
   RequestLimits limits;
   size_t max_batch_tokens = 2048;
 };
@@ -26,7 +24,7 @@ class ClassificationCore {
   /// All must outlive the core; the pools must be destroyed, and so emptied, before it.
   struct Parts {
     registry::Registry* registry;
-    admission::Permits* permits;
+    Entrance* entrance;
     batching::WorkerPool* tokenizers;
     batching::WorkerPool* executors;
     metrics::ServerMetrics* metrics;
@@ -34,17 +32,12 @@ class ClassificationCore {
 
   ClassificationCore(CoreOptions options, const Parts& parts);
 
-  /// Until then every call is answered UNAVAILABLE.
-  void SetReady();
-
   /// Takes `call` through; never blocks. Its `done` is called exactly once, perhaps before this returns.
   void Start(std::shared_ptr<ClassifyCall> call);
 
  private:
   using CallPointer = std::shared_ptr<ClassifyCall>;
 
-  absl::Status Admit(ClassifyCall& call);
-  absl::Status CheckStillWanted(const ClassifyCall& call) const;
   absl::Status ChooseProfile(ClassifyCall& call);
   void TokenizeItems(ClassifyCall& call);
   void RunBatches(ClassifyCall& call);
@@ -53,7 +46,6 @@ class ClassificationCore {
 
   const CoreOptions options_;
   const Parts parts_;
-  std::atomic<bool> ready_{false};
 };
 
 }  // namespace roberta::service

@@ -1,13 +1,11 @@
 #include "server/service/classifier_service.h"
 
-#include <grpcpp/support/proto_buffer_reader.h>
-
 #include <cstdio>
 #include <memory>
 #include <utility>
 
 #include "server/service/grpc_status.h"
-#include "server/service/situations.h"
+#include "server/service/raw_message.h"
 
 namespace roberta::service {
 
@@ -28,10 +26,8 @@ class ClassifyReactor final : public grpc::ServerUnaryReactor {
         call_(std::make_shared<ClassifyCall>(metrics::PhaseClock::Clock::now())) {}
 
   void Start(ClassificationCore* core, const grpc::ByteBuffer& request) {
-    grpc::ByteBuffer buffer(request);  // shares the slices; deserialising empties it
-    grpc::ProtoBufferReader reader(&buffer);
-    if (!reader.status().ok() || !call_->request.ParseFromZeroCopyStream(&reader)) {
-      Finish(ToGrpcStatus(MakeStatus(Situation::kMalformedMessage, "the message is not a ClassifyRequest"), {}));
+    if (const absl::Status read = ReadMessage(request, &call_->request); !read.ok()) {
+      Finish(ToGrpcStatus(read, {}));
       return;
     }
     const auto& metadata = context_->client_metadata();
@@ -56,10 +52,7 @@ class ClassifyReactor final : public grpc::ServerUnaryReactor {
     context_->AddTrailingMetadata("x-inference-time", Milliseconds(phases.infer_ns()));
     context_->AddTrailingMetadata("x-total-time", Milliseconds(phases.total_ns()));
     grpc::Status status = ToGrpcStatus(outcome.status, outcome.problems);
-    if (status.ok()) {
-      bool own_buffer = false;
-      status = grpc::SerializationTraits<v1::ClassifyResponse>::Serialize(outcome.response, response_, &own_buffer);
-    }
+    if (status.ok()) status = WriteMessage(outcome.response, response_);
     Finish(std::move(status));
   }
 
@@ -68,7 +61,41 @@ class ClassifyReactor final : public grpc::ServerUnaryReactor {
   const std::shared_ptr<ClassifyCall> call_;
 };
 
+/// Carries one Compare call between gRPC and its core.
+class CompareReactor final : public grpc::ServerUnaryReactor {
+ public:
+  explicit CompareReactor(grpc::ByteBuffer* response)
+      : response_(response), call_(std::make_shared<ComparisonCall>(metrics::PhaseClock::Clock::now())) {}
+
+  void Start(ComparisonCore* core, const grpc::CallbackServerContext& context, const grpc::ByteBuffer& request) {
+    if (const absl::Status read = ReadMessage(request, &call_->request); !read.ok()) {
+      Finish(ToGrpcStatus(read, {}));
+      return;
+    }
+    call_->deadline = context.deadline();
+    call_->done = [this](ComparisonCall& call) {
+      grpc::Status status = ToGrpcStatus(call.status, call.problems);
+      Finish(status.ok() ? WriteMessage(call.response, response_) : std::move(status));
+    };
+    core->Start(call_);
+  }
+
+  void OnCancel() override { call_->cancelled.store(true, std::memory_order_relaxed); }
+  void OnDone() override { delete this; }
+
+ private:
+  grpc::ByteBuffer* const response_;
+  const std::shared_ptr<ComparisonCall> call_;
+};
+
 }  // namespace
+
+grpc::ServerUnaryReactor* ClassifierService::Compare(grpc::CallbackServerContext* context,
+                                                     const grpc::ByteBuffer* request, grpc::ByteBuffer* response) {
+  auto* reactor = new CompareReactor(response);
+  reactor->Start(comparisons_, *context, *request);
+  return reactor;
+}
 
 grpc::ServerUnaryReactor* ClassifierService::Classify(grpc::CallbackServerContext* context,
                                                       const grpc::ByteBuffer* request, grpc::ByteBuffer* response) {

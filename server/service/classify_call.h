@@ -9,8 +9,8 @@
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
-#include "profiles/registry.h"
-#include "roberta/internal/classify_request.pb.h"
+#include "profiles/registry/registry.h"
+#include "roberta/internal/requests.pb.h"
 #include "roberta/v1/classifier.pb.h"
 #include "server/admission/permits.h"
 #include "server/metrics/phases.h"

@@ -2,32 +2,15 @@
 
 #include <utility>
 
+#include "roberta/internal/requests.pb.h"
+#include "server/service/profile_info.h"
+#include "server/service/raw_message.h"
+
 namespace roberta::service {
 
-namespace {
-
-v1::ProfileState ToProto(registry::ProfileState state) {
-  switch (state) {
-    case registry::ProfileState::kLoading:
-      return v1::LOADING;
-    case registry::ProfileState::kReady:
-      return v1::READY;
-    case registry::ProfileState::kFailed:
-      return v1::FAILED;
-    case registry::ProfileState::kUnloaded:
-      break;
-  }
-  return v1::UNLOADED;
-}
-
-}  // namespace
-
-ProfilesService::ProfilesService(std::string model_name, std::string default_profile,
-                                 const registry::Registry* registry, metrics::ServerMetrics* metrics)
-    : model_name_(std::move(model_name)),
-      default_profile_(std::move(default_profile)),
-      registry_(registry),
-      metrics_(metrics) {}
+ProfilesService::ProfilesService(std::string model_name, const registry::Registry* registry,
+                                 metrics::ServerMetrics* metrics, ProfileAdministration* administration)
+    : model_name_(std::move(model_name)), registry_(registry), metrics_(metrics), administration_(administration) {}
 
 grpc::ServerUnaryReactor* ProfilesService::ListProfiles(grpc::CallbackServerContext* context,
                                                         const v1::ListProfilesRequest* /*request*/,
@@ -35,17 +18,9 @@ grpc::ServerUnaryReactor* ProfilesService::ListProfiles(grpc::CallbackServerCont
   metrics::PhaseClock clock(metrics::PhaseClock::Clock::now());
   const checkpoint::Checkpoint& checkpoint = registry_->checkpoint();
   for (const registry::ProfileStatus& status : registry_->List()) {
-    v1::ProfileInfo* info = response->add_profiles();
-    info->set_name(status.name);
-    info->set_state(ToProto(status.state));
-    info->set_reason(status.reason);
-    info->set_revision(status.revision);
-    info->set_precision(status.description.precision);
-    for (const std::string& kernel : status.description.kernels) info->add_kernels(kernel);
-    info->set_weight_bytes(status.description.weight_bytes);
-    info->set_load_seconds(status.load_seconds);
+    if (status.is_default) response->set_default_profile(status.name);
+    *response->add_profiles() = ToProto(status);
   }
-  response->set_default_profile(default_profile_);
   response->set_model(model_name_);
   response->set_model_revision(checkpoint.revision());
   for (const std::string& label : checkpoint.config().labels) response->add_labels(label);
@@ -54,6 +29,45 @@ grpc::ServerUnaryReactor* ProfilesService::ListProfiles(grpc::CallbackServerCont
   metrics_->CallEnded(metrics::Method::kListProfiles, {}, absl::StatusCode::kOk, clock);
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   reactor->Finish(grpc::Status::OK);
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* ProfilesService::LoadProfile(grpc::CallbackServerContext* context,
+                                                       const grpc::ByteBuffer* request, grpc::ByteBuffer* response) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  internal::RawProfileRequest raw;
+  if (const absl::Status read = ReadMessage(*request, &raw); !read.ok()) {
+    reactor->Finish(ToGrpcStatus(read, {}));
+    return reactor;
+  }
+  administration_->Load(raw.name(), [reactor, response](absl::StatusOr<v1::LoadProfileResponse> loaded) {
+    FinishWith(loaded, response, reactor);
+  });
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* ProfilesService::UnloadProfile(grpc::CallbackServerContext* context,
+                                                         const grpc::ByteBuffer* request, grpc::ByteBuffer* response) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  internal::RawProfileRequest raw;
+  if (const absl::Status read = ReadMessage(*request, &raw); !read.ok()) {
+    reactor->Finish(ToGrpcStatus(read, {}));
+  } else {
+    FinishWith(administration_->Unload(raw.name()), response, reactor);
+  }
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* ProfilesService::SetDefaultProfile(grpc::CallbackServerContext* context,
+                                                             const grpc::ByteBuffer* request,
+                                                             grpc::ByteBuffer* response) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  internal::RawProfileRequest raw;
+  if (const absl::Status read = ReadMessage(*request, &raw); !read.ok()) {
+    reactor->Finish(ToGrpcStatus(read, {}));
+  } else {
+    FinishWith(administration_->SetDefault(raw.name()), response, reactor);
+  }
   return reactor;
 }
 

@@ -43,7 +43,18 @@ std::optional<FieldProblem> ValidateCall(const internal::RawClassifyRequest& req
   if (items > limits.max_items) {
     return Problem("items", Situation::kTooManyItems, absl::StrCat(items, " of them; at most ", limits.max_items));
   }
-  switch (request.truncation()) {
+  if (auto problem = ValidateSettings(request.truncation(), request.function_to_apply(), settings)) return problem;
+  if (request.has_top_k()) {
+    if (request.top_k() == 0) return Problem("top_k", Situation::kBadField, "0; it must be at least 1");
+    settings->top_k = request.top_k();
+  }
+  settings->return_logits = request.return_logits();
+  settings->allow_partial = request.allow_partial();
+  return std::nullopt;
+}
+
+std::optional<FieldProblem> ValidateSettings(int32_t truncation, int32_t function_to_apply, CallSettings* settings) {
+  switch (truncation) {
     case v1::TRUNCATION_ERROR:
       settings->truncation = tokenizer::Truncation::kError;
       break;
@@ -54,24 +65,18 @@ std::optional<FieldProblem> ValidateCall(const internal::RawClassifyRequest& req
       settings->truncation = tokenizer::Truncation::kLeft;
       break;
     default:
-      return Problem("truncation", Situation::kBadField, absl::StrCat("unknown value ", request.truncation()));
+      return Problem("truncation", Situation::kBadField, absl::StrCat("unknown value ", truncation));
   }
-  if (!v1::FunctionToApply_IsValid(request.function_to_apply())) {
-    return Problem("function_to_apply", Situation::kBadField,
-                   absl::StrCat("unknown value ", request.function_to_apply()));
+  if (!v1::FunctionToApply_IsValid(function_to_apply)) {
+    return Problem("function_to_apply", Situation::kBadField, absl::StrCat("unknown value ", function_to_apply));
   }
-  settings->function = static_cast<v1::FunctionToApply>(request.function_to_apply());
-  if (request.has_top_k()) {
-    if (request.top_k() == 0) return Problem("top_k", Situation::kBadField, "0; it must be at least 1");
-    settings->top_k = request.top_k();
-  }
-  settings->return_logits = request.return_logits();
-  settings->allow_partial = request.allow_partial();
+  settings->function = static_cast<v1::FunctionToApply>(function_to_apply);
   return std::nullopt;
 }
 
-std::optional<FieldProblem> ValidateItem(const internal::RawItem& item, size_t index, const RequestLimits& limits) {
-  const std::string prefix = absl::StrCat("items[", index, "].");
+std::optional<FieldProblem> ValidateItem(const internal::RawItem& item, const std::string& field,
+                                         const RequestLimits& limits) {
+  const std::string prefix = field + ".";
   if (auto problem = CheckUtf8(prefix + "id", item.id())) return problem;
   if (auto problem = CheckText(prefix + "text", item.text())) return problem;
   size_t characters = tokenizer::CountCodePoints(item.text());

@@ -8,7 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "profiles/tokenizer/tokenizer.h"
-#include "roberta/internal/classify_request.pb.h"
+#include "roberta/internal/requests.pb.h"
 #include "roberta/v1/classifier.pb.h"
 
 namespace roberta::service {
@@ -37,8 +37,12 @@ struct FieldProblem {
 std::optional<FieldProblem> ValidateCall(const internal::RawClassifyRequest& request, const RequestLimits& limits,
                                          CallSettings* settings);
 
-/// Checks one item: blank texts, UTF-8, length. Time is linear in its size.
-std::optional<FieldProblem> ValidateItem(const internal::RawItem& item, size_t index, const RequestLimits& limits);
+/// Checks the two settings that every request has.
+std::optional<FieldProblem> ValidateSettings(int32_t truncation, int32_t function_to_apply, CallSettings* settings);
+
+/// Checks one item: blank texts, UTF-8, length. `field` is its path: "items[3]". Time is linear in its size.
+std::optional<FieldProblem> ValidateItem(const internal::RawItem& item, const std::string& field,
+                                         const RequestLimits& limits);
 
 /// `text` in double quotes, for a message: escaped to printable ASCII, and cut where it is long.
 std::string Quote(const std::string& text);

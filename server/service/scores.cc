@@ -1,35 +1,31 @@
 #include "server/service/scores.h"
 
 #include <algorithm>
-#include <cmath>
 #include <numeric>
 #include <vector>
+
+#include "profiles/quality/probabilities.h"
 
 namespace roberta::service {
 
 v1::FunctionToApply ResolveFunction(v1::FunctionToApply function, const checkpoint::ModelConfig& config) {
   if (function != v1::FUNCTION_AUTO) return function;
-  switch (config.problem_type) {
-    case checkpoint::ProblemType::kRegression:
-      return v1::FUNCTION_NONE;
-    case checkpoint::ProblemType::kSingleLabel:
-      return v1::FUNCTION_SOFTMAX;
-    case checkpoint::ProblemType::kMultiLabel:
+  switch (quality::ScoreFunctionOf(config)) {
+    case quality::ScoreFunction::kSigmoid:
       return v1::FUNCTION_SIGMOID;
-    case checkpoint::ProblemType::kUnspecified:
+    case quality::ScoreFunction::kSoftmax:
+      return v1::FUNCTION_SOFTMAX;
+    case quality::ScoreFunction::kNone:
       break;
   }
-  return config.num_labels() == 1 ? v1::FUNCTION_SIGMOID : v1::FUNCTION_SOFTMAX;
+  return v1::FUNCTION_NONE;
 }
 
 void ApplyFunction(v1::FunctionToApply function, absl::Span<float> logits) {
   if (function == v1::FUNCTION_SIGMOID) {
-    for (float& value : logits) value = static_cast<float>(1.0 / (1.0 + std::exp(-static_cast<double>(value))));
+    quality::ApplyScoreFunction(quality::ScoreFunction::kSigmoid, logits);
   } else if (function == v1::FUNCTION_SOFTMAX) {
-    const double largest = *std::max_element(logits.begin(), logits.end());
-    double sum = 0;
-    for (float value : logits) sum += std::exp(value - largest);
-    for (float& value : logits) value = static_cast<float>(std::exp(value - largest) / sum);
+    quality::ApplyScoreFunction(quality::ScoreFunction::kSoftmax, logits);
   }
 }
 

@@ -6,7 +6,7 @@ namespace roberta::service {
 
 using absl::StatusCode;
 
-const std::array<SituationRow, 16> kSituations = {{
+const std::array<SituationRow, 18> kSituations = {{
     {Situation::kMalformedMessage, "malformed_message", StatusCode::kInvalidArgument},
     {Situation::kNoItems, "no_items", StatusCode::kInvalidArgument},
     {Situation::kTooManyItems, "too_many_items", StatusCode::kInvalidArgument},
@@ -17,6 +17,8 @@ const std::array<SituationRow, 16> kSituations = {{
     {Situation::kTooManyTokens, "too_many_tokens", StatusCode::kInvalidArgument},
     {Situation::kUnknownProfile, "unknown_profile", StatusCode::kInvalidArgument},
     {Situation::kProfileNotReady, "profile_not_ready", StatusCode::kFailedPrecondition},
+    {Situation::kProfileInUse, "profile_in_use", StatusCode::kFailedPrecondition},
+    {Situation::kTooManyLoads, "too_many_loads", StatusCode::kResourceExhausted},
     {Situation::kTooManyCalls, "too_many_calls", StatusCode::kResourceExhausted},
     {Situation::kDeadlinePassed, "deadline_passed", StatusCode::kDeadlineExceeded},
     {Situation::kCancelled, "cancelled", StatusCode::kCancelled},

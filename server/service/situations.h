@@ -19,6 +19,8 @@ enum class Situation {
   kTooManyTokens,
   kUnknownProfile,
   kProfileNotReady,
+  kProfileInUse,
+  kTooManyLoads,
   kTooManyCalls,
   kDeadlinePassed,
   kCancelled,
@@ -34,7 +36,7 @@ struct SituationRow {
 };
 
 /// The one table from a situation to its status code; SituationRow::name is its name in the golden file.
-extern const std::array<SituationRow, 16> kSituations;
+extern const std::array<SituationRow, 18> kSituations;
 
 absl::StatusCode CodeOf(Situation situation);
 

@@ -7,7 +7,7 @@
 
 #include "profiles/tokenizer/tokenizer.h"
 #include "profiles/tokenizer/utf8.h"
-#include "roberta/internal/classify_request.pb.h"
+#include "roberta/internal/requests.pb.h"
 #include "server/service/request_validation.h"
 #include "tests/fuzz/require.h"
 #include "tests/test_paths.h"
@@ -44,7 +44,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   tokenizer::Encoding encoding;
   for (int i = 0; i < request.items_size(); ++i) {
     const internal::RawItem& item = request.items(i);
-    if (const auto problem = service::ValidateItem(item, static_cast<size_t>(i), limits)) {
+    if (const auto problem = service::ValidateItem(item, "items[" + std::to_string(i) + "]", limits)) {
       CheckProblem(*problem);
       continue;
     }

@@ -20,7 +20,7 @@ void Try(std::string_view text, Format format) {
     return;
   }
   CompleteConfig({}, 2, &*config);
-  const absl::Status valid = ValidateConfig(*config, {"baseline", "quantized"});
+  const absl::Status valid = ValidateConfig(*config, {{"baseline", false}, {"quantized", false}, {"pruned", true}});
   Require(valid.message().find('\n') == absl::string_view::npos);
   if (!valid.ok()) return;
   for (const Format printed : {Format::kTextProto, Format::kJson}) {

@@ -24,10 +24,15 @@ def run(program, *arguments, stdin=None, environment=None, timeout=300):
 
 
 class Server:
-    """roberta-server on free ports, stopped by SIGTERM when the block ends; its exit code must then be 0."""
+    """roberta-server on free ports, stopped by SIGTERM when the block ends; its exit code must then be 0.
 
-    def __init__(self, *arguments, model=DEMO_MODEL, environment=None):
+    It loads `profiles`, separated by commas, and no others, which would cost every test seconds; None: what it loads by itself.
+    """
+
+    def __init__(self, *arguments, model=DEMO_MODEL, profiles="baseline", environment=None):
         command = [str(BIN / "roberta-server"), "--port", "0", "--metrics-port", "0", *map(str, arguments)]
+        if profiles is not None:
+            command += ["--profiles", profiles]
         if model is not None:
             command += ["--model", str(model)]
         self._process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True,

@@ -14,7 +14,7 @@ BLAME = "a dull, lifeless mess without one good idea"
 class ClientServer(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.server = Server("--profiles", "baseline,quantized,reference")
+        cls.server = Server(profiles="baseline,quantized,reference")
         cls.directory = tempfile.TemporaryDirectory()
 
     @classmethod
@@ -109,8 +109,43 @@ class ClientServer(unittest.TestCase):
     def test_profiles(self):
         result = self.server.client("profiles")
         self.assertEqual(result.returncode, 0, result.stderr)
-        for text in ("baseline", "READY", "fp32", "quantized", "int8", "pruned", "UNLOADED"):
+        for text in ("baseline (default)", "READY", "fp32", "quantized", "int8", "pruned", "UNLOADED", "agreement", "100.00 %",
+                     "tokens/s", "integrated: it was not asked for"):
             self.assertIn(text, result.stdout)
+        profiles = {profile["name"]: profile for profile in json.loads(self.server.client("profiles", "--json").stdout)["profiles"]}
+        self.assertEqual(profiles["quantized"]["examples"], 256)
+        self.assertGreater(profiles["quantized"]["expected_tokens_per_second"], 0)
+        self.assertNotIn("agreement", profiles["integrated"])
+
+    def test_compare(self):
+        result = self.server.client("compare", PRAISE)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        for text in ("baseline (baseline)", "quantized", "reference", "positive", "x baseline"):
+            self.assertIn(text, result.stdout)
+        result = self.server.client("compare", "--json", "--profiles", "quantized,amp", PRAISE)
+        self.assertEqual(result.returncode, 1)  # amp is not loaded
+        quantized, amp = json.loads(result.stdout)["comparisons"]
+        self.assertEqual(quantized["classification"]["label"], "positive")
+        self.assertEqual(amp["status"]["code"], 9)
+        self.assertNotEqual(self.server.client("compare", "--profiles", "turbo", PRAISE).returncode, 0)
+
+    def test_load_use_and_unload(self):
+        result = self.server.client("load", "amp")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("warm-up", result.stdout)
+        self.assertIn("amp is READY", result.stdout)
+        self.assertEqual(self.server.client("set-default", "amp").returncode, 0)
+        self.assertEqual(self.json_lines(PRAISE)[0]["profile"], "amp")
+        self.assertIn("default", self.server.client("unload", "amp").stderr)
+        self.assertEqual(self.server.client("set-default", "baseline").returncode, 0)
+        result = self.server.client("unload", "amp")
+        self.assertEqual((result.returncode, result.stdout), (0, "amp is UNLOADED\n"))
+
+    def test_a_profile_that_misses_its_gate_is_not_loaded(self):
+        result = self.server.client("load", "pruned")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("pruned was not loaded: quality gate: agreement is below", result.stderr)
+        self.assertEqual(self.server.client("load", "turbo").returncode, 1)
 
     def test_health(self):
         result = self.server.client("health")

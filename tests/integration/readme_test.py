@@ -1,5 +1,6 @@
 """What README.md and CONTRIBUTING.md tell a reader to type works as it stands there."""
 
+import json
 import os
 import pathlib
 import re
@@ -28,7 +29,7 @@ def commands(document):
 class Documentation(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.server = Server()
+        cls.server = Server(profiles=None)
         cls.directory = tempfile.TemporaryDirectory()
 
     @classmethod
@@ -102,6 +103,15 @@ class Documentation(unittest.TestCase):
         result = subprocess.run([str(scratch / "build/example")], capture_output=True, text=True, timeout=60, check=False)
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertRegex(result.stdout, r"^positive 0\.9")
+
+    def test_the_config_example(self):
+        (example,) = blocks("README.md", "textproto")
+        path = pathlib.Path(self.directory.name, "server.textproto")
+        path.write_text(example.replace("models/demo-sst2", str(SOURCE / "models/demo-sst2")))
+        with Server("--config", path, model=None, profiles=None) as server:
+            result = server.client("profiles", "--json")
+        states = {profile["name"]: profile["state"] for profile in json.loads(result.stdout)["profiles"]}
+        self.assertEqual(states, {"baseline": "READY", "quantized": "READY", "pruned-80": "READY", "reference": "UNLOADED"})
 
     def test_grpcurl_example(self):
         grpcurl = shutil.which("grpcurl")

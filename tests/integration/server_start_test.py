@@ -64,6 +64,11 @@ class StartUpErrors(unittest.TestCase):
     def test_unknown_profile(self):
         self.fails(1, "--model", DEMO_MODEL, "--profiles", "turbo", mentions=["turbo", "baseline"])
 
+    def test_a_default_profile_that_misses_its_gate(self):
+        result = run("roberta-server", "--model", DEMO_MODEL, "--port", "0", "--metrics-port", "0", "--profiles", "pruned")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("the default profile, pruned, did not load: quality gate", result.stderr.splitlines()[-1])
+
     def test_config_file_that_does_not_exist(self):
         self.fails(1, "--config", "/nonexistent.json", mentions=["/nonexistent.json"])
 
@@ -132,11 +137,22 @@ class Running(unittest.TestCase):
             self.assertEqual(set(record), {"time", "level", "message"})
 
     def test_start_up_says_what_runs(self):
-        with Server("--profiles", "baseline,reference") as server:
+        with Server(profiles="baseline,reference") as server:
             pass
         log = "".join(server.log)
-        for text in ("executors", "profile baseline (default): fp32", "profile reference: fp32", "revision"):
+        for text in ("executors", "instruction sets", "profile baseline (default): fp32", "profile reference: fp32", "revision",
+                     "agreement 100.00 %", "tokens/s expected", "warm-up", "profile amp: not loaded"):
             self.assertIn(text, log)
+
+    def test_by_itself_it_loads_all_and_refuses_what_misses_its_gate(self):
+        with Server(profiles=None) as server:
+            states = {profile["name"]: profile["state"]
+                      for profile in json.loads(server.client("profiles", "--json").stdout)["profiles"]}
+            health = {name: server.client("health", "profile/" + name).stdout.strip() for name in states}
+        self.assertEqual(states, {"baseline": "READY", "quantized": "READY", "amp": "READY", "reference": "UNLOADED",
+                                  "pruned": "FAILED", "integrated": "FAILED"})
+        self.assertEqual({name for name, serving in health.items() if serving == "SERVING"}, {"baseline", "quantized", "amp"})
+        self.assertIn("profile pruned: FAILED, requests for it are refused: quality gate: agreement is below", "".join(server.log))
 
     def test_a_text_is_never_logged(self):
         with Server("--log-level", "trace") as server:

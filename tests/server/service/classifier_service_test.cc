@@ -19,7 +19,7 @@ using ::testing::HasSubstr;
 class ClassifierServiceTest : public testing::Test {
  protected:
   explicit ClassifierServiceTest(std::shared_ptr<const encoder::Profile> profile = std::make_shared<PuppetProfile>())
-      : puppet_(std::move(profile)), service_(&puppet_.core) {
+      : puppet_(std::move(profile)), service_(&puppet_.core, &puppet_.comparisons) {
     grpc::ServerBuilder builder;
     builder.RegisterService(&service_);
     server_ = builder.BuildAndStart();

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "server/service/classification_core.h"
+#include "server/service/comparison_core.h"
 #include "tests/server/service/puppet_profile.h"
 #include "tests/test_paths.h"
 
@@ -23,16 +24,32 @@ class PuppetRegistry final : public registry::Registry {
     tokenizer_ = tokenizer::Tokenizer::Load(directory).value();
   }
 
+  void Observe(registry::Observer*) override {}
+  const std::vector<std::string>& names() const override { return names_; }
+  const std::string& baseline_name() const override { return names_.front(); }
+  std::string default_profile() const override { return names_.front(); }
   absl::Status Load(std::string_view) override { return absl::OkStatus(); }
+  absl::StatusOr<std::shared_ptr<const encoder::Profile>> Unload(std::string_view) override { return nullptr; }
+  absl::Status SetDefault(std::string_view) override { return absl::OkStatus(); }
   absl::StatusOr<registry::LoadedProfile> Get(std::string_view name) const override {
     if (name == "baseline") return registry::LoadedProfile{"baseline", "puppet-revision", baseline_};
     return absl::FailedPreconditionError("profile is not ready: gate failed");
   }
-  std::vector<registry::ProfileStatus> List() const override { return {}; }
+  absl::StatusOr<registry::LoadedProfile> GetDefault() const override { return Get("baseline"); }
+  std::vector<registry::ProfileStatus> List() const override {
+    return {StatusOf(names_[0]).value(), StatusOf(names_[1]).value()};
+  }
+  absl::StatusOr<registry::ProfileStatus> StatusOf(std::string_view name) const override {
+    registry::ProfileStatus status;
+    status.name = name;
+    status.state = name == "baseline" ? registry::ProfileState::kReady : registry::ProfileState::kFailed;
+    return status;
+  }
   const checkpoint::Checkpoint& checkpoint() const override { return *checkpoint_; }
   const tokenizer::Tokenizer& tokenizer() const override { return *tokenizer_; }
 
  private:
+  const std::vector<std::string> names_ = {"baseline", "quantized"};
   std::shared_ptr<const encoder::Profile> baseline_;
   std::unique_ptr<const checkpoint::Checkpoint> checkpoint_;
   std::unique_ptr<const tokenizer::Tokenizer> tokenizer_;
@@ -43,7 +60,7 @@ struct PuppetServer {
   explicit PuppetServer(std::shared_ptr<const encoder::Profile> baseline = std::make_shared<PuppetProfile>(),
                         size_t capacity = 64)
       : registry(std::move(baseline)), permits(capacity) {
-    core.SetReady();
+    entrance.SetReady();
   }
   ~PuppetServer() { EXPECT_TRUE(permits.WaitUntilIdle(std::chrono::seconds(60))); }
 
@@ -64,12 +81,14 @@ struct PuppetServer {
 
   PuppetRegistry registry;
   admission::Permits permits;
-  metrics::ServerMetrics metrics{registry::Registry::KnownNames()};
-  ClassificationCore core{{.model_name = "puppet",
-                           .default_profile = "baseline",
-                           .limits = {.max_items = 1000, .max_item_characters = 100000},
-                           .max_batch_tokens = 16},
-                          {&registry, &permits, &tokenizers, &executors, &metrics}};
+  Entrance entrance{&permits};
+  metrics::ServerMetrics metrics{registry.names()};
+  ClassificationCore core{
+      {.model_name = "puppet", .limits = {.max_items = 1000, .max_item_characters = 100000}, .max_batch_tokens = 16},
+      {&registry, &entrance, &tokenizers, &executors, &metrics}};
+  ComparisonCore comparisons{"puppet",
+                             {.max_items = 1000, .max_item_characters = 100000},
+                             {&registry, &entrance, &tokenizers, &executors, &metrics}};
   batching::WorkerPool tokenizers{1};
   batching::WorkerPool executors{1};
 };

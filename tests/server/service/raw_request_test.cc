@@ -1,8 +1,9 @@
 // The server reads requests through a twin of the public message; the two must not drift apart.
 #include <gtest/gtest.h>
 
-#include "roberta/internal/classify_request.pb.h"
+#include "roberta/internal/requests.pb.h"
 #include "roberta/v1/classifier.pb.h"
+#include "roberta/v1/profiles.pb.h"
 
 namespace roberta {
 namespace {
@@ -37,6 +38,16 @@ void ExpectTwins(const Descriptor* published, const Descriptor* raw) {
 
 TEST(RawClassifyRequest, IsTheTwinOfTheMessageClientsSend) {
   ExpectTwins(v1::ClassifyRequest::descriptor(), internal::RawClassifyRequest::descriptor());
+}
+
+TEST(RawCompareRequest, IsTheTwinOfTheMessageClientsSend) {
+  ExpectTwins(v1::CompareRequest::descriptor(), internal::RawCompareRequest::descriptor());
+}
+
+TEST(RawProfileRequest, IsTheTwinOfEveryMessageThatNamesAProfile) {
+  ExpectTwins(v1::LoadProfileRequest::descriptor(), internal::RawProfileRequest::descriptor());
+  ExpectTwins(v1::UnloadProfileRequest::descriptor(), internal::RawProfileRequest::descriptor());
+  ExpectTwins(v1::SetDefaultProfileRequest::descriptor(), internal::RawProfileRequest::descriptor());
 }
 
 }  // namespace

@@ -19,7 +19,7 @@ internal::RawItem Item(const std::string& text) {
 }
 
 FieldProblem ItemProblem(const internal::RawItem& item) {
-  const auto problem = ValidateItem(item, 7, kLimits);
+  const auto problem = ValidateItem(item, "items[7]", kLimits);
   return problem ? *problem : FieldProblem{"none", absl::OkStatus()};
 }
 

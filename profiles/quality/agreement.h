@@ -1,0 +1,53 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/types/span.h"
+#include "profiles/checkpoint/config.h"
+#include "profiles/quality/sample.h"
+
+namespace roberta::quality {
+
+/// When two answers to one text agree.
+enum class Agreement {
+  kSameLabel,   ///< the same label has the highest score; of equal scores the first counts
+  kSameLabels,  ///< multi-label: the same labels have a score of at least 0.5
+  kClose,       ///< one label, and regression: scores differ by at most 0.01
+};
+
+Agreement AgreementOf(const checkpoint::ModelConfig& config);
+
+/// How the answers of a profile on a sample compare with those of the baseline. Scores (`p`) are those of the model's
+/// own function, see ScoreFunctionOf.
+struct Quality {
+  size_t examples = 0;
+  double agreement = 0;    ///< share of the examples, 0 to 1, on which both agree
+  double mean_abs_dp = 0;  ///< over all examples and labels
+  double max_abs_dp = 0;
+  std::optional<double> accuracy;           ///< share that has the sample's label; absent for a sample without labels
+  std::optional<double> baseline_accuracy;  ///< the baseline's on the same sample
+};
+
+/// Compares finite `logits` [examples, labels] with the baseline's, of the same shape.
+Quality CompareLogits(absl::Span<const float> logits, absl::Span<const float> baseline_logits, const Sample& sample,
+                      const checkpoint::ModelConfig& config);
+
+/// What a profile must reach to be served. An absent limit is not checked.
+struct Gate {
+  std::optional<double> min_agreement;  ///< 0 to 1; 0 lets everything through
+  std::optional<double> max_mean_abs_dp;
+  std::optional<double> max_accuracy_drop_points;  ///< in percent of the sample; needs labels
+};
+
+/// One line of what was measured: "agreement 99.61 % (1 of 256 differs), mean |dp| 0.0012, ...".
+std::string QualityText(const Quality& quality);
+
+/// FailedPrecondition, with every limit that is missed and all that was measured; also where a limit cannot be checked,
+/// because the sample has no labels.
+absl::Status CheckGate(const Gate& gate, const Quality& quality);
+
+}  // namespace roberta::quality

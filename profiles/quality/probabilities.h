@@ -1,0 +1,18 @@
+#pragma once
+
+#include "absl/types/span.h"
+#include "profiles/checkpoint/config.h"
+
+namespace roberta::quality {
+
+/// From logits to scores.
+enum class ScoreFunction { kNone, kSigmoid, kSoftmax };
+
+/// The model's own: by problem_type of config.json (none for regression), where it has none sigmoid for one label and
+/// softmax for more.
+ScoreFunction ScoreFunctionOf(const checkpoint::ModelConfig& config);
+
+/// Turns the finite logits [labels] of one text into scores, in place. Softmax subtracts the largest logit first.
+void ApplyScoreFunction(ScoreFunction function, absl::Span<float> logits);
+
+}  // namespace roberta::quality

@@ -1,0 +1,102 @@
+#include "profiles/quality/sample_run.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <optional>
+#include <string_view>
+
+#include "absl/strings/str_cat.h"
+
+namespace roberta::quality {
+
+namespace {
+
+/// Part of a sample that runs at once.
+struct Batch {
+  size_t first_example = 0;
+  size_t first_token = 0;
+  size_t tokens = 0;
+  std::vector<int32_t> cu_seqlens = {0};
+  absl::Status status;
+  double tokens_per_second = 0;
+
+  size_t examples() const { return cu_seqlens.size() - 1; }
+};
+
+std::vector<Batch> FormBatches(const TokenizedSample& sample) {
+  std::vector<Batch> batches;
+  size_t token = 0;
+  for (size_t example = 0; example < sample.lengths.size(); ++example) {
+    const size_t length = sample.lengths[example];
+    if (batches.empty() || batches.back().tokens + length > kBatchTokens) {
+      batches.push_back({.first_example = example, .first_token = token});
+    }
+    Batch& batch = batches.back();
+    batch.tokens += length;
+    batch.cu_seqlens.push_back(static_cast<int32_t>(batch.tokens));
+    token += length;
+  }
+  return batches;
+}
+
+void Run(const encoder::Profile& profile, const TokenizedSample& sample, size_t labels, absl::Span<float> logits,
+         Batch* batch) {
+  const auto start = std::chrono::steady_clock::now();
+  batch->status =
+      profile.Run({absl::MakeConstSpan(sample.token_ids).subspan(batch->first_token, batch->tokens), batch->cu_seqlens},
+                  logits.subspan(batch->first_example * labels, batch->examples() * labels));
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+  batch->tokens_per_second = static_cast<double>(batch->tokens) / std::max(seconds.count(), 1e-9);
+}
+
+double Median(std::vector<double> values) {
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
+}  // namespace
+
+absl::StatusOr<TokenizedSample> Tokenize(const Sample& sample, const tokenizer::Tokenizer& tokenizer,
+                                         size_t max_tokens) {
+  TokenizedSample tokenized;
+  tokenizer::Encoding encoding;
+  for (const Example& example : sample) {
+    std::optional<std::string_view> pair;
+    if (example.pair) pair = *example.pair;
+    absl::Status status = tokenizer.Encode(
+        example.text, pair, {.max_tokens = max_tokens, .truncation = tokenizer::Truncation::kRight}, &encoding);
+    if (!status.ok()) return status;
+    tokenized.token_ids.insert(tokenized.token_ids.end(), encoding.ids.begin(), encoding.ids.end());
+    tokenized.lengths.push_back(encoding.ids.size());
+  }
+  return tokenized;
+}
+
+void RunInTurn(size_t count, const std::function<void(size_t)>& task) {
+  for (size_t i = 0; i < count; ++i) task(i);
+}
+
+absl::StatusOr<SampleRun> RunSample(const encoder::Profile& profile, const TokenizedSample& sample, size_t labels,
+                                    const RunAll& run_all) {
+  SampleRun run;
+  run.logits.resize(sample.lengths.size() * labels);
+  std::vector<Batch> batches = FormBatches(sample);
+  run_all(batches.size(), [&](size_t i) { Run(profile, sample, labels, absl::MakeSpan(run.logits), &batches[i]); });
+  std::vector<double> rates;
+  for (const Batch& batch : batches) {
+    if (!batch.status.ok()) return batch.status;
+    rates.push_back(batch.tokens_per_second);
+  }
+  const auto wrong =
+      std::find_if(run.logits.begin(), run.logits.end(), [](float value) { return !std::isfinite(value); });
+  if (wrong != run.logits.end()) {
+    const size_t example = static_cast<size_t>(wrong - run.logits.begin()) / labels;
+    return absl::InternalError(absl::StrCat("a logit of example ", example + 1, " of the sample is not finite"));
+  }
+  run.tokens_per_second = Median(std::move(rates));
+  return run;
+}
+
+}  // namespace roberta::quality

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "profiles/encoder/profile.h"
+#include "profiles/quality/sample.h"
+#include "profiles/tokenizer/tokenizer.h"
+
+namespace roberta::quality {
+
+/// A sample as the model reads it.
+struct TokenizedSample {
+  std::vector<int32_t> token_ids;  ///< of all examples, one after another
+  std::vector<size_t> lengths;     ///< [examples], in tokens
+};
+
+/// Tokenises every example; what is longer than `max_tokens` loses its end. Errors are the tokenizer's.
+absl::StatusOr<TokenizedSample> Tokenize(const Sample& sample, const tokenizer::Tokenizer& tokenizer,
+                                         size_t max_tokens);
+
+struct SampleRun {
+  std::vector<float> logits;     ///< [examples, labels], all finite
+  double tokens_per_second = 0;  ///< of one thread, in the median batch
+};
+
+/// Runs task(0) to task(count - 1), each once, on whichever threads it likes, and returns when all have ended.
+using RunAll = std::function<void(size_t count, const std::function<void(size_t)>& task)>;
+
+/// One after another on the calling thread.
+void RunInTurn(size_t count, const std::function<void(size_t)>& task);
+
+/// Runs `profile` over the sample in batches of at most `kBatchTokens` tokens (one text at least), which `run_all` puts
+/// on threads. Errors are the profile's; Internal names the first example for which a logit is not a finite number.
+absl::StatusOr<SampleRun> RunSample(const encoder::Profile& profile, const TokenizedSample& sample, size_t labels,
+                                    const RunAll& run_all = RunInTurn);
+
+inline constexpr size_t kBatchTokens = 512;
+
+}  // namespace roberta::quality

@@ -1,0 +1,75 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "profiles/encoder/profile.h"
+#include "profiles/quality/agreement.h"
+#include "profiles/quality/sample_run.h"
+#include "profiles/registry/model.h"
+#include "profiles/registry/profile_spec.h"
+#include "profiles/registry/recipes.h"
+
+namespace roberta::registry {
+
+/// A part of a load and the time it took.
+struct LoadStep {
+  std::string name;  ///< "read checkpoint", "pack weights", "warm-up", "baseline", "sample"
+  double seconds = 0;
+};
+
+/// What came of a load. Whatever was found out before it failed is there.
+struct LoadOutcome {
+  absl::Status status;
+  std::shared_ptr<const encoder::Profile> profile;  ///< set exactly if status is ok; keeps its checkpoint alive
+  std::string revision;                             ///< hash of what it computes with
+  encoder::ProfileDescription description;
+  std::vector<LoadStep> steps;
+  std::optional<quality::Quality> quality;
+  std::string quality_reason;               ///< why there is no quality; empty if there is
+  std::optional<double> tokens_per_second;  ///< of one thread, on the sample
+};
+
+/// Makes profiles of specs: opens the checkpoint, packs the weights, warms up, compares with the baseline on the
+/// sample. Not for several threads at once.
+class ProfileLoader {
+ public:
+  using OnStep = std::function<void(const LoadStep& step)>;
+
+  /// Opens the sample: `sample_file`, or the model's own where that is empty and there is one. `run_all` finds threads
+  /// for running it. Errors are those of quality::ReadSample.
+  static absl::StatusOr<std::unique_ptr<ProfileLoader>> Open(const Model& model, const std::string& sample_file,
+                                                             const std::vector<Recipe>& recipes,
+                                                             const quality::RunAll& run_all);
+
+  /// Runs on the calling thread, but for the sample, and tells each step when it ends. FailedPrecondition: the profile
+  /// missed its gate. Other errors are those of the checkpoint, the recipe, or a run. Afterwards the mapped pages of
+  /// the checkpoint are given back to the system: what a profile still reads of them comes back by itself.
+  LoadOutcome Load(const ProfileSpec& spec, const OnStep& on_step);
+
+ private:
+  class Clock;
+
+  ProfileLoader(Model model, std::vector<Recipe> recipes, quality::RunAll run_all)
+      : model_(std::move(model)), recipes_(std::move(recipes)), run_all_(std::move(run_all)) {}
+
+  absl::Status Make(const ProfileSpec& spec, Clock& clock, LoadOutcome* outcome);
+  absl::Status Measure(const ProfileSpec& spec, const Recipe& recipe, const encoder::Profile& profile, Clock& clock,
+                       LoadOutcome* outcome);
+  absl::Status EnsureBaseline(Clock& clock);
+  bool IsBaseline(const ProfileSpec& spec) const;
+  size_t labels() const { return static_cast<size_t>(model_.checkpoint->config().num_labels()); }
+
+  const Model model_;
+  const std::vector<Recipe> recipes_;
+  const quality::RunAll run_all_;
+  quality::Sample sample_;  ///< empty: there is none
+  quality::TokenizedSample tokenized_;
+  std::vector<float> baseline_logits_;  ///< [examples, labels]; empty until the baseline has run
+};
+
+}  // namespace roberta::registry

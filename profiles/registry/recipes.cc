@@ -1,0 +1,68 @@
+#include "profiles/registry/recipes.h"
+
+#include <algorithm>
+
+#include "profiles/amp/amp.h"
+#include "profiles/baseline/baseline.h"
+#include "profiles/integrated/integrated.h"
+#include "profiles/pruned/pruned.h"
+#include "profiles/quantized/quantized.h"
+#ifdef ROBERTA_HAS_REFERENCE
+#include "profiles/reference/reference_profile.h"
+#endif
+
+namespace roberta::registry {
+
+namespace {
+
+using checkpoint::Checkpoint;
+
+quality::Gate AgreesOn(double share) {
+  return {.min_agreement = share, .max_mean_abs_dp = std::nullopt, .max_accuracy_drop_points = std::nullopt};
+}
+
+// The limits are what the recipes reach with room for a small sample (of 256 texts one is 0.4 %): rounding moves hardly
+// any label; a pruned model was trained to be another one, and may differ where it is as often right.
+std::vector<Recipe> MakeRecipes() {
+  std::vector<Recipe> recipes = {
+      {kBaseline,
+       [](const Checkpoint& checkpoint, double) -> LoadedRecipe { return baseline::LoadBaseline(checkpoint); },
+       false,
+       {}},
+      {"quantized",
+       [](const Checkpoint& checkpoint, double) -> LoadedRecipe { return quantized::LoadQuantized(checkpoint); }, false,
+       AgreesOn(0.98)},
+      {"pruned",
+       [](const Checkpoint& checkpoint, double keep) -> LoadedRecipe { return pruned::LoadPruned(checkpoint, keep); },
+       true, AgreesOn(0.9)},
+      {"amp", [](const Checkpoint& checkpoint, double) -> LoadedRecipe { return amp::LoadAmp(checkpoint); }, false,
+       AgreesOn(0.99)},
+      {"integrated",
+       [](const Checkpoint& checkpoint, double keep) -> LoadedRecipe {
+         return integrated::LoadIntegrated(checkpoint, keep);
+       },
+       true, AgreesOn(0.9)},
+  };
+#ifdef ROBERTA_HAS_REFERENCE
+  recipes.push_back(
+      {"reference",
+       [](const Checkpoint& checkpoint, double) -> LoadedRecipe { return reference::LoadReferenceProfile(checkpoint); },
+       false, AgreesOn(0.99)});
+#endif
+  return recipes;
+}
+
+}  // namespace
+
+const std::vector<Recipe>& BuiltInRecipes() {
+  static const auto* const recipes = new std::vector<Recipe>(MakeRecipes());
+  return *recipes;
+}
+
+const Recipe* FindRecipe(const std::vector<Recipe>& recipes, std::string_view name) {
+  const auto found =
+      std::find_if(recipes.begin(), recipes.end(), [&](const Recipe& recipe) { return recipe.name == name; });
+  return found == recipes.end() ? nullptr : &*found;
+}
+
+}  // namespace roberta::registry

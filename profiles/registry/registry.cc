@@ -1,0 +1,260 @@
+#include "profiles/registry/registry.h"
+
+#include <filesystem>
+#include <functional>
+#include <future>
+#include <map>
+#include <mutex>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "profiles/registry/model.h"
+
+namespace roberta::registry {
+
+namespace {
+
+constexpr char kNeverAskedFor[] = "it was not asked for when the server started";
+
+absl::Status CheckSpecs(const RegistryOptions& options) {
+  std::map<std::string, int> seen;
+  for (const ProfileSpec& spec : options.profiles) {
+    const std::string where = absl::StrCat("profile \"", spec.name, "\": ");
+    if (++seen[spec.name] > 1) return absl::InvalidArgumentError(absl::StrCat(where, "there are two of that name"));
+    const Recipe* recipe = FindRecipe(options.recipes, spec.recipe);
+    if (recipe == nullptr) {
+      return absl::InvalidArgumentError(absl::StrCat(where, "there is no recipe \"", spec.recipe, "\""));
+    }
+    if (spec.keep_macs && !recipe->prunes) {
+      return absl::InvalidArgumentError(absl::StrCat(where, "recipe ", spec.recipe, " has no keep_macs"));
+    }
+  }
+  if (seen.count(options.default_profile) == 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the default profile \"", options.default_profile, "\" is not one of the profiles"));
+  }
+  return absl::OkStatus();
+}
+
+/// The same directory by another spelling is the model's own.
+bool IsSameDirectory(const std::string& one, const std::string& other) {
+  std::error_code failure;
+  return std::filesystem::equivalent(one, other, failure) && !failure;
+}
+
+class RegistryImpl final : public Registry {
+ public:
+  RegistryImpl(const RegistryOptions& options, Model model, std::unique_ptr<ProfileLoader> loader)
+      : model_(std::move(model)),
+        executors_(options.executors),
+        loader_(std::move(loader)),
+        default_(options.default_profile) {
+    for (ProfileSpec spec : options.profiles) {
+      if (IsSameDirectory(spec.directory, options.directory)) spec.directory.clear();
+      if (baseline_name_.empty() && spec.recipe == kBaseline && spec.directory.empty()) baseline_name_ = spec.name;
+      names_.push_back(spec.name);
+      Entry& entry = entries_[spec.name];
+      entry.status.name = spec.name;
+      entry.status.recipe = spec.recipe;
+      entry.status.reason = kNeverAskedFor;
+      entry.status.quality_reason = "the profile was never loaded";
+      entry.spec = std::move(spec);
+    }
+  }
+
+  void Observe(Observer* observer) override { observer_ = observer; }
+  const std::vector<std::string>& names() const override { return names_; }
+  const std::string& baseline_name() const override { return baseline_name_; }
+
+  std::string default_profile() const override {
+    const std::lock_guard lock(mutex_);
+    return default_;
+  }
+
+  absl::Status Load(std::string_view name) override {
+    std::unique_lock lock(mutex_);
+    const auto found = entries_.find(name);
+    if (found == entries_.end()) return UnknownName(name);
+    Entry& entry = found->second;  // entries stay where they are
+    if (entry.under_way.valid()) {
+      const std::shared_future<absl::Status> under_way = entry.under_way;
+      lock.unlock();
+      return under_way.get();
+    }
+    std::promise<absl::Status> result;
+    entry.under_way = result.get_future().share();
+    if (entry.profile == nullptr) {
+      entry.status.state = ProfileState::kLoading;
+      entry.status.reason = "it is being loaded";
+    }
+    lock.unlock();
+    TellChanged(name);
+    absl::Status status = LoadNow(entry);
+    TellChanged(name);
+    result.set_value(status);
+    return status;
+  }
+
+  absl::StatusOr<std::shared_ptr<const encoder::Profile>> Unload(std::string_view name) override {
+    std::shared_ptr<const encoder::Profile> unloaded;
+    {
+      const std::lock_guard lock(mutex_);
+      const auto found = entries_.find(name);
+      if (found == entries_.end()) return UnknownName(name);
+      Entry& entry = found->second;
+      if (entry.status.name == default_) {
+        return absl::FailedPreconditionError(absl::StrCat(
+            "profile \"", default_, "\" answers requests that name none; make another one the default first"));
+      }
+      if (entry.under_way.valid()) {
+        return absl::FailedPreconditionError(absl::StrCat("profile \"", entry.status.name, "\" is being loaded"));
+      }
+      unloaded = std::move(entry.profile);
+      entry.profile = nullptr;
+      entry.status.state = ProfileState::kUnloaded;
+      entry.status.reason = "it was unloaded on request";
+      entry.status.revision.clear();
+      entry.status.description = {};
+    }
+    TellChanged(name);
+    return unloaded;
+  }
+
+  absl::Status SetDefault(std::string_view name) override {
+    std::string before;
+    {
+      const std::lock_guard lock(mutex_);
+      const auto ready = GetLocked(name);
+      if (!ready.ok()) return ready.status();
+      before = std::exchange(default_, ready->name);
+    }
+    TellChanged(before);
+    TellChanged(name);
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<LoadedProfile> Get(std::string_view name) const override {
+    const std::lock_guard lock(mutex_);
+    return GetLocked(name);
+  }
+
+  absl::StatusOr<LoadedProfile> GetDefault() const override {
+    const std::lock_guard lock(mutex_);
+    return GetLocked(default_);
+  }
+
+  std::vector<ProfileStatus> List() const override {
+    const std::lock_guard lock(mutex_);
+    std::vector<ProfileStatus> list;
+    for (const std::string& name : names_) list.push_back(StatusLocked(entries_.at(name)));
+    return list;
+  }
+
+  absl::StatusOr<ProfileStatus> StatusOf(std::string_view name) const override {
+    const std::lock_guard lock(mutex_);
+    const auto found = entries_.find(name);
+    if (found == entries_.end()) return UnknownName(name);
+    return StatusLocked(found->second);
+  }
+
+  const checkpoint::Checkpoint& checkpoint() const override { return *model_.checkpoint; }
+  const tokenizer::Tokenizer& tokenizer() const override { return *model_.tokenizer; }
+
+ private:
+  struct Entry {
+    ProfileSpec spec;  // never changes
+    ProfileStatus status;
+    std::shared_ptr<const encoder::Profile> profile;  // set exactly when READY
+    std::shared_future<absl::Status> under_way;       // valid while a load is
+  };
+
+  absl::Status UnknownName(std::string_view name) const {
+    return absl::InvalidArgumentError(
+        absl::StrCat("profile \"", std::string(name), "\" is unknown; the profiles are ", absl::StrJoin(names_, ", ")));
+  }
+
+  absl::StatusOr<LoadedProfile> GetLocked(std::string_view name) const {
+    const auto found = entries_.find(name);
+    if (found == entries_.end()) return UnknownName(name);
+    const ProfileStatus& status = found->second.status;
+    if (status.state != ProfileState::kReady) {
+      return absl::FailedPreconditionError(absl::StrCat("profile \"", status.name, "\" is not ready: ", status.reason));
+    }
+    return LoadedProfile{status.name, status.revision, found->second.profile};
+  }
+
+  ProfileStatus StatusLocked(const Entry& entry) const {
+    ProfileStatus status = entry.status;
+    status.is_default = status.name == default_;
+    return status;
+  }
+
+  absl::Status LoadNow(Entry& entry) {
+    LoadOutcome outcome;
+    {
+      const std::lock_guard one_at_a_time(load_mutex_);
+      outcome = loader_->Load(entry.spec, [&](const LoadStep& step) {
+        if (observer_ != nullptr) observer_->StepEnded(entry.spec.name, step);
+      });
+    }
+    const absl::Status status = outcome.status;
+    std::shared_ptr<const encoder::Profile> replaced;  // freed without the lock
+    const std::lock_guard lock(mutex_);
+    entry.under_way = {};
+    if (!status.ok() && entry.profile != nullptr) {
+      entry.status.reason = absl::StrCat("loading it again failed: ", status.message());
+      return status;
+    }
+    replaced = std::exchange(entry.profile, std::move(outcome.profile));
+    Publish(std::move(outcome), &entry.status);
+    return status;
+  }
+
+  void Publish(LoadOutcome outcome, ProfileStatus* status) const {
+    status->state = outcome.status.ok() ? ProfileState::kReady : ProfileState::kFailed;
+    status->reason = std::string(outcome.status.message());
+    status->revision = std::move(outcome.revision);
+    status->description = std::move(outcome.description);
+    status->load_seconds = 0;
+    for (const LoadStep& step : outcome.steps) status->load_seconds += step.seconds;
+    status->steps = std::move(outcome.steps);
+    status->quality = outcome.quality;
+    status->quality_reason = std::move(outcome.quality_reason);
+    status->expected_tokens_per_second = std::nullopt;
+    if (outcome.tokens_per_second) {
+      status->expected_tokens_per_second = *outcome.tokens_per_second * static_cast<double>(executors_);
+    }
+  }
+
+  void TellChanged(std::string_view name) const {
+    if (observer_ != nullptr) observer_->Changed(name);
+  }
+
+  const Model model_;
+  const size_t executors_;
+  std::vector<std::string> names_;
+  std::string baseline_name_;
+  Observer* observer_ = nullptr;
+
+  std::mutex load_mutex_;
+  const std::unique_ptr<ProfileLoader> loader_;  // its use guarded by load_mutex_
+
+  mutable std::mutex mutex_;
+  std::map<std::string, Entry, std::less<>> entries_;  // guarded by mutex_; its keys never change
+  std::string default_;                                // guarded by mutex_
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Registry>> Registry::Open(const RegistryOptions& options) {
+  const absl::Status valid = CheckSpecs(options);
+  if (!valid.ok()) return valid;
+  absl::StatusOr<Model> model = OpenModel(options.directory);
+  if (!model.ok()) return model.status();
+  auto loader = ProfileLoader::Open(*model, options.sample_file, options.recipes, options.run_all);
+  if (!loader.ok()) return loader.status();
+  return std::make_unique<RegistryImpl>(options, *std::move(model), *std::move(loader));
+}
+
+}  // namespace roberta::registry

@@ -1,0 +1,86 @@
+#include "server/app/profile_reporter.h"
+
+#include <spdlog/spdlog.h>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+
+namespace roberta::app {
+
+namespace {
+
+using registry::ProfileState;
+using registry::ProfileStatus;
+
+std::string Steps(const ProfileStatus& status) {
+  return absl::StrJoin(status.steps, ", ", [](std::string* out, const registry::LoadStep& step) {
+    absl::StrAppendFormat(out, "%s %.2f s", step.name, step.seconds);
+  });
+}
+
+}  // namespace
+
+std::string ProfileLine(const ProfileStatus& status) {
+  std::string line = absl::StrCat("profile ", status.name, status.is_default ? " (default)" : "", ": ");
+  if (status.recipe != status.name) absl::StrAppend(&line, "recipe ", status.recipe, ", ");
+  switch (status.state) {
+    case ProfileState::kLoading:
+      return line + "loading";
+    case ProfileState::kUnloaded:
+      return absl::StrCat(line, "not loaded: ", status.reason);
+    case ProfileState::kFailed:
+      return absl::StrCat(line, "FAILED, requests for it are refused: ", status.reason);
+    case ProfileState::kReady:
+      break;
+  }
+  absl::StrAppendFormat(&line, "%s, %s, %.1f MiB of weights", status.description.precision,
+                        absl::StrJoin(status.description.kernels, " + "),
+                        static_cast<double>(status.description.weight_bytes) / (1 << 20));
+  absl::StrAppend(
+      &line, "; ",
+      status.quality ? QualityText(*status.quality) : absl::StrCat("quality not measured: ", status.quality_reason));
+  if (status.expected_tokens_per_second) {
+    absl::StrAppendFormat(&line, "; about %.0f tokens/s expected", *status.expected_tokens_per_second);
+  }
+  absl::StrAppendFormat(&line, "; loaded in %.2f s (%s)", status.load_seconds, Steps(status));
+  if (!status.reason.empty()) absl::StrAppend(&line, "; ", status.reason);
+  return line;
+}
+
+void ProfileReporter::TellHealth(grpc::HealthCheckServiceInterface* health) {
+  const std::lock_guard lock(mutex_);
+  health_ = health;
+}
+
+void ProfileReporter::Stop() {
+  const std::lock_guard lock(mutex_);
+  stopped_ = true;
+  if (health_ == nullptr) return;
+  for (const std::string& name : registry_->names()) health_->SetServingStatus("profile/" + name, false);
+}
+
+void ProfileReporter::StepEnded(std::string_view profile, const registry::LoadStep& step) {
+  spdlog::debug("profile {}: {} took {:.3f} s", profile, step.name, step.seconds);
+}
+
+void ProfileReporter::Changed(std::string_view profile) {
+  const std::lock_guard lock(mutex_);
+  const auto status = registry_->StatusOf(profile);
+  if (status.ok()) Report(*status);
+}
+
+void ProfileReporter::Report(const ProfileStatus& status) {
+  const bool ready = status.state == ProfileState::kReady;
+  metrics::ServerMetrics::ProfileGauges gauges = {.ready = ready, .load_seconds = status.load_seconds};
+  if (status.quality) gauges.agreement_ratio = status.quality->agreement;
+  metrics_->SetProfile(status.name, gauges);
+  if (health_ != nullptr) health_->SetServingStatus("profile/" + status.name, ready && !stopped_);
+  std::string line = ProfileLine(status);
+  std::string& last = logged_[status.name];
+  if (line == last) return;
+  spdlog::log(status.state == ProfileState::kFailed ? spdlog::level::warn : spdlog::level::info, "{}", line);
+  last = std::move(line);
+}
+
+}  // namespace roberta::app

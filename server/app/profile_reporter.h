@@ -1,0 +1,44 @@
+#pragma once
+
+#include <grpcpp/health_check_service_interface.h>
+
+#include <map>
+#include <mutex>
+#include <string>
+#include <string_view>
+
+#include "profiles/registry/registry.h"
+#include "server/metrics/server_metrics.h"
+
+namespace roberta::app {
+
+/// Keeps health (`profile/<name>`), metrics and the log in step with the registry. Any thread may call.
+class ProfileReporter final : public registry::Observer {
+ public:
+  /// Both must outlive this.
+  ProfileReporter(const registry::Registry* registry, metrics::ServerMetrics* metrics)
+      : registry_(registry), metrics_(metrics) {}
+
+  /// From then on health is told as well. `health` must outlive this; nullptr: no longer.
+  void TellHealth(grpc::HealthCheckServiceInterface* health);
+  /// From then on every profile is NOT_SERVING.
+  void Stop();
+
+  void StepEnded(std::string_view profile, const registry::LoadStep& step) override;
+  void Changed(std::string_view profile) override;
+
+ private:
+  void Report(const registry::ProfileStatus& status);
+
+  const registry::Registry* const registry_;
+  metrics::ServerMetrics* const metrics_;
+  std::mutex mutex_;  // held from reading a status to telling it, so that the last told is what holds
+  grpc::HealthCheckServiceInterface* health_ = nullptr;     // guarded by mutex_
+  bool stopped_ = false;                                    // guarded by mutex_
+  std::map<std::string, std::string, std::less<>> logged_;  // guarded by mutex_: the last line of each profile
+};
+
+/// One line on what a profile is: what was chosen for it and how good and fast it is, or why it is not there.
+std::string ProfileLine(const registry::ProfileStatus& status);
+
+}  // namespace roberta::app

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "config/server_config.pb.h"
+#include "profiles/registry/registry.h"
+#include "server/config/profile_entries.h"
+
+namespace roberta::app {
+
+/// Threads for the sample of a load: as many as it is told at that moment, for the time it takes. Any thread may call.
+class SampleThreads {
+ public:
+  explicit SampleThreads(size_t threads) : threads_(threads) {}
+  void Set(size_t threads) { threads_.store(threads); }
+  /// See quality::RunAll.
+  void RunAll(size_t count, const std::function<void(size_t)>& task) const;
+
+ private:
+  std::atomic<size_t> threads_;
+};
+
+/// What the registry has to know of a config that config::ValidateConfig accepted.
+registry::RegistryOptions ToRegistryOptions(const config::ServerConfig& config,
+                                            std::shared_ptr<const SampleThreads> sample_threads);
+
+/// The recipes that this server was built with, for config::ValidateConfig.
+std::vector<config::KnownRecipe> KnownRecipes();
+
+/// Names of the profiles to load at start: the baseline first, because others are compared with it, then the default,
+/// so that a server which cannot start says so soon, then the rest as configured.
+std::vector<std::string> LoadOrder(const config::ServerConfig& config);
+
+}  // namespace roberta::app

@@ -1,0 +1,112 @@
+#include "server/config/profile_entries.h"
+
+#include <algorithm>
+#include <set>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "server/config/checks.h"
+
+namespace roberta::config {
+
+namespace {
+
+constexpr const char* kLoadedByDefault[] = {"baseline", "quantized", "pruned", "amp", "integrated"};
+constexpr char kKnownByDefault[] = "reference";
+constexpr size_t kLongestName = 64;
+constexpr char kNameIsReserved[] = "auto";
+
+bool IsNameCharacter(char c) {
+  return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '.' || c == '-';
+}
+
+absl::Status CheckName(const std::string& field, const std::string& name) {
+  const bool good = !name.empty() && name.size() <= kLongestName && name != kNameIsReserved &&
+                    std::all_of(name.begin(), name.end(), IsNameCharacter);
+  if (good) return absl::OkStatus();
+  return WrongValue(field, Shown(name), absl::StrCat("1 to ", kLongestName, " of A-Z a-z 0-9 _ . - and not auto"));
+}
+
+absl::Status CheckGate(const std::string& field, const Gate& gate) {
+  absl::Status status;
+  if (gate.has_min_agreement()) status = CheckNumber(field + ".min_agreement", gate.min_agreement(), 0, 1);
+  if (status.ok() && gate.has_max_mean_abs_dp()) {
+    status = CheckNumber(field + ".max_mean_abs_dp", gate.max_mean_abs_dp(), 0, 1e6);  // regression has no scale
+  }
+  if (status.ok() && gate.has_max_accuracy_drop_points()) {
+    status = CheckNumber(field + ".max_accuracy_drop_points", gate.max_accuracy_drop_points(), 0, 100);
+  }
+  return status;
+}
+
+absl::Status CheckEntry(const std::string& field, const Profile& profile, const std::vector<KnownRecipe>& recipes) {
+  absl::Status status = CheckName(field + ".name", profile.name());
+  if (!status.ok()) return status;
+  std::vector<std::string> names;
+  for (const KnownRecipe& recipe : recipes) names.push_back(recipe.name);
+  // Where the recipe comes from the name, the name is what has to be put right.
+  const bool by_name = profile.recipe() == profile.name();
+  status = CheckOneOf(absl::StrCat(field, by_name ? ".name, which has no recipe of its own," : ".recipe"),
+                      profile.recipe(), names);
+  if (status.ok()) status = CheckUtf8(field + ".directory", profile.directory());
+  if (status.ok()) status = CheckGate(field + ".gate", profile.gate());
+  if (!status.ok() || !profile.has_keep_macs()) return status;
+  const auto recipe = std::find_if(recipes.begin(), recipes.end(),
+                                   [&](const KnownRecipe& known) { return known.name == profile.recipe(); });
+  if (!recipe->prunes) {
+    return WrongValue(field + ".keep_macs", absl::StrCat(profile.keep_macs()),
+                      absl::StrCat("absent: recipe ", profile.recipe(), " does not prune"));
+  }
+  return CheckNumber(field + ".keep_macs", profile.keep_macs(), 0.01, 1);
+}
+
+void KeepOnly(const std::vector<std::string>& only, ServerConfig* config) {
+  std::set<std::string> missing(only.begin(), only.end());
+  for (Profile& profile : *config->mutable_profiles()) {
+    profile.set_load(missing.erase(profile.name()) > 0);
+  }
+  for (const std::string& name : only) {  // in the order given
+    if (missing.erase(name) > 0) config->add_profiles()->set_name(name);
+  }
+}
+
+}  // namespace
+
+void CompleteProfiles(const std::vector<std::string>& only, const std::optional<std::string>& default_profile,
+                      ServerConfig* config) {
+  if (config->profiles().empty()) {
+    for (const char* name : kLoadedByDefault) config->add_profiles()->set_name(name);
+    Profile* known = config->add_profiles();
+    known->set_name(kKnownByDefault);
+    known->set_load(false);
+  }
+  if (!only.empty()) KeepOnly(only, config);
+  if (default_profile) {
+    config->set_default_profile(*default_profile);
+  } else if (!only.empty() && std::find(only.begin(), only.end(), config->default_profile()) == only.end()) {
+    config->set_default_profile(only.front());
+  }
+  for (Profile& profile : *config->mutable_profiles()) {
+    if (profile.recipe().empty()) profile.set_recipe(profile.name());
+    if (!profile.has_load()) profile.set_load(true);
+    if (config->default_profile().empty() && profile.load()) config->set_default_profile(profile.name());
+  }
+}
+
+absl::Status CheckProfiles(const ServerConfig& config, const std::vector<KnownRecipe>& recipes) {
+  std::set<std::string> seen;
+  std::vector<std::string> loaded;
+  for (int i = 0; i < config.profiles_size(); ++i) {
+    const std::string field = absl::StrCat("profiles[", i, "]");
+    const Profile& profile = config.profiles(i);
+    absl::Status status = CheckEntry(field, profile, recipes);
+    if (!status.ok()) return status;
+    if (!seen.insert(profile.name()).second) {
+      return WrongValue(field + ".name", absl::StrCat(Shown(profile.name()), " again"), "named once");
+    }
+    if (profile.load()) loaded.push_back(profile.name());
+  }
+  return CheckOneOf("default_profile", config.default_profile(), loaded);
+}
+
+}  // namespace roberta::config

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "config/server_config.pb.h"
+
+namespace roberta::config {
+
+/// A recipe that this server was built with.
+struct KnownRecipe {
+  std::string name;
+  bool prunes = false;  ///< takes keep_macs
+};
+
+/// Without entries adds one for each usual recipe, `reference` not to be loaded. `only`, unless empty, are the profiles
+/// to load: an entry that is not among them is not loaded at start, and what has no entry gets one for the recipe of
+/// that name. Then fills in recipes, `load` and the default profile: the first of `only`, else the first to be loaded.
+void CompleteProfiles(const std::vector<std::string>& only, const std::optional<std::string>& default_profile,
+                      ServerConfig* config);
+
+/// InvalidArgument names the first field and value that is wrong.
+absl::Status CheckProfiles(const ServerConfig& config, const std::vector<KnownRecipe>& recipes);
+
+}  // namespace roberta::config

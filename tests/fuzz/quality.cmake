@@ -1,0 +1,1 @@
+roberta_fuzzer(NAME sample_fuzz SOURCES sample_fuzz.cc DEPS quality tokenizer CORPUS "${CMAKE_CURRENT_SOURCE_DIR}/corpus/sample")

@@ -1,0 +1,99 @@
+#include "profiles/quality/sample.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/test_paths.h"
+
+namespace roberta::quality {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+checkpoint::ModelConfig TwoLabels() {
+  checkpoint::ModelConfig config;
+  config.labels = {"negative", "positive"};
+  config.problem_type = checkpoint::ProblemType::kSingleLabel;
+  return config;
+}
+
+std::string ErrorOf(std::string_view tsv, const checkpoint::ModelConfig& config = TwoLabels()) {
+  const auto sample = ParseSample(tsv, config, "s.tsv");
+  EXPECT_EQ(sample.status().code(), absl::StatusCode::kInvalidArgument);
+  const std::string message(sample.status().message());
+  EXPECT_THAT(message, Not(HasSubstr("\n")));
+  return message;
+}
+
+TEST(ParseSample, ReadsLabelsByNameAndByIndex) {
+  const auto sample = ParseSample("label\ttext\npositive\tfine\n0\tdull\n", TwoLabels(), "s.tsv");
+  ASSERT_TRUE(sample.ok()) << sample.status();
+  EXPECT_EQ(*sample, (Sample{{"fine", std::nullopt, 1}, {"dull", std::nullopt, 0}}));
+}
+
+TEST(ParseSample, ANameWinsOverAnIndex) {
+  checkpoint::ModelConfig config = TwoLabels();
+  config.labels = {"1", "0"};
+  const auto sample = ParseSample("label\ttext\n0\tx\n", config, "s.tsv");
+  ASSERT_TRUE(sample.ok()) << sample.status();
+  EXPECT_EQ(sample->front().label, 1);
+}
+
+TEST(ParseSample, LabelsMayBeAbsent) {
+  const auto sample = ParseSample("text\r\nfine\r\ndull", TwoLabels(), "s.tsv");
+  ASSERT_TRUE(sample.ok()) << sample.status();
+  EXPECT_EQ(*sample, (Sample{{"fine", std::nullopt, std::nullopt}, {"dull", std::nullopt, std::nullopt}}));
+}
+
+TEST(ParseSample, ReadsPairsWhateverTheOrderOfColumns) {
+  const auto sample = ParseSample("text_pair\ttext\nand so\tfine\n", TwoLabels(), "s.tsv");
+  ASSERT_TRUE(sample.ok()) << sample.status();
+  EXPECT_EQ(sample->front(), (Example{"fine", "and so", std::nullopt}));
+}
+
+TEST(ParseSample, NamesFileLineAndColumnOfWhatIsWrong) {
+  EXPECT_EQ(ErrorOf(""), "s.tsv:1: column \"\" is unknown; they are text, label and text_pair");
+  EXPECT_EQ(ErrorOf("label\n"), "s.tsv:1: there is no column text in the header");
+  EXPECT_EQ(ErrorOf("text\ttext\n"), "s.tsv:1: column \"text\" is there twice");
+  EXPECT_EQ(ErrorOf("text\n"), "s.tsv:1: there is no example after the header");
+  EXPECT_EQ(ErrorOf("label\ttext\n1\tfine\n1\n"), "s.tsv:3: 1 fields; the header has 2");
+  EXPECT_EQ(ErrorOf("label\ttext\n1\t \n"), "s.tsv:2: text is blank");
+  EXPECT_EQ(ErrorOf("text\n\nfine\n"), "s.tsv:2: text is blank");
+  EXPECT_EQ(ErrorOf("text\nab\xff\n"), "s.tsv:2: text: invalid UTF-8 at byte 2");
+}
+
+TEST(ParseSample, RefusesALabelThatTheModelHasNot) {
+  for (const char* label : {"2", "-1", "good", "", "99999999999999999999", "\xff\x01"}) {
+    EXPECT_THAT(ErrorOf("label\ttext\n" + std::string(label) + "\tfine\n"),
+                HasSubstr("is neither a label of the model nor the index of one"));
+  }
+}
+
+TEST(ParseSample, RefusesLabelsWhereATextHasNotOneOfSeveral) {
+  checkpoint::ModelConfig config = TwoLabels();
+  config.problem_type = checkpoint::ProblemType::kMultiLabel;
+  EXPECT_THAT(ErrorOf("label\ttext\n1\tfine\n", config), HasSubstr("column label"));
+  config.labels = {"score"};
+  config.problem_type = checkpoint::ProblemType::kRegression;
+  EXPECT_THAT(ErrorOf("label\ttext\n0\tfine\n", config), HasSubstr("column label"));
+}
+
+TEST(ReadSample, NamesAFileThatIsNotThere) {
+  const auto sample = ReadSample("/nonexistent/sample.tsv", TwoLabels());
+  EXPECT_EQ(sample.status().code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(std::string(sample.status().message()), HasSubstr("/nonexistent/sample.tsv"));
+  EXPECT_EQ(ReadSample("/", TwoLabels()).status().code(), absl::StatusCode::kNotFound);
+}
+
+TEST(ReadSample, TheDemoModelsIsLabelledAndBalanced) {
+  const auto sample = ReadSample(test_paths::InRepository("models/demo-sst2/sample.tsv"), TwoLabels());
+  ASSERT_TRUE(sample.ok()) << sample.status();
+  EXPECT_GE(sample->size(), 200u);
+  size_t positive = 0;
+  for (const Example& example : *sample) positive += example.label == 1;
+  EXPECT_EQ(positive * 2, sample->size());
+}
+
+}  // namespace
+}  // namespace roberta::quality

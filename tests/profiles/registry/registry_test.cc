@@ -1,0 +1,177 @@
+// What the registry promises to those who load, unload and ask, with puppets in place of profiles.
+#include "profiles/registry/registry.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <future>
+#include <limits>
+#include <thread>
+
+#include "tests/profiles/registry/puppet_recipes.h"
+
+namespace roberta::registry {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+ProfileState StateOf(const Registry& registry, std::string_view name) {
+  return registry.StatusOf(name).value().state;
+}
+
+TEST(Registry, KnowsItsProfilesByTheNamesOfTheConfig) {
+  const auto registry = PuppetRegistry({PuppetRecipe("baseline"), PuppetRecipe("other")}, "baseline");
+  EXPECT_THAT(registry->names(), ElementsAre("baseline", "other"));
+  EXPECT_EQ(registry->baseline_name(), "baseline");
+  EXPECT_EQ(registry->default_profile(), "baseline");
+  EXPECT_EQ(StateOf(*registry, "other"), ProfileState::kUnloaded);
+  EXPECT_EQ(registry->Get("third").status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(registry->Load("third").message()), HasSubstr("the profiles are baseline, other"));
+}
+
+TEST(Registry, AProfileThatIsNotLoadedIsRefusedWithTheReason) {
+  const auto registry = PuppetRegistry({PuppetRecipe("baseline")}, "baseline");
+  const absl::Status status = registry->Get("baseline").status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("was not asked for when the server started"));
+  EXPECT_EQ(registry->GetDefault().status().code(), absl::StatusCode::kFailedPrecondition);
+}
+
+TEST(Registry, LoadsUnloadsAndLoadsAgain) {
+  const auto registry = PuppetRegistry({PuppetRecipe("baseline"), PuppetRecipe("other")}, "baseline");
+  ASSERT_TRUE(registry->Load("other").ok());
+  EXPECT_EQ(registry->Get("other")->profile->description().precision, "other");
+  ASSERT_TRUE(registry->Unload("other").ok());
+  EXPECT_EQ(StateOf(*registry, "other"), ProfileState::kUnloaded);
+  EXPECT_THAT(std::string(registry->Get("other").status().message()), HasSubstr("unloaded on request"));
+  EXPECT_EQ(registry->StatusOf("other")->description.precision, "");
+  EXPECT_EQ(*registry->Unload("other"), nullptr);
+  ASSERT_TRUE(registry->Load("other").ok());
+  EXPECT_EQ(StateOf(*registry, "other"), ProfileState::kReady);
+}
+
+TEST(Registry, WhoHoldsAProfileKeepsItWhenItIsUnloadedOrReplaced) {
+  const auto registry = PuppetRegistry({PuppetRecipe("baseline"), PuppetRecipe("other")}, "baseline");
+  ASSERT_TRUE(registry->Load("other").ok());
+  const LoadedProfile held = registry->Get("other").value();
+  ASSERT_TRUE(registry->Load("other").ok());
+  EXPECT_NE(registry->Get("other")->profile, held.profile);
+  ASSERT_TRUE(registry->Unload("other").ok());
+  EXPECT_EQ(held.profile->description().precision, "other");
+}
+
+TEST(Registry, TheDefaultCannotBeUnloaded) {
+  const auto registry = PuppetRegistry({PuppetRecipe("baseline"), PuppetRecipe("other")}, "baseline");
+  ASSERT_TRUE(registry->Load("baseline").ok());
+  EXPECT_EQ(registry->Unload("baseline").status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(registry->SetDefault("other").code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(registry->SetDefault("third").code(), absl::StatusCode::kInvalidArgument);
+  ASSERT_TRUE(registry->Load("other").ok());
+  ASSERT_TRUE(registry->SetDefault("other").ok());
+  EXPECT_TRUE(registry->StatusOf("other")->is_default);
+  EXPECT_EQ(registry->GetDefault()->name, "other");
+  EXPECT_TRUE(registry->Unload("baseline").ok());
+}
+
+TEST(Registry, AProfileThatCannotBeLoadedIsFailedWithTheReason) {
+  const auto registry = PuppetRegistry(
+      {PuppetRecipe("baseline"), PuppetRecipe("other", 0, [] { return absl::InternalError("no kernel"); })},
+      "baseline");
+  EXPECT_EQ(registry->Load("other").code(), absl::StatusCode::kInternal);
+  EXPECT_EQ(registry->StatusOf("other")->reason, "no kernel");
+  EXPECT_EQ(StateOf(*registry, "other"), ProfileState::kFailed);
+}
+
+TEST(Registry, ALogitThatIsNotFiniteFailsTheProfile) {
+  const auto registry = PuppetRegistry(
+      {PuppetRecipe("baseline"), PuppetRecipe("other", std::numeric_limits<float>::quiet_NaN())}, "baseline");
+  EXPECT_FALSE(registry->Load("other").ok());
+  EXPECT_THAT(registry->StatusOf("other")->reason, HasSubstr("not finite"));
+}
+
+TEST(Registry, WhenLoadingAgainFailsTheOldOneServesOn) {
+  std::atomic<bool> broken{false};
+  const auto registry = PuppetRegistry(
+      {PuppetRecipe("baseline"),
+       PuppetRecipe("other", 0, [&] { return broken ? absl::InternalError("gone") : absl::OkStatus(); })},
+      "baseline");
+  ASSERT_TRUE(registry->Load("other").ok());
+  broken = true;
+  EXPECT_FALSE(registry->Load("other").ok());
+  const ProfileStatus status = registry->StatusOf("other").value();
+  EXPECT_EQ(status.state, ProfileState::kReady);
+  EXPECT_EQ(status.reason, "loading it again failed: gone");
+  EXPECT_TRUE(registry->Get("other").ok());
+}
+
+/// A recipe that waits until the test lets it go.
+struct Held {
+  Recipe Make(const std::string& name) {
+    return PuppetRecipe(name, 0, [this] {
+      ++loads;
+      entered.count_down();
+      released.wait();
+      return absl::OkStatus();
+    });
+  }
+  struct Latch {
+    void count_down() { flag = true; }
+    void wait() const {
+      while (!flag) std::this_thread::yield();
+    }
+    std::atomic<bool> flag{false};
+  };
+  std::atomic<int> loads{0};
+  Latch entered, released;
+};
+
+TEST(Registry, ASecondLoadOfTheSameProfileSharesTheFirst) {
+  Held held;
+  const auto registry = PuppetRegistry({PuppetRecipe("baseline"), held.Make("other")}, "baseline");
+  auto first = std::async(std::launch::async, [&] { return registry->Load("other"); });
+  held.entered.wait();
+  auto second = std::async(std::launch::async, [&] { return registry->Load("other"); });
+  EXPECT_EQ(second.wait_for(std::chrono::milliseconds(50)), std::future_status::timeout);
+  held.released.count_down();
+  EXPECT_TRUE(first.get().ok());
+  EXPECT_TRUE(second.get().ok());
+  EXPECT_EQ(held.loads, 1);
+}
+
+TEST(Registry, WhileAProfileIsLoadedOthersAnswerAndItIsLoading) {
+  Held held;
+  const auto registry = PuppetRegistry({PuppetRecipe("baseline"), held.Make("other")}, "baseline");
+  ASSERT_TRUE(registry->Load("baseline").ok());
+  auto load = std::async(std::launch::async, [&] { return registry->Load("other"); });
+  held.entered.wait();
+  EXPECT_TRUE(registry->Get("baseline").ok());
+  EXPECT_EQ(StateOf(*registry, "other"), ProfileState::kLoading);
+  EXPECT_THAT(std::string(registry->Get("other").status().message()), HasSubstr("being loaded"));
+  EXPECT_EQ(registry->Unload("other").status().code(), absl::StatusCode::kFailedPrecondition);
+  held.released.count_down();
+  EXPECT_TRUE(load.get().ok());
+}
+
+class Recorder final : public Observer {
+ public:
+  void StepEnded(std::string_view profile, const LoadStep& step) override {
+    events.push_back(std::string(profile) + " " + step.name);
+    EXPECT_GE(step.seconds, 0);
+  }
+  void Changed(std::string_view profile) override { events.push_back(std::string(profile) + " changed"); }
+  std::vector<std::string> events;
+};
+
+TEST(Registry, TellsItsObserverOfStepsAndChanges) {
+  Recorder recorder;
+  const auto registry = PuppetRegistry({PuppetRecipe("baseline"), PuppetRecipe("other")}, "baseline");
+  registry->Observe(&recorder);
+  ASSERT_TRUE(registry->Load("other").ok());
+  EXPECT_THAT(recorder.events, ElementsAre("other changed", "other read checkpoint", "other pack weights",
+                                           "other warm-up", "other baseline", "other sample", "other changed"));
+}
+
+}  // namespace
+}  // namespace roberta::registry
