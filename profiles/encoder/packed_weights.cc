@@ -1,10 +1,15 @@
 #include "profiles/encoder/packed_weights.h"
 
+#include <cmath>
+#include <compare>
 #include <initializer_list>
+#include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 
 namespace roberta::encoder {
 
@@ -36,6 +41,39 @@ struct Kept {
   }
 };
 
+/// Weights that are packed in this process, for as long as a profile holds them. Threads: any.
+class SharedWeights {
+ public:
+  struct Key {
+    const checkpoint::Checkpoint* checkpoint;
+    kernels::Precision precision;
+    std::string tensors;
+    friend auto operator<=>(const Key&, const Key&) = default;
+  };
+  using Weight = std::shared_ptr<const kernels::PackedWeight>;
+
+  static Weight Find(const Key& key) {
+    const std::lock_guard lock(Mutex());
+    const auto found = Known().find(key);
+    return found == Known().end() ? nullptr : found->second.lock();
+  }
+  static void Add(const Key& key, const Weight& weight) {
+    const std::lock_guard lock(Mutex());
+    std::erase_if(Known(), [](const auto& entry) { return entry.second.expired(); });
+    Known()[key] = weight;
+  }
+
+ private:
+  static std::mutex& Mutex() {
+    static std::mutex mutex;
+    return mutex;
+  }
+  static std::map<Key, std::weak_ptr<const kernels::PackedWeight>>& Known() {
+    static auto* const known = new std::map<Key, std::weak_ptr<const kernels::PackedWeight>>;
+    return *known;
+  }
+};
+
 /// Reads the tensors of one checkpoint and packs them; the first failure is kept.
 class Loader {
  public:
@@ -50,7 +88,7 @@ class Loader {
     weights_->token_type.resize(static_cast<size_t>(config.hidden_size));
     weights_->embedding_norm = ReadNorm(embeddings + "LayerNorm");
     for (int64_t i = 0; i < config.num_hidden_layers && status_.ok(); ++i) ReadLayer(i);
-    weights_->classifier_dense = Pack(ReadMatrix("classifier.dense"), Read("classifier.dense.bias"), kHeadPrecision);
+    weights_->classifier_dense = Pack({"classifier.dense"}, nullptr, nullptr, kHeadPrecision);
     weights_->classifier_weight = Read("classifier.out_proj.weight");
     weights_->classifier_bias = Read("classifier.out_proj.bias");
     return status_;
@@ -61,8 +99,19 @@ class Loader {
     const checkpoint::TensorView& tensor = checkpoint_.tensor(name);
     std::vector<float> values(static_cast<size_t>(tensor.elements()));
     checkpoint::CopyToFloat32(tensor, absl::MakeSpan(values));
+    CheckFinite(name, values);
     weights_->bytes += static_cast<int64_t>(values.size() * sizeof(float));
     return values;
+  }
+
+  /// A broken weight would make every answer NaN, or none, where int8 hides it.
+  void CheckFinite(const std::string& name, absl::Span<const float> values) {
+    for (size_t i = 0; i < values.size(); ++i) {
+      if (std::isfinite(values[i])) continue;
+      status_.Update(absl::InvalidArgumentError(
+          absl::StrCat(checkpoint_.directory(), ": tensor \"", name, "\" holds ", values[i], " at element ", i)));
+      return;
+    }
   }
 
   NormWeights ReadNorm(const std::string& prefix) {
@@ -78,6 +127,7 @@ class Loader {
     matrix.values.resize(matrix.rows * matrix.columns);
     if (rows == nullptr && columns == nullptr) {
       checkpoint::CopyToFloat32(tensor, absl::MakeSpan(matrix.values));
+      CheckFinite(prefix + ".weight", matrix.values);
       return matrix;
     }
     const size_t row_bytes = all_columns * checkpoint::DtypeBytes(tensor.dtype);
@@ -89,6 +139,7 @@ class Loader {
         matrix.values[r * matrix.columns + c] = whole[columns == nullptr ? c : (*columns)[c]];
       }
     }
+    CheckFinite(prefix + ".weight", matrix.values);
     return matrix;
   }
 
@@ -128,39 +179,57 @@ class Loader {
     return found->second;
   }
 
-  Linear Pack(const Matrix& matrix, std::vector<float> bias, kernels::Precision precision) {
+  /// The layers `prefixes`, which read the same input, as one: their rows one below the other. Of the weights those in
+  /// `rows` and `columns` are taken; nullptr: all. They are read only if they are not packed yet.
+  Linear Pack(std::initializer_list<std::string> prefixes, const std::vector<size_t>* rows,
+              const std::vector<size_t>* columns, kernels::Precision precision) {
     Linear linear;
-    linear.bias = std::move(bias);
-    if (!status_.ok() || matrix.values.empty()) return linear;
-    linear.shape = ShapeFor(static_cast<int64_t>(matrix.columns), static_cast<int64_t>(matrix.rows), precision);
+    for (const std::string& prefix : prefixes) {
+      const std::vector<float> bias = ReadBias(prefix, rows);
+      linear.bias.insert(linear.bias.end(), bias.begin(), bias.end());
+    }
+    const size_t in = columns != nullptr ? columns->size() : Width(*prefixes.begin());
+    if (!status_.ok() || in == 0 || linear.bias.empty()) return linear;
+    linear.shape = ShapeFor(static_cast<int64_t>(in), static_cast<int64_t>(linear.bias.size()), precision);
     if (linear.shape == nullptr) return linear;
-    auto packed = linear.shape->Pack(matrix.values);
-    status_.Update(packed.status());
-    if (!packed.ok()) return linear;
-    weights_->bytes += packed->bytes();
-    linear.weight = *std::move(packed);
+    const bool is_whole = rows == nullptr && columns == nullptr;
+    const SharedWeights::Key key = {&checkpoint_, precision, absl::StrJoin(prefixes, "+")};
+    if (is_whole) linear.weight = SharedWeights::Find(key);
+    if (linear.weight == nullptr) {
+      linear.weight = PackAnew(prefixes, rows, columns, *linear.shape);
+      if (linear.weight != nullptr && is_whole) SharedWeights::Add(key, linear.weight);
+    }
+    if (linear.weight != nullptr) weights_->bytes += linear.weight->bytes();
     return linear;
   }
 
-  /// The layers `prefixes`, which read the same input, as one: their rows one below the other.
-  Linear PackTogether(std::initializer_list<std::string> prefixes, const std::vector<size_t>* rows,
-                      kernels::Precision precision) {
-    Matrix together;
-    std::vector<float> biases;
+  SharedWeights::Weight PackAnew(std::initializer_list<std::string> prefixes, const std::vector<size_t>* rows,
+                                 const std::vector<size_t>* columns, const kernels::LinearShape& shape) {
+    std::vector<float> values;
     for (const std::string& prefix : prefixes) {
-      const Matrix matrix = ReadMatrix(prefix, rows);
-      together.columns = matrix.columns;
-      together.rows += matrix.rows;
-      together.values.insert(together.values.end(), matrix.values.begin(), matrix.values.end());
-      const std::vector<float> bias = ReadBias(prefix, rows);
-      biases.insert(biases.end(), bias.begin(), bias.end());
+      Matrix matrix = ReadMatrix(prefix, rows, columns);
+      if (values.empty()) {
+        values = std::move(matrix.values);
+      } else {
+        values.insert(values.end(), matrix.values.begin(), matrix.values.end());
+      }
     }
-    return Pack(together, std::move(biases), precision);
+    if (!status_.ok()) return nullptr;
+    auto packed = shape.Pack(values);
+    status_.Update(packed.status());
+    return packed.ok() ? std::make_shared<const kernels::PackedWeight>(*std::move(packed)) : nullptr;
+  }
+
+  /// Inputs of a linear layer as it is stored.
+  size_t Width(const std::string& prefix) const {
+    return static_cast<size_t>(checkpoint_.tensor(prefix + ".weight").shape[1]);
   }
 
   Linear PackOne(const std::string& prefix, const std::vector<size_t>* rows, const std::vector<size_t>* columns) {
-    const Matrix matrix = ReadMatrix(prefix, rows, columns);
-    return Pack(matrix, ReadBias(prefix, rows), PrecisionFor(matrix.columns, matrix.rows));
+    const size_t in = columns != nullptr ? columns->size() : Width(prefix);
+    const size_t out =
+        rows != nullptr ? rows->size() : static_cast<size_t>(checkpoint_.tensor(prefix + ".weight").shape[0]);
+    return Pack({prefix}, rows, columns, PrecisionFor(in, out));
   }
 
   Kept KeptOf(size_t layer) const {
@@ -182,10 +251,10 @@ class Loader {
     LayerWeights layer;
     layer.heads = width / static_cast<size_t>(config.head_size());
     if (index + 1 == config.num_hidden_layers) {
-      layer.query = PackTogether({self + "query"}, heads, precision);
-      layer.key_value = PackTogether({self + "key", self + "value"}, heads, precision);
+      layer.query = Pack({self + "query"}, heads, nullptr, precision);
+      layer.key_value = Pack({self + "key", self + "value"}, heads, nullptr, precision);
     } else {
-      layer.query_key_value = PackTogether({self + "query", self + "key", self + "value"}, heads, precision);
+      layer.query_key_value = Pack({self + "query", self + "key", self + "value"}, heads, nullptr, precision);
     }
     layer.attention_output = PackOne(prefix + "attention.output.dense", nullptr, heads);
     layer.attention_norm = ReadNorm(prefix + "attention.output.LayerNorm");

@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <optional>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -19,7 +18,7 @@ namespace roberta::encoder {
 /// outputs are all pruned, there is nothing to multiply, and the sums are zeros.
 struct Linear {
   const kernels::LinearShape* shape = nullptr;
-  std::optional<kernels::PackedWeight> weight;
+  std::shared_ptr<const kernels::PackedWeight> weight;
   std::vector<float> bias;  ///< [out]
 };
 
@@ -44,7 +43,9 @@ struct LayerWeights {
 
 /// The weights of a RobertaForSequenceClassification as the packed encoder computes with them.
 struct PackedWeights {
-  /// Copies and packs all but the word embeddings, for products of up to `max_rows` rows.
+  /// Copies and packs all but the word embeddings, for products of up to `max_rows` rows. A weight that another profile
+  /// of this checkpoint has packed in the same precision, and whole, is shared with it. InvalidArgument names a tensor
+  /// that holds NaN or infinity.
   static absl::StatusOr<std::unique_ptr<const PackedWeights>> Load(const checkpoint::Checkpoint& checkpoint,
                                                                    int64_t max_rows, const Recipe& recipe);
 
@@ -54,7 +55,7 @@ struct PackedWeights {
     friend auto operator<=>(const ShapeKey&, const ShapeKey&) = default;
   };
 
-  int64_t bytes = 0;  ///< of everything here; mapped embeddings are not counted
+  int64_t bytes = 0;  ///< of everything here, shared or not; mapped embeddings are not counted
   std::map<ShapeKey, std::shared_ptr<const kernels::LinearShape>> shapes;
   std::vector<float> position_embeddings;  ///< [positions, hidden]
   std::vector<float> token_type;           ///< [hidden]: type 0

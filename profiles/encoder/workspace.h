@@ -1,5 +1,6 @@
 #pragma once
 
+#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -17,13 +18,73 @@
 
 namespace roberta::encoder {
 
-/// All memory that one thread needs to run pieces of up to `max_rows` tokens: nothing is allocated while it runs.
+/// The sizes that a Buffers has room for.
+struct BufferShape {
+  int64_t rows, hidden, intermediate, head_size;
+  friend auto operator<=>(const BufferShape&, const BufferShape&) = default;
+};
+
+/// Scales and zero points of rows of bytes, [rows] each.
+struct RowQuantisation {
+  kernels::AlignedBuffer<float> scale;
+  kernels::AlignedBuffer<int32_t> zero;
+};
+
+/// The rows that one thread works on, whichever profile it runs: 10 to 20 KiB a row for roberta-base.
+struct Buffers {
+  using Floats = kernels::AlignedBuffer<float>;
+  explicit Buffers(const BufferShape& shape);
+
+  Floats hidden;                           ///< [rows, hidden]: the residual stream
+  Floats wide;                             ///< [rows, max(3 hidden, intermediate)]
+  Floats context;                          ///< [rows, hidden]
+  Floats product;                          ///< [rows, hidden]
+  Floats first;                            ///< [rows, hidden]: first tokens of the last layer
+  Floats row_scratch;                      ///< [intermediate]
+  Floats attention_scratch;                ///< for heads of head_size in a sequence of `rows` tokens
+  RowQuantisation row_quantisations[3];    ///< for attention's two products and what it leaves
+  kernels::AlignedBuffer<uint16_t> input;  ///< [rows, max(hidden, intermediate)] of bfloat16 or bytes
+  std::vector<int32_t> position_ids;       ///< [rows]
+  std::vector<int32_t> cu_seqlens;         ///< [rows + 1]
+};
+
+/// What waits for its next batch. Any thread may call.
+template <typename Thing>
+class Pool {
+ public:
+  /// nullptr if none waits.
+  std::unique_ptr<Thing> Take() {
+    const std::lock_guard lock(mutex_);
+    if (waiting_.empty()) return nullptr;
+    std::unique_ptr<Thing> thing = std::move(waiting_.back());
+    waiting_.pop_back();
+    return thing;
+  }
+  void Return(std::unique_ptr<Thing> thing) {
+    const std::lock_guard lock(mutex_);
+    waiting_.push_back(std::move(thing));
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<Thing>> waiting_;  // guarded by mutex_
+};
+
+/// The pool of all profiles of one shape in this process: a thread needs one Buffers, however many profiles it runs. It
+/// lives as long as somebody holds it.
+std::shared_ptr<Pool<Buffers>> SharedBuffers(const BufferShape& shape);
+
+/// What one thread needs, beside Buffers, to run pieces of up to `max_rows` tokens with the products of one profile:
+/// nothing is allocated while it runs.
 class Workspace {
  public:
-  Workspace(const PackedWeights& weights, const checkpoint::ModelConfig& config, int64_t max_rows);
+  explicit Workspace(const PackedWeights& weights);
+
+  /// Before a run: what it works on.
+  void Use(Buffers* buffers) { buffers_ = buffers; }
 
   /// Where the pass before `linear` leaves its rows: float32 in `floats`, others in a buffer of their own that the next
-  /// call uses again. Row scales stand until the third call from now.
+  /// call uses again. Row scales and zero points stand until the third call from now.
   kernels::NextRows InputOf(const Linear& linear, float* floats);
 
   /// in W^T for `rows` rows, as the next pass reads it, in the memory `out`. nullopt if the matrix library failed.
@@ -32,37 +93,21 @@ class Workspace {
 
   PartClock clock;  ///< of the run under way
 
-  float* hidden() { return hidden_.data(); }            ///< [rows, hidden]: the residual stream
-  float* wide() { return wide_.data(); }                ///< [rows, max(3 hidden, intermediate)]
-  float* context() { return context_.data(); }          ///< [rows, hidden]
-  float* product() { return product_.data(); }          ///< [rows, hidden]
-  float* first() { return first_.data(); }              ///< [rows, hidden]: first tokens of the last layer
-  float* row_scratch() { return row_scratch_.data(); }  ///< [intermediate]
-  float* attention_scratch() { return attention_scratch_.data(); }
-  int32_t* position_ids() { return position_ids_.data(); }  ///< [rows]
-  int32_t* cu_seqlens() { return cu_seqlens_.data(); }      ///< [rows + 1]
+  float* hidden() { return buffers_->hidden.data(); }
+  float* wide() { return buffers_->wide.data(); }
+  float* context() { return buffers_->context.data(); }
+  float* product() { return buffers_->product.data(); }
+  float* first() { return buffers_->first.data(); }
+  float* row_scratch() { return buffers_->row_scratch.data(); }
+  float* attention_scratch() { return buffers_->attention_scratch.data(); }
+  int32_t* position_ids() { return buffers_->position_ids.data(); }
+  int32_t* cu_seqlens() { return buffers_->cu_seqlens.data(); }
 
  private:
-  using Floats = kernels::AlignedBuffer<float>;
-
   std::map<const kernels::LinearShape*, kernels::LinearRunner> runners_;
-  Floats hidden_, wide_, context_, product_, first_, row_scratch_, attention_scratch_;
-  kernels::AlignedBuffer<unsigned char> input_;  ///< [rows, max(hidden, intermediate)] of the widest precision here
-  Floats row_scales_[3];                         ///< [rows], for attention's two products and what it leaves
-  size_t next_row_scale_ = 0;
   kernels::AlignedBuffer<unsigned char> product_scratch_;
-  std::vector<int32_t> position_ids_, cu_seqlens_;
-};
-
-/// Workspaces that wait for their next batch. Any thread may call.
-class WorkspacePool {
- public:
-  std::unique_ptr<Workspace> Take();  ///< nullptr if none waits
-  void Return(std::unique_ptr<Workspace> workspace);
-
- private:
-  std::mutex mutex_;
-  std::vector<std::unique_ptr<Workspace>> waiting_;  // guarded by mutex_
+  Buffers* buffers_ = nullptr;  ///< not owned
+  size_t next_quantisation_ = 0;
 };
 
 }  // namespace roberta::encoder

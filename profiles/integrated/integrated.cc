@@ -12,7 +12,7 @@ absl::StatusOr<std::unique_ptr<const encoder::TimedProfile>> LoadIntegrated(cons
   auto mask = pruned::MaskFor(checkpoint, keep_macs);
   if (!mask.ok()) return mask.status();
   return encoder::LoadPackedClassifier(checkpoint,
-                                       {.products = {kernels::Precision::kInt8Shifted, kernels::Precision::kInt8},
+                                       {.products = {kernels::Precision::kInt8},
                                         .mixed_attention = true,
                                         .mask = *std::move(mask)});
 }

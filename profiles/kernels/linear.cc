@@ -57,14 +57,14 @@ std::vector<int8_t> Quantise(absl::Span<const float> weight, int64_t in, int64_t
   return bytes;
 }
 
-/// 128 times the sum of each row's bytes.
-std::vector<int32_t> OffsetsOf(const std::vector<int8_t>& bytes, int64_t in, int64_t out) {
-  std::vector<int32_t> offsets(static_cast<size_t>(out));
-  for (size_t row = 0; row < offsets.size(); ++row) {
+/// The sum of each row's bytes.
+std::vector<int32_t> SumsOf(const std::vector<int8_t>& bytes, int64_t in, int64_t out) {
+  std::vector<int32_t> sums(static_cast<size_t>(out));
+  for (size_t row = 0; row < sums.size(); ++row) {
     const auto begin = bytes.begin() + static_cast<std::ptrdiff_t>(row) * in;
-    offsets[row] = 128 * std::accumulate(begin, begin + in, int32_t{0});
+    sums[row] = std::accumulate(begin, begin + in, int32_t{0});
   }
-  return offsets;
+  return sums;
 }
 
 double SecondsOf(const Product& product, int64_t in, int64_t out, int64_t rows) {
@@ -137,8 +137,8 @@ Choice FastestBackend(int64_t in, int64_t out, Precision precision) {
 }  // namespace
 
 PackedWeight::PackedWeight(std::unique_ptr<const PackedData> data, std::vector<float> column_scale,
-                           std::vector<int32_t> column_offset)
-    : data_(std::move(data)), column_scale_(std::move(column_scale)), column_offset_(std::move(column_offset)) {}
+                           std::vector<int32_t> column_sum)
+    : data_(std::move(data)), column_scale_(std::move(column_scale)), column_sum_(std::move(column_sum)) {}
 PackedWeight::PackedWeight(PackedWeight&&) noexcept = default;
 PackedWeight& PackedWeight::operator=(PackedWeight&&) noexcept = default;
 PackedWeight::~PackedWeight() = default;
@@ -151,8 +151,8 @@ const float* PackedWeight::column_scale() const {
   return column_scale_.empty() ? nullptr : column_scale_.data();
 }
 
-const int32_t* PackedWeight::column_offset() const {
-  return column_offset_.empty() ? nullptr : column_offset_.data();
+const int32_t* PackedWeight::column_sum() const {
+  return column_sum_.empty() ? nullptr : column_sum_.data();
 }
 
 LinearShape::LinearShape(int64_t in, int64_t out, Precision precision, double gops,
@@ -181,13 +181,16 @@ absl::StatusOr<PackedWeight> LinearShape::Pack(absl::Span<const float> weight) c
         absl::StrCat(weight.size(), " weights for a product of ", in_, " to ", out_, " columns"));
   }
   std::vector<float> column_scale;
-  std::vector<int32_t> column_offset;
+  std::vector<int32_t> column_sum;
   std::vector<int8_t> bytes;
-  if (IsInt8(precision_)) bytes = Quantise(weight, in_, out_, &column_scale);
-  if (precision_ == Precision::kInt8Shifted) column_offset = OffsetsOf(bytes, in_, out_);
-  auto data = product_->Pack(IsInt8(precision_) ? static_cast<const void*>(bytes.data()) : weight.data());
+  const bool quantised = precision_ == Precision::kInt8;
+  if (quantised) {
+    bytes = Quantise(weight, in_, out_, &column_scale);
+    column_sum = SumsOf(bytes, in_, out_);
+  }
+  auto data = product_->Pack(quantised ? static_cast<const void*>(bytes.data()) : weight.data());
   if (!data.ok()) return data.status();
-  return PackedWeight(*std::move(data), std::move(column_scale), std::move(column_offset));
+  return PackedWeight(*std::move(data), std::move(column_scale), std::move(column_sum));
 }
 
 Precision LinearShape::precision() const {

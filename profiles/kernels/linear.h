@@ -27,24 +27,24 @@ class PackedWeight {
 
   int64_t bytes() const;
 
-  /// For int8 weights: [out] what an int32 of the product's column stands for, times its row's scale. Symmetric, one
-  /// scale for each output channel: the largest weight becomes 127 (63 on hosts without VNNI, whose products of bytes
-  /// would saturate otherwise). nullptr for others.
+  /// For int8: [out] what an int32 of the product's column stands for, times its row's scale. Symmetric, one scale for
+  /// each output channel: the largest weight becomes 127 (63 on hosts without VNNI, whose products of bytes would
+  /// saturate otherwise). nullptr for others.
   const float* column_scale() const;
 
-  /// For Precision::kInt8Shifted: [out] what the shift of the activations has added to every int32 of the product's
-  /// column, 128 times the sum of the column's weights. nullptr for others.
-  const int32_t* column_offset() const;
+  /// For int8: [out] the sum of the column's weights in bytes, which times its zero point is what a row of activations
+  /// has too much. nullptr for others.
+  const int32_t* column_sum() const;
 
  private:
   friend class LinearShape;
   friend class LinearRunner;
   PackedWeight(std::unique_ptr<const PackedData> data, std::vector<float> column_scale,
-               std::vector<int32_t> column_offset);
+               std::vector<int32_t> column_sum);
 
   std::unique_ptr<const PackedData> data_;
   std::vector<float> column_scale_;
-  std::vector<int32_t> column_offset_;
+  std::vector<int32_t> column_sum_;
 };
 
 /// What computes a product.

@@ -1,6 +1,7 @@
 #pragma once
 
 // Internal to each translation unit, as vectors.h is.
+#include <cmath>
 #include <cstdint>
 #include <cstring>
 
@@ -31,33 +32,35 @@ inline void RowToBFloat16(const float* values, uint16_t* out, size_t columns) {
       });
 }
 
-/// `shift` is 0 for int8 and 128 for uint8, whose bytes are the same but for the highest bit.
-template <int32_t kShift>
-inline float RowToInt8(const float* values, int8_t* out, size_t columns) {
-  constexpr float kMost = 127.0f;
-  Floats largest = {}, not_numbers = {};
+/// 0 is always in the range, and becomes a byte exactly. 254 steps, not 255: the two ends are rounded each by itself.
+inline void RowToBytes(const float* values, uint8_t* out, float* scale, int32_t* zero, size_t columns) {
+  constexpr float kSteps = 254.0f;
+  Floats most = {}, least = {}, not_numbers = {};
   const auto look_at = [&](Floats x) {
-    largest = Max(largest, Max(x, -x));
+    most = Max(most, x);
+    least = Max(least, -x);
     not_numbers += x - x;  // 0, or NaN for NaN and infinity
   };
   ForVectors(
       columns, [&](size_t i) { look_at(Load(values + i)); },
       [&](size_t i, size_t count) { look_at(LoadSome(values + i, count)); });
-  const float most = Largest(largest);
-  const float factor = most > 0 ? kMost / most : 0;
+  const float below = Largest(least), range = Largest(most) + below;
+  const float factor = range > 0 ? kSteps / range : 0;
+  *scale = range / kSteps + Sum(not_numbers);
+  *zero = *scale == *scale ? static_cast<int32_t>(std::lrint(below * factor)) : 0;
+  const Ints offset = Ints{} + (*zero - kRounderBits);
   const auto quantised = [&](Floats x) {
     const Floats shifted = x * factor + kRounder;
     Ints bits;
     std::memcpy(&bits, &shifted, sizeof bits);
-    return __builtin_convertvector(bits - (kRounderBits - kShift), Bytes);
+    return __builtin_convertvector(bits + offset, Bytes);
   };
   ForVectors(
       columns, [&](size_t i) { *reinterpret_cast<UnalignedBytes*>(out + i) = quantised(Load(values + i)); },
       [&](size_t i, size_t count) {
         const Bytes bytes = quantised(LoadSome(values + i, count));
-        for (size_t k = 0; k < count; ++k) out[i + k] = bytes[k];
+        for (size_t k = 0; k < count; ++k) out[i + k] = static_cast<uint8_t>(bytes[k]);
       });
-  return most / kMost + Sum(not_numbers);
 }
 
 /// Leaves one row, [columns], for the next product; nothing to do for float32.
@@ -69,10 +72,8 @@ inline void LeaveRow(const float* values, const NextRows& next, size_t row, size
       RowToBFloat16(values, static_cast<uint16_t*>(next.values) + row * columns, columns);
       break;
     case Precision::kInt8:
-      next.row_scale[row] = RowToInt8<0>(values, static_cast<int8_t*>(next.values) + row * columns, columns);
-      break;
-    case Precision::kInt8Shifted:
-      next.row_scale[row] = RowToInt8<128>(values, static_cast<int8_t*>(next.values) + row * columns, columns);
+      RowToBytes(values, static_cast<uint8_t*>(next.values) + row * columns, next.row_scale + row, next.row_zero + row,
+                 columns);
       break;
   }
 }

@@ -29,8 +29,6 @@ Types TypesOf(Precision precision) {
     case Precision::kBFloat16:
       return {memory::data_type::bf16, memory::data_type::bf16, memory::data_type::f32};
     case Precision::kInt8:
-      return {memory::data_type::s8, memory::data_type::s8, memory::data_type::s32};
-    case Precision::kInt8Shifted:
       return {memory::data_type::u8, memory::data_type::s8, memory::data_type::s32};
     case Precision::kFloat32:
       break;
@@ -161,7 +159,8 @@ class OneDnnProduct final : public Product {
     std::unique_ptr<OneDnnData> packed;
     absl::Status status = CatchDnnl("packing weights", [&] {
       // [out, in] row by row is [in, out] column by column.
-      const memory::desc plain({in_, out_}, IsInt8(precision_) ? memory::data_type::s8 : memory::data_type::f32,
+      const memory::desc plain({in_, out_},
+                               precision_ == Precision::kInt8 ? memory::data_type::s8 : memory::data_type::f32,
                                memory::format_tag::ba);
       memory from(plain, Engine(), const_cast<void*>(values));
       packed = std::make_unique<OneDnnData>(weight_);

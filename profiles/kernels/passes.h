@@ -18,8 +18,9 @@ struct LayerNorm {
 /// Where a pass leaves its rows for the next product, in the form which that multiplies.
 struct NextRows {
   Precision precision = Precision::kFloat32;
-  void* values = nullptr;      ///< [rows, columns]: float, uint16_t (bfloat16), int8_t or uint8_t
-  float* row_scale = nullptr;  ///< [rows], for int8: what 1 stands for
+  void* values = nullptr;       ///< [rows, columns]: float, uint16_t (bfloat16) or uint8_t
+  float* row_scale = nullptr;   ///< [rows], for int8: a byte stands for scale * (byte - zero)
+  int32_t* row_zero = nullptr;  ///< [rows], for int8, 0 to 255
 };
 
 struct EmbedArguments {
@@ -34,19 +35,24 @@ struct EmbedArguments {
 };
 
 /// The result of a matrix product as the next pass reads it: float32, or int32 that stand for
-/// (int - column_offset[column]) * row_scale[row] * column_scale[column].
+/// (int - row_zero[row] * column_sum[column]) * row_scale[row] * column_scale[column].
 struct ProductRows {
-  const void* values = nullptr;            ///< row r is at element r * stride
-  size_t stride = 0;                       ///< in elements
-  const float* row_scale = nullptr;        ///< [rows]; nullptr: values are float32
-  const float* column_scale = nullptr;     ///< [columns]
-  const int32_t* column_offset = nullptr;  ///< [columns]; nullptr: zeros
+  const void* values = nullptr;         ///< row r is at element r * stride
+  size_t stride = 0;                    ///< in elements
+  const float* row_scale = nullptr;     ///< [rows]; nullptr: values are float32
+  const int32_t* row_zero = nullptr;    ///< [rows]
+  const float* column_scale = nullptr;  ///< [columns]
+  const int32_t* column_sum = nullptr;  ///< [columns], of the weights' bytes
 
   /// The columns from `first` on.
   ProductRows Columns(size_t first) const {
-    return {static_cast<const char*>(values) + first * sizeof(float), stride, row_scale,
-            column_scale == nullptr ? nullptr : column_scale + first,
-            column_offset == nullptr ? nullptr : column_offset + first};
+    const bool is_float = row_scale == nullptr;
+    return {static_cast<const char*>(values) + first * sizeof(float),
+            stride,
+            row_scale,
+            row_zero,
+            is_float ? nullptr : column_scale + first,
+            is_float ? nullptr : column_sum + first};
   }
 };
 
@@ -85,9 +91,10 @@ struct Passes {
   /// hidden], bias: [hidden].
   void (*residual_norm)(const ProductRows& product, const float* bias, float* residual, const LayerNorm& norm,
                         const NextRows& next, size_t rows, size_t hidden);
-  /// next = values [rows, columns], for other precisions than float32. Int8 is symmetric with one scale a row
-  /// (Dettmers et al. 2022, vector-wise): the largest magnitude becomes 127; the scale is NaN for a row that holds NaN
-  /// or infinity. bfloat16 is rounded to nearest, ties to even.
+  /// next = values [rows, columns], for other precisions than float32. Int8 is asymmetric, a scale and a zero point for
+  /// each row: the range from its least to its largest value, and 0, becomes 254 steps; the scale is NaN for a row that
+  /// holds NaN or infinity. GELU's outputs, which hardly go below 0, so keep a bit that symmetry would waste. bfloat16
+  /// is rounded to nearest, ties to even.
   void (*convert_rows)(const float* values, const NextRows& next, size_t rows, size_t columns);
   /// values = tanh(values + bias). values: [rows, columns], bias: [columns].
   void (*bias_tanh)(float* values, const float* bias, size_t rows, size_t columns);

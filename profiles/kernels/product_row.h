@@ -12,7 +12,7 @@ namespace roberta::kernels {
 namespace {
 
 /// What a product's values are, known where a pass is compiled: its inner loops have no branch for it.
-enum class Sums { kFloats, kInts, kShiftedInts };
+enum class Sums { kFloats, kInts };
 
 /// One row of a product, read as float32.
 template <Sums kSums>
@@ -22,17 +22,16 @@ class ProductRow {
       : floats_(static_cast<const float*>(product.values) + row * product.stride),
         ints_(static_cast<const int32_t*>(product.values) + row * product.stride),
         column_scale_(product.column_scale),
-        column_offset_(product.column_offset),
-        row_scale_(kSums != Sums::kFloats ? product.row_scale[row] : 0) {}
+        column_sum_(product.column_sum),
+        row_scale_(kSums == Sums::kInts ? product.row_scale[row] : 0),
+        row_zero_(kSums == Sums::kInts ? product.row_zero[row] : 0) {}
 
   Floats LoadAt(size_t i) const {
     if constexpr (kSums == Sums::kFloats) {
       return Load(floats_ + i);
     } else {
-      Ints ints = *reinterpret_cast<const UnalignedInts*>(ints_ + i);
-      if constexpr (kSums == Sums::kShiftedInts) {
-        ints -= *reinterpret_cast<const UnalignedInts*>(column_offset_ + i);
-      }
+      const Ints sums = *reinterpret_cast<const UnalignedInts*>(ints_ + i);
+      const Ints ints = sums - *reinterpret_cast<const UnalignedInts*>(column_sum_ + i) * row_zero_;
       return __builtin_convertvector(ints, Floats) * (Load(column_scale_ + i) * row_scale_);
     }
   }
@@ -42,8 +41,7 @@ class ProductRow {
     } else {
       int32_t value;  // copied, as the same memory may be written as floats next
       std::memcpy(&value, ints_ + i, sizeof value);
-      if constexpr (kSums == Sums::kShiftedInts) value -= column_offset_[i];
-      return static_cast<float>(value) * (column_scale_[i] * row_scale_);
+      return static_cast<float>(value - row_zero_ * column_sum_[i]) * (column_scale_[i] * row_scale_);
     }
   }
   Floats LoadSomeAt(size_t i, size_t count) const {
@@ -56,8 +54,9 @@ class ProductRow {
   const float* floats_;
   const int32_t* ints_;
   const float* column_scale_;
-  const int32_t* column_offset_;
+  const int32_t* column_sum_;
   float row_scale_;
+  int32_t row_zero_;
 };
 
 /// Calls `pass` with the std::integral_constant of what `product` holds.
@@ -65,10 +64,8 @@ template <typename Pass>
 inline void ForSumsOf(const ProductRows& product, const Pass& pass) {
   if (product.row_scale == nullptr) {
     pass(std::integral_constant<Sums, Sums::kFloats>());
-  } else if (product.column_offset == nullptr) {
-    pass(std::integral_constant<Sums, Sums::kInts>());
   } else {
-    pass(std::integral_constant<Sums, Sums::kShiftedInts>());
+    pass(std::integral_constant<Sums, Sums::kInts>());
   }
 }
 

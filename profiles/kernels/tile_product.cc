@@ -19,7 +19,6 @@ size_t ValuesOfWord(Precision precision) {
     case Precision::kBFloat16:
       return 2;
     case Precision::kInt8:
-    case Precision::kInt8Shifted:
       break;
   }
   return 4;
@@ -77,8 +76,10 @@ class TileProduct final : public Product {
     if (!blank.ok()) return blank;
     uint32_t* words = static_cast<TileData&>(**blank).words.data();
     for (size_t column = 0; column < out_; ++column) {
-      for (size_t word = 0; word < words_; ++word) {
-        words[TileWord(out_, words_, column, word)] = WordOf(values, column * in_ + word * ValuesOfWord(precision_));
+      uint32_t* to = words + TileWord(out_, words_, column, 0);
+      const size_t step = TileWord(out_, words_, column, 1) - TileWord(out_, words_, column, 0);
+      for (size_t word = 0; word < words_; ++word, to += step) {
+        *to = WordOf(values, column * in_ + word * ValuesOfWord(precision_));
       }
     }
     return blank;
@@ -100,7 +101,7 @@ class TileProduct final : public Product {
   /// The word that starts with the value at `index`.
   uint32_t WordOf(const void* values, size_t index) const {
     uint32_t word;
-    if (IsInt8(precision_)) {
+    if (precision_ == Precision::kInt8) {
       std::memcpy(&word, static_cast<const int8_t*>(values) + index, sizeof word);
     } else if (precision_ == Precision::kBFloat16) {
       const float* pair = static_cast<const float*>(values) + index;

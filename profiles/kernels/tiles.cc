@@ -17,10 +17,8 @@ const Tiles* TilesFor([[maybe_unused]] Precision precision) {
       return HostHasAvx512() ? &Avx512Tiles() : nullptr;
     case Precision::kBFloat16:
       return HostHasAvx512Bf16() ? &Avx512Bf16Tiles() : nullptr;
-    case Precision::kInt8Shifted:
-      return HostHasAvx512Vnni() ? &Avx512VnniTiles() : nullptr;
     case Precision::kInt8:
-      break;
+      return HostHasAvx512Vnni() ? &Avx512VnniTiles() : nullptr;
   }
 #endif
   return nullptr;
@@ -29,7 +27,7 @@ const Tiles* TilesFor([[maybe_unused]] Precision precision) {
 double RegisterPeakGops(Precision precision) {
   constexpr int kRounds = 5;
   constexpr size_t kSteps = 100'000;
-  static std::array<double, 4> measured = {};
+  static std::array<double, 3> measured = {};
   static std::mutex mutex;
   const Tiles* tiles = TilesFor(precision);
   if (tiles == nullptr) return 0;

@@ -6,7 +6,7 @@ namespace roberta::quantized {
 
 absl::StatusOr<std::unique_ptr<const encoder::TimedProfile>> LoadQuantized(const checkpoint::Checkpoint& checkpoint) {
   return encoder::LoadPackedClassifier(checkpoint,
-                                       {.products = {kernels::Precision::kInt8Shifted, kernels::Precision::kInt8}});
+                                       {.products = {kernels::Precision::kInt8}});
 }
 
 }  // namespace roberta::quantized

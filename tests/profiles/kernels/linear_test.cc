@@ -148,72 +148,57 @@ TEST(Linear, BFloat16IsSummedUpInFloat32) {
 }
 
 TEST(Linear, BytesAreMultipliedExactlyWithTheScalesOfTheirChannels) {
-  for (const auto& [in, out] : {std::pair<int64_t, int64_t>{64, 192}, {96, 200}, {33, 7}}) {
-    const auto shape = LinearShape::Make(in, out, 40, Precision::kInt8).value();
-    EXPECT_THAT(shape->implementation(), Not(HasSubstr("ref")));
-    std::vector<float> weights = RandomFloats(static_cast<size_t>(in * out), 1);
-    const PackedWeight packed = shape->Pack(weights).value();
-    const auto rounded = static_cast<size_t>(shape->RoundedRows(21));
-    AlignedBuffer<int8_t> from(rounded * static_cast<size_t>(in));
-    for (size_t i = 0; i < from.size(); ++i) from.data()[i] = static_cast<int8_t>(i * 31 % 255 - 127);
-    AlignedBuffer<int32_t> to(rounded * static_cast<size_t>(out));
-    AlignedBuffer<unsigned char> scratch(shape->scratch_bytes());
-    LinearRunner runner(shape);
-    ASSERT_TRUE(runner.Run(packed, from.data(), 21, to.data(), scratch.data()));
-    for (int64_t r = 0; r < 21; ++r) {
+  for (const Backend backend : BackendsFor(Precision::kInt8)) {
+    for (const auto& [in, out] : {std::pair<int64_t, int64_t>{64, 192}, {96, 200}, {36, 7}}) {
+      const auto shape = LinearShape::Make(in, out, 40, Precision::kInt8, backend).value();
+      EXPECT_THAT(shape->implementation(), Not(HasSubstr("ref")));
+      const std::vector<float> weights = RandomFloats(static_cast<size_t>(in * out), 1);
+      const PackedWeight packed = shape->Pack(weights).value();
+      const auto rounded = static_cast<size_t>(shape->RoundedRows(21));
+      AlignedBuffer<uint8_t> from(rounded * static_cast<size_t>(in));
+      for (size_t i = 0; i < from.size(); ++i) from.data()[i] = static_cast<uint8_t>(i * 31);
+      AlignedBuffer<int32_t> to(rounded * static_cast<size_t>(out));
+      AlignedBuffer<unsigned char> scratch(shape->scratch_bytes());
+      ASSERT_TRUE(LinearRunner(shape).Run(packed, from.data(), 21, to.data(), scratch.data()));
       for (int64_t c = 0; c < out; ++c) {
-        const float scale = packed.column_scale()[c];
-        int64_t expected = 0;
+        std::vector<int64_t> bytes;
+        int64_t column_sum = 0;
         for (int64_t k = 0; k < in; ++k) {
-          expected += std::lround(weights[static_cast<size_t>(c * in + k)] / scale) * from.data()[r * in + k];
+          bytes.push_back(std::lrint(weights[static_cast<size_t>(c * in + k)] / packed.column_scale()[c]));
+          column_sum += bytes.back();
         }
         // A weight that lies between two bytes may be rounded either way.
-        ASSERT_NEAR(static_cast<double>(to.data()[r * out + c]), static_cast<double>(expected), 128)
-            << in << "x" << out;
+        EXPECT_NEAR(static_cast<double>(packed.column_sum()[c]), static_cast<double>(column_sum), 1);
+        for (int64_t r = 0; r < 21; ++r) {
+          int64_t expected = 0;
+          for (int64_t k = 0; k < in; ++k) expected += bytes[static_cast<size_t>(k)] * from.data()[r * in + k];
+          ASSERT_NEAR(static_cast<double>(to.data()[r * out + c]), static_cast<double>(expected), 255)
+              << shape->implementation() << " " << in << "x" << out;
+        }
       }
     }
   }
 }
 
-/// Sums of 21 rows of bytes that are the same for every precision and backend, and the columns' offsets, if any.
-std::vector<int32_t> SumsOfBytes(const std::shared_ptr<const LinearShape>& shape, std::vector<int32_t>* offset) {
-  const LinearShape& made = *shape;
-  const int64_t in = made.in(), out = made.out();
-  const bool is_shifted = made.precision() == Precision::kInt8Shifted;
-  const PackedWeight packed = made.Pack(RandomFloats(static_cast<size_t>(in * out), 1)).value();
-  const auto rounded = static_cast<size_t>(made.RoundedRows(21));
-  AlignedBuffer<uint8_t> from(rounded * static_cast<size_t>(in));
-  for (size_t i = 0; i < from.size(); ++i) {
-    from.data()[i] = static_cast<uint8_t>(static_cast<int>(i * 31 % 255) - 127 + (is_shifted ? 128 : 0));
-  }
-  AlignedBuffer<int32_t> to(rounded * static_cast<size_t>(out));
-  AlignedBuffer<unsigned char> scratch(made.scratch_bytes());
-  EXPECT_TRUE(LinearRunner(shape).Run(packed, from.data(), 21, to.data(), scratch.data()));
-  EXPECT_EQ(packed.column_offset() != nullptr, is_shifted);
-  offset->assign(static_cast<size_t>(out), 0);
-  if (is_shifted) std::copy_n(packed.column_offset(), out, offset->begin());
-  return {to.data(), to.data() + 21 * out};
-}
-
-TEST(Linear, ShiftedBytesGiveTheSameSumsPlusTheColumnsOffset) {
-  for (const auto& [in, out] : {std::pair<int64_t, int64_t>{64, 192}, {96, 200}, {36, 7}}) {
-    std::vector<int32_t> offset;
-    const auto plain_shape = LinearShape::Make(in, out, 40, Precision::kInt8).value();
-    const std::vector<int32_t> plain = SumsOfBytes(plain_shape, &offset);
-    for (const Backend backend : BackendsFor(Precision::kInt8Shifted)) {
-      const auto shape = LinearShape::Make(in, out, 40, Precision::kInt8Shifted, backend).value();
-      const std::vector<int32_t> shifted = SumsOfBytes(shape, &offset);
-      for (size_t i = 0; i < plain.size(); ++i) {
-        ASSERT_EQ(plain[i] + offset[i % static_cast<size_t>(out)], shifted[i])
-            << shape->implementation() << " " << in << "x" << out;
-      }
-    }
+TEST(Linear, BackendsMultiplyBytesToTheSameSums) {
+  std::vector<std::vector<int32_t>> sums;
+  for (const Backend backend : BackendsFor(Precision::kInt8)) {
+    const auto shape = LinearShape::Make(96, 200, 40, Precision::kInt8, backend).value();
+    const PackedWeight packed = shape->Pack(RandomFloats(96 * 200, 1)).value();
+    const auto rounded = static_cast<size_t>(shape->RoundedRows(21));
+    AlignedBuffer<uint8_t> from(rounded * 96);
+    for (size_t i = 0; i < from.size(); ++i) from.data()[i] = static_cast<uint8_t>(i * 31);
+    AlignedBuffer<int32_t> to(rounded * 200);
+    AlignedBuffer<unsigned char> scratch(shape->scratch_bytes());
+    ASSERT_TRUE(LinearRunner(shape).Run(packed, from.data(), 21, to.data(), scratch.data()));
+    sums.emplace_back(to.data(), to.data() + 21 * 200);
+    EXPECT_EQ(sums.front(), sums.back()) << shape->implementation();
   }
 }
 
 TEST(Linear, RowsOfNoWholeWordsAreNotForTiles) {
-  EXPECT_FALSE(LinearShape::Make(33, 7, 16, Precision::kInt8Shifted, Backend::kTiles).ok());
-  EXPECT_THAT(LinearShape::Make(33, 7, 16, Precision::kInt8Shifted).value()->implementation(), HasSubstr("oneDNN"));
+  EXPECT_FALSE(LinearShape::Make(33, 7, 16, Precision::kInt8, Backend::kTiles).ok());
+  EXPECT_THAT(LinearShape::Make(33, 7, 16, Precision::kInt8).value()->implementation(), HasSubstr("oneDNN"));
 }
 
 TEST(Linear, SaysHowFastItsBackendWas) {
@@ -221,8 +206,8 @@ TEST(Linear, SaysHowFastItsBackendWas) {
   EXPECT_EQ(LinearShape::Make(64, 64, 16, Precision::kFloat32, Backend::kOneDnn).value()->measured_gops(), 0);
 }
 
-TEST(Linear, NothingIsFasterThanRegistersAlone) {
-  for (const Precision precision : {Precision::kFloat32, Precision::kBFloat16, Precision::kInt8Shifted}) {
+TEST(Linear, ARegisterPeakIsMeasuredOnceWhereThereAreTiles) {
+  for (const Precision precision : {Precision::kFloat32, Precision::kBFloat16, Precision::kInt8}) {
     const double peak = RegisterPeakGops(precision);
     EXPECT_EQ(peak > 0, TilesFor(precision) != nullptr);
     EXPECT_EQ(RegisterPeakGops(precision), peak);
@@ -230,8 +215,8 @@ TEST(Linear, NothingIsFasterThanRegistersAlone) {
 }
 
 TEST(Linear, TheFastestPrecisionIsOneOfTheCandidates) {
-  const Precision bytes[] = {Precision::kInt8, Precision::kInt8Shifted};
-  EXPECT_TRUE(IsInt8(LinearShape::Fastest(64, 64, bytes).value()));
+  const Precision both[] = {Precision::kFloat32, Precision::kInt8};
+  EXPECT_TRUE(LinearShape::Fastest(64, 64, both).ok());
   const Precision only[] = {Precision::kFloat32};
   EXPECT_EQ(LinearShape::Fastest(64, 64, only).value(), Precision::kFloat32);
 }

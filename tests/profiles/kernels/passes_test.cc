@@ -24,6 +24,18 @@ ProductRows Floats(const Vector& values, size_t columns) {
   return {.values = values.data(), .stride = columns};
 }
 
+/// Rows of `columns` values as bytes.
+struct Quantised {
+  Quantised(const Passes& passes, const Vector& values, size_t columns)
+      : bytes(values.size()), scale(values.size() / columns), zero(scale.size()) {
+    passes.convert_rows(values.data(), {Precision::kInt8, bytes.data(), scale.data(), zero.data()}, scale.size(),
+                        columns);
+  }
+  std::vector<uint8_t> bytes;
+  Vector scale;
+  std::vector<int32_t> zero;
+};
+
 class PassesOf : public testing::TestWithParam<Isa> {
  protected:
   const Passes& passes_ = PassesFor(GetParam());
@@ -128,12 +140,20 @@ TEST_P(PassesOf, IntegersAreReadWithTheirScales) {
     for (size_t i = 0; i < ints.size(); ++i) ints[i] = static_cast<int32_t>(i * 7919 % 2001) - 1000;
     const Vector row_scale = {0.01f, 0.02f, 0.005f}, column_scale = RandomFloats(columns, 1),
                  bias = RandomFloats(columns, 2);
+    const std::vector<int32_t> row_zero = {0, 255, 17};
+    std::vector<int32_t> column_sum(columns);
+    for (size_t i = 0; i < columns; ++i) column_sum[i] = static_cast<int32_t>(i * 1289 % 601) - 300;
     Vector floats(ints.size());
     for (size_t i = 0; i < ints.size(); ++i) {
       floats[i] = static_cast<float>(ints[i]) * (column_scale[i % columns] * row_scale[i / columns]);
+      ints[i] += row_zero[i / columns] * column_sum[i % columns];
     }
-    const ProductRows product = {
-        .values = ints.data(), .stride = columns, .row_scale = row_scale.data(), .column_scale = column_scale.data()};
+    const ProductRows product = {.values = ints.data(),
+                                 .stride = columns,
+                                 .row_scale = row_scale.data(),
+                                 .row_zero = row_zero.data(),
+                                 .column_scale = column_scale.data(),
+                                 .column_sum = column_sum.data()};
     Vector from_ints(ints.size()), from_floats(ints.size());
     passes_.bias_gelu(product, bias.data(), {.values = from_ints.data()}, nullptr, kRows, columns);
     passes_.bias_gelu(Floats(floats, columns), bias.data(), {.values = from_floats.data()}, nullptr, kRows, columns);
@@ -145,25 +165,34 @@ TEST_P(PassesOf, QuantisedRowsAreWithinHalfAStep) {
   for (const size_t columns : kSizes) {
     Vector values = RandomFloats(kRows * columns, 1);
     std::fill_n(values.begin() + static_cast<std::ptrdiff_t>(columns), columns, 0.0f);
-    std::vector<int8_t> bytes(values.size(), 99);
-    Vector scale(kRows);
-    passes_.convert_rows(values.data(), {Precision::kInt8, bytes.data(), scale.data()}, kRows, columns);
-    EXPECT_EQ(scale[1], 0);
+    for (size_t i = 2 * columns; i < values.size(); ++i) values[i] = std::abs(values[i]);  // as GELU leaves them
+    const Quantised rows(passes_, values, columns);
+    EXPECT_EQ(rows.scale[1], 0);
+    EXPECT_EQ(rows.zero[2], 0);
     for (size_t i = 0; i < values.size(); ++i) {
-      EXPECT_NEAR(static_cast<float>(bytes[i]) * scale[i / columns], values[i], 0.501f * scale[i / columns]) << columns;
-      EXPECT_GE(bytes[i], -127);
+      const size_t r = i / columns;
+      const auto value = static_cast<float>(rows.bytes[i] - rows.zero[r]) * rows.scale[r];
+      EXPECT_NEAR(value, values[i], 0.501f * rows.scale[r]) << columns;
     }
   }
 }
 
+TEST_P(PassesOf, BothEndsOfARowThatIsHalfBelowZeroAreBytes) {
+  const Vector values = {-127.5f, 127.5f, 0, -127.0f, 126.9f};
+  const Quantised rows(passes_, values, values.size());
+  for (size_t i = 0; i < values.size(); ++i) {
+    EXPECT_NEAR(static_cast<float>(rows.bytes[i] - rows.zero[0]) * rows.scale[0], values[i], 0.51f) << values[i];
+  }
+  EXPECT_EQ(rows.bytes[2], rows.zero[0]);
+}
+
 TEST_P(PassesOf, ARowThatIsNoNumberHasNoScale) {
   for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
-    Vector values(2 * 37, 1.0f), scale(2);
+    Vector values(2 * 37, 1.0f);
     values[36] = bad;
-    std::vector<int8_t> bytes(values.size());
-    passes_.convert_rows(values.data(), {Precision::kInt8, bytes.data(), scale.data()}, 2, 37);
-    EXPECT_TRUE(std::isnan(scale[0]));
-    EXPECT_FLOAT_EQ(scale[1], 1 / 127.0f);
+    const Quantised rows(passes_, values, 37);
+    EXPECT_TRUE(std::isnan(rows.scale[0]));
+    EXPECT_FLOAT_EQ(rows.scale[1], 1 / 254.0f);
   }
 }
 
@@ -182,40 +211,6 @@ TEST_P(PassesOf, NothingThatIsNotANumberIsHidden) {
   }
 }
 
-TEST_P(PassesOf, ShiftedBytesAreTheSameNumbersPlus128) {
-  for (const size_t columns : kSizes) {
-    const Vector values = RandomFloats(kRows * columns, 1);
-    std::vector<int8_t> bytes(values.size());
-    std::vector<uint8_t> shifted(values.size());
-    Vector scale(kRows), shifted_scale(kRows);
-    passes_.convert_rows(values.data(), {Precision::kInt8, bytes.data(), scale.data()}, kRows, columns);
-    passes_.convert_rows(values.data(), {Precision::kInt8Shifted, shifted.data(), shifted_scale.data()}, kRows,
-                         columns);
-    EXPECT_EQ(scale, shifted_scale);
-    for (size_t i = 0; i < values.size(); ++i) ASSERT_EQ(static_cast<int>(shifted[i]), bytes[i] + 128) << columns;
-  }
-}
-
-TEST_P(PassesOf, TheOffsetOfAColumnIsTakenOffItsIntegers) {
-  for (const size_t columns : kSizes) {
-    std::vector<int32_t> ints(kRows * columns), shifted(ints.size()), offset(columns);
-    for (size_t i = 0; i < columns; ++i) offset[i] = static_cast<int32_t>(i * 1289) - 5000;
-    for (size_t i = 0; i < ints.size(); ++i) {
-      ints[i] = static_cast<int32_t>(i * 7919 % 2001) - 1000;
-      shifted[i] = ints[i] + offset[i % columns];
-    }
-    const Vector row_scale(kRows, 0.01f), column_scale = RandomFloats(columns, 1), zeros(columns, 0.0f);
-    ProductRows product = {
-        .values = ints.data(), .stride = columns, .row_scale = row_scale.data(), .column_scale = column_scale.data()};
-    Vector plain(ints.size()), taken_off(ints.size());
-    passes_.bias_gelu(product, zeros.data(), {.values = plain.data()}, nullptr, kRows, columns);
-    product.values = shifted.data();
-    product.column_offset = offset.data();
-    passes_.bias_gelu(product, zeros.data(), {.values = taken_off.data()}, nullptr, kRows, columns);
-    EXPECT_EQ(plain, taken_off) << columns;
-  }
-}
-
 TEST_P(PassesOf, BFloat16IsRoundedToNearestEven) {
   const Vector values = {1.0f,
                          1.00390625f,
@@ -229,7 +224,7 @@ TEST_P(PassesOf, BFloat16IsRoundedToNearestEven) {
                          std::numeric_limits<float>::quiet_NaN()};
   const std::vector<uint16_t> expected = {0x3F80, 0x3F80, 0x3F82, 0x3F81, 0xC040, 0, 0x7F7F, 0x714A, 0x7F80, 0x7FC0};
   std::vector<uint16_t> halves(values.size());
-  passes_.convert_rows(values.data(), {Precision::kBFloat16, halves.data(), nullptr}, 1, values.size());
+  passes_.convert_rows(values.data(), {.precision = Precision::kBFloat16, .values = halves.data()}, 1, values.size());
   EXPECT_EQ(halves, expected);
 }
 
@@ -238,20 +233,23 @@ TEST_P(PassesOf, WhatIsLeftForTheNextProductIsWhatThePassComputes) {
     const Vector input = RandomFloats(kRows * columns, 1), bias = RandomFloats(columns, 2), ones(columns, 1.0f);
     Vector residual = RandomFloats(kRows * columns, 3), scratch(columns), gelu(input.size());
     passes_.bias_gelu(Floats(input, columns), bias.data(), {.values = gelu.data()}, nullptr, kRows, columns);
-    for (const Precision precision : {Precision::kBFloat16, Precision::kInt8, Precision::kInt8Shifted}) {
+    for (const Precision precision : {Precision::kBFloat16, Precision::kInt8}) {
       std::vector<uint16_t> left(input.size()), converted(input.size());
       Vector left_scale(kRows), converted_scale(kRows);
-      const NextRows from_pass = {precision, left.data(), left_scale.data()};
-      const NextRows from_floats = {precision, converted.data(), converted_scale.data()};
+      std::vector<int32_t> left_zero(kRows), converted_zero(kRows);
+      const NextRows from_pass = {precision, left.data(), left_scale.data(), left_zero.data()};
+      const NextRows from_floats = {precision, converted.data(), converted_scale.data(), converted_zero.data()};
       passes_.bias_gelu(Floats(input, columns), bias.data(), from_pass, scratch.data(), kRows, columns);
       passes_.convert_rows(gelu.data(), from_floats, kRows, columns);
       EXPECT_EQ(left, converted);
       EXPECT_EQ(left_scale, converted_scale);
+      EXPECT_EQ(left_zero, converted_zero);
       passes_.residual_norm(Floats(input, columns), bias.data(), residual.data(), {ones.data(), bias.data(), 1e-5f},
                             from_pass, kRows, columns);
       passes_.convert_rows(residual.data(), from_floats, kRows, columns);
       EXPECT_EQ(left, converted);
       EXPECT_EQ(left_scale, converted_scale);
+      EXPECT_EQ(left_zero, converted_zero);
     }
   }
 }
