@@ -1,6 +1,7 @@
 #include "profiles/encoder/packed_classifier.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <map>
 #include <new>
@@ -128,6 +129,22 @@ class PackedClassifier final : public TimedProfile {
   }
 
   absl::Status RunTimed(const PackedBatch& batch, absl::Span<float> logits, PartTimes* times) const override {
+    return Run(batch, logits, times, nullptr);
+  }
+
+  absl::Status RunWatched(const PackedBatch& batch, absl::Span<float> logits, InputRanges* ranges) const override {
+    if (description_.precision != "fp32") {
+      return absl::FailedPreconditionError(
+          absl::StrCat("the inputs of products in ", description_.precision, " are not float32"));
+    }
+    ranges->resize(weights_->layers.size());
+    return Run(batch, logits, nullptr, ranges);
+  }
+
+  const ProfileDescription& description() const override { return description_; }
+
+ private:
+  absl::Status Run(const PackedBatch& batch, absl::Span<float> logits, PartTimes* times, InputRanges* ranges) const {
     const auto labels = static_cast<size_t>(config_.num_labels());
     absl::Status status = ValidateRun(batch, config_.vocab_size, config_.max_tokens(), labels, logits.size());
     if (!status.ok()) return status;
@@ -142,6 +159,7 @@ class PackedClassifier final : public TimedProfile {
       return absl::ResourceExhaustedError("no memory for a workspace");
     }
     workspace->Use(buffers.get());
+    workspace->ranges = ranges;
     workspace->clock.Start(times);
     for (size_t begin = 0; begin < batch.sequences() && status.ok();) {
       const Piece piece = {batch, begin, EndOfPiece(batch, begin)};
@@ -153,9 +171,6 @@ class PackedClassifier final : public TimedProfile {
     return status;
   }
 
-  const ProfileDescription& description() const override { return description_; }
-
- private:
   static size_t EndOfPiece(const PackedBatch& batch, size_t begin) {
     size_t end = begin + 1;
     while (end < batch.sequences() && batch.cu_seqlens[end + 1] - batch.cu_seqlens[begin] <= kPieceTokens) ++end;
@@ -215,6 +230,19 @@ class PackedClassifier final : public TimedProfile {
     w->clock.End(Part::kAttention);
   }
 
+  /// Widens the ranges of the run under way, if it has any, to some rows of float32 inputs.
+  void Watch(const LayerWeights& layer, std::vector<float> LayerInputs::*of, const kernels::NextRows& in, size_t rows,
+             const Linear& linear, Workspace* w) const {
+    if (w->ranges == nullptr || linear.shape == nullptr) return;
+    std::vector<float>& range = (*w->ranges)[static_cast<size_t>(&layer - weights_->layers.data())].*of;
+    const auto columns = static_cast<size_t>(linear.shape->in());
+    range.resize(columns);
+    const auto* values = static_cast<const float*>(in.values);
+    for (size_t i = 0; i < rows * columns; ++i) {
+      range[i % columns] = std::max(range[i % columns], std::abs(values[i]));
+    }
+  }
+
   /// As Workspace::Multiply, on the clock.
   std::optional<kernels::ProductRows> Multiply(const Linear& linear, const kernels::NextRows& in, size_t rows,
                                                float* out, Workspace* w) const {
@@ -229,6 +257,7 @@ class PackedClassifier final : public TimedProfile {
   /// product of the layer behind.
   bool RunLayer(const LayerWeights& layer, const Linear& next, const Piece& piece, kernels::NextRows* rows,
                 Workspace* w) const {
+    Watch(layer, &LayerInputs::query_key_value, *rows, piece.tokens(), layer.query_key_value, w);
     const auto product = Multiply(layer.query_key_value, *rows, piece.tokens(), w->wide(), w);
     if (!product) return false;
     const size_t width = layer.heads * static_cast<size_t>(config_.head_size());
@@ -247,6 +276,7 @@ class PackedClassifier final : public TimedProfile {
 
   /// Keys and values of all tokens, everything else of the first tokens only.
   bool RunLastLayer(const LayerWeights& layer, const Piece& piece, const kernels::NextRows& rows, Workspace* w) const {
+    Watch(layer, &LayerInputs::query_key_value, rows, piece.tokens(), layer.key_value, w);
     const auto key_value = Multiply(layer.key_value, rows, piece.tokens(), w->wide(), w);
     for (size_t s = 0; s < piece.sequences(); ++s) {
       const float* row = w->hidden() + static_cast<size_t>(w->cu_seqlens()[s]) * hidden_;
@@ -275,17 +305,20 @@ class PackedClassifier final : public TimedProfile {
   /// for the product `next`.
   bool FinishLayer(const LayerWeights& layer, const Linear& next, size_t rows, float* residual,
                    const kernels::NextRows& context, kernels::NextRows* output, Workspace* w) const {
+    Watch(layer, &LayerInputs::attention_output, context, rows, layer.attention_output, w);
     const auto attended = Multiply(layer.attention_output, context, rows, w->product(), w);
     if (!attended) return false;
     const kernels::NextRows normed = w->InputOf(layer.intermediate, residual);
     passes_.residual_norm(*attended, layer.attention_output.bias.data(), residual, layer.attention_norm.View(), normed,
                           rows, hidden_);
     w->clock.End(Part::kNorms);
+    Watch(layer, &LayerInputs::intermediate, normed, rows, layer.intermediate, w);
     const auto widened = Multiply(layer.intermediate, normed, rows, w->wide(), w);
     if (!widened) return false;
     const kernels::NextRows activated = w->InputOf(layer.output, w->wide());
     passes_.bias_gelu(*widened, layer.intermediate.bias.data(), activated, w->row_scratch(), rows, layer.neurons);
     w->clock.End(Part::kGelu);
+    Watch(layer, &LayerInputs::output, activated, rows, layer.output, w);
     const auto narrowed = Multiply(layer.output, activated, rows, w->product(), w);
     if (!narrowed) return false;
     *output = w->InputOf(next, residual);

@@ -1,5 +1,6 @@
 #include "profiles/encoder/packed_weights.h"
 
+#include <algorithm>
 #include <cmath>
 #include <compare>
 #include <initializer_list>
@@ -88,7 +89,7 @@ class Loader {
     weights_->token_type.resize(static_cast<size_t>(config.hidden_size));
     weights_->embedding_norm = ReadNorm(embeddings + "LayerNorm");
     for (int64_t i = 0; i < config.num_hidden_layers && status_.ok(); ++i) ReadLayer(i);
-    weights_->classifier_dense = Pack({"classifier.dense"}, nullptr, nullptr, kHeadPrecision);
+    weights_->classifier_dense = Pack({"classifier.dense"}, nullptr, nullptr, kHeadPrecision, nullptr);
     weights_->classifier_weight = Read("classifier.out_proj.weight");
     weights_->classifier_bias = Read("classifier.out_proj.bias");
     return status_;
@@ -182,7 +183,7 @@ class Loader {
   /// The layers `prefixes`, which read the same input, as one: their rows one below the other. Of the weights those in
   /// `rows` and `columns` are taken; nullptr: all. They are read only if they are not packed yet.
   Linear Pack(std::initializer_list<std::string> prefixes, const std::vector<size_t>* rows,
-              const std::vector<size_t>* columns, kernels::Precision precision) {
+              const std::vector<size_t>* columns, kernels::Precision precision, const std::vector<float>* inputs) {
     Linear linear;
     for (const std::string& prefix : prefixes) {
       const std::vector<float> bias = ReadBias(prefix, rows);
@@ -192,30 +193,63 @@ class Loader {
     if (!status_.ok() || in == 0 || linear.bias.empty()) return linear;
     linear.shape = ShapeFor(static_cast<int64_t>(in), static_cast<int64_t>(linear.bias.size()), precision);
     if (linear.shape == nullptr) return linear;
-    const bool is_whole = rows == nullptr && columns == nullptr;
+    const bool is_smoothed = inputs != nullptr && precision == kernels::Precision::kInt8;
+    const bool is_whole = rows == nullptr && columns == nullptr && !is_smoothed;
     const SharedWeights::Key key = {&checkpoint_, precision, absl::StrJoin(prefixes, "+")};
     if (is_whole) linear.weight = SharedWeights::Find(key);
     if (linear.weight == nullptr) {
-      linear.weight = PackAnew(prefixes, rows, columns, *linear.shape);
+      Matrix together = ReadTogether(prefixes, rows, columns);
+      if (is_smoothed) linear.input_factor = Smooth(*inputs, &together);
+      linear.weight = PackAnew(together, *linear.shape);
       if (linear.weight != nullptr && is_whole) SharedWeights::Add(key, linear.weight);
     }
     if (linear.weight != nullptr) weights_->bytes += linear.weight->bytes();
     return linear;
   }
 
-  SharedWeights::Weight PackAnew(std::initializer_list<std::string> prefixes, const std::vector<size_t>* rows,
-                                 const std::vector<size_t>* columns, const kernels::LinearShape& shape) {
-    std::vector<float> values;
+  Matrix ReadTogether(std::initializer_list<std::string> prefixes, const std::vector<size_t>* rows,
+                      const std::vector<size_t>* columns) {
+    Matrix together;
     for (const std::string& prefix : prefixes) {
       Matrix matrix = ReadMatrix(prefix, rows, columns);
-      if (values.empty()) {
-        values = std::move(matrix.values);
+      together.columns = matrix.columns;
+      together.rows += matrix.rows;
+      if (together.values.empty()) {
+        together.values = std::move(matrix.values);
       } else {
-        values.insert(values.end(), matrix.values.begin(), matrix.values.end());
+        together.values.insert(together.values.end(), matrix.values.begin(), matrix.values.end());
       }
     }
+    return together;
+  }
+
+  /// Multiplies each column of `matrix` by the square root of its input's range over its own (Xiao et al. 2023,
+  /// equation 4), scaled to a geometric mean of 1; returns what the inputs must be multiplied by in turn.
+  static std::vector<float> Smooth(const std::vector<float>& inputs, Matrix* matrix) {
+    constexpr float kLeast = 1e-5f;  // of a range that is divided by
+    std::vector<float> moved(matrix->columns, kLeast);
+    for (size_t i = 0; i < matrix->values.size(); ++i) {
+      float& largest = moved[i % matrix->columns];
+      largest = std::max(largest, std::abs(matrix->values[i]));
+    }
+    double logarithms = 0;
+    for (size_t c = 0; c < moved.size(); ++c) {
+      moved[c] = std::sqrt(std::max(inputs[c], kLeast) / moved[c]);
+      logarithms += std::log(static_cast<double>(moved[c]));
+    }
+    const auto mean = static_cast<float>(std::exp(logarithms / static_cast<double>(moved.size())));
+    std::vector<float> factors;
+    for (float& factor : moved) {
+      factor /= mean;
+      factors.push_back(1 / factor);
+    }
+    for (size_t i = 0; i < matrix->values.size(); ++i) matrix->values[i] *= moved[i % matrix->columns];
+    return factors;
+  }
+
+  SharedWeights::Weight PackAnew(const Matrix& matrix, const kernels::LinearShape& shape) {
     if (!status_.ok()) return nullptr;
-    auto packed = shape.Pack(values);
+    auto packed = shape.Pack(matrix.values);
     status_.Update(packed.status());
     return packed.ok() ? std::make_shared<const kernels::PackedWeight>(*std::move(packed)) : nullptr;
   }
@@ -225,11 +259,12 @@ class Loader {
     return static_cast<size_t>(checkpoint_.tensor(prefix + ".weight").shape[1]);
   }
 
-  Linear PackOne(const std::string& prefix, const std::vector<size_t>* rows, const std::vector<size_t>* columns) {
+  Linear PackOne(const std::string& prefix, const std::vector<size_t>* rows, const std::vector<size_t>* columns,
+                 const std::vector<float>* inputs) {
     const size_t in = columns != nullptr ? columns->size() : Width(prefix);
     const size_t out =
         rows != nullptr ? rows->size() : static_cast<size_t>(checkpoint_.tensor(prefix + ".weight").shape[0]);
-    return Pack({prefix}, rows, columns, PrecisionFor(in, out));
+    return Pack({prefix}, rows, columns, PrecisionFor(in, out), inputs);
   }
 
   Kept KeptOf(size_t layer) const {
@@ -238,11 +273,16 @@ class Loader {
     return {Blocks(mask.heads, static_cast<size_t>(checkpoint_.config().head_size())), Blocks(mask.neurons, 1)};
   }
 
+  static const std::vector<float>* Of(const LayerInputs* inputs, std::vector<float> LayerInputs::*of) {
+    return inputs == nullptr ? nullptr : &(inputs->*of);
+  }
+
   void ReadLayer(int64_t index) {
     const checkpoint::ModelConfig& config = checkpoint_.config();
     const std::string prefix = absl::StrCat("roberta.encoder.layer.", index, "."), self = prefix + "attention.self.";
     const Kept kept = KeptOf(static_cast<size_t>(index));
     const std::vector<size_t>*heads = Kept::Of(kept.head_rows), *neurons = Kept::Of(kept.neurons);
+    const LayerInputs* inputs = recipe_.inputs.empty() ? nullptr : &recipe_.inputs[static_cast<size_t>(index)];
     const auto hidden = static_cast<size_t>(config.hidden_size);
     const size_t width =
         heads != nullptr ? heads->size() : static_cast<size_t>(checkpoint_.tensor(self + "query.weight").shape[0]);
@@ -251,16 +291,20 @@ class Loader {
     LayerWeights layer;
     layer.heads = width / static_cast<size_t>(config.head_size());
     if (index + 1 == config.num_hidden_layers) {
-      layer.query = Pack({self + "query"}, heads, nullptr, precision);
-      layer.key_value = Pack({self + "key", self + "value"}, heads, nullptr, precision);
+      layer.query = Pack({self + "query"}, heads, nullptr, precision, Of(inputs, &LayerInputs::query_key_value));
+      layer.key_value =
+          Pack({self + "key", self + "value"}, heads, nullptr, precision, Of(inputs, &LayerInputs::query_key_value));
     } else {
-      layer.query_key_value = Pack({self + "query", self + "key", self + "value"}, heads, nullptr, precision);
+      layer.query_key_value = Pack({self + "query", self + "key", self + "value"}, heads, nullptr, precision,
+                                   Of(inputs, &LayerInputs::query_key_value));
     }
-    layer.attention_output = PackOne(prefix + "attention.output.dense", nullptr, heads);
+    layer.attention_output =
+        PackOne(prefix + "attention.output.dense", nullptr, heads, Of(inputs, &LayerInputs::attention_output));
     layer.attention_norm = ReadNorm(prefix + "attention.output.LayerNorm");
-    layer.intermediate = PackOne(prefix + "intermediate.dense", neurons, nullptr);
+    layer.intermediate =
+        PackOne(prefix + "intermediate.dense", neurons, nullptr, Of(inputs, &LayerInputs::intermediate));
     layer.neurons = layer.intermediate.bias.size();
-    layer.output = PackOne(prefix + "output.dense", nullptr, neurons);
+    layer.output = PackOne(prefix + "output.dense", nullptr, neurons, Of(inputs, &LayerInputs::output));
     layer.output_norm = ReadNorm(prefix + "output.LayerNorm");
     weights_->layers.push_back(std::move(layer));
   }

@@ -19,7 +19,8 @@ namespace roberta::encoder {
 struct Linear {
   const kernels::LinearShape* shape = nullptr;
   std::shared_ptr<const kernels::PackedWeight> weight;
-  std::vector<float> bias;  ///< [out]
+  std::vector<float> bias;          ///< [out]
+  std::vector<float> input_factor;  ///< [in]: what inputs are multiplied by before they become bytes; empty: 1
 };
 
 struct NormWeights {

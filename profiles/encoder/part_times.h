@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "absl/status/status.h"
+#include "profiles/encoder/input_ranges.h"
 #include "profiles/encoder/profile.h"
 
 namespace roberta::encoder {
@@ -21,11 +22,15 @@ struct PartTimes {
   uint64_t product_macs = 0;  ///< multiply-accumulates of the encoder's products
 };
 
-/// A profile that can say where its time went.
+/// A profile that can say where its time went, and what its products multiply.
 class TimedProfile : public Profile {
  public:
   /// As Run, and adds to `*times`, which may be nullptr.
   virtual absl::Status RunTimed(const PackedBatch& batch, absl::Span<float> logits, PartTimes* times) const = 0;
+
+  /// As Run, and widens `*ranges` (which may be empty at first) to the inputs of the products. FailedPrecondition if
+  /// they are not all float32.
+  virtual absl::Status RunWatched(const PackedBatch& batch, absl::Span<float> logits, InputRanges* ranges) const = 0;
 };
 
 /// Books the time since the last call under a part. One thread at a time.

@@ -49,7 +49,8 @@ kernels::NextRows Workspace::InputOf(const Linear& linear, float* floats) {
   }
   next_quantisation_ = (next_quantisation_ + 1) % std::size(buffers_->row_quantisations);
   RowQuantisation& quantisation = buffers_->row_quantisations[next_quantisation_];
-  return {linear.shape->precision(), buffers_->input.data(), quantisation.scale.data(), quantisation.zero.data()};
+  return {linear.shape->precision(), buffers_->input.data(), quantisation.scale.data(), quantisation.zero.data(),
+          linear.input_factor.empty() ? nullptr : linear.input_factor.data()};
 }
 
 std::optional<kernels::ProductRows> Workspace::Multiply(const Linear& linear, const kernels::NextRows& in, size_t rows,

@@ -91,7 +91,8 @@ class Workspace {
   std::optional<kernels::ProductRows> Multiply(const Linear& linear, const kernels::NextRows& in, size_t rows,
                                                float* out);
 
-  PartClock clock;  ///< of the run under way
+  PartClock clock;                ///< of the run under way
+  InputRanges* ranges = nullptr;  ///< that the run under way widens; nullptr: none
 
   float* hidden() { return buffers_->hidden.data(); }
   float* wide() { return buffers_->wide.data(); }

@@ -3,7 +3,9 @@
 #include <memory>
 
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "profiles/checkpoint/checkpoint.h"
+#include "profiles/encoder/packed_batch.h"
 #include "profiles/encoder/part_times.h"
 
 namespace roberta::integrated {
@@ -13,5 +15,9 @@ namespace roberta::integrated {
 /// pruned::MaskFor and encoder::LoadPackedClassifier.
 absl::StatusOr<std::unique_ptr<const encoder::TimedProfile>> LoadIntegrated(const checkpoint::Checkpoint& checkpoint,
                                                                             double keep_macs);
+
+/// The same, smoothed as quantized::LoadSmoothed has it, by what the pruned model's inputs reach on `calibration`.
+absl::StatusOr<std::unique_ptr<const encoder::TimedProfile>> LoadSmoothed(
+    const checkpoint::Checkpoint& checkpoint, double keep_macs, absl::Span<const encoder::PackedBatch> calibration);
 
 }  // namespace roberta::integrated

@@ -33,7 +33,8 @@ inline void RowToBFloat16(const float* values, uint16_t* out, size_t columns) {
 }
 
 /// 0 is always in the range, and becomes a byte exactly. 254 steps, not 255: the two ends are rounded each by itself.
-inline void RowToBytes(const float* values, uint8_t* out, float* scale, int32_t* zero, size_t columns) {
+template <typename At, typename SomeAt>
+inline void RowToBytes(const At& at, const SomeAt& some_at, uint8_t* out, float* scale, int32_t* zero, size_t columns) {
   constexpr float kSteps = 254.0f;
   Floats most = {}, least = {}, not_numbers = {};
   const auto look_at = [&](Floats x) {
@@ -42,8 +43,7 @@ inline void RowToBytes(const float* values, uint8_t* out, float* scale, int32_t*
     not_numbers += x - x;  // 0, or NaN for NaN and infinity
   };
   ForVectors(
-      columns, [&](size_t i) { look_at(Load(values + i)); },
-      [&](size_t i, size_t count) { look_at(LoadSome(values + i, count)); });
+      columns, [&](size_t i) { look_at(at(i)); }, [&](size_t i, size_t count) { look_at(some_at(i, count)); });
   const float below = Largest(least), range = Largest(most) + below;
   const float factor = range > 0 ? kSteps / range : 0;
   *scale = range / kSteps + Sum(not_numbers);
@@ -56,11 +56,25 @@ inline void RowToBytes(const float* values, uint8_t* out, float* scale, int32_t*
     return __builtin_convertvector(bits + offset, Bytes);
   };
   ForVectors(
-      columns, [&](size_t i) { *reinterpret_cast<UnalignedBytes*>(out + i) = quantised(Load(values + i)); },
+      columns, [&](size_t i) { *reinterpret_cast<UnalignedBytes*>(out + i) = quantised(at(i)); },
       [&](size_t i, size_t count) {
-        const Bytes bytes = quantised(LoadSome(values + i, count));
+        const Bytes bytes = quantised(some_at(i, count));
         for (size_t k = 0; k < count; ++k) out[i + k] = static_cast<uint8_t>(bytes[k]);
       });
+}
+
+inline void RowToBytes(const float* values, const NextRows& next, size_t row, size_t columns) {
+  uint8_t* out = static_cast<uint8_t*>(next.values) + row * columns;
+  const float* factor = next.factor;
+  if (factor == nullptr) {
+    RowToBytes([&](size_t i) { return Load(values + i); },
+               [&](size_t i, size_t count) { return LoadSome(values + i, count); }, out, next.row_scale + row,
+               next.row_zero + row, columns);
+  } else {
+    RowToBytes([&](size_t i) { return Load(values + i) * Load(factor + i); },
+               [&](size_t i, size_t count) { return LoadSome(values + i, count) * LoadSome(factor + i, count); }, out,
+               next.row_scale + row, next.row_zero + row, columns);
+  }
 }
 
 /// Leaves one row, [columns], for the next product; nothing to do for float32.
@@ -72,8 +86,7 @@ inline void LeaveRow(const float* values, const NextRows& next, size_t row, size
       RowToBFloat16(values, static_cast<uint16_t*>(next.values) + row * columns, columns);
       break;
     case Precision::kInt8:
-      RowToBytes(values, static_cast<uint8_t*>(next.values) + row * columns, next.row_scale + row, next.row_zero + row,
-                 columns);
+      RowToBytes(values, next, row, columns);
       break;
   }
 }

@@ -21,6 +21,8 @@ struct NextRows {
   void* values = nullptr;       ///< [rows, columns]: float, uint16_t (bfloat16) or uint8_t
   float* row_scale = nullptr;   ///< [rows], for int8: a byte stands for scale * (byte - zero)
   int32_t* row_zero = nullptr;  ///< [rows], for int8, 0 to 255
+  /// [columns], for int8: what values are multiplied by first; nullptr: nothing
+  const float* factor = nullptr;
 };
 
 struct EmbedArguments {

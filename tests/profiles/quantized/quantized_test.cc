@@ -53,6 +53,47 @@ TEST_F(QuantizedTest, AgreesWithBaselineOnTheDevelopmentSet) {
   EXPECT_GE(right, 770 - 0.003 * total);
 }
 
+/// Texts of a TSV with the columns label and text, as batches of one.
+struct Texts {
+  Texts(const std::string& path, const LoadedModel& model, size_t begin, size_t end) {
+    std::ifstream file(path);
+    std::string line;
+    std::getline(file, line);
+    for (size_t i = 0; i < end && std::getline(file, line); ++i) {
+      if (i >= begin) ids.push_back(model.Encode(line.substr(line.find('\t') + 1)).ids);
+    }
+    for (const std::vector<int32_t>& text : ids) cu_seqlens.push_back({0, static_cast<int32_t>(text.size())});
+    for (size_t i = 0; i < ids.size(); ++i) batches.push_back({ids[i], cu_seqlens[i]});
+  }
+  std::vector<std::vector<int32_t>> ids, cu_seqlens;
+  std::vector<encoder::PackedBatch> batches;
+};
+
+double MeanDifference(const std::vector<float>& a, const std::vector<float>& b) {
+  double sum = 0;
+  for (size_t i = 0; i < a.size(); ++i) sum += std::abs(static_cast<double>(a[i]) - static_cast<double>(b[i]));
+  return sum / static_cast<double>(a.size());
+}
+
+TEST_F(QuantizedTest, SmoothingBringsLogitsNearerToBaselineOnTextsThatItHasNotSeen) {
+  const std::string demo = test_paths::InRepository("models/demo-sst2"), sample = demo + "/sample.tsv";
+  const LoadedModel baseline(demo, &baseline::LoadBaseline);
+  const Texts calibration(sample, baseline, 0, 128), others(sample, baseline, 128, 256);
+  ASSERT_EQ(others.ids.size(), 128u);
+  const LoadedModel smoothed(demo,
+                             [&](const auto& checkpoint) { return LoadSmoothed(checkpoint, calibration.batches); });
+  const std::vector<float> exact = baseline.Run(others.ids);
+  const double with = MeanDifference(smoothed.Run(others.ids), exact);
+  const double without = MeanDifference(model_->Run(others.ids), exact);
+  std::printf("mean |dlogit| to baseline: %.4f smoothed, %.4f not\n", with, without);
+  EXPECT_LT(with, without);
+  EXPECT_EQ(smoothed.Run({others.ids[5]})[0], smoothed.Run({others.ids[4], others.ids[5]})[2]);
+}
+
+TEST_F(QuantizedTest, SmoothingNeedsATextToMeasureOn) {
+  EXPECT_TRUE(absl::IsInvalidArgument(LoadSmoothed(*model_->checkpoint, {}).status()));
+}
+
 /// The weights are random, so labels mean nothing: what is asked for is that noise stays below a tenth of the signal.
 class QuantizedGolden : public testing::TestWithParam<const char*> {};
 

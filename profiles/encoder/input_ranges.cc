@@ -1,0 +1,22 @@
+#include "profiles/encoder/input_ranges.h"
+
+#include "profiles/encoder/packed_classifier.h"
+
+namespace roberta::encoder {
+
+absl::StatusOr<InputRanges> MeasureInputs(const checkpoint::Checkpoint& checkpoint, const checkpoint::PruningMask& mask,
+                                          absl::Span<const PackedBatch> batches) {
+  if (batches.empty()) return absl::InvalidArgumentError("there is no text to measure the ranges of inputs on");
+  const auto classifier = LoadPackedClassifier(checkpoint, {.mask = mask});
+  if (!classifier.ok()) return classifier.status();
+  InputRanges ranges;
+  std::vector<float> logits;
+  for (const PackedBatch& batch : batches) {
+    logits.resize(batch.sequences() * static_cast<size_t>(checkpoint.config().num_labels()));
+    absl::Status status = (*classifier)->RunWatched(batch, absl::MakeSpan(logits), &ranges);
+    if (!status.ok()) return status;
+  }
+  return ranges;
+}
+
+}  // namespace roberta::encoder

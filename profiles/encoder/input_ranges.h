@@ -1,0 +1,29 @@
+#pragma once
+
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "profiles/checkpoint/checkpoint.h"
+#include "profiles/checkpoint/pruning.h"
+#include "profiles/encoder/packed_batch.h"
+
+namespace roberta::encoder {
+
+/// For each input of a layer's products the largest magnitude that was seen there.
+struct LayerInputs {
+  std::vector<float> query_key_value;   ///< [hidden]: the layer's input
+  std::vector<float> attention_output;  ///< [heads * head_size]: the context
+  std::vector<float> intermediate;      ///< [hidden]: the normalised output of attention
+  std::vector<float> output;            ///< [neurons]: after GELU
+};
+
+/// One for each layer; empty: nothing was measured.
+using InputRanges = std::vector<LayerInputs>;
+
+/// Runs `checkpoint`, with what `mask` keeps of it (empty: all), in float32 over some texts, and notes the ranges.
+/// Errors are those of LoadPackedClassifier and of a run; InvalidArgument for no batch.
+absl::StatusOr<InputRanges> MeasureInputs(const checkpoint::Checkpoint& checkpoint, const checkpoint::PruningMask& mask,
+                                          absl::Span<const PackedBatch> batches);
+
+}  // namespace roberta::encoder
