@@ -12,42 +12,19 @@ namespace roberta::quality {
 
 namespace {
 
-/// Part of a sample that runs at once.
-struct Batch {
-  size_t first_example = 0;
-  size_t first_token = 0;
-  size_t tokens = 0;
-  std::vector<int32_t> cu_seqlens = {0};
+/// How a batch ran.
+struct BatchRun {
   absl::Status status;
   double tokens_per_second = 0;
-
-  size_t examples() const { return cu_seqlens.size() - 1; }
 };
 
-std::vector<Batch> FormBatches(const TokenizedSample& sample) {
-  std::vector<Batch> batches;
-  size_t token = 0;
-  for (size_t example = 0; example < sample.lengths.size(); ++example) {
-    const size_t length = sample.lengths[example];
-    if (batches.empty() || batches.back().tokens + length > kBatchTokens) {
-      batches.push_back({.first_example = example, .first_token = token});
-    }
-    Batch& batch = batches.back();
-    batch.tokens += length;
-    batch.cu_seqlens.push_back(static_cast<int32_t>(batch.tokens));
-    token += length;
-  }
-  return batches;
-}
-
-void Run(const encoder::Profile& profile, const TokenizedSample& sample, size_t labels, absl::Span<float> logits,
-         Batch* batch) {
+BatchRun Run(const encoder::Profile& profile, const encoder::PackedBatch& batch, absl::Span<float> logits) {
+  BatchRun run;
   const auto start = std::chrono::steady_clock::now();
-  batch->status =
-      profile.Run({absl::MakeConstSpan(sample.token_ids).subspan(batch->first_token, batch->tokens), batch->cu_seqlens},
-                  logits.subspan(batch->first_example * labels, batch->examples() * labels));
+  run.status = profile.Run(batch, logits);
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-  batch->tokens_per_second = static_cast<double>(batch->tokens) / std::max(seconds.count(), 1e-9);
+  run.tokens_per_second = static_cast<double>(batch.tokens()) / std::max(seconds.count(), 1e-9);
+  return run;
 }
 
 double Median(std::vector<double> values) {
@@ -74,6 +51,26 @@ absl::StatusOr<TokenizedSample> Tokenize(const Sample& sample, const tokenizer::
   return tokenized;
 }
 
+std::vector<SampleBatch> FormBatches(const TokenizedSample& sample) {
+  std::vector<SampleBatch> batches;
+  size_t token = 0;
+  for (size_t example = 0; example < sample.lengths.size(); ++example) {
+    const size_t length = sample.lengths[example];
+    if (batches.empty() || batches.back().tokens + length > kBatchTokens) {
+      batches.push_back({.first_example = example, .first_token = token});
+    }
+    SampleBatch& batch = batches.back();
+    batch.tokens += length;
+    batch.cu_seqlens.push_back(static_cast<int32_t>(batch.tokens));
+    token += length;
+  }
+  return batches;
+}
+
+encoder::PackedBatch SampleBatch::View(const TokenizedSample& sample) const {
+  return {absl::MakeConstSpan(sample.token_ids).subspan(first_token, tokens), cu_seqlens};
+}
+
 void RunInTurn(size_t count, const std::function<void(size_t)>& task) {
   for (size_t i = 0; i < count; ++i) task(i);
 }
@@ -82,12 +79,17 @@ absl::StatusOr<SampleRun> RunSample(const encoder::Profile& profile, const Token
                                     const RunAll& run_all) {
   SampleRun run;
   run.logits.resize(sample.lengths.size() * labels);
-  std::vector<Batch> batches = FormBatches(sample);
-  run_all(batches.size(), [&](size_t i) { Run(profile, sample, labels, absl::MakeSpan(run.logits), &batches[i]); });
+  const std::vector<SampleBatch> batches = FormBatches(sample);
+  std::vector<BatchRun> runs(batches.size());
+  run_all(batches.size(), [&](size_t i) {
+    const SampleBatch& batch = batches[i];
+    runs[i] = Run(profile, batch.View(sample),
+                  absl::MakeSpan(run.logits).subspan(batch.first_example * labels, batch.examples() * labels));
+  });
   std::vector<double> rates;
-  for (const Batch& batch : batches) {
-    if (!batch.status.ok()) return batch.status;
-    rates.push_back(batch.tokens_per_second);
+  for (const BatchRun& one : runs) {
+    if (!one.status.ok()) return one.status;
+    rates.push_back(one.tokens_per_second);
   }
   const auto wrong =
       std::find_if(run.logits.begin(), run.logits.end(), [](float value) { return !std::isfinite(value); });

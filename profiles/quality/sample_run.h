@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "profiles/encoder/packed_batch.h"
 #include "profiles/encoder/profile.h"
 #include "profiles/quality/sample.h"
 #include "profiles/tokenizer/tokenizer.h"
@@ -22,6 +23,21 @@ struct TokenizedSample {
 absl::StatusOr<TokenizedSample> Tokenize(const Sample& sample, const tokenizer::Tokenizer& tokenizer,
                                          size_t max_tokens);
 
+/// Part of a sample that runs at once.
+struct SampleBatch {
+  size_t first_example = 0;
+  size_t first_token = 0;
+  size_t tokens = 0;
+  std::vector<int32_t> cu_seqlens = {0};  ///< from first_token on
+
+  size_t examples() const { return cu_seqlens.size() - 1; }
+  /// Of the sample that it was formed of; both must outlive the view.
+  encoder::PackedBatch View(const TokenizedSample& sample) const;
+};
+
+/// All examples in their order, in batches of at most kBatchTokens tokens (one text at least).
+std::vector<SampleBatch> FormBatches(const TokenizedSample& sample);
+
 struct SampleRun {
   std::vector<float> logits;     ///< [examples, labels], all finite
   double tokens_per_second = 0;  ///< of one thread, in the median batch
@@ -33,8 +49,8 @@ using RunAll = std::function<void(size_t count, const std::function<void(size_t)
 /// One after another on the calling thread.
 void RunInTurn(size_t count, const std::function<void(size_t)>& task);
 
-/// Runs `profile` over the sample in batches of at most `kBatchTokens` tokens (one text at least), which `run_all` puts
-/// on threads. Errors are the profile's; Internal names the first example for which a logit is not a finite number.
+/// Runs `profile` over the batches of the sample, which `run_all` puts on threads. Errors are the profile's; Internal
+/// names the first example for which a logit is not a finite number.
 absl::StatusOr<SampleRun> RunSample(const encoder::Profile& profile, const TokenizedSample& sample, size_t labels,
                                     const RunAll& run_all = RunInTurn);
 

@@ -4,6 +4,7 @@
 #include <malloc.h>
 #endif
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <utility>
@@ -17,17 +18,26 @@ namespace {
 
 constexpr char kNoSample[] = "there is no sample: the config names none and the model's directory has no sample.tsv";
 
-/// Runs one short and one longest sequence, so that the first request pays for no lazy initialisation and a profile
-/// that cannot run fails here.
-absl::Status WarmUp(const encoder::Profile& profile, const checkpoint::ModelConfig& config) {
-  for (int64_t length : {int64_t{2}, config.max_tokens()}) {
-    const std::vector<int32_t> ids(static_cast<size_t>(length), config.eos_token_id);
-    const std::vector<int32_t> cu_seqlens = {0, static_cast<int32_t>(length)};
-    std::vector<float> logits(static_cast<size_t>(config.num_labels()));
-    absl::Status status = profile.Run({ids, cu_seqlens}, absl::MakeSpan(logits));
-    if (!status.ok()) return status;
-  }
-  return absl::OkStatus();
+/// Runs one sequence of that many tokens, so that the first request pays for no lazy initialisation and a profile that
+/// cannot run fails here.
+absl::Status WarmUp(const encoder::Profile& profile, const checkpoint::ModelConfig& config, int64_t length) {
+  const std::vector<int32_t> ids(static_cast<size_t>(length), config.eos_token_id);
+  const std::vector<int32_t> cu_seqlens = {0, static_cast<int32_t>(length)};
+  std::vector<float> logits(static_cast<size_t>(config.num_labels()));
+  return profile.Run({ids, cu_seqlens}, absl::MakeSpan(logits));
+}
+
+/// The revision of what is made of `revision` by `settings`.
+std::string Revised(const std::string& revision, const std::string& settings) {
+  return absl::StrCat(absl::Hex(checkpoint::ContentHash(absl::StrCat(revision, settings), 0), absl::kZeroPad16));
+}
+
+uint64_t HashOf(const quality::TokenizedSample& texts) {
+  const std::string_view ids(reinterpret_cast<const char*>(texts.token_ids.data()),
+                             texts.token_ids.size() * sizeof texts.token_ids.front());
+  uint64_t hash = checkpoint::ContentHash(ids, 0);
+  for (const size_t length : texts.lengths) hash = checkpoint::ContentHash(absl::StrCat(length, " "), hash);
+  return hash;
 }
 
 /// A profile with the checkpoint that it reads from.
@@ -116,23 +126,53 @@ absl::Status ProfileLoader::Make(const ProfileSpec& spec, Clock& clock, LoadOutc
   }
   outcome->revision = checkpoint.revision();
   clock.End("read checkpoint");
-  const double keep_macs = spec.keep_macs.value_or(kKeepMacs);
+  RecipeSettings settings;
+  settings.keep_macs = spec.keep_macs.value_or(kKeepMacs);
   if (recipe->prunes && checkpoint.mask().empty()) {
-    const uint64_t hash = checkpoint::ContentHash(absl::StrCat(outcome->revision, " keep_macs ", keep_macs), 0);
-    outcome->revision = absl::StrCat(absl::Hex(hash, absl::kZeroPad16));
+    outcome->revision = Revised(outcome->revision, absl::StrCat(" keep_macs ", settings.keep_macs));
   }
-  LoadedRecipe loaded = recipe->load(checkpoint, keep_macs);
+  std::unique_ptr<const Calibration> calibration;
+  if (!spec.calibration_file.empty()) {
+    auto read = ReadCalibration(spec.calibration_file);
+    if (!read.ok()) return read.status();
+    calibration = *std::move(read);
+    settings.calibration = calibration->batches;
+    outcome->revision = Revised(outcome->revision, absl::StrCat(" calibration ", HashOf(calibration->texts)));
+    clock.End("read calibration");
+  }
+  LoadedRecipe loaded = recipe->load(checkpoint, settings);
   if (!loaded.ok()) return loaded.status();
   holding->profile = *std::move(loaded);
   outcome->description = holding->profile->description();
   clock.End("pack weights");
-  absl::Status status = WarmUp(*holding->profile, checkpoint.config());
+  absl::Status status = WarmUp(*holding->profile, checkpoint.config(), 2);
+  // With a sample the longest sequence runs beside it, on another thread where there is one.
+  if (status.ok() && sample_.empty()) {
+    status = WarmUp(*holding->profile, checkpoint.config(), checkpoint.config().max_tokens());
+  }
   if (!status.ok()) return status;
   clock.End("warm-up");
   status = Measure(spec, *recipe, *holding->profile, clock, outcome);
   checkpoint.ReleasePages();
   outcome->profile = std::shared_ptr<const encoder::Profile>(holding, holding->profile.get());
   return status;
+}
+
+absl::StatusOr<std::unique_ptr<const ProfileLoader::Calibration>> ProfileLoader::ReadCalibration(
+    const std::string& file) const {
+  const checkpoint::ModelConfig& config = model_.checkpoint->config();
+  auto texts = quality::ReadSample(file, config);
+  if (!texts.ok()) return texts.status();
+  texts->resize(std::min(texts->size(), kMostCalibrationTexts));
+  auto tokenized = quality::Tokenize(*texts, *model_.tokenizer, static_cast<size_t>(config.max_tokens()));
+  if (!tokenized.ok()) return tokenized.status();
+  auto calibration = std::make_unique<Calibration>();
+  calibration->texts = *std::move(tokenized);
+  calibration->parts = quality::FormBatches(calibration->texts);
+  for (const quality::SampleBatch& part : calibration->parts) {
+    calibration->batches.push_back(part.View(calibration->texts));
+  }
+  return calibration;
 }
 
 absl::Status ProfileLoader::Measure(const ProfileSpec& spec, const Recipe& recipe, const encoder::Profile& profile,
@@ -146,8 +186,17 @@ absl::Status ProfileLoader::Measure(const ProfileSpec& spec, const Recipe& recip
       return absl::FailedPreconditionError(outcome->quality_reason);
     }
   }
-  auto run = quality::RunSample(profile, tokenized_, labels(), run_all_);
+  const checkpoint::ModelConfig& config = model_.checkpoint->config();
+  absl::Status longest;
+  const auto with_the_longest = [&](size_t count, const std::function<void(size_t)>& task) {
+    run_all_(count + 1, [&](size_t i) {
+      if (i > 0) return task(i - 1);
+      longest = WarmUp(profile, config, config.max_tokens());
+    });
+  };
+  auto run = quality::RunSample(profile, tokenized_, labels(), with_the_longest);
   clock.End("sample");
+  if (!longest.ok()) return longest;
   if (!run.ok()) {
     outcome->quality_reason = std::string(run.status().message());
     return run.status();
@@ -163,7 +212,7 @@ absl::Status ProfileLoader::EnsureBaseline(Clock& clock) {
   if (!baseline_logits_.empty()) return absl::OkStatus();
   const Recipe* recipe = FindRecipe(recipes_, kBaseline);
   if (recipe == nullptr) return absl::NotFoundError("there is no recipe baseline");
-  LoadedRecipe baseline = recipe->load(*model_.checkpoint, kKeepMacs);
+  LoadedRecipe baseline = recipe->load(*model_.checkpoint, {});
   if (!baseline.ok()) return baseline.status();
   auto run = quality::RunSample(**baseline, tokenized_, labels(), run_all_);
   if (!run.ok()) return run.status();

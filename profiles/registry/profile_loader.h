@@ -18,7 +18,7 @@ namespace roberta::registry {
 
 /// A part of a load and the time it took.
 struct LoadStep {
-  std::string name;  ///< "read checkpoint", "pack weights", "warm-up", "baseline", "sample"
+  std::string name;  ///< "read checkpoint", "read calibration", "pack weights", "warm-up", "baseline", "sample"
   double seconds = 0;
 };
 
@@ -54,6 +54,12 @@ class ProfileLoader {
  private:
   class Clock;
 
+  struct Calibration {
+    quality::TokenizedSample texts;
+    std::vector<quality::SampleBatch> parts;
+    std::vector<encoder::PackedBatch> batches;  ///< views into the other two
+  };
+
   ProfileLoader(Model model, std::vector<Recipe> recipes, quality::RunAll run_all)
       : model_(std::move(model)), recipes_(std::move(recipes)), run_all_(std::move(run_all)) {}
 
@@ -61,6 +67,7 @@ class ProfileLoader {
   absl::Status Measure(const ProfileSpec& spec, const Recipe& recipe, const encoder::Profile& profile, Clock& clock,
                        LoadOutcome* outcome);
   absl::Status EnsureBaseline(Clock& clock);
+  absl::StatusOr<std::unique_ptr<const Calibration>> ReadCalibration(const std::string& file) const;
   bool IsBaseline(const ProfileSpec& spec) const;
   size_t labels() const { return static_cast<size_t>(model_.checkpoint->config().num_labels()); }
 

@@ -24,30 +24,38 @@ quality::Gate AgreesOn(double share) {
 // The limits are what the recipes reach with room for a small sample (of 256 texts one is 0.4 %): rounding moves hardly
 // any label; a pruned model was trained to be another one, and may differ where it is as often right.
 std::vector<Recipe> MakeRecipes() {
+  using Settings = RecipeSettings;
   std::vector<Recipe> recipes = {
       {kBaseline,
-       [](const Checkpoint& checkpoint, double) -> LoadedRecipe { return baseline::LoadBaseline(checkpoint); },
+       [](const Checkpoint& checkpoint, const Settings&) -> LoadedRecipe { return baseline::LoadBaseline(checkpoint); },
        false,
        {}},
       {"quantized",
-       [](const Checkpoint& checkpoint, double) -> LoadedRecipe { return quantized::LoadQuantized(checkpoint); }, false,
-       AgreesOn(0.98)},
+       [](const Checkpoint& checkpoint, const Settings& settings) -> LoadedRecipe {
+         if (settings.calibration.empty()) return quantized::LoadQuantized(checkpoint);
+         return quantized::LoadSmoothed(checkpoint, settings.calibration);
+       },
+       false, AgreesOn(0.98), true},
       {"pruned",
-       [](const Checkpoint& checkpoint, double keep) -> LoadedRecipe { return pruned::LoadPruned(checkpoint, keep); },
-       true, AgreesOn(0.9)},
-      {"amp", [](const Checkpoint& checkpoint, double) -> LoadedRecipe { return amp::LoadAmp(checkpoint); }, false,
-       AgreesOn(0.99)},
-      {"integrated",
-       [](const Checkpoint& checkpoint, double keep) -> LoadedRecipe {
-         return integrated::LoadIntegrated(checkpoint, keep);
+       [](const Checkpoint& checkpoint, const Settings& settings) -> LoadedRecipe {
+         return pruned::LoadPruned(checkpoint, settings.keep_macs);
        },
        true, AgreesOn(0.9)},
+      {"amp", [](const Checkpoint& checkpoint, const Settings&) -> LoadedRecipe { return amp::LoadAmp(checkpoint); },
+       false, AgreesOn(0.99)},
+      {"integrated",
+       [](const Checkpoint& checkpoint, const Settings& settings) -> LoadedRecipe {
+         if (settings.calibration.empty()) return integrated::LoadIntegrated(checkpoint, settings.keep_macs);
+         return integrated::LoadSmoothed(checkpoint, settings.keep_macs, settings.calibration);
+       },
+       true, AgreesOn(0.9), true},
   };
 #ifdef ROBERTA_HAS_REFERENCE
-  recipes.push_back(
-      {"reference",
-       [](const Checkpoint& checkpoint, double) -> LoadedRecipe { return reference::LoadReferenceProfile(checkpoint); },
-       false, AgreesOn(0.99)});
+  recipes.push_back({"reference",
+                     [](const Checkpoint& checkpoint, const Settings&) -> LoadedRecipe {
+                       return reference::LoadReferenceProfile(checkpoint);
+                     },
+                     false, AgreesOn(0.99)});
 #endif
   return recipes;
 }

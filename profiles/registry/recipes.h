@@ -7,7 +7,9 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "profiles/checkpoint/checkpoint.h"
+#include "profiles/encoder/packed_batch.h"
 #include "profiles/encoder/profile.h"
 #include "profiles/quality/agreement.h"
 
@@ -15,20 +17,27 @@ namespace roberta::registry {
 
 using LoadedRecipe = absl::StatusOr<std::unique_ptr<const encoder::Profile>>;
 
+/// What a recipe that prunes keeps of a dense checkpoint's multiply-accumulates, unless told.
+inline constexpr double kKeepMacs = 2.0 / 3;
+
+/// What a profile says of its recipe.
+struct RecipeSettings {
+  double keep_macs = kKeepMacs;                        ///< in (0, 1]; for a recipe that prunes
+  absl::Span<const encoder::PackedBatch> calibration;  ///< for a recipe that is smoothed; empty: it is not
+};
+
 /// One way to make a profile of a checkpoint.
 struct Recipe {
   std::string name;
-  /// `keep_macs`, in (0, 1], is looked at only by a recipe that prunes. The checkpoint outlives the profile.
-  std::function<LoadedRecipe(const checkpoint::Checkpoint& checkpoint, double keep_macs)> load;
-  bool prunes = false;  ///< of a dense checkpoint it computes a part
-  quality::Gate gate;   ///< the limits of a profile that sets none
+  /// The checkpoint outlives the profile, the settings do not.
+  std::function<LoadedRecipe(const checkpoint::Checkpoint& checkpoint, const RecipeSettings& settings)> load;
+  bool prunes = false;   ///< of a dense checkpoint it computes a part
+  quality::Gate gate;    ///< the limits of a profile that sets none
+  bool smooths = false;  ///< looks at calibration texts
 };
 
 /// The recipe that every other is compared with.
 inline constexpr char kBaseline[] = "baseline";
-
-/// What a recipe that prunes keeps of a dense checkpoint's multiply-accumulates, unless told.
-inline constexpr double kKeepMacs = 2.0 / 3;
 
 /// baseline, quantized, pruned, amp, integrated and, where LibTorch was built in, reference.
 const std::vector<Recipe>& BuiltInRecipes();

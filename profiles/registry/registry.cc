@@ -29,6 +29,9 @@ absl::Status CheckSpecs(const RegistryOptions& options) {
     if (spec.keep_macs && !recipe->prunes) {
       return absl::InvalidArgumentError(absl::StrCat(where, "recipe ", spec.recipe, " has no keep_macs"));
     }
+    if (!spec.calibration_file.empty() && !recipe->smooths) {
+      return absl::InvalidArgumentError(absl::StrCat(where, "recipe ", spec.recipe, " has no calibration_file"));
+    }
   }
   if (seen.count(options.default_profile) == 0) {
     return absl::InvalidArgumentError(

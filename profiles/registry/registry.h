@@ -72,7 +72,7 @@ class Registry {
  public:
   /// Opens checkpoint, tokenizer and sample; loads no profile. Errors are those of OpenModel and quality::ReadSample,
   /// and InvalidArgument for a spec that makes no sense: a name twice, an unknown recipe, keep_macs for a recipe that
-  /// does not prune, a default that is not among the profiles.
+  /// does not prune, a calibration_file for one that is not smoothed, a default that is not among the profiles.
   static absl::StatusOr<std::unique_ptr<Registry>> Open(const RegistryOptions& options);
 
   virtual ~Registry() = default;

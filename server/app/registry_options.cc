@@ -44,6 +44,7 @@ registry::RegistryOptions ToRegistryOptions(const config::ServerConfig& config,
     spec.recipe = profile.recipe();
     spec.directory = profile.directory();
     if (profile.has_keep_macs()) spec.keep_macs = profile.keep_macs();
+    spec.calibration_file = profile.calibration_file();
     spec.gate = ToGate(profile.gate());
     options.profiles.push_back(std::move(spec));
   }
@@ -52,7 +53,9 @@ registry::RegistryOptions ToRegistryOptions(const config::ServerConfig& config,
 
 std::vector<config::KnownRecipe> KnownRecipes() {
   std::vector<config::KnownRecipe> recipes;
-  for (const registry::Recipe& recipe : registry::BuiltInRecipes()) recipes.push_back({recipe.name, recipe.prunes});
+  for (const registry::Recipe& recipe : registry::BuiltInRecipes()) {
+    recipes.push_back({recipe.name, recipe.prunes, recipe.smooths});
+  }
   return recipes;
 }
 

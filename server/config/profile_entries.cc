@@ -50,9 +50,15 @@ absl::Status CheckEntry(const std::string& field, const Profile& profile, const 
                       profile.recipe(), names);
   if (status.ok()) status = CheckUtf8(field + ".directory", profile.directory());
   if (status.ok()) status = CheckGate(field + ".gate", profile.gate());
-  if (!status.ok() || !profile.has_keep_macs()) return status;
+  if (status.ok()) status = CheckUtf8(field + ".calibration_file", profile.calibration_file());
+  if (!status.ok()) return status;
   const auto recipe = std::find_if(recipes.begin(), recipes.end(),
                                    [&](const KnownRecipe& known) { return known.name == profile.recipe(); });
+  if (!profile.calibration_file().empty() && !recipe->smooths) {
+    return WrongValue(field + ".calibration_file", Shown(profile.calibration_file()),
+                      absl::StrCat("absent: recipe ", profile.recipe(), " is not smoothed"));
+  }
+  if (!profile.has_keep_macs()) return absl::OkStatus();
   if (!recipe->prunes) {
     return WrongValue(field + ".keep_macs", absl::StrCat(profile.keep_macs()),
                       absl::StrCat("absent: recipe ", profile.recipe(), " does not prune"));

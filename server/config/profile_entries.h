@@ -12,7 +12,8 @@ namespace roberta::config {
 /// A recipe that this server was built with.
 struct KnownRecipe {
   std::string name;
-  bool prunes = false;  ///< takes keep_macs
+  bool prunes = false;   ///< takes keep_macs
+  bool smooths = false;  ///< takes a calibration_file
 };
 
 /// Without entries adds one for each usual recipe, `reference` not to be loaded. `only`, unless empty, are the profiles

@@ -34,7 +34,7 @@ inline Recipe PuppetRecipe(
     const std::string& name, float shift = 0, std::function<absl::Status()> before = [] { return absl::OkStatus(); }) {
   Recipe recipe;
   recipe.name = name;
-  recipe.load = [=](const checkpoint::Checkpoint&, double) -> LoadedRecipe {
+  recipe.load = [=](const checkpoint::Checkpoint&, const RecipeSettings&) -> LoadedRecipe {
     absl::Status status = before();
     if (!status.ok()) return status;
     return std::make_unique<PuppetProfile>(name, shift);

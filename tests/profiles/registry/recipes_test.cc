@@ -87,6 +87,22 @@ TEST_F(Recipes, AVariantIsAnEntryOfItsOwn) {
   EXPECT_NE(status.revision, registry_->checkpoint().revision());
 }
 
+TEST_F(Recipes, ACalibrationFileMakesAnotherProfileOfTheSameRecipe) {
+  const std::string texts = test_paths::InRepository("models/demo-sst2/sample.tsv");
+  const ProfileStatus status = Load({.name = "smooth", .recipe = "quantized", .calibration_file = texts});
+  EXPECT_EQ(status.state, ProfileState::kReady) << status.reason;
+  const double smooth = status.quality->mean_abs_dp;
+  const ProfileStatus plain = Load({.name = "plain", .recipe = "quantized"});
+  EXPECT_LT(smooth, plain.quality->mean_abs_dp);
+  EXPECT_NE(status.revision, plain.revision);
+}
+
+TEST_F(Recipes, ACalibrationFileThatCannotBeReadFailsTheProfileByName) {
+  const ProfileStatus status = Load({.name = "smooth", .recipe = "integrated", .calibration_file = "/no/such.tsv"});
+  EXPECT_EQ(status.state, ProfileState::kFailed);
+  EXPECT_THAT(status.reason, HasSubstr("/no/such.tsv"));
+}
+
 TEST_F(Recipes, WhatMissesItsGateIsFailedWithWhatWasMeasured) {
   const ProfileStatus status = Load({.name = "pruned", .recipe = "pruned", .keep_macs = 0.5});
   EXPECT_EQ(status.state, ProfileState::kFailed);

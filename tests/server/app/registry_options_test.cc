@@ -28,12 +28,12 @@ TEST(LoadOrder, BaselineComesFirstThenTheDefaultAndOnlyWhatIsToBeLoaded) {
 }
 
 TEST(ToRegistryOptions, CarriesEveryFieldOfAProfile) {
-  const registry::RegistryOptions options =
-      ToRegistryOptions(Parsed("model { directory: 'm' sample_file: 's' } execution { executors: 3 } profiles { name: "
-                               "'small' recipe: 'pruned' "
-                               "directory: 'd' keep_macs: 0.5 gate { min_agreement: 0.1 max_mean_abs_dp: 0.2 "
-                               "max_accuracy_drop_points: 3 } }"),
-                        std::make_shared<SampleThreads>(1));
+  const registry::RegistryOptions options = ToRegistryOptions(
+      Parsed("model { directory: 'm' sample_file: 's' } execution { executors: 3 } profiles { name: "
+             "'small' recipe: 'pruned' "
+             "directory: 'd' keep_macs: 0.5 calibration_file: 'c' gate { min_agreement: 0.1 max_mean_abs_dp: 0.2 "
+             "max_accuracy_drop_points: 3 } }"),
+      std::make_shared<SampleThreads>(1));
   EXPECT_EQ(options.directory, "m");
   EXPECT_EQ(options.sample_file, "s");
   EXPECT_EQ(options.executors, 3u);
@@ -43,6 +43,7 @@ TEST(ToRegistryOptions, CarriesEveryFieldOfAProfile) {
   EXPECT_EQ(spec.recipe, "pruned");
   EXPECT_EQ(spec.directory, "d");
   EXPECT_EQ(spec.keep_macs, 0.5);
+  EXPECT_EQ(spec.calibration_file, "c");
   EXPECT_EQ(spec.gate.min_agreement, 0.1);
   EXPECT_EQ(spec.gate.max_mean_abs_dp, 0.2);
   EXPECT_EQ(spec.gate.max_accuracy_drop_points, 3);

@@ -13,8 +13,8 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-const std::vector<KnownRecipe> kRecipes = {{"baseline", false}, {"quantized", false}, {"pruned", true},
-                                           {"amp", false},      {"integrated", true}, {"reference", false}};
+const std::vector<KnownRecipe> kRecipes = {{"baseline", false}, {"quantized", false, true}, {"pruned", true},
+                                           {"amp", false},      {"integrated", true},       {"reference", false}};
 
 ServerConfig Completed(std::string_view text, const std::vector<std::string>& only = {},
                        const std::optional<std::string>& default_profile = std::nullopt) {
@@ -102,6 +102,12 @@ TEST(CheckProfiles, RefusesADefaultThatIsNotLoaded) {
   EXPECT_THAT(ErrorOf("default_profile: 'reference'"),
               HasSubstr("default_profile is \"reference\"; it must be one of"));
   EXPECT_THAT(ErrorOf("profiles { name: 'amp' load: false }"), HasSubstr("default_profile"));
+}
+
+TEST(CheckProfiles, CalibrationIsForRecipesThatAreSmoothed) {
+  EXPECT_THAT(ErrorOf("profiles { name: 'amp' calibration_file: 't.tsv' }"),
+              HasSubstr("profiles[0].calibration_file is \"t.tsv\"; it must be absent: recipe amp is not smoothed"));
+  EXPECT_TRUE(CheckProfiles(Completed("profiles { name: 'quantized' calibration_file: 't.tsv' }"), kRecipes).ok());
 }
 
 TEST(CheckProfiles, KeepMacsIsForRecipesThatPrune) {
