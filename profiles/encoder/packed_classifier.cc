@@ -21,7 +21,7 @@
 #include "profiles/kernels/flush_denormals.h"
 #include "profiles/kernels/linear.h"
 #include "profiles/kernels/passes.h"
-#include "profiles/kernels/tiles.h"
+#include "profiles/kernels/register_peak.h"
 
 namespace roberta::encoder {
 

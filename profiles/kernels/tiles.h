@@ -22,8 +22,6 @@ struct TileArguments {
 struct Tiles {
   const char* name = nullptr;  ///< "tiles avx512_vnni"
   void (*multiply)(const TileArguments& arguments) = nullptr;
-  /// Multiply-accumulates of `steps` rounds on registers alone, without a load: what no product can surpass.
-  size_t (*spin)(size_t steps) = nullptr;
 };
 
 /// nullptr where this host, or this build, has none for `precision`.
@@ -45,9 +43,5 @@ constexpr size_t TileWord(size_t columns, size_t words, size_t column, size_t wo
   const size_t left = TileWords(columns, 1) - first;
   return first * words + word * (left < kPanel ? left : kPanel) + (column - first);
 }
-
-/// Billions of operations (two a multiply-accumulate) a second that one thread of this host reaches on registers alone,
-/// measured once, in some milliseconds; 0 where there are no tiles for `precision`.
-double RegisterPeakGops(Precision precision);
 
 }  // namespace roberta::kernels

@@ -7,7 +7,6 @@ namespace {
 struct FloatDot {
   using Sums = __m512;
   static constexpr const char* kName = "tiles avx512";
-  static constexpr size_t kValuesOfWord = 1;
   static Sums Zeros() { return _mm512_setzero_ps(); }
   static Sums Add(Sums sums, __m512i row, __m512i weight) {
     return _mm512_fmadd_ps(_mm512_castsi512_ps(row), _mm512_castsi512_ps(weight), sums);

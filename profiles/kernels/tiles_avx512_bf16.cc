@@ -7,7 +7,6 @@ namespace {
 struct BFloat16Dot {
   using Sums = __m512;
   static constexpr const char* kName = "tiles avx512_bf16";
-  static constexpr size_t kValuesOfWord = 2;
   static Sums Zeros() { return _mm512_setzero_ps(); }
   static Sums Add(Sums sums, __m512i row, __m512i weight) {
     return _mm512_dpbf16_ps(sums, reinterpret_cast<__m512bh>(row), reinterpret_cast<__m512bh>(weight));

@@ -8,7 +8,6 @@ namespace {
 struct ByteDot {
   using Sums = __m512i;
   static constexpr const char* kName = "tiles avx512_vnni";
-  static constexpr size_t kValuesOfWord = 4;
   static Sums Zeros() { return _mm512_setzero_si512(); }
   /// Not _mm512_dpbusd_epi32: gcc 12 copies the sums around it, and runs out of registers.
   static Sums Add(Sums sums, __m512i row, __m512i weight) {

@@ -124,24 +124,8 @@ void Multiply(const TileArguments& a) {
   }
 }
 
-/// Twelve chains of sums, enough to hide any latency; the compiler must believe that each step matters.
 template <typename Dot>
-size_t Spin(size_t steps) {
-  constexpr size_t kChains = 12;
-  typename Dot::Sums sums[kChains];
-  Unrolled<kChains>([&](auto i) __attribute__((always_inline)) { sums[i] = Dot::Zeros(); });
-  const __m512i word = _mm512_setzero_si512();
-  for (size_t step = 0; step < steps; ++step) {
-    Unrolled<kChains>([&](auto i) __attribute__((always_inline)) {
-      sums[i] = Dot::Add(sums[i], word, word);
-      asm volatile("" : "+v"(sums[i]));
-    });
-  }
-  return steps * kChains * kTileVector * Dot::kValuesOfWord;
-}
-
-template <typename Dot>
-constexpr Tiles kTilesOf = {Dot::kName, Multiply<Dot>, Spin<Dot>};
+constexpr Tiles kTilesOf = {Dot::kName, Multiply<Dot>};
 
 }  // namespace
 }  // namespace roberta::kernels

@@ -14,6 +14,7 @@
 #include "absl/strings/str_join.h"
 #include "profiles/kernels/fastest_isa.h"
 #include "profiles/kernels/isa.h"
+#include "profiles/kernels/linear.h"
 #include "profiles/registry/registry.h"
 #include "server/admission/permits.h"
 #include "server/app/profile_reporter.h"
@@ -51,7 +52,7 @@ class ServerImpl final : public Server {
   ServerImpl(const config::ServerConfig& config, std::unique_ptr<registry::Registry> registry)
       : config_(config),
         registry_(std::move(registry)),
-        metrics_(registry_->names()),
+        metrics_(registry_->names(), &kernels::PrimitivesCreated),
         reporter_(registry_.get(), &metrics_),
         permits_(config.execution().queue_capacity_calls()),
         entrance_(&permits_),

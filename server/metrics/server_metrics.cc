@@ -62,6 +62,8 @@ struct ServerMetrics::Handles {
   Gauge* inflight = nullptr;
   Histogram* input_tokens = nullptr;
   Counter* truncated = nullptr;
+  Counter* primitives = nullptr;
+  int64_t (*primitives_created)() = nullptr;
   std::unique_ptr<HttpEndpoint> endpoint;  // last: it reads the others until it is gone
 
   const ProfileHandles& Find(std::string_view profile) const {
@@ -70,7 +72,9 @@ struct ServerMetrics::Handles {
   }
 };
 
-ServerMetrics::ServerMetrics(const std::vector<std::string>& profiles) : handles_(std::make_unique<Handles>()) {
+ServerMetrics::ServerMetrics(const std::vector<std::string>& profiles, int64_t (*primitives_created)())
+    : handles_(std::make_unique<Handles>()) {
+  handles_->primitives_created = primitives_created;
   prometheus::Registry& registry = *handles_->registry;
   auto counter = [&](const char* name, const char* help) -> prometheus::Family<Counter>& {
     return prometheus::BuildCounter().Name(name).Help(help).Register(registry);
@@ -96,6 +100,9 @@ ServerMetrics::ServerMetrics(const std::vector<std::string>& profiles) : handles
   handles_->input_tokens =
       &histogram("roberta_input_tokens", "Tokens of a Classify call's items.").Add({}, kPowersOfTwo);
   handles_->truncated = &counter("roberta_truncated_items_total", "Items that lost tokens to truncation.").Add({});
+  handles_->primitives = &counter("roberta_kernel_primitives_created_total",
+                                  "Primitives of matrix products made so far; constant while no profile is loaded.")
+                              .Add({});
   gauge("roberta_build_info", "1; the labels say what runs.")
       .Add({{"version", version::kVersion}, {"git", version::kGitCommit}})
       .Set(1);
@@ -134,6 +141,10 @@ ServerMetrics::~ServerMetrics() = default;
 absl::StatusOr<uint16_t> ServerMetrics::Expose(const std::string& host, uint16_t port) {
   auto endpoint = HttpEndpoint::Start(host, port, [this](std::string_view path) -> std::optional<Page> {
     if (path != "/metrics") return std::nullopt;
+    if (handles_->primitives_created != nullptr) {
+      handles_->primitives->Increment(static_cast<double>(handles_->primitives_created()) -
+                                      handles_->primitives->Value());
+    }
     return Page{"text/plain; version=0.0.4; charset=utf-8",
                 prometheus::TextSerializer().Serialize(handles_->registry->Collect())};
   });

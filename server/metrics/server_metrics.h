@@ -20,7 +20,8 @@ enum class Method { kClassify, kCompare, kListProfiles, kLoadProfile, kUnloadPro
 /// Any thread may call. Label values come from fixed lists only: a profile name nobody knows is counted as "none".
 class ServerMetrics {
  public:
-  explicit ServerMetrics(const std::vector<std::string>& profiles);
+  /// `primitives_created` is asked at each scrape for the kernels' primitives made so far; nullptr: none are.
+  explicit ServerMetrics(const std::vector<std::string>& profiles, int64_t (*primitives_created)() = nullptr);
   ~ServerMetrics();
   ServerMetrics(const ServerMetrics&) = delete;
   ServerMetrics& operator=(const ServerMetrics&) = delete;

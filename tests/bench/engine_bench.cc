@@ -6,8 +6,10 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include "profiles/amp/amp.h"
@@ -15,11 +17,11 @@
 #include "profiles/checkpoint/checkpoint.h"
 #include "profiles/integrated/integrated.h"
 #include "profiles/kernels/linear.h"
+#include "profiles/kernels/register_peak.h"
 #include "profiles/pruned/pruned.h"
 #include "profiles/quantized/quantized.h"
 #include "profiles/reference/reference_profile.h"
 #include "tests/bench/engine_report.h"
-#include "tests/bench/register_peak.h"
 #include "tests/bench/standalone_products.h"
 #include "tests/bench/workload.h"
 
@@ -131,10 +133,16 @@ class Measurement {
   /// Keeps the highest of all measurements.
   void MeasurePeak(const std::string& description) {
     for (const kernels::Precision precision : PrecisionsOf(description)) {
-      const auto peak = MeasureRegisterPeak(precision, options_.threads);
-      if (!peak) continue;
-      RegisterPeak& highest = peaks_[description];
-      if (peak->gops_per_thread > highest.gops_per_thread) highest = *peak;
+      std::vector<std::optional<kernels::RegisterPeak>> peaks(static_cast<size_t>(options_.threads));
+      std::vector<std::thread> workers;  // all at once, as in the encoder
+      for (auto& own : peaks)
+        workers.emplace_back([&own, precision] { own = kernels::MeasureRegisterPeak(precision); });
+      for (std::thread& worker : workers) worker.join();
+      if (!peaks.front()) continue;
+      double sum = 0;
+      for (const auto& own : peaks) sum += own->gops;
+      kernels::RegisterPeak& highest = peaks_[description];
+      if (sum / options_.threads > highest.gops) highest = {peaks.front()->instruction, sum / options_.threads};
     }
   }
 
@@ -157,7 +165,7 @@ class Measurement {
   const std::vector<Batch> batches_;
   std::map<int, Batch> single_;                                               ///< by tokens
   std::map<std::string, std::map<int, std::vector<double>>> single_seconds_;  ///< by profile and tokens
-  std::map<std::string, RegisterPeak> peaks_;                            ///< by what a description calls its precisions
+  std::map<std::string, kernels::RegisterPeak> peaks_;                   ///< by what a description calls its precisions
   std::map<std::string, std::unique_ptr<StandaloneProducts>> products_;  ///< by what a description calls them
 };
 

@@ -30,8 +30,8 @@ void PrintProducts(const Side& side) {
                 100 * rate / *side.alone_gops_per_thread);
   }
   if (side.peak) {
-    std::printf("; registers %.0f (%s), so %.1f %% of it\n", side.peak->gops_per_thread,
-                std::string(side.peak->instruction).c_str(), 100 * rate / side.peak->gops_per_thread);
+    std::printf("; registers %.0f (%s), so %.1f %% of it\n", side.peak->gops,
+                std::string(side.peak->instruction).c_str(), 100 * rate / side.peak->gops);
   } else {
     std::printf("; registers not measured\n");
   }
@@ -76,9 +76,9 @@ Json SideReport(const Workload& workload, const Side& side) {
       row["of_best_product"] = rate / *side.alone_gops_per_thread;
     }
     if (side.peak) {
-      row["register_peak_gops_per_thread"] = side.peak->gops_per_thread;
+      row["register_peak_gops_per_thread"] = side.peak->gops;
       row["register_peak_instruction"] = std::string(side.peak->instruction);
-      row["of_register_peak"] = rate / side.peak->gops_per_thread;
+      row["of_register_peak"] = rate / side.peak->gops;
     }
   }
   for (const auto& [tokens, seconds] : side.median_seconds_of_one) {

@@ -10,7 +10,7 @@
 
 #include "profiles/encoder/part_times.h"
 #include "profiles/encoder/profile.h"
-#include "tests/bench/register_peak.h"
+#include "profiles/kernels/register_peak.h"
 
 namespace roberta::bench {
 
@@ -21,7 +21,7 @@ struct Side {
   double best_seconds = std::numeric_limits<double>::infinity();  ///< of a pass over all batches
   encoder::PartTimes times;                                       ///< of the best pass; product_macs 0 if not known
   std::optional<double> alone_gops_per_thread;                    ///< its products, nothing else being done
-  std::optional<RegisterPeak> peak;                               ///< of its fastest precision
+  std::optional<kernels::RegisterPeak> peak;                      ///< of its fastest precision
   std::map<int, double> median_seconds_of_one;                    ///< a single request, by its tokens
 };
 

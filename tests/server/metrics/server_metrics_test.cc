@@ -62,12 +62,13 @@ TEST_F(ServerMetricsTest, NamesAreTheContracts) {
   for (std::string line; std::getline(page, line);) {
     if (line.starts_with("# TYPE roberta_")) names.insert(line.substr(7, line.find(' ', 7) - 7));
   }
-  EXPECT_EQ(names, (std::set<std::string>{"roberta_batch_items", "roberta_batch_tokens", "roberta_batches_total",
-                                          "roberta_build_info", "roberta_inflight_requests", "roberta_input_tokens",
-                                          "roberta_items_total", "roberta_phase_duration_seconds",
-                                          "roberta_profile_agreement_ratio", "roberta_profile_load_duration_seconds",
-                                          "roberta_profile_ready", "roberta_request_duration_seconds",
-                                          "roberta_requests_total", "roberta_truncated_items_total"}));
+  EXPECT_EQ(names,
+            (std::set<std::string>{
+                "roberta_batch_items", "roberta_batch_tokens", "roberta_batches_total", "roberta_build_info",
+                "roberta_inflight_requests", "roberta_input_tokens", "roberta_items_total",
+                "roberta_kernel_primitives_created_total", "roberta_phase_duration_seconds",
+                "roberta_profile_agreement_ratio", "roberta_profile_load_duration_seconds", "roberta_profile_ready",
+                "roberta_request_duration_seconds", "roberta_requests_total", "roberta_truncated_items_total"}));
 }
 
 TEST_F(ServerMetricsTest, CountsACallWithItsPhases) {
@@ -90,6 +91,15 @@ TEST_F(ServerMetricsTest, ANameNobodyKnowsMakesNoSeries) {
   EXPECT_THAT(page, Not(HasSubstr("evil")));
   EXPECT_THAT(page,
               HasSubstr("roberta_requests_total{code=\"INVALID_ARGUMENT\",method=\"Classify\",profile=\"none\"} 1"));
+}
+
+TEST(PrimitivesCreated, AreAskedForAtEachScrape) {
+  static int64_t created = 3;
+  ServerMetrics metrics({"baseline"}, [] { return created; });
+  const uint16_t port = metrics.Expose("127.0.0.1", 0).value();
+  EXPECT_THAT(Get(port, "/metrics"), HasSubstr("roberta_kernel_primitives_created_total 3"));
+  created = 5;
+  EXPECT_THAT(Get(port, "/metrics"), HasSubstr("roberta_kernel_primitives_created_total 5"));
 }
 
 TEST_F(ServerMetricsTest, CountsItemsAndBatches) {

@@ -1,17 +1,18 @@
-#include "tests/bench/register_peak.h"
+#include "profiles/kernels/register_peak.h"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <limits>
-#include <thread>
+#include <mutex>
 #include <vector>
 
 #if defined(__x86_64__)
 #include <cpuid.h>
 #endif
 
-namespace roberta::bench {
+namespace roberta::kernels {
 namespace {
 
 #if defined(__x86_64__)
@@ -76,12 +77,12 @@ struct Candidate {
   bool here;
 };
 
-std::vector<Candidate> CandidatesFor(kernels::Precision precision) {
+std::vector<Candidate> CandidatesFor(Precision precision) {
   const Host host = ThisHost();
-  if (precision == kernels::Precision::kFloat32) {
+  if (precision == Precision::kFloat32) {
     return {{"vfmadd231ps ymm", &FmaOf256Bits, 16, host.fma}, {"vfmadd231ps zmm", &FmaOf512Bits, 32, host.avx512}};
   }
-  if (precision == kernels::Precision::kBFloat16) return {{"vdpbf16ps zmm", &Bf16Of512Bits, 64, host.avx512_bf16}};
+  if (precision == Precision::kBFloat16) return {{"vdpbf16ps zmm", &Bf16Of512Bits, 64, host.avx512_bf16}};
   return {{"vpdpbusd ymm", &VnniOf256Bits, 64, host.avx_vnni}, {"vpdpbusd zmm", &VnniOf512Bits, 128, host.avx512_vnni}};
 }
 
@@ -99,27 +100,29 @@ double SecondsOf(void (*loop)()) {
 
 }  // namespace
 
-std::optional<RegisterPeak> MeasureRegisterPeak(kernels::Precision precision, int threads) {
+std::optional<RegisterPeak> MeasureRegisterPeak([[maybe_unused]] Precision precision) {
   std::optional<RegisterPeak> peak;
 #if defined(__x86_64__)
   for (const Candidate& candidate : CandidatesFor(precision)) {
     if (!candidate.here) continue;
-    std::vector<double> seconds(static_cast<size_t>(threads));
-    std::vector<std::thread> workers;
-    for (double& own : seconds) workers.emplace_back([&own, &candidate] { own = SecondsOf(candidate.loop); });
-    for (std::thread& worker : workers) worker.join();
-    double sum = 0;
-    for (const double own : seconds) {
-      sum += static_cast<double>(kIterations * kInstructions * candidate.operations) / own / 1e9;
-    }
-    const double gops = sum / threads;
-    if (!peak || gops > peak->gops_per_thread) peak = RegisterPeak{candidate.instruction, gops};
+    const double gops =
+        static_cast<double>(kIterations * kInstructions * candidate.operations) / SecondsOf(candidate.loop) / 1e9;
+    if (!peak || gops > peak->gops) peak = RegisterPeak{candidate.instruction, gops};
   }
-#else
-  static_cast<void>(precision);
-  static_cast<void>(threads);
 #endif
   return peak;
 }
 
-}  // namespace roberta::bench
+double RegisterPeakGops(Precision precision) {
+  static std::array<std::optional<double>, 3> measured;  // guarded by mutex
+  static std::mutex mutex;
+  const std::lock_guard lock(mutex);
+  std::optional<double>& own = measured[static_cast<size_t>(precision)];
+  if (!own) {
+    const std::optional<RegisterPeak> peak = MeasureRegisterPeak(precision);
+    own = peak ? peak->gops : 0;
+  }
+  return *own;
+}
+
+}  // namespace roberta::kernels
