@@ -13,14 +13,22 @@ namespace roberta::pruned {
 namespace {
 
 /// Adds the squares of a matrix [outputs, inputs] to the group that owns each row (or column): `size` of them a group.
-void AddSquares(const checkpoint::TensorView& tensor, bool by_row, size_t size, std::vector<double>* groups) {
+/// A value that is not a number has no order, and a group that is cut away would hide it.
+absl::Status AddSquares(const checkpoint::Checkpoint& checkpoint, const std::string& name, bool by_row, size_t size,
+                        std::vector<double>* groups) {
+  const checkpoint::TensorView& tensor = checkpoint.tensor(name);
   const auto columns = static_cast<size_t>(tensor.shape[1]);
   std::vector<float> values(static_cast<size_t>(tensor.elements()));
   checkpoint::CopyToFloat32(tensor, absl::MakeSpan(values));
   for (size_t i = 0; i < values.size(); ++i) {
+    if (!std::isfinite(values[i])) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(checkpoint.directory(), ": tensor \"", name, "\" holds ", values[i], " at element ", i));
+    }
     const size_t owner = (by_row ? i / columns : i % columns) / size;
     (*groups)[owner] += static_cast<double>(values[i]) * static_cast<double>(values[i]);
   }
+  return absl::OkStatus();
 }
 
 /// The indices of the `count` largest, ascending; of equals the first.
@@ -60,12 +68,15 @@ absl::StatusOr<checkpoint::PruningMask> MaskByMagnitude(const checkpoint::Checkp
     const std::string prefix = absl::StrCat("roberta.encoder.layer.", i, ".");
     std::vector<double> of_heads(all_heads), of_neurons(all_neurons);
     const auto size = static_cast<size_t>(config.head_size());
+    absl::Status status;
     for (const char* name : {"query", "key", "value"}) {
-      AddSquares(checkpoint.tensor(absl::StrCat(prefix, "attention.self.", name, ".weight")), true, size, &of_heads);
+      status.Update(
+          AddSquares(checkpoint, absl::StrCat(prefix, "attention.self.", name, ".weight"), true, size, &of_heads));
     }
-    AddSquares(checkpoint.tensor(prefix + "attention.output.dense.weight"), false, size, &of_heads);
-    AddSquares(checkpoint.tensor(prefix + "intermediate.dense.weight"), true, 1, &of_neurons);
-    AddSquares(checkpoint.tensor(prefix + "output.dense.weight"), false, 1, &of_neurons);
+    status.Update(AddSquares(checkpoint, prefix + "attention.output.dense.weight", false, size, &of_heads));
+    status.Update(AddSquares(checkpoint, prefix + "intermediate.dense.weight", true, 1, &of_neurons));
+    status.Update(AddSquares(checkpoint, prefix + "output.dense.weight", false, 1, &of_neurons));
+    if (!status.ok()) return status;
     mask.push_back({Largest(of_heads, heads), Largest(of_neurons, neurons)});
   }
   return mask;

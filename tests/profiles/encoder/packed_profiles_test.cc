@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <limits>
@@ -35,12 +36,12 @@ using profiles_test::LoadedModel;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-/// A copy of the demo model in which one token's embedding has an infinity.
+constexpr char kWordEmbeddings[] = "roberta.embeddings.word_embeddings.weight";
+
+/// A copy of the demo model in which one value of one tensor is another.
 class BrokenCheckpoint {
  public:
-  static constexpr int32_t kBrokenToken = 300;
-
-  explicit BrokenCheckpoint(size_t hidden)
+  BrokenCheckpoint(const std::string& tensor, size_t element, float value)
       : directory_(absl::StrCat(testing::TempDir(), "/broken_checkpoint_", getpid())) {
     const std::string demo = test_paths::InRepository("models/demo-sst2");
     std::filesystem::create_directories(directory_);
@@ -50,13 +51,17 @@ class BrokenCheckpoint {
     }
     const auto checkpoint = checkpoint::Checkpoint::Open(demo).value();
     std::vector<checkpoint::TensorView> tensors(checkpoint->tensors().begin(), checkpoint->tensors().end());
-    checkpoint::TensorView& words = tensors.front();
-    EXPECT_EQ(words.name, "roberta.embeddings.word_embeddings.weight");
-    std::vector<float> values(static_cast<size_t>(words.elements()));
-    checkpoint::CopyToFloat32(words, absl::MakeSpan(values));
-    values[kBrokenToken * hidden + 7] = std::numeric_limits<float>::infinity();
-    words.dtype = checkpoint::Dtype::kF32;
-    words.data = {reinterpret_cast<const std::byte*>(values.data()), values.size() * sizeof(float)};
+    const auto broken = std::find_if(tensors.begin(), tensors.end(),
+                                     [&](const checkpoint::TensorView& one) { return one.name == tensor; });
+    if (broken == tensors.end()) {
+      ADD_FAILURE() << "no tensor " << tensor;
+      return;
+    }
+    std::vector<float> values(static_cast<size_t>(broken->elements()));
+    checkpoint::CopyToFloat32(*broken, absl::MakeSpan(values));
+    values.at(element) = value;
+    broken->dtype = checkpoint::Dtype::kF32;
+    broken->data = {reinterpret_cast<const std::byte*>(values.data()), values.size() * sizeof(float)};
     const absl::Status status = checkpoint::WriteSafetensors(directory_ + "/model.safetensors", tensors, {});
     EXPECT_TRUE(status.ok()) << status;
   }
@@ -79,6 +84,7 @@ void PrintTo(const ProfileUnderTest& profile, std::ostream* out) {
 }
 
 constexpr double kKeepMacs = 0.9;
+constexpr float kInfinity = std::numeric_limits<float>::infinity(), kNan = std::numeric_limits<float>::quiet_NaN();
 
 const ProfileUnderTest kProfiles[] = {
     {"baseline", &baseline::LoadBaseline, "fp32", false},
@@ -217,10 +223,39 @@ TEST_P(PackedProfile, SaysWhatItComputesWith) {
 
 TEST_P(PackedProfile, AnEmbeddingThatIsNotANumberShowsInItsSequenceAlone) {
   const auto hidden = static_cast<size_t>(model_->checkpoint->config().hidden_size);
-  BrokenCheckpoint broken(hidden);
+  constexpr int32_t kBrokenToken = 300;
+  const BrokenCheckpoint broken(kWordEmbeddings, kBrokenToken * hidden + 7, kInfinity);
   const LoadedModel model(broken.directory(), GetParam().load);
-  const std::vector<float> logits = model.Run({{0, 10, 2}, {0, BrokenCheckpoint::kBrokenToken, 2}, {0, 11, 2}});
+  const std::vector<float> logits = model.Run({{0, 10, 2}, {0, kBrokenToken, 2}, {0, 11, 2}});
   for (size_t i = 0; i < logits.size(); ++i) EXPECT_EQ(std::isfinite(logits[i]), i / 2 != 1) << i;
+}
+
+TEST_P(PackedProfile, RefusesAWeightThatIsNotANumberByName) {
+  const std::string layer = "roberta.encoder.layer.1.";
+  const struct {
+    std::string tensor;
+    float value;
+    const char* text;
+  } kBroken[] = {{layer + "attention.self.query.weight", kNan, "nan"},
+                 {layer + "attention.self.value.bias", kInfinity, "inf"},
+                 {layer + "attention.output.dense.weight", -kInfinity, "-inf"},
+                 {layer + "attention.output.LayerNorm.weight", kNan, "nan"},
+                 {layer + "intermediate.dense.weight", kNan, "nan"},
+                 {layer + "output.dense.weight", kInfinity, "inf"},
+                 {layer + "output.LayerNorm.bias", -kInfinity, "-inf"},
+                 {"roberta.embeddings.LayerNorm.weight", kNan, "nan"},
+                 {"classifier.dense.weight", kInfinity, "inf"},
+                 {"classifier.out_proj.bias", kNan, "nan"}};
+  for (const auto& [tensor, value, text] : kBroken) {
+    // The last one belongs to the last head or neuron, which pruning would cut away.
+    const auto last = static_cast<size_t>(model_->checkpoint->tensor(tensor).elements()) - 1;
+    const BrokenCheckpoint broken(tensor, last, value);
+    const auto checkpoint = checkpoint::Checkpoint::Open(broken.directory()).value();
+    const absl::Status status = GetParam().load(*checkpoint).status();
+    EXPECT_TRUE(absl::IsInvalidArgument(status)) << tensor << ": " << status;
+    EXPECT_EQ(std::string(status.message()),
+              absl::StrCat(broken.directory(), ": tensor \"", tensor, "\" holds ", text, " at element ", last));
+  }
 }
 
 TEST_P(PackedProfile, RefusesAMalformedBatch) {
