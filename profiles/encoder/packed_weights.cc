@@ -209,16 +209,13 @@ class Loader {
 
   Matrix ReadTogether(std::initializer_list<std::string> prefixes, const std::vector<size_t>* rows,
                       const std::vector<size_t>* columns) {
-    Matrix together;
-    for (const std::string& prefix : prefixes) {
-      Matrix matrix = ReadMatrix(prefix, rows, columns);
-      together.columns = matrix.columns;
+    Matrix together = ReadMatrix(*prefixes.begin(), rows, columns);
+    const size_t size = together.values.size();
+    together.values.resize(size * prefixes.size());  // the table of tensors has them all of one shape
+    for (size_t i = 1; i < prefixes.size(); ++i) {
+      const Matrix matrix = ReadMatrix(prefixes.begin()[i], rows, columns);
+      std::copy_n(matrix.values.data(), size, together.values.data() + i * size);
       together.rows += matrix.rows;
-      if (together.values.empty()) {
-        together.values = std::move(matrix.values);
-      } else {
-        together.values.insert(together.values.end(), matrix.values.begin(), matrix.values.end());
-      }
     }
     return together;
   }
