@@ -31,6 +31,12 @@ bool HasBit(Leaf7 place, int bit) {
 
 }  // namespace
 
+bool HostHasAvx2() {
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
+bool HostHasAvxVnni() {
+  return HostHasAvx2() && HasBit(Leaf7::kEax1, 4);
+}
 bool HostHasAvx512() {
   return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
          __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
@@ -42,6 +48,12 @@ bool HostHasAvx512Bf16() {
   return HostHasAvx512() && HasBit(Leaf7::kEax1, 5);
 }
 #else
+bool HostHasAvx2() {
+  return false;
+}
+bool HostHasAvxVnni() {
+  return false;
+}
 bool HostHasAvx512() {
   return false;
 }
@@ -57,7 +69,7 @@ const std::vector<Isa>& HostIsas() {
   static const std::vector<Isa> isas = [] {
     std::vector<Isa> found = {Isa::kPortable};
 #if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) found.push_back(Isa::kAvx2);
+    if (HostHasAvx2()) found.push_back(Isa::kAvx2);
     if (HostHasAvx512()) found.push_back(Isa::kAvx512);
 #endif
     return found;
@@ -67,7 +79,7 @@ const std::vector<Isa>& HostIsas() {
 
 bool HostHasVnni() {
 #if defined(__x86_64__)
-  return HostHasAvx512Vnni() || HasBit(Leaf7::kEax1, 4);  // AVX-VNNI
+  return HostHasAvx512Vnni() || HostHasAvxVnni();
 #else
   return true;
 #endif

@@ -21,6 +21,10 @@ const std::vector<Isa>& HostIsas();
 /// through 16 bits, and saturate.
 bool HostHasVnni();
 
+/// AVX2 and FMA, and with that AVX-VNNI: VNNI of 256 bits, in an encoding of its own.
+bool HostHasAvx2();
+bool HostHasAvxVnni();
+
 /// Instruction sets of the register tiles: AVX-512 F, BW, DQ, VL, and with that AVX512_VNNI or AVX512_BF16.
 bool HostHasAvx512();
 bool HostHasAvx512Vnni();

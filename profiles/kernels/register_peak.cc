@@ -8,9 +8,7 @@
 #include <mutex>
 #include <vector>
 
-#if defined(__x86_64__)
-#include <cpuid.h>
-#endif
+#include "profiles/kernels/isa.h"
 
 namespace roberta::kernels {
 namespace {
@@ -52,24 +50,6 @@ ROBERTA_LOOP(Bf16Of512Bits, "vdpbf16ps", "zmm")
 #undef ROBERTA_LOOP
 #undef ROBERTA_FOR_EACH_SUM
 
-struct Host {
-  bool fma = false, avx512 = false, avx_vnni = false, avx512_vnni = false, avx512_bf16 = false;
-};
-
-Host ThisHost() {
-  Host host;
-  host.fma = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-  host.avx512 = __builtin_cpu_supports("avx512f");
-  // By their bits, since not every compiler knows their names.
-  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
-  if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) != 0) host.avx512_vnni = host.avx512 && (ecx >> 11 & 1) != 0;
-  if (__get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) != 0) {
-    host.avx_vnni = host.fma && (eax >> 4 & 1) != 0;
-    host.avx512_bf16 = host.avx512 && (eax >> 5 & 1) != 0;
-  }
-  return host;
-}
-
 struct Candidate {
   std::string_view instruction;
   void (*loop)();
@@ -78,12 +58,13 @@ struct Candidate {
 };
 
 std::vector<Candidate> CandidatesFor(Precision precision) {
-  const Host host = ThisHost();
   if (precision == Precision::kFloat32) {
-    return {{"vfmadd231ps ymm", &FmaOf256Bits, 16, host.fma}, {"vfmadd231ps zmm", &FmaOf512Bits, 32, host.avx512}};
+    return {{"vfmadd231ps ymm", &FmaOf256Bits, 16, HostHasAvx2()},
+            {"vfmadd231ps zmm", &FmaOf512Bits, 32, HostHasAvx512()}};
   }
-  if (precision == Precision::kBFloat16) return {{"vdpbf16ps zmm", &Bf16Of512Bits, 64, host.avx512_bf16}};
-  return {{"vpdpbusd ymm", &VnniOf256Bits, 64, host.avx_vnni}, {"vpdpbusd zmm", &VnniOf512Bits, 128, host.avx512_vnni}};
+  if (precision == Precision::kBFloat16) return {{"vdpbf16ps zmm", &Bf16Of512Bits, 64, HostHasAvx512Bf16()}};
+  return {{"vpdpbusd ymm", &VnniOf256Bits, 64, HostHasAvxVnni()},
+          {"vpdpbusd zmm", &VnniOf512Bits, 128, HostHasAvx512Vnni()}};
 }
 
 double SecondsOf(void (*loop)()) {
