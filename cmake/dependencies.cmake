@@ -15,6 +15,7 @@ if(NOT ROBERTA_CORE_ONLY)
   pkg_check_modules(prometheus REQUIRED IMPORTED_TARGET prometheus-cpp-core)
   # Not prometheus-cpp-pull: its civetweb starts threads with 100 KiB of stack, which LibTorch's thread-local storage fills.
   pkg_check_modules(microhttpd REQUIRED IMPORTED_TARGET libmicrohttpd)
+  pkg_check_modules(drawing REQUIRED IMPORTED_TARGET cairo-pdf pangocairo librsvg-2.0)
 
   # TorchConfig.cmake of the distribution drags in every optional backend; two libraries and two header roots are all we need.
   find_path(TORCH_INCLUDE_DIR torch/csrc/api/include/torch/torch.h REQUIRED)

@@ -179,6 +179,13 @@ std::optional<ModelConfig> ReadModelConfig(const std::string& directory, std::ve
   return Parse(*text, path, problems);
 }
 
+absl::StatusOr<std::string> ReadConfigText(const std::string& directory) {
+  const std::string path = directory + "/config.json";
+  auto text = ReadTextFile(path, kLongestConfigBytes);
+  if (!text.ok()) return absl::Status(text.status().code(), absl::StrCat(path, ": ", text.status().message()));
+  return text;
+}
+
 std::string_view ProblemTypeName(ProblemType problem_type) {
   for (const auto& [type, name] : kProblemTypes) {
     if (type == problem_type) return name;

@@ -51,6 +51,9 @@ absl::StatusOr<ModelConfig> ReadModelConfig(const std::string& directory);
 /// The same, but appends everything that is wrong to `*problems`, a problem each, and then returns nullopt.
 std::optional<ModelConfig> ReadModelConfig(const std::string& directory, std::vector<Problem>* problems);
 
+/// The text of `directory`/config.json, unchecked: for writing it elsewhere. Errors name the file.
+absl::StatusOr<std::string> ReadConfigText(const std::string& directory);
+
 /// As config.json spells it: "single_label_classification", ...; empty for kUnspecified.
 std::string_view ProblemTypeName(ProblemType problem_type);
 

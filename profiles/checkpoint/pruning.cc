@@ -1,6 +1,8 @@
 #include "profiles/checkpoint/pruning.h"
 
+#include <filesystem>
 #include <nlohmann/json.hpp>
+#include <system_error>
 
 #include "absl/strings/str_cat.h"
 #include "profiles/checkpoint/mapped_file.h"
@@ -39,6 +41,13 @@ absl::Status ReadIndices(const Json& layer, const std::string& place, const char
 }
 
 }  // namespace
+
+std::optional<std::string> FindPrunedVariant(const std::string& directory) {
+  std::string variant = absl::StrCat(directory, "/", kPrunedVariant);
+  std::error_code failure;
+  if (!std::filesystem::exists(absl::StrCat(variant, "/", kPruningFile), failure)) return std::nullopt;
+  return variant;
+}
 
 absl::StatusOr<PruningMask> ParsePruning(std::string_view text, const ModelConfig& config) {
   const auto parsed = roberta::json::ParseStrictJson(text);

@@ -31,6 +31,12 @@ using PruningMask = std::vector<LayerMask>;
 /// and may have more fields, which say how it was made.
 inline constexpr char kPruningFile[] = "pruning.json";
 
+/// Subdirectory in which a dense checkpoint's directory holds the same model pruned: one model, several profiles.
+inline constexpr char kPrunedVariant[] = "pruned";
+
+/// `directory`/pruned where that holds a pruning.json, sound or not; nullopt elsewhere.
+std::optional<std::string> FindPrunedVariant(const std::string& directory);
+
 /// Parses the text of a pruning.json for a model of `config`. InvalidArgument (without the name of the
 /// file) names the field and the value: another format or version, another number of layers, an index that is not
 /// ascending or that the dense model has not.

@@ -4,6 +4,11 @@
 
 namespace roberta::encoder {
 
+size_t PackedBatch::computed_tokens(size_t first, size_t count) const {
+  if (padded_length > 0) return count * padded_length;
+  return static_cast<size_t>(cu_seqlens[first + count] - cu_seqlens[first]);
+}
+
 absl::Span<const int32_t> PackedBatch::sequence(size_t index) const {
   const auto begin = static_cast<size_t>(cu_seqlens[index]);
   return token_ids.subspan(begin, static_cast<size_t>(cu_seqlens[index + 1]) - begin);
@@ -33,12 +38,17 @@ absl::Status ValidateBatch(const PackedBatch& batch, int64_t vocab_size, int64_t
     return absl::InvalidArgumentError(
         absl::StrCat("cu_seqlens ends at ", batch.cu_seqlens.back(), ", but the batch has ", end, " tokens"));
   }
+  if (batch.padded_length > static_cast<size_t>(max_tokens)) {
+    return absl::InvalidArgumentError(absl::StrCat("sequences are to be padded to ", batch.padded_length,
+                                                   " tokens, but no more than ", max_tokens, " are possible"));
+  }
+  const int64_t longest = batch.padded_length > 0 ? static_cast<int64_t>(batch.padded_length) : max_tokens;
   for (size_t i = 0; i < batch.sequences(); ++i) {
     // All boundaries are checked to rise before any is used as an index: with both ends right, none is out of range.
     const int64_t length = int64_t{batch.cu_seqlens[i + 1]} - batch.cu_seqlens[i];
-    if (length < 1 || length > max_tokens) {
+    if (length < 1 || length > longest) {
       return absl::InvalidArgumentError(
-          absl::StrCat("sequence ", i, ": ", length, " tokens, but 1 to ", max_tokens, " are possible"));
+          absl::StrCat("sequence ", i, ": ", length, " tokens, but 1 to ", longest, " are possible"));
     }
   }
   for (size_t i = 0; i < batch.sequences(); ++i) {

@@ -8,23 +8,29 @@
 
 namespace roberta::encoder {
 
-/// A padding-free batch: the tokens of all sequences one after another. A view: the caller owns the memory, which must
-/// live until Run returns.
+/// The tokens of all sequences one after another, without padding. A view: the caller owns the memory, which must live
+/// until Run returns.
 struct PackedBatch {
   absl::Span<const int32_t> token_ids;  ///< [tokens]
   absl::Span<const int32_t>
       cu_seqlens;  ///< [sequences + 1]; sequence i is token_ids[cu_seqlens[i] .. cu_seqlens[i + 1])
+  /// 0: each sequence is computed as long as it is. Else as if `<pad>` filled it up to so many tokens, at the cost that
+  /// they have; results are those without them. For comparison with loaders that pad; `reference`, which always pads,
+  /// does so in its own way.
+  size_t padded_length = 0;
 
   size_t sequences() const { return cu_seqlens.empty() ? 0 : cu_seqlens.size() - 1; }
   size_t tokens() const { return token_ids.size(); }
 
+  /// Tokens that `count` sequences from `first` on are computed with, pads included.
+  size_t computed_tokens(size_t first, size_t count) const;
   /// The tokens of sequence `index`, which must be less than sequences().
   absl::Span<const int32_t> sequence(size_t index) const;
 };
 
 /// Checks that cu_seqlens starts at 0, rises strictly and ends at tokens(), that no sequence is longer than
-/// `max_tokens` and that every id is in [0, vocab_size). InvalidArgument names the first sequence and value that is
-/// wrong.
+/// `max_tokens` or, if that is given, padded_length, that this is no more than `max_tokens`, and that every id is in
+/// [0, vocab_size). InvalidArgument names the first sequence and value that is wrong.
 absl::Status ValidateBatch(const PackedBatch& batch, int64_t vocab_size, int64_t max_tokens);
 
 /// ValidateBatch, and that there is room for exactly `labels` logits of every sequence: what a Profile checks before it

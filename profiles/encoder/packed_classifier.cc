@@ -5,7 +5,6 @@
 #include <limits>
 #include <map>
 #include <new>
-#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -28,10 +27,13 @@ namespace roberta::encoder {
 namespace {
 
 /// Tokens of a piece: enough for the products to reach full speed, few enough for the rows to stay in the caches.
-constexpr int64_t kPieceTokens = 512;
+constexpr size_t kPieceTokens = 512;
 
 /// Sequences that the head takes at a time.
 constexpr size_t kHeadRows = 16;
+
+/// Rows that a pass takes at a time where threads share them.
+constexpr size_t kRowsOfPiece = 4;
 
 /// What a product multiplies, as lists of kernels show it.
 std::string_view KindName(kernels::Precision precision) {
@@ -52,8 +54,8 @@ struct Piece {
   size_t begin, end;  ///< sequences
 
   size_t sequences() const { return end - begin; }
-  size_t first_token() const { return static_cast<size_t>(batch.cu_seqlens[begin]); }
-  size_t tokens() const { return static_cast<size_t>(batch.cu_seqlens[end]) - first_token(); }
+  size_t tokens() const { return batch.computed_tokens(begin, sequences()); }  ///< pads included
+  bool is_padded() const { return batch.padded_length > 0; }
 };
 
 /// The precisions of the encoder's products, the widest first: "fp32", "bf16+fp32".
@@ -118,6 +120,7 @@ class PackedClassifier final : public TimedProfile {
                        ? kernels::FastestMixedAttention(hidden_ / static_cast<size_t>(config_.num_attention_heads))
                        : passes_.attention),
         buffer_shape_{RowsOf(*weights_, max_rows), config_.hidden_size, config_.intermediate_size, config_.head_size()},
+        scratch_floats_(ScratchFloats(buffer_shape_)),
         buffers_(SharedBuffers(buffer_shape_)) {
     description_.precision = PrecisionsText(*weights_);
     description_.kernels = KernelsText(*weights_, passes_, attention_ != passes_.attention);
@@ -129,7 +132,11 @@ class PackedClassifier final : public TimedProfile {
   }
 
   absl::Status RunTimed(const PackedBatch& batch, absl::Span<float> logits, PartTimes* times) const override {
-    return Run(batch, logits, times, nullptr);
+    return Run(batch, logits, nullptr, times, nullptr);
+  }
+
+  absl::Status RunShared(const PackedBatch& batch, absl::Span<float> logits, team::Team* team) const override {
+    return Run(batch, logits, team, nullptr, nullptr);
   }
 
   absl::Status RunWatched(const PackedBatch& batch, absl::Span<float> logits, InputRanges* ranges) const override {
@@ -138,13 +145,14 @@ class PackedClassifier final : public TimedProfile {
           absl::StrCat("the inputs of products in ", description_.precision, " are not float32"));
     }
     ranges->resize(weights_->layers.size());
-    return Run(batch, logits, nullptr, ranges);
+    return Run(batch, logits, nullptr, nullptr, ranges);
   }
 
   const ProfileDescription& description() const override { return description_; }
 
  private:
-  absl::Status Run(const PackedBatch& batch, absl::Span<float> logits, PartTimes* times, InputRanges* ranges) const {
+  absl::Status Run(const PackedBatch& batch, absl::Span<float> logits, team::Team* team, PartTimes* times,
+                   InputRanges* ranges) const {
     const auto labels = static_cast<size_t>(config_.num_labels());
     absl::Status status = ValidateRun(batch, config_.vocab_size, config_.max_tokens(), labels, logits.size());
     if (!status.ok()) return status;
@@ -158,7 +166,7 @@ class PackedClassifier final : public TimedProfile {
     } catch (const std::bad_alloc&) {
       return absl::ResourceExhaustedError("no memory for a workspace");
     }
-    workspace->Use(buffers.get());
+    workspace->Use(buffers.get(), team);
     workspace->ranges = ranges;
     workspace->clock.Start(times);
     for (size_t begin = 0; begin < batch.sequences() && status.ok();) {
@@ -173,7 +181,7 @@ class PackedClassifier final : public TimedProfile {
 
   static size_t EndOfPiece(const PackedBatch& batch, size_t begin) {
     size_t end = begin + 1;
-    while (end < batch.sequences() && batch.cu_seqlens[end + 1] - batch.cu_seqlens[begin] <= kPieceTokens) ++end;
+    while (end < batch.sequences() && batch.computed_tokens(begin, end + 1 - begin) <= kPieceTokens) ++end;
     return end;
   }
 
@@ -182,52 +190,104 @@ class PackedClassifier final : public TimedProfile {
     kernels::NextRows rows =
         w->InputOf(weights_->layers.size() == 1 ? first.key_value : first.query_key_value, w->hidden());
     Embed(piece, rows, w);
-    bool worked = true;
-    for (size_t i = 0; i + 1 < weights_->layers.size() && worked; ++i) {
+    for (size_t i = 0; i + 1 < weights_->layers.size() && w->status().ok(); ++i) {
       const LayerWeights& next = weights_->layers[i + 1];
       const bool before_last = i + 2 == weights_->layers.size();
-      worked = RunLayer(weights_->layers[i], before_last ? next.key_value : next.query_key_value, piece, &rows, w);
+      RunLayer(weights_->layers[i], before_last ? next.key_value : next.query_key_value, piece, &rows, w);
     }
-    worked = worked && RunLastLayer(weights_->layers.back(), piece, rows, w) && RunHead(piece.sequences(), w, logits);
-    return worked ? absl::OkStatus() : absl::InternalError("oneDNN: a matrix product failed");
+    if (w->status().ok()) RunLastLayer(weights_->layers.back(), piece, rows, w);
+    if (w->status().ok()) RunHead(piece.sequences(), w, logits);
+    return w->status();
+  }
+
+  /// Has `work` done for [0, rows), in ranges that threads share; `scratch_floats` as in Workspace::Share.
+  static void ShareRows(size_t rows, size_t scratch_floats, Workspace* w,
+                        absl::FunctionRef<void(size_t first, size_t count, float* scratch)> work) {
+    w->Share((rows + kRowsOfPiece - 1) / kRowsOfPiece, scratch_floats, [&](size_t begin, size_t end, float* scratch) {
+      const size_t first = begin * kRowsOfPiece;
+      work(first, std::min(end * kRowsOfPiece, rows) - first, scratch);
+    });
+  }
+
+  /// Lays the rows of `piece` out, sequence after sequence, each followed by its pads.
+  void LayOut(const Piece& piece, Workspace* w) const {
+    int32_t row = 0;
+    for (size_t s = 0; s < piece.sequences(); ++s) {
+      const absl::Span<const int32_t> ids = piece.batch.sequence(piece.begin + s);
+      w->lengths()[s] = static_cast<int32_t>(ids.size());
+      w->cu_seqlens()[s] = row;
+      PositionIds(ids, config_.pad_token_id, absl::MakeSpan(w->position_ids() + row, ids.size()));
+      std::copy(ids.begin(), ids.end(), w->token_ids() + row);
+      const auto end = row + static_cast<int32_t>(ids.size());
+      row += static_cast<int32_t>(piece.batch.computed_tokens(piece.begin + s, 1));
+      std::fill(w->position_ids() + end, w->position_ids() + row, config_.pad_token_id);
+      std::fill(w->token_ids() + end, w->token_ids() + row, config_.pad_token_id);
+    }
+    w->cu_seqlens()[piece.sequences()] = row;
+  }
+
+  void CopyEmbedding(int32_t id, size_t row, Workspace* w) const {
+    const size_t row_bytes = hidden_ * checkpoint::DtypeBytes(word_embeddings_.dtype);
+    checkpoint::CopyToFloat32(word_embeddings_.dtype,
+                              word_embeddings_.data.subspan(static_cast<size_t>(id) * row_bytes, row_bytes),
+                              absl::MakeSpan(w->hidden() + row * hidden_, hidden_));
   }
 
   void Embed(const Piece& piece, const kernels::NextRows& next, Workspace* w) const {
-    const size_t row_bytes = hidden_ * checkpoint::DtypeBytes(word_embeddings_.dtype);
-    for (size_t t = 0; t < piece.tokens(); ++t) {
-      const auto id = static_cast<size_t>(piece.batch.token_ids[piece.first_token() + t]);
-      checkpoint::CopyToFloat32(word_embeddings_.dtype, word_embeddings_.data.subspan(id * row_bytes, row_bytes),
-                                absl::MakeSpan(w->hidden() + t * hidden_, hidden_));
-    }
-    for (size_t s = 0; s <= piece.sequences(); ++s) {
-      w->cu_seqlens()[s] = piece.batch.cu_seqlens[piece.begin + s] - static_cast<int32_t>(piece.first_token());
-    }
-    for (size_t s = 0; s < piece.sequences(); ++s) {
-      const absl::Span<const int32_t> ids = piece.batch.sequence(piece.begin + s);
-      PositionIds(ids, config_.pad_token_id, absl::MakeSpan(w->position_ids() + w->cu_seqlens()[s], ids.size()));
-    }
-    passes_.embed_norm({.rows = w->hidden(),
-                        .position_ids = w->position_ids(),
-                        .tokens = piece.tokens(),
-                        .hidden = hidden_,
-                        .position = weights_->position_embeddings.data(),
-                        .type = weights_->token_type.data(),
-                        .norm = weights_->embedding_norm.View(),
-                        .next = next});
+    LayOut(piece, w);
+    ShareRows(piece.tokens(), 0, w, [&](size_t first, size_t count, float* /*scratch*/) {
+      for (size_t row = first; row < first + count; ++row) CopyEmbedding(w->token_ids()[row], row, w);
+      passes_.embed_norm({.rows = w->hidden() + first * hidden_,
+                          .position_ids = w->position_ids() + first,
+                          .tokens = count,
+                          .hidden = hidden_,
+                          .position = weights_->position_embeddings.data(),
+                          .type = weights_->token_type.data(),
+                          .norm = weights_->embedding_norm.View(),
+                          .next = next.From(first, hidden_)});
+    });
     w->clock.End(Part::kEmbedding);
   }
 
   void Attend(const LayerWeights& layer, const Piece& piece, kernels::AttentionArguments arguments,
               const kernels::NextRows& next, Workspace* w) const {
     arguments.cu_seqlens = w->cu_seqlens();
+    if (piece.is_padded()) arguments.lengths = w->lengths();
     arguments.sequences = piece.sequences();
     arguments.heads = layer.heads;
     arguments.head_size = static_cast<size_t>(config_.head_size());
     arguments.context = w->context();
     arguments.next = next;
-    arguments.scratch = w->attention_scratch();
-    attention_(arguments);
+    const size_t heads = arguments.sequences * arguments.heads;
+    bool whole = false;
+    w->Share(heads, scratch_floats_, [&](size_t begin, size_t end, float* scratch) {
+      kernels::AttentionArguments own = arguments;
+      own.scratch = scratch;
+      own.first_head = begin;
+      own.end_head = end;
+      attention_(own);
+      if (end - begin == heads) whole = true;  // one thread had them all, and left the context for the next product
+    });
+    if (!whole && next.precision != kernels::Precision::kFloat32) {
+      const size_t rows = arguments.first_tokens_only ? piece.sequences() : piece.tokens();
+      Convert(w->context(), next, rows, arguments.heads * arguments.head_size, w);
+    }
     w->clock.End(Part::kAttention);
+  }
+
+  void Convert(const float* values, const kernels::NextRows& next, size_t rows, size_t columns, Workspace* w) const {
+    ShareRows(rows, 0, w, [&](size_t first, size_t count, float* /*scratch*/) {
+      passes_.convert_rows(values + first * columns, next.From(first, columns), count, columns);
+    });
+  }
+
+  void ResidualNorm(const kernels::ProductRows& product, const std::vector<float>& bias, float* residual,
+                    const NormWeights& norm, const kernels::NextRows& next, size_t rows, Workspace* w) const {
+    ShareRows(rows, 0, w, [&](size_t first, size_t count, float* /*scratch*/) {
+      passes_.residual_norm(product.From(first), bias.data(), residual + first * hidden_, norm.View(),
+                            next.From(first, hidden_), count, hidden_);
+    });
+    w->clock.End(Part::kNorms);
   }
 
   /// Widens the ranges of the run under way, if it has any, to some rows of float32 inputs.
@@ -244,8 +304,8 @@ class PackedClassifier final : public TimedProfile {
   }
 
   /// As Workspace::Multiply, on the clock.
-  std::optional<kernels::ProductRows> Multiply(const Linear& linear, const kernels::NextRows& in, size_t rows,
-                                               float* out, Workspace* w) const {
+  kernels::ProductRows Multiply(const Linear& linear, const kernels::NextRows& in, size_t rows, float* out,
+                                Workspace* w) const {
     const auto product = w->Multiply(linear, in, rows, out);
     w->clock.End(Part::kProducts);
     if (linear.shape != nullptr)
@@ -255,27 +315,26 @@ class PackedClassifier final : public TimedProfile {
 
   /// `*rows` are the layer's input in the form that its first product reads, and then those of `next`, the first
   /// product of the layer behind.
-  bool RunLayer(const LayerWeights& layer, const Linear& next, const Piece& piece, kernels::NextRows* rows,
+  void RunLayer(const LayerWeights& layer, const Linear& next, const Piece& piece, kernels::NextRows* rows,
                 Workspace* w) const {
     Watch(layer, &LayerInputs::query_key_value, *rows, piece.tokens(), layer.query_key_value, w);
     const auto product = Multiply(layer.query_key_value, *rows, piece.tokens(), w->wide(), w);
-    if (!product) return false;
     const size_t width = layer.heads * static_cast<size_t>(config_.head_size());
     const float* bias = layer.query_key_value.bias.data();
     const kernels::NextRows context = w->InputOf(layer.attention_output, w->context());
     Attend(layer, piece,
-           {.query = *product,
-            .key = product->Columns(width),
-            .value = product->Columns(2 * width),
+           {.query = product,
+            .key = product.Columns(width),
+            .value = product.Columns(2 * width),
             .query_bias = bias,
             .key_bias = bias + width,
             .value_bias = bias + 2 * width},
            context, w);
-    return FinishLayer(layer, next, piece.tokens(), w->hidden(), context, rows, w);
+    FinishLayer(layer, next, piece.tokens(), w->hidden(), context, rows, w);
   }
 
   /// Keys and values of all tokens, everything else of the first tokens only.
-  bool RunLastLayer(const LayerWeights& layer, const Piece& piece, const kernels::NextRows& rows, Workspace* w) const {
+  void RunLastLayer(const LayerWeights& layer, const Piece& piece, const kernels::NextRows& rows, Workspace* w) const {
     Watch(layer, &LayerInputs::query_key_value, rows, piece.tokens(), layer.key_value, w);
     const auto key_value = Multiply(layer.key_value, rows, piece.tokens(), w->wide(), w);
     for (size_t s = 0; s < piece.sequences(); ++s) {
@@ -283,58 +342,52 @@ class PackedClassifier final : public TimedProfile {
       std::copy_n(row, hidden_, w->first() + s * hidden_);
     }
     const kernels::NextRows first = w->InputOf(layer.query, w->first());
-    passes_.convert_rows(w->first(), first, piece.sequences(), hidden_);
+    Convert(w->first(), first, piece.sequences(), hidden_, w);
     const auto query = Multiply(layer.query, first, piece.sequences(), w->product(), w);
-    if (!key_value || !query) return false;
     const size_t width = layer.heads * static_cast<size_t>(config_.head_size());
     const kernels::NextRows context = w->InputOf(layer.attention_output, w->context());
     Attend(layer, piece,
-           {.query = *query,
-            .key = *key_value,
-            .value = key_value->Columns(width),
+           {.query = query,
+            .key = key_value,
+            .value = key_value.Columns(width),
             .query_bias = layer.query.bias.data(),
             .key_bias = layer.key_value.bias.data(),
             .value_bias = layer.key_value.bias.data() + width,
             .first_tokens_only = true},
            context, w);
     kernels::NextRows unused;
-    return FinishLayer(layer, weights_->classifier_dense, piece.sequences(), w->first(), context, &unused, w);
+    FinishLayer(layer, weights_->classifier_dense, piece.sequences(), w->first(), context, &unused, w);
   }
 
   /// From the context on: `residual` [rows, hidden] is the layer's input and becomes its output, also left in `*output`
   /// for the product `next`.
-  bool FinishLayer(const LayerWeights& layer, const Linear& next, size_t rows, float* residual,
+  void FinishLayer(const LayerWeights& layer, const Linear& next, size_t rows, float* residual,
                    const kernels::NextRows& context, kernels::NextRows* output, Workspace* w) const {
     Watch(layer, &LayerInputs::attention_output, context, rows, layer.attention_output, w);
     const auto attended = Multiply(layer.attention_output, context, rows, w->product(), w);
-    if (!attended) return false;
     const kernels::NextRows normed = w->InputOf(layer.intermediate, residual);
-    passes_.residual_norm(*attended, layer.attention_output.bias.data(), residual, layer.attention_norm.View(), normed,
-                          rows, hidden_);
-    w->clock.End(Part::kNorms);
+    ResidualNorm(attended, layer.attention_output.bias, residual, layer.attention_norm, normed, rows, w);
     Watch(layer, &LayerInputs::intermediate, normed, rows, layer.intermediate, w);
     const auto widened = Multiply(layer.intermediate, normed, rows, w->wide(), w);
-    if (!widened) return false;
     const kernels::NextRows activated = w->InputOf(layer.output, w->wide());
-    passes_.bias_gelu(*widened, layer.intermediate.bias.data(), activated, w->row_scratch(), rows, layer.neurons);
+    ShareRows(rows, scratch_floats_, w, [&](size_t first, size_t count, float* scratch) {
+      passes_.bias_gelu(widened.From(first), layer.intermediate.bias.data(), activated.From(first, layer.neurons),
+                        scratch, count, layer.neurons);
+    });
     w->clock.End(Part::kGelu);
     Watch(layer, &LayerInputs::output, activated, rows, layer.output, w);
     const auto narrowed = Multiply(layer.output, activated, rows, w->product(), w);
-    if (!narrowed) return false;
     *output = w->InputOf(next, residual);
-    passes_.residual_norm(*narrowed, layer.output.bias.data(), residual, layer.output_norm.View(), *output, rows,
-                          hidden_);
-    w->clock.End(Part::kNorms);
-    return true;
+    ResidualNorm(narrowed, layer.output.bias, residual, layer.output_norm, *output, rows, w);
   }
 
   /// A fixed number of rows at a time: how many a float32 product has may choose the order of its sums.
-  bool RunHead(size_t sequences, Workspace* w, absl::Span<float> logits) const {
+  void RunHead(size_t sequences, Workspace* w, absl::Span<float> logits) const {
     for (size_t begin = 0; begin < sequences; begin += kHeadRows) {
       const size_t rows = std::min(kHeadRows, sequences - begin);
       float* dense = w->product() + begin * hidden_;
       const kernels::NextRows in = w->InputOf(weights_->classifier_dense, w->first() + begin * hidden_);
-      if (!w->Multiply(weights_->classifier_dense, in, rows, dense)) return false;
+      w->Multiply(weights_->classifier_dense, in, rows, dense);
       passes_.bias_tanh(dense, weights_->classifier_dense.bias.data(), rows, hidden_);
     }
     const size_t labels = weights_->classifier_bias.size();
@@ -348,7 +401,6 @@ class PackedClassifier final : public TimedProfile {
       }
     }
     w->clock.End(Part::kHead);
-    return true;
   }
 
   const checkpoint::ModelConfig config_;
@@ -359,6 +411,7 @@ class PackedClassifier final : public TimedProfile {
   const kernels::AttentionPass attention_;
   ProfileDescription description_;
   const BufferShape buffer_shape_;
+  const size_t scratch_floats_;
   const std::shared_ptr<Pool<Buffers>> buffers_;
   mutable Pool<Workspace> workspaces_;
 };
@@ -370,7 +423,7 @@ absl::StatusOr<std::unique_ptr<const TimedProfile>> LoadPackedClassifier(const c
   if (!recipe.mask.empty() && !checkpoint.mask().empty()) {
     return absl::InvalidArgumentError(absl::StrCat(checkpoint.directory(), ": is a pruned checkpoint already"));
   }
-  const int64_t max_rows = std::max(kPieceTokens, checkpoint.config().max_tokens());
+  const int64_t max_rows = std::max(static_cast<int64_t>(kPieceTokens), checkpoint.config().max_tokens());
   try {
     auto weights = PackedWeights::Load(checkpoint, max_rows, recipe);
     if (!weights.ok()) return weights.status();

@@ -199,7 +199,11 @@ class Loader {
     if (is_whole) linear.weight = SharedWeights::Find(key);
     if (linear.weight == nullptr) {
       Matrix together = ReadTogether(prefixes, rows, columns);
-      if (is_smoothed) linear.input_factor = Smooth(*inputs, &together);
+      if (is_smoothed) {
+        linear.input_factor = Smooth(*inputs, recipe_.smoothing.alpha, &together);
+        CheckFinite(*prefixes.begin() + ", smoothed", together.values);  // a range may be as large as it likes
+        CheckFinite(*prefixes.begin() + ", smoothed, input", linear.input_factor);
+      }
       linear.weight = PackAnew(together, *linear.shape);
       if (linear.weight != nullptr && is_whole) SharedWeights::Add(key, linear.weight);
     }
@@ -220,9 +224,9 @@ class Loader {
     return together;
   }
 
-  /// Multiplies each column of `matrix` by the square root of its input's range over its own (Xiao et al. 2023,
-  /// equation 4), scaled to a geometric mean of 1; returns what the inputs must be multiplied by in turn.
-  static std::vector<float> Smooth(const std::vector<float>& inputs, Matrix* matrix) {
+  /// Multiplies each column of `matrix` as Smoothing::alpha says, scaled to a geometric mean of 1; returns what the
+  /// inputs must be multiplied by in turn.
+  static std::vector<float> Smooth(const std::vector<float>& inputs, float alpha, Matrix* matrix) {
     constexpr float kLeast = 1e-5f;  // of a range that is divided by
     std::vector<float> moved(matrix->columns, kLeast);
     for (size_t i = 0; i < matrix->values.size(); ++i) {
@@ -231,7 +235,7 @@ class Loader {
     }
     double logarithms = 0;
     for (size_t c = 0; c < moved.size(); ++c) {
-      moved[c] = std::sqrt(std::max(inputs[c], kLeast) / moved[c]);
+      moved[c] = std::pow(std::max(inputs[c], kLeast), alpha) / std::pow(moved[c], 1 - alpha);
       logarithms += std::log(static_cast<double>(moved[c]));
     }
     const auto mean = static_cast<float>(std::exp(logarithms / static_cast<double>(moved.size())));
@@ -279,7 +283,8 @@ class Loader {
     const std::string prefix = absl::StrCat("roberta.encoder.layer.", index, "."), self = prefix + "attention.self.";
     const Kept kept = KeptOf(static_cast<size_t>(index));
     const std::vector<size_t>*heads = Kept::Of(kept.head_rows), *neurons = Kept::Of(kept.neurons);
-    const LayerInputs* inputs = recipe_.inputs.empty() ? nullptr : &recipe_.inputs[static_cast<size_t>(index)];
+    const InputRanges& ranges = recipe_.smoothing.inputs;
+    const LayerInputs* inputs = ranges.empty() ? nullptr : &ranges[static_cast<size_t>(index)];
     const auto hidden = static_cast<size_t>(config.hidden_size);
     const size_t width =
         heads != nullptr ? heads->size() : static_cast<size_t>(checkpoint_.tensor(self + "query.weight").shape[0]);

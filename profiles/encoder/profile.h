@@ -7,6 +7,7 @@
 #include "absl/status/status.h"
 #include "absl/types/span.h"
 #include "profiles/encoder/packed_batch.h"
+#include "profiles/team/team.h"
 
 namespace roberta::encoder {
 
@@ -30,6 +31,12 @@ class Profile {
   /// the caller. Errors: InvalidArgument for a malformed batch, Internal for a failing backend; `logits` are then
   /// unspecified.
   virtual absl::Status Run(const PackedBatch& batch, absl::Span<float> logits) const = 0;
+
+  /// As Run, and to the bit with the same logits, on as many threads as `team` has at the time. A profile that cannot
+  /// be shared out runs on the calling thread.
+  virtual absl::Status RunShared(const PackedBatch& batch, absl::Span<float> logits, team::Team* /*team*/) const {
+    return Run(batch, logits);
+  }
 
   virtual const ProfileDescription& description() const = 0;
 };

@@ -19,10 +19,7 @@ struct Recipe {
   bool mixed_attention = false;
   /// The heads and neurons to compute of a checkpoint that has them all; empty: every one.
   checkpoint::PruningMask mask;
-  /// For int8: what the products' inputs reach. Where an input is large and its weights are small, a part of its size
-  /// is moved over to them, so that both lose less as bytes (SmoothQuant, Xiao et al. 2023, with alpha 1/2). Empty: no
-  /// input is touched.
-  InputRanges inputs;
+  Smoothing smoothing;  ///< for int8
 };
 
 }  // namespace roberta::encoder

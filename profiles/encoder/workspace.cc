@@ -4,11 +4,17 @@
 #include <iterator>
 #include <map>
 #include <mutex>
+#include <new>
+
+#include "profiles/kernels/flush_denormals.h"
 
 namespace roberta::encoder {
 
 Buffers::Buffers(const BufferShape& shape)
-    : position_ids(static_cast<size_t>(shape.rows)), cu_seqlens(static_cast<size_t>(shape.rows) + 1) {
+    : token_ids(static_cast<size_t>(shape.rows)),
+      position_ids(static_cast<size_t>(shape.rows)),
+      cu_seqlens(static_cast<size_t>(shape.rows) + 1),
+      lengths(static_cast<size_t>(shape.rows)) {
   const auto rows = static_cast<size_t>(shape.rows), of_hidden = static_cast<size_t>(shape.hidden);
   const auto of_intermediate = static_cast<size_t>(shape.intermediate);
   hidden = Floats(rows * of_hidden);
@@ -16,12 +22,28 @@ Buffers::Buffers(const BufferShape& shape)
   context = Floats(rows * of_hidden);
   product = Floats(rows * of_hidden);
   first = Floats(rows * of_hidden);
-  row_scratch = Floats(of_intermediate);
-  attention_scratch = Floats(kernels::AttentionScratchFloats(rows, static_cast<size_t>(shape.head_size)));
   for (RowQuantisation& quantisation : row_quantisations) {
     quantisation = {Floats(rows), kernels::AlignedBuffer<int32_t>(rows)};
   }
   input = kernels::AlignedBuffer<uint16_t>(rows * std::max(of_hidden, of_intermediate));
+}
+
+float* ThreadScratch(size_t floats) {
+  static thread_local kernels::AlignedBuffer<float> scratch;
+  if (scratch.size() < floats) {
+    try {
+      scratch = kernels::AlignedBuffer<float>(floats);
+    } catch (const std::bad_alloc&) {
+      return nullptr;
+    }
+  }
+  return scratch.data();
+}
+
+size_t ScratchFloats(const BufferShape& shape) {
+  return std::max(
+      static_cast<size_t>(shape.intermediate),
+      kernels::AttentionScratchFloats(static_cast<size_t>(shape.rows), static_cast<size_t>(shape.head_size)));
 }
 
 std::shared_ptr<Pool<Buffers>> SharedBuffers(const BufferShape& shape) {
@@ -43,6 +65,37 @@ Workspace::Workspace(const PackedWeights& weights) {
   product_scratch_ = kernels::AlignedBuffer<unsigned char>(scratch_bytes);
 }
 
+void Workspace::Use(Buffers* buffers, team::Team* team) {
+  buffers_ = buffers;
+  team_ = team;
+  product_failed_.store(false, std::memory_order_relaxed);
+  memory_short_.store(false, std::memory_order_relaxed);
+}
+
+absl::Status Workspace::status() const {
+  if (memory_short_.load(std::memory_order_relaxed)) return absl::ResourceExhaustedError("no memory for a workspace");
+  if (product_failed_.load(std::memory_order_relaxed)) return absl::InternalError("oneDNN: a matrix product failed");
+  return absl::OkStatus();
+}
+
+void Workspace::Share(size_t pieces, size_t scratch_floats,
+                      absl::FunctionRef<void(size_t begin, size_t end, float* scratch)> work) {
+  const auto compute = [&](size_t begin, size_t end) {
+    const kernels::FlushDenormals flush_denormals;
+    float* const scratch = ThreadScratch(scratch_floats);
+    if (scratch == nullptr && scratch_floats > 0) {
+      memory_short_.store(true, std::memory_order_relaxed);
+      return;
+    }
+    work(begin, end, scratch);
+  };
+  if (team_ != nullptr && pieces <= team::Team::kMostPieces) {
+    team_->Share(pieces, compute);
+  } else {
+    compute(0, pieces);
+  }
+}
+
 kernels::NextRows Workspace::InputOf(const Linear& linear, float* floats) {
   if (linear.shape == nullptr || linear.shape->precision() == kernels::Precision::kFloat32) {
     return {.precision = kernels::Precision::kFloat32, .values = floats};
@@ -53,11 +106,10 @@ kernels::NextRows Workspace::InputOf(const Linear& linear, float* floats) {
           linear.input_factor.empty() ? nullptr : linear.input_factor.data()};
 }
 
-std::optional<kernels::ProductRows> Workspace::Multiply(const Linear& linear, const kernels::NextRows& in, size_t rows,
-                                                        float* out) {
+kernels::ProductRows Workspace::Multiply(const Linear& linear, const kernels::NextRows& in, size_t rows, float* out) {
   if (linear.shape == nullptr) {
     std::fill_n(out, rows * linear.bias.size(), 0.0f);
-    return kernels::ProductRows{.values = out, .stride = linear.bias.size()};
+    return {.values = out, .stride = linear.bias.size()};
   }
   const kernels::LinearShape& shape = *linear.shape;
   kernels::ProductRows product = {.values = out, .stride = static_cast<size_t>(shape.out())};
@@ -68,9 +120,13 @@ std::optional<kernels::ProductRows> Workspace::Multiply(const Linear& linear, co
     product.column_sum = linear.weight->column_sum();
   }
   kernels::LinearRunner& runner = runners_.find(linear.shape)->second;
-  if (!runner.Run(*linear.weight, in.values, static_cast<int64_t>(rows), out, product_scratch_.data())) {
-    return std::nullopt;
-  }
+  Share(shape.parts(), 0, [&](size_t begin, size_t end, float* /*scratch*/) {
+    kernels::ComputeOnCallingThreadOnly();
+    if (!runner.RunParts(*linear.weight, in.values, static_cast<int64_t>(rows), out, product_scratch_.data(), begin,
+                         end)) {
+      product_failed_.store(true, std::memory_order_relaxed);
+    }
+  });
   return product;
 }
 

@@ -1,20 +1,23 @@
 #pragma once
 
+#include <atomic>
 #include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
 #include "profiles/checkpoint/config.h"
 #include "profiles/encoder/packed_weights.h"
 #include "profiles/encoder/part_times.h"
 #include "profiles/kernels/aligned_buffer.h"
 #include "profiles/kernels/linear.h"
 #include "profiles/kernels/passes.h"
+#include "profiles/team/team.h"
 
 namespace roberta::encoder {
 
@@ -40,13 +43,19 @@ struct Buffers {
   Floats context;                          ///< [rows, hidden]
   Floats product;                          ///< [rows, hidden]
   Floats first;                            ///< [rows, hidden]: first tokens of the last layer
-  Floats row_scratch;                      ///< [intermediate]
-  Floats attention_scratch;                ///< for heads of head_size in a sequence of `rows` tokens
   RowQuantisation row_quantisations[3];    ///< for attention's two products and what it leaves
   kernels::AlignedBuffer<uint16_t> input;  ///< [rows, max(hidden, intermediate)] of bfloat16 or bytes
+  std::vector<int32_t> token_ids;          ///< [rows]
   std::vector<int32_t> position_ids;       ///< [rows]
-  std::vector<int32_t> cu_seqlens;         ///< [rows + 1]
+  std::vector<int32_t> cu_seqlens;         ///< [rows + 1], pads included
+  std::vector<int32_t> lengths;            ///< [rows], pads not included
 };
+
+/// Memory of the calling thread, aligned to 64 bytes, for what a pass or attention needs beside the rows; it stays with
+/// the thread. nullptr if memory is short. Enough of it is ScratchFloats.
+float* ThreadScratch(size_t floats);
+/// For a row of the intermediate layer, or heads of head_size in a sequence of `rows` tokens.
+size_t ScratchFloats(const BufferShape& shape);
 
 /// What waits for its next batch. Any thread may call.
 template <typename Thing>
@@ -74,22 +83,30 @@ class Pool {
 /// lives as long as somebody holds it.
 std::shared_ptr<Pool<Buffers>> SharedBuffers(const BufferShape& shape);
 
-/// What one thread needs, beside Buffers, to run pieces of up to `max_rows` tokens with the products of one profile:
+/// What a run needs, beside Buffers, for pieces of up to `max_rows` tokens with the products of one profile:
 /// nothing is allocated while it runs.
 class Workspace {
  public:
   explicit Workspace(const PackedWeights& weights);
 
-  /// Before a run: what it works on.
-  void Use(Buffers* buffers) { buffers_ = buffers; }
+  /// Before a run: what it works on, and who works on it; nullptr: the calling thread alone.
+  void Use(Buffers* buffers, team::Team* team);
+
+  /// Has the pieces of a step computed, see team::Team. `work` is given the scratch of its thread as well, of
+  /// `scratch_floats`; where there is no memory for that the run has failed. Helpers compute with the same settings of
+  /// the floating-point unit as the thread that runs the batch.
+  void Share(size_t pieces, size_t scratch_floats,
+             absl::FunctionRef<void(size_t begin, size_t end, float* scratch)> work);
+  /// What went wrong in a step since Use.
+  absl::Status status() const;
 
   /// Where the pass before `linear` leaves its rows: float32 in `floats`, others in a buffer of their own that the next
   /// call uses again. Row scales and zero points stand until the third call from now.
   kernels::NextRows InputOf(const Linear& linear, float* floats);
 
-  /// in W^T for `rows` rows, as the next pass reads it, in the memory `out`. nullopt if the matrix library failed.
-  std::optional<kernels::ProductRows> Multiply(const Linear& linear, const kernels::NextRows& in, size_t rows,
-                                               float* out);
+  /// in W^T for `rows` rows, as the next pass reads it, in the memory `out`. If the matrix library fails, so has the
+  /// run.
+  kernels::ProductRows Multiply(const Linear& linear, const kernels::NextRows& in, size_t rows, float* out);
 
   PartClock clock;                ///< of the run under way
   InputRanges* ranges = nullptr;  ///< that the run under way widens; nullptr: none
@@ -99,15 +116,17 @@ class Workspace {
   float* context() { return buffers_->context.data(); }
   float* product() { return buffers_->product.data(); }
   float* first() { return buffers_->first.data(); }
-  float* row_scratch() { return buffers_->row_scratch.data(); }
-  float* attention_scratch() { return buffers_->attention_scratch.data(); }
+  int32_t* token_ids() { return buffers_->token_ids.data(); }
   int32_t* position_ids() { return buffers_->position_ids.data(); }
   int32_t* cu_seqlens() { return buffers_->cu_seqlens.data(); }
+  int32_t* lengths() { return buffers_->lengths.data(); }
 
  private:
   std::map<const kernels::LinearShape*, kernels::LinearRunner> runners_;
   kernels::AlignedBuffer<unsigned char> product_scratch_;
-  Buffers* buffers_ = nullptr;  ///< not owned
+  Buffers* buffers_ = nullptr;  ///< not owned, as the team
+  team::Team* team_ = nullptr;
+  std::atomic<bool> product_failed_{false}, memory_short_{false};
   size_t next_quantisation_ = 0;
 };
 

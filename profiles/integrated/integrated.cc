@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "profiles/encoder/input_ranges.h"
 #include "profiles/encoder/packed_classifier.h"
 #include "profiles/pruned/pruned.h"
 
@@ -12,11 +11,11 @@ namespace {
 
 absl::StatusOr<std::unique_ptr<const encoder::TimedProfile>> Load(const checkpoint::Checkpoint& checkpoint,
                                                                   checkpoint::PruningMask mask,
-                                                                  encoder::InputRanges inputs) {
+                                                                  encoder::Smoothing smoothing) {
   return encoder::LoadPackedClassifier(checkpoint, {.products = {kernels::Precision::kInt8},
                                                     .mixed_attention = true,
                                                     .mask = std::move(mask),
-                                                    .inputs = std::move(inputs)});
+                                                    .smoothing = std::move(smoothing)});
 }
 
 }  // namespace
@@ -28,13 +27,18 @@ absl::StatusOr<std::unique_ptr<const encoder::TimedProfile>> LoadIntegrated(cons
   return Load(checkpoint, *std::move(mask), {});
 }
 
+absl::StatusOr<std::unique_ptr<const encoder::TimedProfile>> LoadSmoothed(const checkpoint::Checkpoint& checkpoint,
+                                                                          const encoder::Smoothing& smoothing) {
+  return Load(checkpoint, {}, smoothing);
+}
+
 absl::StatusOr<std::unique_ptr<const encoder::TimedProfile>> LoadSmoothed(
     const checkpoint::Checkpoint& checkpoint, double keep_macs, absl::Span<const encoder::PackedBatch> calibration) {
   auto mask = pruned::MaskFor(checkpoint, keep_macs);
   if (!mask.ok()) return mask.status();
   auto inputs = encoder::MeasureInputs(checkpoint, *mask, calibration);
   if (!inputs.ok()) return inputs.status();
-  return Load(checkpoint, *std::move(mask), *std::move(inputs));
+  return Load(checkpoint, *std::move(mask), {.inputs = *std::move(inputs)});
 }
 
 }  // namespace roberta::integrated

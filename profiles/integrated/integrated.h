@@ -5,6 +5,7 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "profiles/checkpoint/checkpoint.h"
+#include "profiles/encoder/input_ranges.h"
 #include "profiles/encoder/packed_batch.h"
 #include "profiles/encoder/part_times.h"
 
@@ -15,6 +16,10 @@ namespace roberta::integrated {
 /// pruned::MaskFor and encoder::LoadPackedClassifier.
 absl::StatusOr<std::unique_ptr<const encoder::TimedProfile>> LoadIntegrated(const checkpoint::Checkpoint& checkpoint,
                                                                             double keep_macs);
+
+/// The same of a checkpoint that is pruned already, smoothed by what was measured on it.
+absl::StatusOr<std::unique_ptr<const encoder::TimedProfile>> LoadSmoothed(const checkpoint::Checkpoint& checkpoint,
+                                                                          const encoder::Smoothing& smoothing);
 
 /// The same, smoothed as quantized::LoadSmoothed has it, by what the pruned model's inputs reach on `calibration`.
 absl::StatusOr<std::unique_ptr<const encoder::TimedProfile>> LoadSmoothed(

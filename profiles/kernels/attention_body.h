@@ -4,6 +4,7 @@
 // are multiplied and added up. Internal to each translation unit.
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "profiles/kernels/next_row.h"
 #include "profiles/kernels/passes.h"
@@ -46,6 +47,7 @@ class Head {
   void Run(size_t sequence, size_t head) {
     const auto begin = static_cast<size_t>(a_.cu_seqlens[sequence]);
     length_ = static_cast<size_t>(a_.cu_seqlens[sequence + 1]) - begin;
+    seen_ = a_.lengths == nullptr ? length_ : static_cast<size_t>(a_.lengths[sequence]);
     length_stride_ = (length_ + kLanes - 1) / kLanes * kLanes;
     offset_ = head * a_.head_size;
     PackKeys(begin);
@@ -177,9 +179,10 @@ class Head {
     });
   }
 
-  /// In place, e to the score less the largest one; the columns behind the sequence become 0. The row is left in words;
-  /// returns what the context must be multiplied by.
+  /// In place, e to the score less the largest one; columns that are not seen and those behind the sequence become 0.
+  /// The row is left in words; returns what the context must be multiplied by.
   float Softmax(float* row) const {
+    std::fill(row + seen_, row + length_, -std::numeric_limits<float>::max());
     Floats largest = All(row[0]);
     size_t j = 0;
     for (; j + kLanes <= length_; j += kLanes) largest = Max(largest, Load(row + j));
@@ -239,6 +242,7 @@ class Head {
   float *keys_ = nullptr, *values_ = nullptr, *scores_ = nullptr, *queries_ = nullptr;
   float scale_ = 0;
   size_t length_ = 0;
+  size_t seen_ = 0;  ///< of them, by the queries
   size_t length_stride_ = 0;
   size_t offset_ = 0;  ///< of the head in a row
 };
@@ -251,7 +255,12 @@ void Attention(const AttentionArguments& arguments) {
   }
   ForSumsOf(arguments.query, [&](auto sums) {
     Head<sums(), Dots> head(arguments, longest);
-    const size_t width = arguments.heads * arguments.head_size;
+    const size_t width = arguments.heads * arguments.head_size, heads = std::max<size_t>(arguments.heads, 1);
+    const size_t end_head = std::min(arguments.end_head, arguments.sequences * arguments.heads);
+    if (end_head - arguments.first_head < arguments.sequences * arguments.heads) {
+      for (size_t i = arguments.first_head; i < end_head; ++i) head.Run(i / heads, i % heads);
+      return;
+    }
     for (size_t s = 0; s < arguments.sequences; ++s) {
       for (size_t h = 0; h < arguments.heads; ++h) head.Run(s, h);
       const auto begin = static_cast<size_t>(arguments.cu_seqlens[s]);

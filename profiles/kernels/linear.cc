@@ -78,7 +78,7 @@ double SecondsOf(const Product& product, int64_t in, int64_t out, int64_t rows) 
   double least = std::numeric_limits<double>::infinity();
   for (int round = 0; round < kRounds; ++round) {
     const auto start = std::chrono::steady_clock::now();
-    if (!runner->Run(**weight, from.data(), rows, to.data(), scratch.data())) break;
+    if (!runner->Run({weight->get(), from.data(), rows, to.data(), scratch.data()}, 0, product.parts())) break;
     least = std::min(least, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
   }
   return least;
@@ -211,6 +211,9 @@ int64_t LinearShape::out() const {
 int64_t LinearShape::RoundedRows(int64_t rows) const {
   return product_->RoundedRows(rows);
 }
+size_t LinearShape::parts() const {
+  return product_->parts();
+}
 size_t LinearShape::scratch_bytes() const {
   return product_->scratch_bytes();
 }
@@ -221,7 +224,12 @@ LinearRunner::~LinearRunner() = default;
 LinearRunner::LinearRunner(LinearRunner&&) noexcept = default;
 
 bool LinearRunner::Run(const PackedWeight& weight, const void* in, int64_t rows, void* out, void* scratch) {
-  return runner_->Run(*weight.data_, in, rows, out, scratch);
+  return RunParts(weight, in, rows, out, scratch, 0, shape_->parts());
+}
+
+bool LinearRunner::RunParts(const PackedWeight& weight, const void* in, int64_t rows, void* out, void* scratch,
+                            size_t first, size_t end) {
+  return runner_->Run({weight.data_.get(), in, rows, out, scratch}, first, end);
 }
 
 double SecondsPerProduct(const std::shared_ptr<const LinearShape>& shape, int64_t rows) {

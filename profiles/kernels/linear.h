@@ -86,6 +86,9 @@ class LinearShape {
   /// Rows that the buffers must have for `rows` (at most max_rows) to be computed: with oneDNN the next number that has
   /// a primitive.
   int64_t RoundedRows(int64_t rows) const;
+  /// Groups of columns, at least one, that several threads may compute at the same time. What is computed of a column
+  /// is the same to the bit, however they are shared out.
+  size_t parts() const;
   size_t scratch_bytes() const;
 
  private:
@@ -99,7 +102,7 @@ class LinearShape {
   const std::unique_ptr<const Product> product_;
 };
 
-/// What one thread needs to run products of one shape; makes all its handles at once. One thread at a time.
+/// What it takes to run products of one shape, one at a time; makes all its handles at once.
 class LinearRunner {
  public:
   explicit LinearRunner(std::shared_ptr<const LinearShape> shape);
@@ -110,6 +113,10 @@ class LinearRunner {
   /// room for RoundedRows(rows) rows (those beyond `rows` are read and written, and mean nothing), `scratch` for
   /// shape's scratch_bytes(). Allocates nothing of its own. False if oneDNN failed.
   bool Run(const PackedWeight& weight, const void* in, int64_t rows, void* out, void* scratch);
+
+  /// As Run, of the parts [first, end) alone. Different threads may compute different parts of one product at once.
+  bool RunParts(const PackedWeight& weight, const void* in, int64_t rows, void* out, void* scratch, size_t first,
+                size_t end);
 
  private:
   std::shared_ptr<const LinearShape> shape_;

@@ -96,16 +96,17 @@ class OneDnnRunner final : public ProductRunner {
   }
 
   // The C interface: the C++ one would copy its arguments into a map on the heap.
-  bool Run(const PackedData& weight, const void* in, int64_t rows, void* out, void* scratch) override {
-    const size_t index = table_.IndexFor(rows);
+  bool Run(const ProductCall& call, size_t first_part, size_t end_part) override {
+    if (first_part == end_part) return true;
+    const size_t index = table_.IndexFor(call.rows);
     const Buffers& buffers = buffers_[index];
-    if (dnnl_memory_set_data_handle(buffers.in.get(), const_cast<void*>(in)) != dnnl_success ||
-        dnnl_memory_set_data_handle(buffers.out.get(), out) != dnnl_success ||
-        dnnl_memory_set_data_handle(buffers.scratch.get(), scratch) != dnnl_success) {
+    if (dnnl_memory_set_data_handle(buffers.in.get(), const_cast<void*>(call.in)) != dnnl_success ||
+        dnnl_memory_set_data_handle(buffers.out.get(), call.out) != dnnl_success ||
+        dnnl_memory_set_data_handle(buffers.scratch.get(), call.scratch) != dnnl_success) {
       return false;
     }
     const dnnl_exec_arg_t arguments[] = {{DNNL_ARG_SRC, buffers.in.get()},
-                                         {DNNL_ARG_WEIGHTS, static_cast<const OneDnnData&>(weight).data.get()},
+                                         {DNNL_ARG_WEIGHTS, static_cast<const OneDnnData*>(call.weight)->data.get()},
                                          {DNNL_ARG_DST, buffers.out.get()},
                                          {DNNL_ARG_SCRATCHPAD, buffers.scratch.get()}};
     return dnnl_primitive_execute(table_.products[index].primitive.get(), stream_.get(), 4, arguments) == dnnl_success;
@@ -153,6 +154,7 @@ class OneDnnProduct final : public Product {
 
   const std::string& name() const override { return name_; }
   int64_t RoundedRows(int64_t rows) const override { return table_.counts[table_.IndexFor(rows)]; }
+  size_t parts() const override { return 1; }
   size_t scratch_bytes() const override { return scratch_bytes_; }
 
   absl::StatusOr<std::unique_ptr<PackedData>> Pack(const void* values) const override {
@@ -207,6 +209,11 @@ absl::StatusOr<std::unique_ptr<const Product>> MakeOneDnnProduct(int64_t in, int
 
 int64_t OneDnnPrimitivesCreated() {
   return primitives_created.load(std::memory_order_relaxed);
+}
+
+std::string OneDnnVersion() {
+  const dnnl_version_t& version = *dnnl_version();
+  return absl::StrCat(version.major, ".", version.minor, ".", version.patch);
 }
 
 }  // namespace roberta::kernels

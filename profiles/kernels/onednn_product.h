@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 
 #include "absl/status/statusor.h"
 #include "profiles/kernels/product.h"
@@ -17,5 +18,8 @@ absl::StatusOr<std::unique_ptr<const Product>> MakeOneDnnProduct(int64_t in, int
 
 /// Primitives that this process has made so far.
 int64_t OneDnnPrimitivesCreated();
+
+/// The version of oneDNN that this process runs: "2.6.0".
+std::string OneDnnVersion();
 
 }  // namespace roberta::kernels

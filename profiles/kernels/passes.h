@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 
 #include "profiles/kernels/isa.h"
 #include "profiles/kernels/precision.h"
@@ -23,6 +24,14 @@ struct NextRows {
   int32_t* row_zero = nullptr;  ///< [rows], for int8, 0 to 255
   /// [columns], for int8: what values are multiplied by first; nullptr: nothing
   const float* factor = nullptr;
+
+  /// The rows from `first` on.
+  NextRows From(size_t first, size_t columns) const {
+    const size_t bytes = precision == Precision::kFloat32 ? 4 : precision == Precision::kBFloat16 ? 2 : 1;
+    const bool is_int8 = precision == Precision::kInt8;
+    return {precision, static_cast<char*>(values) + first * columns * bytes, is_int8 ? row_scale + first : nullptr,
+            is_int8 ? row_zero + first : nullptr, factor};
+  }
 };
 
 struct EmbedArguments {
@@ -46,6 +55,15 @@ struct ProductRows {
   const float* column_scale = nullptr;  ///< [columns]
   const int32_t* column_sum = nullptr;  ///< [columns], of the weights' bytes
 
+  /// The rows from `first` on.
+  ProductRows From(size_t first) const {
+    ProductRows rows = *this;
+    rows.values = static_cast<const char*>(values) + first * stride * sizeof(float);
+    if (row_scale == nullptr) return rows;
+    rows.row_scale += first;
+    rows.row_zero += first;
+    return rows;
+  }
   /// The columns from `first` on.
   ProductRows Columns(size_t first) const {
     const bool is_float = row_scale == nullptr;
@@ -64,12 +82,18 @@ struct AttentionArguments {
   const float* key_bias = nullptr;    ///< not read: it adds the same to all scores of a query
   const float* value_bias = nullptr;
   const int32_t* cu_seqlens = nullptr;  ///< [sequences + 1] rows of key and value
+  /// [sequences], at least 1: keys that the queries of a sequence see, its first ones; nullptr: all of them
+  const int32_t* lengths = nullptr;
   size_t sequences = 0;
   bool first_tokens_only = false;  ///< query and context then have one row a sequence: its first token
   size_t heads = 0;
   size_t head_size = 0;
+  /// Of the sequences * heads, counted by sequence and then by head, those to compute; what each gives is the same to
+  /// the bit whatever others are. By default all.
+  size_t first_head = 0, end_head = std::numeric_limits<size_t>::max();
   float* context = nullptr;  ///< [query rows, heads * head_size]
-  NextRows next;             ///< the context again, unless it is float32, as in EmbedArguments
+  /// The context again, unless it is float32, as in EmbedArguments. Left only where all heads are computed.
+  NextRows next;
   float* scratch = nullptr;  ///< AttentionScratchFloats() floats, aligned to 64 bytes
 };
 
@@ -100,8 +124,9 @@ struct Passes {
   void (*convert_rows)(const float* values, const NextRows& next, size_t rows, size_t columns);
   /// values = tanh(values + bias). values: [rows, columns], bias: [columns].
   void (*bias_tanh)(float* values, const float* bias, size_t rows, size_t columns);
-  /// context = softmax(Q K^T / sqrt(head_size)) V for each sequence and head by itself (Vaswani et al. 2017): no mask,
-  /// no padding.
+  /// context = softmax(Q K^T / sqrt(head_size)) V for each sequence and head by itself (Vaswani et al. 2017). Without
+  /// `lengths` no mask and no padding; with them, the context of queries that have the same keys to see is the same to
+  /// the bit, however many follow that they do not see, if these are finite.
   AttentionPass attention;
 };
 

@@ -18,12 +18,21 @@ class PackedData {
   virtual int64_t bytes() const = 0;
 };
 
-/// Runs products of one Product, one thread at a time; made once, allocates nothing when it runs.
+/// A product's operands.
+struct ProductCall {
+  const PackedData* weight = nullptr;  ///< of the same Product
+  const void* in = nullptr;
+  int64_t rows = 0;
+  void* out = nullptr;
+  void* scratch = nullptr;
+};
+
+/// Runs products of one Product, one at a time; made once, allocates nothing when it runs.
 class ProductRunner {
  public:
   virtual ~ProductRunner() = default;
-  /// As LinearRunner::Run. `weight` must be of the same Product.
-  virtual bool Run(const PackedData& weight, const void* in, int64_t rows, void* out, void* scratch) = 0;
+  /// As LinearRunner::RunParts.
+  virtual bool Run(const ProductCall& call, size_t first_part, size_t end_part) = 0;
 };
 
 /// One way to compute out[rows, out] = in[rows, in] W^T in one precision. Immutable; any thread may call.
@@ -33,6 +42,8 @@ class Product {
   /// The implementation in words.
   virtual const std::string& name() const = 0;
   virtual int64_t RoundedRows(int64_t rows) const = 0;
+  /// As LinearShape::parts.
+  virtual size_t parts() const = 0;
   virtual size_t scratch_bytes() const = 0;
   /// `values` [out, in]: int8_t where the precision is of bytes, float elsewhere.
   virtual absl::StatusOr<std::unique_ptr<PackedData>> Pack(const void* values) const = 0;

@@ -42,13 +42,15 @@ class TileRunner final : public ProductRunner {
  public:
   TileRunner(const Tiles& tiles, size_t words, size_t columns) : tiles_(tiles), words_(words), columns_(columns) {}
 
-  bool Run(const PackedData& weight, const void* in, int64_t rows, void* out, void* /*scratch*/) override {
-    tiles_.multiply({.in = in,
-                     .row_count = static_cast<size_t>(rows),
+  bool Run(const ProductCall& call, size_t first_part, size_t end_part) override {
+    tiles_.multiply({.in = call.in,
+                     .row_count = static_cast<size_t>(call.rows),
                      .words = words_,
-                     .weight = static_cast<const TileData&>(weight).words.data(),
+                     .weight = static_cast<const TileData*>(call.weight)->words.data(),
                      .columns = columns_,
-                     .out = out});
+                     .first_panel = first_part,
+                     .end_panel = end_part,
+                     .out = call.out});
     return true;
   }
 
@@ -69,6 +71,7 @@ class TileProduct final : public Product {
 
   const std::string& name() const override { return name_; }
   int64_t RoundedRows(int64_t rows) const override { return rows; }
+  size_t parts() const override { return TilePanels(out_); }
   size_t scratch_bytes() const override { return 0; }
 
   absl::StatusOr<std::unique_ptr<PackedData>> Pack(const void* values) const override {

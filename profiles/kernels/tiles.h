@@ -14,11 +14,13 @@ struct TileArguments {
   size_t words = 0;              ///< of a row
   const void* weight = nullptr;  ///< as TileWord places it, aligned to 64 bytes
   size_t columns = 0;
-  void* out = nullptr;  ///< [row_count, columns] float, or int32_t for bytes
+  size_t first_panel = 0, end_panel = 0;  ///< what is to be computed, in panels of up to 64 columns
+  void* out = nullptr;                    ///< [row_count, columns] float, or int32_t for bytes
 };
 
 /// The product of one precision for one instruction set. Sums of a row are made in the same order whatever the number
-/// of rows: a row's results do not depend on its neighbours, to the bit. Any thread may call; allocates nothing.
+/// of rows and whatever other panels are computed: a value does not depend on its neighbours, to the bit. Any thread
+/// may call; allocates nothing.
 struct Tiles {
   const char* name = nullptr;  ///< "tiles avx512_vnni"
   void (*multiply)(const TileArguments& arguments) = nullptr;
@@ -29,6 +31,11 @@ const Tiles* TilesFor(Precision precision);
 
 inline constexpr size_t kTileVector = 16;   ///< words of a vector
 inline constexpr size_t kPanelVectors = 4;  ///< vectors of a panel: 64 columns that are multiplied together
+
+constexpr size_t TilePanels(size_t columns) {
+  constexpr size_t kPanel = kPanelVectors * kTileVector;
+  return (columns + kPanel - 1) / kPanel;
+}
 
 /// Words of a packed weight: whole vectors of columns.
 constexpr size_t TileWords(size_t columns, size_t words) {

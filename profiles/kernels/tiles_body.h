@@ -88,7 +88,8 @@ inline void Prefetch(const Word* from, size_t words, size_t share, size_t shares
   }
 }
 
-/// Some rows by all panels. The rows are shared out evenly: a last tile of one row would cost as much as one of four.
+/// Some rows by the panels asked for. The rows are shared out evenly: a last tile of one row would cost as much as one
+/// of four.
 template <typename Dot>
 void MultiplyBlock(const TileArguments& a, size_t begin, size_t end) {
   const auto* in = static_cast<const Word*>(a.in);
@@ -96,12 +97,13 @@ void MultiplyBlock(const TileArguments& a, size_t begin, size_t end) {
   auto* out = static_cast<Word*>(a.out);
   constexpr size_t kPanel = kPanelVectors * kTileVector;
   const size_t rows = end - begin, tiles = (rows + kTileRows - 1) / kTileRows;
-  for (size_t column = 0; column < a.columns; column += kPanel) {
+  const size_t last_column = std::min(a.end_panel * kPanel, a.columns);
+  for (size_t column = a.first_panel * kPanel; column < last_column; column += kPanel) {
     const size_t width = std::min(kPanel, a.columns - column);
     const size_t vectors = (width + kTileVector - 1) / kTileVector;
     const auto last = static_cast<__mmask16>(0xFFFFu >> (vectors * kTileVector - width));
     const size_t next = column + kPanel;
-    const size_t next_words = next < a.columns ? TileWords(std::min(kPanel, a.columns - next), a.words) : 0;
+    const size_t next_words = next < last_column ? TileWords(std::min(kPanel, a.columns - next), a.words) : 0;
     for (size_t t = 0; t < tiles; ++t) {
       if (next_words > 0) Prefetch(weight + next * a.words, next_words, t, tiles);
       const size_t row = begin + rows * t / tiles, height = begin + rows * (t + 1) / tiles - row;

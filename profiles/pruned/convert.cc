@@ -5,14 +5,13 @@
 #include <filesystem>
 #include <string_view>
 #include <system_error>
-#include <vector>
+#include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "profiles/checkpoint/atomic_file.h"
-#include "profiles/checkpoint/mapped_file.h"
+#include "profiles/checkpoint/convert_values.h"
+#include "profiles/checkpoint/save.h"
 #include "profiles/checkpoint/tensor_table.h"
-#include "profiles/checkpoint/writer.h"
 
 namespace roberta::pruned {
 
@@ -20,11 +19,6 @@ namespace {
 
 using checkpoint::PruningMask;
 using checkpoint::TensorView;
-
-/// Beside the weights: what a checkpoint needs, and what it may have.
-constexpr const char* kOtherFiles[] = {
-    "vocab.json",        "merges.txt", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
-    "added_tokens.json", "sample.tsv"};
 
 /// For each of a tensor's rows (or columns) that a mask keeps its place in the dense tensor; empty: all are kept.
 struct Places {
@@ -77,11 +71,10 @@ void Copy(const Places& places, const TensorView& pruned, const TensorView& dens
   }
 }
 
-/// All tensors of `from` in the other form, dense or pruned by `mask`, and where their bytes are.
-std::vector<TensorView> Convert(const checkpoint::Checkpoint& from, const PruningMask& mask, bool to_dense,
-                                std::vector<std::vector<std::byte>>* storage) {
+/// All tensors of `from` in the other form, dense or pruned by `mask`.
+ConvertedTensors Convert(const checkpoint::Checkpoint& from, const PruningMask& mask, bool to_dense) {
   const checkpoint::ModelConfig& config = from.config();
-  std::vector<TensorView> tensors;
+  ConvertedTensors converted;
   for (const checkpoint::TensorSpec& spec : checkpoint::ExpectedTensors(config, to_dense ? PruningMask() : mask)) {
     const TensorView& had = from.tensor(spec.name);
     TensorView made = had;
@@ -89,29 +82,17 @@ std::vector<TensorView> Convert(const checkpoint::Checkpoint& from, const Prunin
     if (IsOfLayer(spec.name, &layer) && spec.shape != had.shape) {
       const Places places = PlacesIn(spec.name, mask[layer], static_cast<size_t>(config.head_size()));
       made.shape = spec.shape;
-      storage->emplace_back(static_cast<size_t>(made.elements()) * checkpoint::DtypeBytes(made.dtype));
-      Copy(places, to_dense ? had : made, to_dense ? made : had, to_dense, &storage->back());
-      made.data = storage->back();
+      std::vector<std::byte> bytes(static_cast<size_t>(made.elements()) * checkpoint::DtypeBytes(made.dtype));
+      Copy(places, to_dense ? had : made, to_dense ? made : had, to_dense, &bytes);
+      converted.storage.push_back(std::move(bytes));
+      made.data = converted.storage.back();
     }
-    tensors.push_back(std::move(made));
+    converted.tensors.push_back(std::move(made));
   }
-  return tensors;
+  return converted;
 }
 
-absl::Status WriteFile(const std::string& path, std::string_view text) {
-  auto file = checkpoint::AtomicFile::Create(path);
-  if (!file.ok()) return file.status();
-  absl::Status status = file->Append(absl::MakeConstSpan(reinterpret_cast<const std::byte*>(text.data()), text.size()));
-  return status.ok() ? file->Commit() : status;
-}
-
-absl::Status CopyFile(const std::string& from, const std::string& to) {
-  const auto file = checkpoint::MappedFile::Open(from);
-  if (!file.ok()) return absl::Status(file.status().code(), absl::StrCat(from, ": ", file.status().message()));
-  return WriteFile(to, (*file)->text());
-}
-
-absl::Status Save(const checkpoint::Checkpoint& from, const PruningMask& mask, bool to_dense,
+absl::Status Save(const checkpoint::Checkpoint& from, const ConvertedTensors& converted, const std::string& pruning,
                   const std::string& directory) {
   std::error_code failure;
   std::filesystem::create_directories(directory, failure);
@@ -119,42 +100,61 @@ absl::Status Save(const checkpoint::Checkpoint& from, const PruningMask& mask, b
   if (std::filesystem::equivalent(directory, from.directory(), failure)) {
     return absl::InvalidArgumentError(absl::StrCat(directory, ": is the checkpoint itself"));
   }
-  absl::Status status = CopyFile(from.directory() + "/config.json", directory + "/config.json");
-  for (const char* name : kOtherFiles) {
-    const std::string path = absl::StrCat(from.directory(), "/", name);
-    if (status.ok() && std::filesystem::exists(path, failure)) {
-      status = CopyFile(path, absl::StrCat(directory, "/", name));
-    }
-  }
-  std::vector<std::vector<std::byte>> storage;
-  storage.reserve(from.tensors().size());
-  if (status.ok()) {
-    status = checkpoint::WriteSafetensors(directory + "/model.safetensors", Convert(from, mask, to_dense, &storage),
-                                          {{"format", "pt"}});
-  }
-  if (status.ok() && !to_dense) {
-    status = WriteFile(absl::StrCat(directory, "/", checkpoint::kPruningFile), checkpoint::PruningJson(mask));
-  }
-  return status;
+  const auto config = checkpoint::ReadConfigText(from.directory());
+  if (!config.ok()) return config.status();
+  return checkpoint::WriteCheckpoint(directory, {.config = *config,
+                                                 .pruning = pruning,
+                                                 .vocabulary_directory = from.directory(),
+                                                 .copies_sample = true,
+                                                 .tensors = converted.tensors});
 }
 
 }  // namespace
 
-absl::Status SavePruned(const checkpoint::Checkpoint& checkpoint, const PruningMask& mask,
-                        const std::string& directory) {
+absl::StatusOr<ConvertedTensors> PrunedTensors(const checkpoint::Checkpoint& checkpoint, const PruningMask& mask,
+                                               absl::Span<const NewTensor> replaced) {
   if (!checkpoint.mask().empty()) {
     return absl::InvalidArgumentError(absl::StrCat(checkpoint.directory(), ": is a pruned checkpoint already"));
   }
   const auto checked = checkpoint::ParsePruning(checkpoint::PruningJson(mask), checkpoint.config());
   if (!checked.ok()) return absl::Status(checked.status().code(), absl::StrCat("mask: ", checked.status().message()));
-  return Save(checkpoint, mask, false, directory);
+  ConvertedTensors converted = Convert(checkpoint, mask, false);
+  for (const NewTensor& tensor : replaced) {
+    const auto found = std::find_if(converted.tensors.begin(), converted.tensors.end(),
+                                    [&](const TensorView& view) { return view.name == tensor.name; });
+    if (found == converted.tensors.end() || found->shape != tensor.shape) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("tensor \"", tensor.name, "\" of shape ", checkpoint::ShapeText(tensor.shape), " has no place"));
+    }
+    const absl::Span<const float> values = tensor.values;
+    const TensorView floats = {
+        .name = tensor.name,
+        .shape = tensor.shape,
+        .data = {reinterpret_cast<const std::byte*>(values.data()), values.size() * sizeof(float)}};
+    auto bytes = checkpoint::ConvertValues(floats, found->dtype);
+    if (!bytes.ok()) return bytes.status();
+    converted.storage.push_back(*std::move(bytes));
+    found->data = converted.storage.back();
+  }
+  return converted;
+}
+
+absl::Status SavePruned(const checkpoint::Checkpoint& checkpoint, const PruningMask& mask,
+                        const std::string& directory) {
+  const auto tensors = PrunedTensors(checkpoint, mask, {});
+  if (!tensors.ok()) return tensors.status();
+  return Save(checkpoint, *tensors, checkpoint::PruningJson(mask), directory);
+}
+
+ConvertedTensors DenseTensors(const checkpoint::Checkpoint& checkpoint) {
+  return Convert(checkpoint, checkpoint.mask(), true);
 }
 
 absl::Status SaveDense(const checkpoint::Checkpoint& checkpoint, const std::string& directory) {
   if (checkpoint.mask().empty()) {
     return absl::InvalidArgumentError(absl::StrCat(checkpoint.directory(), ": is no pruned checkpoint"));
   }
-  return Save(checkpoint, checkpoint.mask(), true, directory);
+  return Save(checkpoint, DenseTensors(checkpoint), "", directory);
 }
 
 }  // namespace roberta::pruned

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -43,26 +44,61 @@ std::vector<int32_t> Largest(const std::vector<double>& values, size_t count) {
   return order;
 }
 
-}  // namespace
+/// What every layer keeps where all keep as much.
+struct Counts {
+  size_t heads, neurons;
+};
 
-absl::StatusOr<checkpoint::PruningMask> MaskByMagnitude(const checkpoint::Checkpoint& checkpoint, double keep_macs) {
+absl::StatusOr<Counts> CountsFor(const checkpoint::ModelConfig& config, double keep_macs) {
   if (!(keep_macs > 0 && keep_macs <= 1)) {
     return absl::InvalidArgumentError(absl::StrCat("keep_macs is ", keep_macs, "; it must be above 0 and at most 1"));
   }
-  if (!checkpoint.mask().empty()) {
-    return absl::InvalidArgumentError(absl::StrCat(checkpoint.directory(), ": is a pruned checkpoint already"));
-  }
-  const checkpoint::ModelConfig& config = checkpoint.config();
   const auto all_heads = static_cast<size_t>(config.num_attention_heads);
   const auto all_neurons = static_cast<size_t>(config.intermediate_size);
-  const size_t multiple = std::min<size_t>(all_neurons < 1024 ? 16 : 64, all_neurons);
+  const size_t group = NeuronGroup(config);
   const auto heads = std::max<size_t>(1, static_cast<size_t>(std::lround(keep_macs * static_cast<double>(all_heads))));
   // What the heads leave of the budget is the neurons'.
   const double budget =
       keep_macs * (4.0 * static_cast<double>(config.hidden_size) + 2.0 * static_cast<double>(all_neurons)) -
       4.0 * static_cast<double>(heads) * static_cast<double>(config.head_size());
   const auto affordable = static_cast<size_t>(std::max(0.0, budget / 2));
-  const size_t neurons = keep_macs == 1 ? all_neurons : std::min(affordable / multiple * multiple, all_neurons);
+  return Counts{heads, keep_macs == 1 ? all_neurons : std::min(affordable / group * group, all_neurons)};
+}
+
+}  // namespace
+
+size_t NeuronGroup(const checkpoint::ModelConfig& config) {
+  const auto neurons = static_cast<size_t>(config.intermediate_size);
+  return std::min<size_t>(neurons < 1024 ? 16 : 64, neurons);
+}
+
+absl::StatusOr<checkpoint::PruningMask> MaskAtRandom(const checkpoint::ModelConfig& config, double keep_macs,
+                                                     uint64_t seed) {
+  const auto counts = CountsFor(config, keep_macs);
+  if (!counts.ok()) return counts.status();
+  std::mt19937_64 random(seed);
+  const auto draw = [&](int64_t all, size_t count) {
+    std::vector<double> keys(static_cast<size_t>(all));
+    for (double& key : keys) key = static_cast<double>(random() >> 11);
+    return Largest(keys, count);
+  };
+  checkpoint::PruningMask mask(static_cast<size_t>(config.num_hidden_layers));
+  for (checkpoint::LayerMask& layer : mask) {
+    layer.heads = draw(config.num_attention_heads, counts->heads);
+    layer.neurons = draw(config.intermediate_size, counts->neurons);
+  }
+  return mask;
+}
+
+absl::StatusOr<checkpoint::PruningMask> MaskByMagnitude(const checkpoint::Checkpoint& checkpoint, double keep_macs) {
+  if (!checkpoint.mask().empty()) {
+    return absl::InvalidArgumentError(absl::StrCat(checkpoint.directory(), ": is a pruned checkpoint already"));
+  }
+  const checkpoint::ModelConfig& config = checkpoint.config();
+  const auto counts = CountsFor(config, keep_macs);
+  if (!counts.ok()) return counts.status();
+  const auto all_heads = static_cast<size_t>(config.num_attention_heads);
+  const auto all_neurons = static_cast<size_t>(config.intermediate_size);
   checkpoint::PruningMask mask;
   for (int64_t i = 0; i < config.num_hidden_layers; ++i) {
     const std::string prefix = absl::StrCat("roberta.encoder.layer.", i, ".");
@@ -77,7 +113,7 @@ absl::StatusOr<checkpoint::PruningMask> MaskByMagnitude(const checkpoint::Checkp
     status.Update(AddSquares(checkpoint, prefix + "intermediate.dense.weight", true, 1, &of_neurons));
     status.Update(AddSquares(checkpoint, prefix + "output.dense.weight", false, 1, &of_neurons));
     if (!status.ok()) return status;
-    mask.push_back({Largest(of_heads, heads), Largest(of_neurons, neurons)});
+    mask.push_back({Largest(of_heads, counts->heads), Largest(of_neurons, counts->neurons)});
   }
   return mask;
 }

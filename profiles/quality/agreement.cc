@@ -23,8 +23,7 @@ using Scores = absl::Span<const float>;
 bool Agrees(Agreement agreement, Scores one, Scores other) {
   switch (agreement) {
     case Agreement::kSameLabel:
-      return std::max_element(one.begin(), one.end()) - one.begin() ==
-             std::max_element(other.begin(), other.end()) - other.begin();
+      return LabelOf(one) == LabelOf(other);
     case Agreement::kSameLabels:
       return std::equal(one.begin(), one.end(), other.begin(),
                         [](float a, float b) { return (a >= kDecision) == (b >= kDecision); });
@@ -35,10 +34,6 @@ bool Agrees(Agreement agreement, Scores one, Scores other) {
                     [](float a, float b) { return std::abs(static_cast<double>(a) - b) <= kCloseScores; });
 }
 
-bool IsRight(Scores scores, int32_t label) {
-  return std::max_element(scores.begin(), scores.end()) - scores.begin() == label;
-}
-
 }  // namespace
 
 Agreement AgreementOf(const checkpoint::ModelConfig& config) {
@@ -47,32 +42,38 @@ Agreement AgreementOf(const checkpoint::ModelConfig& config) {
   return config.problem_type == checkpoint::ProblemType::kMultiLabel ? Agreement::kSameLabels : Agreement::kSameLabel;
 }
 
+size_t LabelOf(absl::Span<const float> scores) {
+  return static_cast<size_t>(std::max_element(scores.begin(), scores.end()) - scores.begin());
+}
+
+size_t CountDifferent(Agreement agreement, size_t labels, Scores some, Scores others) {
+  size_t different = 0;
+  for (size_t at = 0; at < some.size(); at += labels) {
+    different += !Agrees(agreement, some.subspan(at, labels), others.subspan(at, labels));
+  }
+  return different;
+}
+
 Quality CompareLogits(absl::Span<const float> logits, absl::Span<const float> baseline_logits, const Sample& sample,
                       const checkpoint::ModelConfig& config) {
   const auto labels = static_cast<size_t>(config.num_labels());
-  const Agreement agreement = AgreementOf(config);
-  const ScoreFunction function = ScoreFunctionOf(config);
-  size_t agreed = 0, right = 0, baseline_right = 0;
+  const std::vector<float> own = ScoresOf(logits, config), baseline = ScoresOf(baseline_logits, config);
   double sum = 0, largest = 0;
-  std::vector<float> own(labels), baseline(labels);
-  for (size_t i = 0; i < sample.size(); ++i) {
-    std::copy_n(logits.begin() + static_cast<std::ptrdiff_t>(i * labels), labels, own.begin());
-    std::copy_n(baseline_logits.begin() + static_cast<std::ptrdiff_t>(i * labels), labels, baseline.begin());
-    ApplyScoreFunction(function, absl::MakeSpan(own));
-    ApplyScoreFunction(function, absl::MakeSpan(baseline));
-    agreed += Agrees(agreement, own, baseline);
-    for (size_t label = 0; label < labels; ++label) {
-      const double difference = std::abs(static_cast<double>(own[label]) - baseline[label]);
-      sum += difference;
-      largest = std::max(largest, difference);
-    }
-    if (!sample[i].label) continue;
-    right += IsRight(own, *sample[i].label);
-    baseline_right += IsRight(baseline, *sample[i].label);
+  for (size_t i = 0; i < own.size(); ++i) {
+    const double difference = std::abs(static_cast<double>(own[i]) - baseline[i]);
+    sum += difference;
+    largest = std::max(largest, difference);
   }
+  size_t right = 0, baseline_right = 0;
+  for (size_t i = 0; i < sample.size() && sample.front().label; ++i) {
+    const auto label = static_cast<size_t>(*sample[i].label);
+    right += LabelOf(absl::MakeConstSpan(own).subspan(i * labels, labels)) == label;
+    baseline_right += LabelOf(absl::MakeConstSpan(baseline).subspan(i * labels, labels)) == label;
+  }
+  const size_t different = CountDifferent(AgreementOf(config), labels, own, baseline);
   const auto examples = static_cast<double>(sample.size());
   Quality quality = {.examples = sample.size(),
-                     .agreement = static_cast<double>(agreed) / examples,
+                     .agreement = static_cast<double>(sample.size() - different) / examples,
                      .mean_abs_dp = sum / (examples * static_cast<double>(labels)),
                      .max_abs_dp = largest,
                      .accuracy = std::nullopt,

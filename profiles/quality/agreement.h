@@ -14,12 +14,18 @@ namespace roberta::quality {
 
 /// When two answers to one text agree.
 enum class Agreement {
-  kSameLabel,   ///< the same label has the highest score; of equal scores the first counts
+  kSameLabel,   ///< the same LabelOf
   kSameLabels,  ///< multi-label: the same labels have a score of at least 0.5
   kClose,       ///< one label, and regression: scores differ by at most 0.01
 };
 
 Agreement AgreementOf(const checkpoint::ModelConfig& config);
+
+/// The label that has the highest of `scores` [labels], or of logits; of equal ones the first.
+size_t LabelOf(absl::Span<const float> scores);
+
+/// Texts whose two answers do not agree; both are scores [texts, labels].
+size_t CountDifferent(Agreement agreement, size_t labels, absl::Span<const float> some, absl::Span<const float> others);
 
 /// How the answers of a profile on a sample compare with those of the baseline. Scores (`p`) are those of the model's
 /// own function, see ScoreFunctionOf.

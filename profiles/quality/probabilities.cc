@@ -30,4 +30,14 @@ void ApplyScoreFunction(ScoreFunction function, absl::Span<float> logits) {
   }
 }
 
+std::vector<float> ScoresOf(absl::Span<const float> logits, const checkpoint::ModelConfig& config) {
+  const ScoreFunction function = ScoreFunctionOf(config);
+  const auto labels = static_cast<size_t>(config.num_labels());
+  std::vector<float> scores(logits.begin(), logits.end());
+  for (size_t at = 0; at < scores.size(); at += labels) {
+    ApplyScoreFunction(function, absl::MakeSpan(scores).subspan(at, labels));
+  }
+  return scores;
+}
+
 }  // namespace roberta::quality

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <vector>
+
 #include "absl/types/span.h"
 #include "profiles/checkpoint/config.h"
 
@@ -14,5 +16,8 @@ ScoreFunction ScoreFunctionOf(const checkpoint::ModelConfig& config);
 
 /// Turns the finite logits [labels] of one text into scores, in place. Softmax subtracts the largest logit first.
 void ApplyScoreFunction(ScoreFunction function, absl::Span<float> logits);
+
+/// The scores of finite `logits` [texts, labels], of the same shape, by the model's own function.
+std::vector<float> ScoresOf(absl::Span<const float> logits, const checkpoint::ModelConfig& config);
 
 }  // namespace roberta::quality

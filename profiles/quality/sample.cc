@@ -1,7 +1,6 @@
 #include "profiles/quality/sample.h"
 
 #include <algorithm>
-#include <array>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -11,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "profiles/json/quoted.h"
 #include "profiles/quality/agreement.h"
+#include "profiles/quality/rows.h"
 #include "profiles/tokenizer/utf8.h"
 
 namespace roberta::quality {
@@ -19,137 +19,123 @@ namespace {
 
 constexpr size_t kMostExamples = 1000000;
 constexpr uintmax_t kLargestFileBytes = 64u << 20;
-
-enum Column : size_t { kText, kLabel, kPair, kColumns };
-constexpr std::array<std::string_view, kColumns> kColumnNames = {"text", "label", "text_pair"};
-
-/// Takes the next piece up to `separator`, or all that is left, off the front of `*rest`.
-std::string_view Take(std::string_view* rest, char separator) {
-  const size_t end = rest->find(separator);
-  const std::string_view piece = rest->substr(0, end);
-  *rest = end == std::string_view::npos ? std::string_view() : rest->substr(end + 1);
-  return piece;
-}
-
-std::vector<std::string_view> Fields(std::string_view line) {
-  std::vector<std::string_view> fields;
-  const auto tabs = static_cast<size_t>(std::count(line.begin(), line.end(), '\t'));
-  for (size_t i = 0; i <= tabs; ++i) fields.push_back(Take(&line, '\t'));
-  return fields;
-}
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 class Parser {
  public:
-  Parser(const checkpoint::ModelConfig& config, std::string_view file) : config_(config), file_(file) {}
+  Parser(const checkpoint::ModelConfig& config, std::string_view file, const DataOptions& options)
+      : config_(config), file_(file), options_(options) {}
 
-  absl::StatusOr<Sample> Parse(std::string_view tsv) {
-    absl::Status status = ReadHeader(NextLine(&tsv));
-    if (!status.ok()) return status;
-    Sample sample;
-    while (!tsv.empty()) {
-      Example example;
-      status = ReadExample(NextLine(&tsv), &example);
+  absl::StatusOr<Data> Parse(std::string_view text) {
+    if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
+    if (text.empty()) return absl::InvalidArgumentError(absl::StrCat(file_, ": there is nothing in it"));
+    auto reader = RowReader::Open(text, options_.format.value_or(FormatOfFile(file_)));
+    if (!reader.ok()) return Wrong(1, std::string(reader.status().message()));
+    while (const std::optional<Row> row = (*reader)->Next()) {
+      absl::Status status = Take(*row);
       if (!status.ok()) return status;
-      if (sample.size() == kMostExamples) return Wrong(absl::StrCat("more than ", kMostExamples, " examples"));
-      sample.push_back(std::move(example));
     }
-    if (sample.empty()) return Wrong("there is no example after the header");
-    return sample;
+    if (data_.sample.empty()) return NoExample();
+    return std::move(data_);
   }
 
  private:
-  std::string_view NextLine(std::string_view* rest) {
-    ++line_;
-    std::string_view line = Take(rest, '\n');
-    if (line.ends_with('\r')) line.remove_suffix(1);
-    return line;
+  absl::Status Wrong(size_t line, const std::string& what) const {
+    return absl::InvalidArgumentError(absl::StrCat(file_, ":", line, ": ", what));
   }
 
-  absl::Status Wrong(const std::string& what) const {
-    return absl::InvalidArgumentError(absl::StrCat(file_, ":", line_, ": ", what));
+  absl::Status NoExample() const {
+    if (data_.bad_rows == 0) return Wrong(1, "there is no example after the header");
+    return absl::InvalidArgumentError(absl::StrCat(data_.problems.front(), "; no other row is good either"));
   }
 
-  absl::Status ReadHeader(std::string_view line) {
-    column_of_.fill(kAbsent);
-    const std::vector<std::string_view> names = Fields(line);
-    for (size_t i = 0; i < names.size(); ++i) {
-      const auto found = std::find(kColumnNames.begin(), kColumnNames.end(), names[i]);
-      if (found == kColumnNames.end()) {
-        return Wrong(
-            absl::StrCat("column ", json::Quoted(names[i]), " is unknown; they are text, label and text_pair"));
-      }
-      size_t& column = column_of_[static_cast<size_t>(found - kColumnNames.begin())];
-      if (column != kAbsent) return Wrong(absl::StrCat("column ", json::Quoted(names[i]), " is there twice"));
-      column = i;
+  absl::Status Take(const Row& row) {
+    if (options_.read_labels && row.values[kLabel] && AgreementOf(config_) != Agreement::kSameLabel) {
+      return Wrong(row.line, "column label: labels are compared only where a model gives a text one of several");
     }
-    if (column_of_[kText] == kAbsent) return Wrong("there is no column text in the header");
-    if (column_of_[kLabel] != kAbsent && AgreementOf(config_) != Agreement::kSameLabel) {
-      return Wrong("column label: labels are compared only where a model gives a text one of several");
-    }
-    fields_ = names.size();
+    Example example;
+    const std::string problem = Read(row, &example);
+    if (problem.empty()) return Keep(row.line, std::move(example));
+    absl::Status bad = Wrong(row.line, problem);
+    if (!options_.skip_bad_rows || row.is_last) return bad;
+    ++data_.bad_rows;
+    if (data_.problems.size() < kMostProblems) data_.problems.emplace_back(bad.message());
     return absl::OkStatus();
   }
 
-  absl::Status ReadText(Column column, std::string_view text, std::string* out) const {
-    const std::string_view name = kColumnNames[column];
-    if (const auto at = tokenizer::FirstInvalidUtf8(text)) {
-      return Wrong(absl::StrCat(std::string(name), ": invalid UTF-8 at byte ", *at));
+  absl::Status Keep(size_t line, Example example) {
+    if (data_.sample.size() == kMostExamples)
+      return Wrong(line, absl::StrCat("more than ", kMostExamples, " examples"));
+    data_.sample.push_back(std::move(example));
+    return absl::OkStatus();
+  }
+
+  /// Fills `*example`, or tells what is wrong.
+  std::string Read(const Row& row, Example* example) const {
+    std::string problem = row.problem;
+    if (problem.empty()) problem = ReadText(kText, *row.values[kText], &example->text);
+    if (problem.empty() && row.values[kPair]) {
+      problem = ReadText(kPair, *row.values[kPair], &example->pair.emplace());
     }
-    if (tokenizer::IsBlank(text)) return Wrong(absl::StrCat(std::string(name), " is blank"));
+    return problem.empty() && options_.read_labels ? ReadLabel(row.values[kLabel], example) : problem;
+  }
+
+  static std::string ReadText(Column column, const std::string& text, std::string* out) {
+    const std::string name(kColumnNames[column]);
+    if (const auto at = tokenizer::FirstInvalidUtf8(text)) return absl::StrCat(name, ": invalid UTF-8 at byte ", *at);
+    if (tokenizer::IsBlank(text)) return absl::StrCat(name, " is blank");
     *out = text;
-    return absl::OkStatus();
+    return "";
   }
 
-  absl::Status ReadLabel(std::string_view label, Example* example) const {
-    const auto named = std::find(config_.labels.begin(), config_.labels.end(), label);
+  std::string ReadLabel(const std::optional<std::string>& label, Example* example) const {
+    if (!data_.sample.empty() && data_.sample.front().label.has_value() != label.has_value()) {
+      return label ? "there is a label, and rows before it have none" : "label is missing; rows before it have one";
+    }
+    if (!label) return "";
+    const auto named = std::find(config_.labels.begin(), config_.labels.end(), *label);
     int32_t index = static_cast<int32_t>(named - config_.labels.begin());
     if (named == config_.labels.end() &&
-        (!absl::SimpleAtoi(std::string(label), &index) || index < 0 || index >= config_.num_labels())) {
-      return Wrong(
-          absl::StrCat("label ", json::Quoted(label), " is neither a label of the model nor the index of one"));
+        (!absl::SimpleAtoi(*label, &index) || index < 0 || index >= config_.num_labels())) {
+      return absl::StrCat("label ", json::Quoted(*label), " is neither a label of the model nor the index of one");
     }
     example->label = index;
-    return absl::OkStatus();
+    return "";
   }
 
-  absl::Status ReadExample(std::string_view line, Example* example) const {
-    const std::vector<std::string_view> fields = Fields(line);
-    if (fields.size() != fields_) return Wrong(absl::StrCat(fields.size(), " fields; the header has ", fields_));
-    absl::Status status = ReadText(kText, fields[column_of_[kText]], &example->text);
-    if (status.ok() && column_of_[kPair] != kAbsent) {
-      status = ReadText(kPair, fields[column_of_[kPair]], &example->pair.emplace());
-    }
-    if (status.ok() && column_of_[kLabel] != kAbsent) status = ReadLabel(fields[column_of_[kLabel]], example);
-    return status;
-  }
-
-  static constexpr size_t kAbsent = SIZE_MAX;
   const checkpoint::ModelConfig& config_;
   const std::string file_;
-  size_t line_ = 0;
-  size_t fields_ = 0;
-  std::array<size_t, kColumns> column_of_ = {};
+  const DataOptions options_;
+  Data data_;
 };
 
 }  // namespace
 
-absl::StatusOr<Sample> ParseSample(std::string_view tsv, const checkpoint::ModelConfig& config, std::string_view file) {
-  return Parser(config, file).Parse(tsv);
+absl::StatusOr<Data> ParseData(std::string_view text, const checkpoint::ModelConfig& config, std::string_view file,
+                               const DataOptions& options) {
+  return Parser(config, file, options).Parse(text);
 }
 
-absl::StatusOr<Sample> ReadSample(const std::string& path, const checkpoint::ModelConfig& config) {
+absl::StatusOr<Data> ReadData(const std::string& path, const checkpoint::ModelConfig& config,
+                              const DataOptions& options) {
   std::error_code failure;
   const bool is_file = std::filesystem::is_regular_file(path, failure);
   std::ifstream file(path, std::ios::binary);
-  if (!is_file || !file) return absl::NotFoundError(absl::StrCat(path, ": no such sample file, or not readable"));
+  if (!is_file || !file) return absl::NotFoundError(absl::StrCat(path, ": no such file, or not readable"));
   const uintmax_t bytes = std::filesystem::file_size(path, failure);
   if (failure || bytes > kLargestFileBytes) {
     return absl::InvalidArgumentError(
-        absl::StrCat(path, ": ", bytes, " bytes; a sample has at most ", kLargestFileBytes));
+        absl::StrCat(path, ": ", bytes, " bytes; a file of examples has at most ", kLargestFileBytes));
   }
   std::ostringstream text;
   text << file.rdbuf();
-  return ParseSample(text.str(), config, path);
+  return ParseData(text.view(), config, path, options);
+}
+
+absl::StatusOr<Sample> ReadSample(const std::string& path, const checkpoint::ModelConfig& config) {
+  auto data = ReadData(path, config, {});
+  if (!data.ok()) return data.status();
+  return std::move(data->sample);
 }
 
 }  // namespace roberta::quality

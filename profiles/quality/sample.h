@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -8,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "profiles/checkpoint/config.h"
+#include "profiles/quality/data_format.h"
 
 namespace roberta::quality {
 
@@ -24,14 +26,38 @@ struct Example {
 /// Texts that profiles are compared on. At least one; either all have a label or none.
 using Sample = std::vector<Example>;
 
-/// Parses tab-separated values: a header that names the columns, `text` and, if wanted, `label` and `text_pair`, in any
-/// order, then a line for each example (LF or CRLF). A label is a name out of `config.labels`, else its index. `file`
-/// is the name in errors. InvalidArgument, in one line, names file, line, column and value: a column that is unknown,
-/// missing or there twice, a line of another number of fields, a text that is blank or not UTF-8, a label that the
-/// model has not, labels for a model whose answer is not one of several labels, no example, or more than 1,000,000.
-absl::StatusOr<Sample> ParseSample(std::string_view tsv, const checkpoint::ModelConfig& config, std::string_view file);
+struct DataOptions {
+  std::optional<DataFormat> format;  ///< FormatOfFile where absent
+  bool skip_bad_rows = false;
+  bool read_labels = true;  ///< else whatever a file says of labels is passed over
+};
+
+/// What was read of a file.
+struct Data {
+  Sample sample;
+  size_t bad_rows = 0;                ///< that were skipped
+  std::vector<std::string> problems;  ///< of the first kMostProblems of them, as errors have them
+};
+
+inline constexpr size_t kMostProblems = 5;
+
+/// Parses examples: text and, if wanted, label and text_pair. Of TSV and CSV the first line names these columns, in any
+/// order, and no others; a JSONL object may have other fields, which are passed over, and null is as good as absent. A
+/// label is a name out of `config.labels`, else the index of one. A byte order mark is passed over.
+///
+/// `file` is the name in errors. InvalidArgument, in one line, names file, line, column and value of a row that is bad:
+/// another number of values than the header, not JSON or CSV, a text that is blank or not UTF-8, a label that the model
+/// has not, or a label in some rows only. `skip_bad_rows` passes over these. It is an error always that there is
+/// nothing in the file, no good row, or more than 1,000,000; a column that is unknown, missing or there twice; a double
+/// quote that is never closed; labels for a model whose answer is not one of several labels.
+absl::StatusOr<Data> ParseData(std::string_view text, const checkpoint::ModelConfig& config, std::string_view file,
+                               const DataOptions& options);
 
 /// The same for a file of at most 64 MiB. Further errors: NotFound where it cannot be read.
+absl::StatusOr<Data> ReadData(const std::string& path, const checkpoint::ModelConfig& config,
+                              const DataOptions& options);
+
+/// The examples of a file in which every row is good.
 absl::StatusOr<Sample> ReadSample(const std::string& path, const checkpoint::ModelConfig& config);
 
 }  // namespace roberta::quality

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "absl/strings/str_cat.h"
+#include "profiles/checkpoint/content_hash.h"
 
 namespace roberta::quality {
 
@@ -47,16 +48,25 @@ absl::StatusOr<TokenizedSample> Tokenize(const Sample& sample, const tokenizer::
     if (!status.ok()) return status;
     tokenized.token_ids.insert(tokenized.token_ids.end(), encoding.ids.begin(), encoding.ids.end());
     tokenized.lengths.push_back(encoding.ids.size());
+    tokenized.truncated += encoding.tokens_dropped > 0 ? 1 : 0;
   }
   return tokenized;
 }
 
-std::vector<SampleBatch> FormBatches(const TokenizedSample& sample) {
+uint64_t HashOf(const TokenizedSample& sample) {
+  const std::string_view ids(reinterpret_cast<const char*>(sample.token_ids.data()),
+                             sample.token_ids.size() * sizeof(int32_t));
+  uint64_t hash = checkpoint::ContentHash(ids, 0);
+  for (const size_t length : sample.lengths) hash = checkpoint::ContentHash(absl::StrCat(length, " "), hash);
+  return hash;
+}
+
+std::vector<SampleBatch> FormBatches(const TokenizedSample& sample, size_t batch_tokens) {
   std::vector<SampleBatch> batches;
   size_t token = 0;
   for (size_t example = 0; example < sample.lengths.size(); ++example) {
     const size_t length = sample.lengths[example];
-    if (batches.empty() || batches.back().tokens + length > kBatchTokens) {
+    if (batches.empty() || batches.back().tokens + length > batch_tokens) {
       batches.push_back({.first_example = example, .first_token = token});
     }
     SampleBatch& batch = batches.back();
@@ -76,10 +86,10 @@ void RunInTurn(size_t count, const std::function<void(size_t)>& task) {
 }
 
 absl::StatusOr<SampleRun> RunSample(const encoder::Profile& profile, const TokenizedSample& sample, size_t labels,
-                                    const RunAll& run_all) {
+                                    const RunAll& run_all, size_t batch_tokens) {
   SampleRun run;
   run.logits.resize(sample.lengths.size() * labels);
-  const std::vector<SampleBatch> batches = FormBatches(sample);
+  const std::vector<SampleBatch> batches = FormBatches(sample, batch_tokens);
   std::vector<BatchRun> runs(batches.size());
   run_all(batches.size(), [&](size_t i) {
     const SampleBatch& batch = batches[i];

@@ -17,11 +17,15 @@ namespace roberta::quality {
 struct TokenizedSample {
   std::vector<int32_t> token_ids;  ///< of all examples, one after another
   std::vector<size_t> lengths;     ///< [examples], in tokens
+  size_t truncated = 0;            ///< examples that were too long
 };
 
 /// Tokenises every example; what is longer than `max_tokens` loses its end. Errors are the tokenizer's.
 absl::StatusOr<TokenizedSample> Tokenize(const Sample& sample, const tokenizer::Tokenizer& tokenizer,
                                          size_t max_tokens);
+
+/// Of the tokens, text by text; the same on every machine.
+uint64_t HashOf(const TokenizedSample& sample);
 
 /// Part of a sample that runs at once.
 struct SampleBatch {
@@ -35,8 +39,12 @@ struct SampleBatch {
   encoder::PackedBatch View(const TokenizedSample& sample) const;
 };
 
-/// All examples in their order, in batches of at most kBatchTokens tokens (one text at least).
-std::vector<SampleBatch> FormBatches(const TokenizedSample& sample);
+inline constexpr size_t kBatchTokens = 512;
+inline constexpr size_t kAlone = 1;
+
+/// All examples in their order, in batches of at most `batch_tokens` tokens, but one text at least: with kAlone each is
+/// a batch of its own.
+std::vector<SampleBatch> FormBatches(const TokenizedSample& sample, size_t batch_tokens = kBatchTokens);
 
 struct SampleRun {
   std::vector<float> logits;     ///< [examples, labels], all finite
@@ -49,11 +57,9 @@ using RunAll = std::function<void(size_t count, const std::function<void(size_t)
 /// One after another on the calling thread.
 void RunInTurn(size_t count, const std::function<void(size_t)>& task);
 
-/// Runs `profile` over the batches of the sample, which `run_all` puts on threads. Errors are the profile's; Internal
-/// names the first example for which a logit is not a finite number.
+/// Runs `profile` over the batches of the sample (see FormBatches), which `run_all` puts on threads. Errors are the
+/// profile's; Internal names the first example for which a logit is not a finite number.
 absl::StatusOr<SampleRun> RunSample(const encoder::Profile& profile, const TokenizedSample& sample, size_t labels,
-                                    const RunAll& run_all = RunInTurn);
-
-inline constexpr size_t kBatchTokens = 512;
+                                    const RunAll& run_all = RunInTurn, size_t batch_tokens = kBatchTokens);
 
 }  // namespace roberta::quality

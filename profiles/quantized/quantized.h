@@ -5,6 +5,7 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "profiles/checkpoint/checkpoint.h"
+#include "profiles/encoder/input_ranges.h"
 #include "profiles/encoder/packed_batch.h"
 #include "profiles/encoder/part_times.h"
 
@@ -16,8 +17,12 @@ namespace roberta::quantized {
 /// encoder::LoadPackedClassifier.
 absl::StatusOr<std::unique_ptr<const encoder::TimedProfile>> LoadQuantized(const checkpoint::Checkpoint& checkpoint);
 
-/// The same, smoothed by the ranges that inputs reach on `calibration` (see encoder::Recipe::inputs): the model runs
-/// over it once, in float32. Further errors: those of encoder::MeasureInputs.
+/// The same, smoothed. `smoothing` must have been measured on `checkpoint`; it need not live on.
+absl::StatusOr<std::unique_ptr<const encoder::TimedProfile>> LoadSmoothed(const checkpoint::Checkpoint& checkpoint,
+                                                                          const encoder::Smoothing& smoothing);
+
+/// The same, smoothed by the ranges that inputs reach on `calibration`: the model runs over it once, in float32.
+/// Further errors: those of encoder::MeasureInputs.
 absl::StatusOr<std::unique_ptr<const encoder::TimedProfile>> LoadSmoothed(
     const checkpoint::Checkpoint& checkpoint, absl::Span<const encoder::PackedBatch> calibration);
 

@@ -5,10 +5,16 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 #include <string>
 
+#include "profiles/encoder/packed_batch.h"
+
 namespace roberta::reference {
+
+using checkpoint::ModelConfig;
 
 namespace {
 
@@ -29,43 +35,6 @@ class Reader {
  private:
   const checkpoint::Checkpoint& checkpoint_;
 };
-
-at::Tensor Linear(const at::Tensor& input, const Affine& affine) {
-  return at::linear(input, affine.weight, affine.bias);
-}
-
-at::Tensor Norm(const at::Tensor& input, const Affine& affine, double eps) {
-  return at::layer_norm(input, {input.size(-1)}, affine.weight, affine.bias, eps);
-}
-
-at::Tensor Embed(const Weights& weights, const checkpoint::ModelConfig& config, const PaddedBatch& batch) {
-  at::Tensor sum = at::embedding(weights.word_embeddings, batch.token_ids);
-  sum = sum + weights.token_type_embeddings[0];  // RoBERTa's tokenizer gives every token type 0
-  sum = sum + at::embedding(weights.position_embeddings, batch.position_ids);
-  return Norm(sum, weights.embedding_norm, config.layer_norm_eps);
-}
-
-at::Tensor SelfAttention(const Layer& layer, const checkpoint::ModelConfig& config, const at::Tensor& hidden,
-                         const at::Tensor& mask) {
-  const int64_t sequences = hidden.size(0), length = hidden.size(1);
-  auto heads = [&](const Affine& affine) {
-    return Linear(hidden, affine)
-        .view({sequences, length, config.num_attention_heads, config.head_size()})
-        .transpose(1, 2);
-  };
-  at::Tensor scores = at::matmul(heads(layer.query), heads(layer.key).transpose(-1, -2));
-  scores = scores / std::sqrt(static_cast<double>(config.head_size())) + mask.view({sequences, 1, 1, length});
-  at::Tensor context = at::matmul(at::softmax(scores, -1), heads(layer.value));
-  return context.transpose(1, 2).contiguous().view({sequences, length, config.hidden_size});
-}
-
-at::Tensor RunLayer(const Layer& layer, const checkpoint::ModelConfig& config, const at::Tensor& hidden,
-                    const at::Tensor& mask) {
-  at::Tensor attention = Linear(SelfAttention(layer, config, hidden, mask), layer.attention_output);
-  attention = Norm(attention + hidden, layer.attention_norm, config.layer_norm_eps);
-  at::Tensor feed_forward = Linear(at::gelu(Linear(attention, layer.intermediate)), layer.output);
-  return Norm(feed_forward + attention, layer.output_norm, config.layer_norm_eps);
-}
 
 }  // namespace
 
@@ -108,11 +77,76 @@ int64_t WeightBytes(const Weights& weights) {
   return sum;
 }
 
-at::Tensor Forward(const Weights& weights, const checkpoint::ModelConfig& config, const PaddedBatch& batch) {
-  at::Tensor hidden = Embed(weights, config, batch);
-  for (const Layer& layer : weights.layers) hidden = RunLayer(layer, config, hidden, batch.attention_mask);
+PaddedBatch Pad(absl::Span<const absl::Span<const int32_t>> sequences, int32_t pad_token_id) {
+  size_t longest = 0;
+  for (const auto& ids : sequences) longest = std::max(longest, ids.size());
+  const std::vector<int64_t> shape = {static_cast<int64_t>(sequences.size()), static_cast<int64_t>(longest)};
+  PaddedBatch padded{.token_ids = at::full(shape, pad_token_id, at::kLong),
+                     .position_ids = at::full(shape, pad_token_id, at::kLong),
+                     .attention_mask = at::full(shape, std::numeric_limits<float>::lowest(), at::kFloat)};
+  std::vector<int32_t> positions(longest);
+  size_t row = 0;
+  for (const auto& ids : sequences) {
+    encoder::PositionIds(ids, pad_token_id, absl::MakeSpan(positions).subspan(0, ids.size()));
+    std::copy(ids.begin(), ids.end(), padded.token_ids.data_ptr<int64_t>() + row);
+    std::copy_n(positions.begin(), ids.size(), padded.position_ids.data_ptr<int64_t>() + row);
+    std::fill_n(padded.attention_mask.data_ptr<float>() + row, ids.size(), 0.0f);
+    row += longest;
+  }
+  return padded;
+}
+
+at::Tensor Linear(const at::Tensor& input, const Affine& affine) {
+  return at::linear(input, affine.weight, affine.bias);
+}
+
+at::Tensor Norm(const at::Tensor& input, const Affine& affine, const ModelConfig& config) {
+  return at::layer_norm(input, {input.size(-1)}, affine.weight, affine.bias, config.layer_norm_eps);
+}
+
+at::Tensor Embed(const Weights& weights, const ModelConfig& config, const PaddedBatch& batch) {
+  at::Tensor sum = at::embedding(weights.word_embeddings, batch.token_ids);
+  sum = sum + weights.token_type_embeddings[0];  // RoBERTa's tokenizer gives every token type 0
+  sum = sum + at::embedding(weights.position_embeddings, batch.position_ids);
+  return Norm(sum, weights.embedding_norm, config);
+}
+
+at::Tensor Context(const Layer& layer, const ModelConfig& config, const at::Tensor& hidden,
+                   const at::Tensor& attention_mask) {
+  const int64_t sequences = hidden.size(0), length = hidden.size(1), width = layer.query.weight.size(0);
+  auto heads = [&](const Affine& affine) {
+    return Linear(hidden, affine)
+        .view({sequences, length, width / config.head_size(), config.head_size()})
+        .transpose(1, 2);
+  };
+  at::Tensor scores = at::matmul(heads(layer.query), heads(layer.key).transpose(-1, -2));
+  scores = scores / std::sqrt(static_cast<double>(config.head_size())) + attention_mask.view({sequences, 1, 1, length});
+  at::Tensor context = at::matmul(at::softmax(scores, -1), heads(layer.value));
+  return context.transpose(1, 2).contiguous().view({sequences, length, width});
+}
+
+at::Tensor Neurons(const Layer& layer, const at::Tensor& hidden) {
+  return at::gelu(Linear(hidden, layer.intermediate));
+}
+
+at::Tensor Head(const Weights& weights, const at::Tensor& hidden) {
   const at::Tensor first = hidden.select(1, 0);  // <s>
   return Linear(at::tanh(Linear(first, weights.classifier_dense)), weights.classifier_out);
+}
+
+at::Tensor Forward(const Weights& weights, const ModelConfig& config, const PaddedBatch& batch,
+                   std::vector<PartTrace>* traces) {
+  at::Tensor hidden = Embed(weights, config, batch);
+  const auto end_part = [&](const at::Tensor& inputs, const Affine& output, const Affine& norm) {
+    const at::Tensor sum = Linear(inputs, output) + hidden;
+    if (traces != nullptr) traces->push_back({inputs, sum});
+    hidden = Norm(sum, norm, config);
+  };
+  for (const Layer& layer : weights.layers) {
+    end_part(Context(layer, config, hidden, batch.attention_mask), layer.attention_output, layer.attention_norm);
+    end_part(Neurons(layer, hidden), layer.output, layer.output_norm);
+  }
+  return Head(weights, hidden);
 }
 
 }  // namespace roberta::reference

@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "absl/types/span.h"
 #include "profiles/checkpoint/checkpoint.h"
 
 namespace roberta::reference {
@@ -29,7 +30,7 @@ struct Weights {
   Affine classifier_dense, classifier_out;
 };
 
-/// Copies all weights out of `checkpoint`. Throws c10::Error when memory is short.
+/// Copies all weights out of `checkpoint`, a dense or a pruned one. Throws c10::Error when memory is short.
 Weights LoadWeights(const checkpoint::Checkpoint& checkpoint);
 
 /// Bytes the weights take.
@@ -42,7 +43,33 @@ struct PaddedBatch {
   at::Tensor attention_mask;  ///< [sequences, longest] fp32: 0 for a token, the lowest fp32 for padding
 };
 
-/// Logits [sequences, labels], fp32. Devlin et al. 2019 (BERT) with Liu et al. 2019's (RoBERTa) embeddings and head.
-at::Tensor Forward(const Weights& weights, const checkpoint::ModelConfig& config, const PaddedBatch& batch);
+/// Pads `sequences` (at least one, none of them empty) to the longest of them.
+PaddedBatch Pad(absl::Span<const absl::Span<const int32_t>> sequences, int32_t pad_token_id);
+
+/// What one of a layer's two parts, attention or the feed-forward part, hands to its output product, and what the
+/// product and the residual then add up to.
+struct PartTrace {
+  at::Tensor inputs;  ///< [sequences, longest, in]: the context of all heads, or the neurons after GELU
+  at::Tensor sum;     ///< [sequences, longest, hidden], before LayerNorm
+};
+
+/// Logits [sequences, labels], fp32. Devlin et al. 2019 (BERT) with Liu et al. 2019's (RoBERTa) embeddings and head. A
+/// layer has the heads and neurons that its weights have, none included. `*traces`, if asked for, gets two of each
+/// layer, in the order of computation.
+at::Tensor Forward(const Weights& weights, const checkpoint::ModelConfig& config, const PaddedBatch& batch,
+                   std::vector<PartTrace>* traces = nullptr);
+
+// The steps of Forward, for whoever takes them one by one. `hidden` is [sequences, longest, hidden].
+
+at::Tensor Embed(const Weights& weights, const checkpoint::ModelConfig& config, const PaddedBatch& batch);
+/// [sequences, longest, heads * head_size], of `attention_mask` as PaddedBatch has it.
+at::Tensor Context(const Layer& layer, const checkpoint::ModelConfig& config, const at::Tensor& hidden,
+                   const at::Tensor& attention_mask);
+/// [sequences, longest, neurons], after GELU.
+at::Tensor Neurons(const Layer& layer, const at::Tensor& hidden);
+at::Tensor Linear(const at::Tensor& input, const Affine& affine);
+at::Tensor Norm(const at::Tensor& input, const Affine& affine, const checkpoint::ModelConfig& config);
+/// Logits [sequences, labels] of the last layer's output.
+at::Tensor Head(const Weights& weights, const at::Tensor& hidden);
 
 }  // namespace roberta::reference

@@ -8,46 +8,16 @@
 #include <torch/version.h>
 
 #include <algorithm>
-#include <exception>
-#include <limits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "profiles/reference/catch_torch.h"
 #include "profiles/reference/model.h"
 #include "profiles/reference/single_thread.h"
 
 namespace roberta::reference {
 
 namespace {
-
-/// The one place where LibTorch's exceptions become a status.
-template <typename Function>
-absl::Status CatchTorch(Function&& function) {
-  try {
-    return function();
-  } catch (const c10::Error& error) {
-    return absl::InternalError(absl::StrCat("LibTorch: ", error.what_without_backtrace()));
-  } catch (const std::exception& error) {
-    return absl::InternalError(absl::StrCat("LibTorch: ", error.what()));
-  }
-}
-
-PaddedBatch Pad(const encoder::PackedBatch& batch, size_t begin, size_t end, size_t longest, int32_t pad_token_id) {
-  const std::vector<int64_t> shape = {static_cast<int64_t>(end - begin), static_cast<int64_t>(longest)};
-  PaddedBatch padded{.token_ids = at::full(shape, pad_token_id, at::kLong),
-                     .position_ids = at::full(shape, pad_token_id, at::kLong),
-                     .attention_mask = at::full(shape, std::numeric_limits<float>::lowest(), at::kFloat)};
-  std::vector<int32_t> positions(longest);
-  for (size_t i = begin; i < end; ++i) {
-    const absl::Span<const int32_t> ids = batch.sequence(i);
-    const size_t row = (i - begin) * longest;
-    encoder::PositionIds(ids, pad_token_id, absl::MakeSpan(positions).subspan(0, ids.size()));
-    std::copy(ids.begin(), ids.end(), padded.token_ids.data_ptr<int64_t>() + row);
-    std::copy_n(positions.begin(), ids.size(), padded.position_ids.data_ptr<int64_t>() + row);
-    std::fill_n(padded.attention_mask.data_ptr<float>() + row, ids.size(), 0.0f);
-  }
-  return padded;
-}
 
 class ReferenceProfile final : public encoder::Profile {
  public:
@@ -73,8 +43,9 @@ class ReferenceProfile final : public encoder::Profile {
           longest = padded;
           ++end;
         }
-        const at::Tensor result =
-            Forward(weights_, config_, Pad(batch, begin, end, longest, config_.pad_token_id)).contiguous();
+        std::vector<absl::Span<const int32_t>> sequences;
+        for (size_t i = begin; i < end; ++i) sequences.push_back(batch.sequence(i));
+        const at::Tensor result = Forward(weights_, config_, Pad(sequences, config_.pad_token_id)).contiguous();
         std::copy_n(result.data_ptr<float>(), (end - begin) * labels, logits.begin() + begin * labels);
         begin = end;
       }
@@ -93,10 +64,6 @@ class ReferenceProfile final : public encoder::Profile {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<const encoder::Profile>> LoadReferenceProfile(const checkpoint::Checkpoint& checkpoint) {
-  if (!checkpoint.mask().empty()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(checkpoint.directory(), ": is a pruned checkpoint; the reference model runs dense ones only"));
-  }
   std::unique_ptr<const encoder::Profile> profile;
   absl::Status status = CatchTorch([&] {
     const c10::InferenceMode inference;
@@ -106,6 +73,10 @@ absl::StatusOr<std::unique_ptr<const encoder::Profile>> LoadReferenceProfile(con
   });
   if (!status.ok()) return status;
   return profile;
+}
+
+std::string LibTorchVersion() {
+  return TORCH_VERSION;
 }
 
 }  // namespace roberta::reference

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "absl/status/statusor.h"
 #include "profiles/checkpoint/checkpoint.h"
@@ -19,5 +20,8 @@ absl::StatusOr<std::unique_ptr<const encoder::Profile>> LoadReferenceProfile(con
 
 /// Most rows (sequences x longest sequence) of one padded forward pass.
 inline constexpr size_t kMaxPaddedTokens = 8192;
+
+/// The version of LibTorch that this was compiled with: "1.13.0".
+std::string LibTorchVersion();
 
 }  // namespace roberta::reference

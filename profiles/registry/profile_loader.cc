@@ -1,16 +1,15 @@
 #include "profiles/registry/profile_loader.h"
 
-#if defined(__GLIBC__)
-#include <malloc.h>
-#endif
-
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "profiles/checkpoint/content_hash.h"
+#include "profiles/checkpoint/free_memory.h"
+#include "profiles/encoder/calibration.h"
 
 namespace roberta::registry {
 
@@ -32,14 +31,6 @@ std::string Revised(const std::string& revision, const std::string& settings) {
   return absl::StrCat(absl::Hex(checkpoint::ContentHash(absl::StrCat(revision, settings), 0), absl::kZeroPad16));
 }
 
-uint64_t HashOf(const quality::TokenizedSample& texts) {
-  const std::string_view ids(reinterpret_cast<const char*>(texts.token_ids.data()),
-                             texts.token_ids.size() * sizeof texts.token_ids.front());
-  uint64_t hash = checkpoint::ContentHash(ids, 0);
-  for (const size_t length : texts.lengths) hash = checkpoint::ContentHash(absl::StrCat(length, " "), hash);
-  return hash;
-}
-
 /// A profile with the checkpoint that it reads from.
 struct Holding {
   std::shared_ptr<const checkpoint::Checkpoint> checkpoint;
@@ -52,13 +43,6 @@ quality::Gate GateOf(const ProfileSpec& spec, const Recipe& recipe) {
   if (spec.gate.max_mean_abs_dp) gate.max_mean_abs_dp = spec.gate.max_mean_abs_dp;
   if (spec.gate.max_accuracy_drop_points) gate.max_accuracy_drop_points = spec.gate.max_accuracy_drop_points;
   return gate;
-}
-
-/// Packing weights and a baseline that was only there to be compared with leave holes in the heap.
-void ReturnFreeMemory() {
-#if defined(__GLIBC__)
-  malloc_trim(0);
-#endif
 }
 
 }  // namespace
@@ -98,13 +82,17 @@ absl::StatusOr<std::unique_ptr<ProfileLoader>> ProfileLoader::Open(const Model& 
   return loader;
 }
 
+std::unique_ptr<ProfileLoader> ProfileLoader::WithoutSample(const Model& model, const std::vector<Recipe>& recipes) {
+  return std::unique_ptr<ProfileLoader>(new ProfileLoader(model, recipes, quality::RunInTurn));
+}
+
 LoadOutcome ProfileLoader::Load(const ProfileSpec& spec, const OnStep& on_step) {
   LoadOutcome outcome;
   Clock clock(on_step, &outcome.steps);
   outcome.status = Make(spec, clock, &outcome);
   if (!outcome.status.ok()) outcome.profile = nullptr;
   model_.checkpoint->ReleasePages();
-  ReturnFreeMemory();
+  checkpoint::ReturnFreeMemory();
   return outcome;
 }
 
@@ -113,31 +101,38 @@ absl::Status ProfileLoader::Make(const ProfileSpec& spec, Clock& clock, LoadOutc
   const Recipe* recipe = FindRecipe(recipes_, spec.recipe);
   if (recipe == nullptr) return absl::InvalidArgumentError(absl::StrCat("there is no recipe \"", spec.recipe, "\""));
   auto holding = std::make_shared<Holding>();
-  holding->checkpoint = model_.checkpoint;
-  if (!spec.directory.empty()) {
-    auto own = OpenVariant(spec.directory, model_);
-    if (!own.ok()) return own.status();
-    holding->checkpoint = *std::move(own);
-  }
+  auto opened = CheckpointFor(spec, *recipe);
+  if (!opened.ok()) return opened.status();
+  holding->checkpoint = *std::move(opened);
   const checkpoint::Checkpoint& checkpoint = *holding->checkpoint;
   if (spec.keep_macs && !checkpoint.mask().empty()) {
     return absl::InvalidArgumentError(
         absl::StrCat(checkpoint.directory(), ": keep_macs is for a dense checkpoint; this one is pruned already"));
   }
   outcome->revision = checkpoint.revision();
+  outcome->bytes_on_disk = checkpoint.bytes_on_disk();
   clock.End("read checkpoint");
   RecipeSettings settings;
   settings.keep_macs = spec.keep_macs.value_or(kKeepMacs);
-  if (recipe->prunes && checkpoint.mask().empty()) {
-    outcome->revision = Revised(outcome->revision, absl::StrCat(" keep_macs ", settings.keep_macs));
-  }
+  const bool is_cut = recipe->prunes && checkpoint.mask().empty();
+  if (is_cut) outcome->revision = Revised(outcome->revision, absl::StrCat(" keep_macs ", settings.keep_macs));
   std::unique_ptr<const Calibration> calibration;
+  std::optional<encoder::Calibration> stored;  // on a checkpoint that is cut at load, inputs are others
   if (!spec.calibration_file.empty()) {
     auto read = ReadCalibration(spec.calibration_file);
     if (!read.ok()) return read.status();
     calibration = *std::move(read);
     settings.calibration = calibration->batches;
-    outcome->revision = Revised(outcome->revision, absl::StrCat(" calibration ", HashOf(calibration->texts)));
+    outcome->revision = Revised(outcome->revision, absl::StrCat(" calibration ", quality::HashOf(calibration->texts)));
+    clock.End("read calibration");
+  } else if (recipe->smooths && !is_cut) {
+    auto read = encoder::ReadCalibration(checkpoint);
+    if (!read.ok()) return read.status();
+    stored = *std::move(read);
+  }
+  if (stored) {
+    settings.smoothing = &stored->smoothing;
+    outcome->revision = Revised(outcome->revision, absl::StrCat(" smoothing ", encoder::HashOf(stored->smoothing)));
     clock.End("read calibration");
   }
   LoadedRecipe loaded = recipe->load(checkpoint, settings);
@@ -156,6 +151,16 @@ absl::Status ProfileLoader::Make(const ProfileSpec& spec, Clock& clock, LoadOutc
   checkpoint.ReleasePages();
   outcome->profile = std::shared_ptr<const encoder::Profile>(holding, holding->profile.get());
   return status;
+}
+
+absl::StatusOr<std::shared_ptr<const checkpoint::Checkpoint>> ProfileLoader::CheckpointFor(const ProfileSpec& spec,
+                                                                                           const Recipe& recipe) const {
+  if (!spec.directory.empty()) return OpenVariant(spec.directory, model_);
+  if (recipe.prunes && !spec.keep_macs && model_.checkpoint->mask().empty()) {
+    const auto variant = checkpoint::FindPrunedVariant(model_.checkpoint->directory());
+    if (variant) return OpenVariant(*variant, model_);
+  }
+  return model_.checkpoint;
 }
 
 absl::StatusOr<std::unique_ptr<const ProfileLoader::Calibration>> ProfileLoader::ReadCalibration(

@@ -27,6 +27,7 @@ struct LoadOutcome {
   absl::Status status;
   std::shared_ptr<const encoder::Profile> profile;  ///< set exactly if status is ok; keeps its checkpoint alive
   std::string revision;                             ///< hash of what it computes with
+  uint64_t bytes_on_disk = 0;                       ///< of the weights' files that it was made of
   encoder::ProfileDescription description;
   std::vector<LoadStep> steps;
   std::optional<quality::Quality> quality;
@@ -45,6 +46,9 @@ class ProfileLoader {
   static absl::StatusOr<std::unique_ptr<ProfileLoader>> Open(const Model& model, const std::string& sample_file,
                                                              const std::vector<Recipe>& recipes,
                                                              const quality::RunAll& run_all);
+
+  /// A loader without a sample: it compares nothing, so that every profile that runs passes its gate.
+  static std::unique_ptr<ProfileLoader> WithoutSample(const Model& model, const std::vector<Recipe>& recipes);
 
   /// Runs on the calling thread, but for the sample, and tells each step when it ends. FailedPrecondition: the profile
   /// missed its gate. Other errors are those of the checkpoint, the recipe, or a run. Afterwards the mapped pages of
@@ -67,6 +71,10 @@ class ProfileLoader {
   absl::Status Measure(const ProfileSpec& spec, const Recipe& recipe, const encoder::Profile& profile, Clock& clock,
                        LoadOutcome* outcome);
   absl::Status EnsureBaseline(Clock& clock);
+  /// What the profile computes with: the directory that the spec names, else, for a recipe that prunes and is not told
+  /// how much, the pruned variant in the model's directory, else the model's checkpoint.
+  absl::StatusOr<std::shared_ptr<const checkpoint::Checkpoint>> CheckpointFor(const ProfileSpec& spec,
+                                                                              const Recipe& recipe) const;
   absl::StatusOr<std::unique_ptr<const Calibration>> ReadCalibration(const std::string& file) const;
   bool IsBaseline(const ProfileSpec& spec) const;
   size_t labels() const { return static_cast<size_t>(model_.checkpoint->config().num_labels()); }

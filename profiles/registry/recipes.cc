@@ -32,6 +32,7 @@ std::vector<Recipe> MakeRecipes() {
        {}},
       {"quantized",
        [](const Checkpoint& checkpoint, const Settings& settings) -> LoadedRecipe {
+         if (settings.smoothing != nullptr) return quantized::LoadSmoothed(checkpoint, *settings.smoothing);
          if (settings.calibration.empty()) return quantized::LoadQuantized(checkpoint);
          return quantized::LoadSmoothed(checkpoint, settings.calibration);
        },
@@ -45,6 +46,7 @@ std::vector<Recipe> MakeRecipes() {
        false, AgreesOn(0.99)},
       {"integrated",
        [](const Checkpoint& checkpoint, const Settings& settings) -> LoadedRecipe {
+         if (settings.smoothing != nullptr) return integrated::LoadSmoothed(checkpoint, *settings.smoothing);
          if (settings.calibration.empty()) return integrated::LoadIntegrated(checkpoint, settings.keep_macs);
          return integrated::LoadSmoothed(checkpoint, settings.keep_macs, settings.calibration);
        },

@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "profiles/checkpoint/checkpoint.h"
+#include "profiles/encoder/input_ranges.h"
 #include "profiles/encoder/packed_batch.h"
 #include "profiles/encoder/profile.h"
 #include "profiles/quality/agreement.h"
@@ -23,7 +24,8 @@ inline constexpr double kKeepMacs = 2.0 / 3;
 /// What a profile says of its recipe.
 struct RecipeSettings {
   double keep_macs = kKeepMacs;                        ///< in (0, 1]; for a recipe that prunes
-  absl::Span<const encoder::PackedBatch> calibration;  ///< for a recipe that is smoothed; empty: it is not
+  absl::Span<const encoder::PackedBatch> calibration;  ///< texts for a recipe that is smoothed to measure on
+  const encoder::Smoothing* smoothing = nullptr;       ///< what was measured before, which goes before `calibration`
 };
 
 /// One way to make a profile of a checkpoint.
@@ -33,7 +35,7 @@ struct Recipe {
   std::function<LoadedRecipe(const checkpoint::Checkpoint& checkpoint, const RecipeSettings& settings)> load;
   bool prunes = false;   ///< of a dense checkpoint it computes a part
   quality::Gate gate;    ///< the limits of a profile that sets none
-  bool smooths = false;  ///< looks at calibration texts
+  bool smooths = false;  ///< looks at calibration and smoothing
 };
 
 /// The recipe that every other is compared with.

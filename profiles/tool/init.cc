@@ -1,23 +1,19 @@
 #include "profiles/tool/init.h"
 
-#include <cstdio>
-#include <filesystem>
-#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <random>
 #include <string>
-#include <system_error>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "profiles/checkpoint/atomic_file.h"
 #include "profiles/checkpoint/config.h"
+#include "profiles/checkpoint/save.h"
 #include "profiles/checkpoint/tensor_table.h"
-#include "profiles/checkpoint/writer.h"
 #include "profiles/tokenizer/tokenizer.h"
+#include "profiles/tool/failure.h"
 
 namespace roberta::tool {
 namespace {
@@ -26,7 +22,6 @@ using checkpoint::ModelConfig;
 using checkpoint::TensorSpec;
 
 constexpr float kDeviation = 0.02f;  // initializer_range of Hugging Face's RobertaConfig
-constexpr const char* kVocabularyFiles[] = {"vocab.json", "merges.txt", "tokenizer.json", "tokenizer_config.json"};
 
 struct InitOptions {
   std::string out;
@@ -73,8 +68,8 @@ std::vector<float> Values(const TensorSpec& spec, int64_t elements, std::mt19937
   return values;
 }
 
-absl::Status WriteWeights(const std::string& path, const ModelConfig& config, uint32_t seed) {
-  std::mt19937 random(seed);
+absl::Status Write(const InitOptions& options, const ModelConfig& config, const std::string& config_text) {
+  std::mt19937 random(options.seed);
   std::vector<std::vector<float>> values;
   std::vector<checkpoint::TensorView> tensors;
   for (TensorSpec& spec : checkpoint::ExpectedTensors(config)) {
@@ -84,35 +79,8 @@ absl::Status WriteWeights(const std::string& path, const ModelConfig& config, ui
         absl::MakeSpan(reinterpret_cast<const std::byte*>(values.back().data()), values.back().size() * sizeof(float));
     tensors.push_back(std::move(view));
   }
-  return checkpoint::WriteSafetensors(path, tensors, {{"format", "pt"}});
-}
-
-absl::Status WriteText(const std::string& path, const std::string& text) {
-  auto file = checkpoint::AtomicFile::Create(path);
-  if (!file.ok()) return file.status();
-  absl::Status status = file->Append(absl::MakeSpan(reinterpret_cast<const std::byte*>(text.data()), text.size()));
-  return status.ok() ? file->Commit() : status;
-}
-
-absl::Status CopyVocabulary(const std::string& from, const std::string& to) {
-  for (const char* name : kVocabularyFiles) {
-    const std::string source = absl::StrCat(from, "/", name);
-    if (!std::filesystem::exists(source)) continue;
-    std::error_code failure;
-    std::filesystem::copy_file(source, absl::StrCat(to, "/", name), failure);
-    if (failure) return absl::UnavailableError(absl::StrCat(source, ": cannot copy to ", to, ": ", failure.message()));
-  }
-  return absl::OkStatus();
-}
-
-absl::Status PrepareDirectory(const std::string& directory) {
-  std::error_code failure;
-  std::filesystem::create_directories(directory, failure);
-  if (failure) return absl::UnavailableError(absl::StrCat(directory, ": cannot create: ", failure.message()));
-  if (!std::filesystem::is_empty(directory, failure) || failure) {
-    return absl::AlreadyExistsError(absl::StrCat(directory, ": is not empty; name a new directory"));
-  }
-  return absl::OkStatus();
+  return checkpoint::WriteNewCheckpoint(
+      options.out, {.config = config_text, .vocabulary_directory = options.vocabulary, .tensors = tensors});
 }
 
 /// The vocabulary is read and the config checked before anything is written.
@@ -125,18 +93,12 @@ absl::Status Init(InitOptions options) {
   const std::string config_text = absl::StrCat(ConfigJson(options).dump(2), "\n");
   const auto config = checkpoint::ParseModelConfig(config_text, "config.json");
   if (!config.ok()) return config.status();
-  absl::Status status = PrepareDirectory(options.out);
-  if (status.ok() && !options.vocabulary.empty()) status = CopyVocabulary(options.vocabulary, options.out);
-  if (status.ok()) status = WriteWeights(absl::StrCat(options.out, "/model.safetensors"), *config, options.seed);
-  if (status.ok()) status = WriteText(absl::StrCat(options.out, "/config.json"), config_text);
-  return status;
+  return Write(options, *config, config_text);
 }
 
 int Run(const InitOptions& options) {
   const absl::Status status = Init(options);
-  if (status.ok()) return 0;
-  std::fprintf(stderr, "error: %s\n", std::string(status.message()).c_str());
-  return 1;
+  return status.ok() ? 0 : Fail(status);
 }
 
 }  // namespace

@@ -2,8 +2,13 @@
 #include <csignal>
 #include <string>
 
+#include "profiles/tool/calibrate.h"
+#include "profiles/tool/convert.h"
+#include "profiles/tool/evaluate.h"
 #include "profiles/tool/init.h"
 #include "profiles/tool/inspect.h"
+#include "profiles/tool/measure.h"
+#include "profiles/tool/prune.h"
 #include "profiles/tool/tokenize.h"
 #include "version/version.h"
 
@@ -22,11 +27,20 @@ int main(int argc, char** argv) {
       "Exit codes: 0 all is well, 1 something is wrong with the checkpoint or an input, 2 wrong usage.\n\n"
       "Examples:\n"
       "  roberta-model inspect models/demo-sst2\n"
-      "  echo '{\"text\": \"A fine film.\"}' | roberta-model tokenize --model models/demo-sst2\n\n"
+      "  echo '{\"text\": \"A fine film.\"}' | roberta-model tokenize --model models/demo-sst2\n"
+      "  roberta-model calibrate --model my-model --data texts.tsv\n"
+      "  roberta-model convert --model my-model --out my-model-bf16 --dtype bf16\n\n"
       "roberta-model SUBCOMMAND --help tells more.");
   int exit_code = 0;
   roberta::tool::AddInspect(&app, &exit_code);
   roberta::tool::AddTokenize(&app, &exit_code);
+#ifdef ROBERTA_HAS_PRUNER
+  roberta::tool::AddPrune(&app, &exit_code);
+#endif
+  roberta::tool::AddCalibrate(&app, &exit_code);
+  roberta::tool::AddConvert(&app, &exit_code);
+  roberta::tool::AddEvaluate(&app, &exit_code);
+  roberta::tool::AddMeasure(&app, &exit_code);
   roberta::tool::AddInit(&app, &exit_code);
   try {
     app.parse(argc, argv);

@@ -18,6 +18,7 @@
 #include "profiles/checkpoint/config.h"
 #include "profiles/json/strict_json.h"
 #include "profiles/tokenizer/tokenizer.h"
+#include "profiles/tool/failure.h"
 #include "profiles/tool/line_output.h"
 
 namespace roberta::tool {
@@ -103,16 +104,11 @@ bool TokenizeLines(const Tokenizer& tokenizer, const tokenizer::EncodeOptions& o
   return all_well && written;
 }
 
-int Fail(const std::string& text) {
-  std::fprintf(stderr, "error: %s\n", text.c_str());
-  return 1;
-}
-
 int Tokenize(const TokenizeOptions& options) {
   const auto config = checkpoint::ReadModelConfig(options.model);
-  if (!config.ok()) return Fail(std::string(config.status().message()));
+  if (!config.ok()) return Fail(config.status());
   const auto tokenizer = Tokenizer::Load(options.model);
-  if (!tokenizer.ok()) return Fail(std::string(tokenizer.status().message()));
+  if (!tokenizer.ok()) return Fail(tokenizer.status());
   tokenizer::EncodeOptions encode_options;
   encode_options.max_tokens = options.max_tokens.value_or(static_cast<uint32_t>(config->max_tokens()));
   encode_options.truncation = TruncationOf(options.truncation);

@@ -47,15 +47,17 @@ struct LoadedModel {
     return encoding;
   }
 
-  /// Logits [sequences, labels] of sequences run as one batch.
-  std::vector<float> Run(const std::vector<std::vector<int32_t>>& sequences) const {
+  /// Logits [sequences, labels] of sequences run as one batch; `padded_length` as in PackedBatch, `team` as in
+  /// RunShared.
+  std::vector<float> Run(const std::vector<std::vector<int32_t>>& sequences, size_t padded_length = 0,
+                         team::Team* team = nullptr) const {
     std::vector<int32_t> ids, cu_seqlens = {0};
     for (const std::vector<int32_t>& sequence : sequences) {
       ids.insert(ids.end(), sequence.begin(), sequence.end());
       cu_seqlens.push_back(static_cast<int32_t>(ids.size()));
     }
     std::vector<float> logits(sequences.size() * labels());
-    const absl::Status status = profile->Run({ids, cu_seqlens}, absl::MakeSpan(logits));
+    const absl::Status status = profile->RunShared({ids, cu_seqlens, padded_length}, absl::MakeSpan(logits), team);
     EXPECT_TRUE(status.ok()) << status;
     return logits;
   }

@@ -3,6 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
+#include "tests/profiles/checkpoint/checkpoint_fixture.h"
+
 namespace roberta::checkpoint {
 namespace {
 
@@ -59,6 +63,14 @@ TEST(Pruning, NamesTheFieldAndTheValueThatIsWrong) {
     EXPECT_TRUE(absl::IsInvalidArgument(mask.status())) << one.text;
     EXPECT_THAT(std::string(mask.status().message()), HasSubstr(one.error));
   }
+}
+
+TEST(Pruning, AVariantIsASubdirectoryWithAPruningFile) {
+  const checkpoint_fixture::ScratchDirectory scratch;
+  std::filesystem::create_directory(scratch.In("pruned"));
+  EXPECT_EQ(FindPrunedVariant(scratch.path()), std::nullopt);
+  checkpoint_fixture::WriteFile(scratch.In("pruned/pruning.json"), "");
+  EXPECT_EQ(FindPrunedVariant(scratch.path()), scratch.In("pruned"));
 }
 
 TEST(Pruning, KeptMacsCountsHeadsAndNeurons) {

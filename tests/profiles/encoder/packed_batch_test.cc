@@ -55,6 +55,31 @@ TEST(ValidateBatch, RefusesIdsOutsideOfTheVocabulary) {
   EXPECT_THAT(ErrorOf({-1}, {0, 1}), HasSubstr("id -1"));
 }
 
+TEST(ValidateBatch, AcceptsPaddingUpToTheLimit) {
+  const std::vector<int32_t> ids = {1, 2, 3}, cu_seqlens = {0, 1, 3};
+  for (const size_t padded_length : {2, 3, 4}) {
+    EXPECT_TRUE(ValidateBatch({ids, cu_seqlens, padded_length}, kVocabSize, kMaxTokens).ok()) << padded_length;
+  }
+}
+
+TEST(ValidateBatch, RefusesASequenceLongerThanItIsPaddedTo) {
+  const std::vector<int32_t> ids = {1, 2, 3}, cu_seqlens = {0, 1, 3};
+  EXPECT_THAT(std::string(ValidateBatch({ids, cu_seqlens, 1}, kVocabSize, kMaxTokens).message()),
+              HasSubstr("sequence 1: 2 tokens, but 1 to 1 are possible"));
+}
+
+TEST(ValidateBatch, RefusesPaddingOverTheLimit) {
+  const std::vector<int32_t> ids = {1, 2, 3}, cu_seqlens = {0, 1, 3};
+  EXPECT_THAT(std::string(ValidateBatch({ids, cu_seqlens, 5}, kVocabSize, kMaxTokens).message()),
+              HasSubstr("padded to 5 tokens, but no more than 4"));
+}
+
+TEST(PackedBatch, CountsPadsAmongWhatIsComputed) {
+  const std::vector<int32_t> ids = {1, 2, 3}, cu_seqlens = {0, 1, 3};
+  EXPECT_EQ((PackedBatch{ids, cu_seqlens}.computed_tokens(0, 2)), 3u);
+  EXPECT_EQ((PackedBatch{ids, cu_seqlens, 4}.computed_tokens(0, 2)), 8u);
+}
+
 TEST(PositionIds, CountFromAfterThePadId) {
   std::vector<int32_t> positions(3);
   PositionIds({0, 7, 2}, 1, absl::MakeSpan(positions));

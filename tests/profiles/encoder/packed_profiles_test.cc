@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <filesystem>
 #include <limits>
@@ -24,6 +25,7 @@
 #include "profiles/kernels/linear.h"
 #include "profiles/pruned/pruned.h"
 #include "profiles/quantized/quantized.h"
+#include "profiles/team/shared_work.h"
 #include "tests/profiles/counted_allocations.h"
 #include "tests/profiles/loaded_model.h"
 #include "tests/test_paths.h"
@@ -149,6 +151,96 @@ TEST_P(PackedProfile, NeighboursDoNotChangeASequence) {
   }
 }
 
+/// Has the pieces computed one by one, the last one first: no thread could share them more finely.
+class OneByOne final : public team::Team {
+ public:
+  void Share(size_t pieces, Work work) override {
+    for (size_t piece = pieces; piece-- > 0;) work(piece, piece + 1);
+    most_pieces = std::max(most_pieces, pieces);
+  }
+  size_t most_pieces = 0;
+};
+
+TEST_P(PackedProfile, SharedInWhateverPiecesGivesTheSameToTheBit) {
+  OneByOne team;
+  const std::vector<std::vector<int32_t>> sequences = SomeSequences();
+  EXPECT_EQ(model_->Run(sequences, 0, &team), model_->Run(sequences));
+  EXPECT_EQ(model_->Run({sequences[7]}, 0, &team), model_->Run({sequences[7]}));
+  EXPECT_EQ(model_->Run(sequences, 100, &team), model_->Run(sequences, 100));
+  EXPECT_GT(team.most_pieces, 8u);
+}
+
+/// Threads that help with whatever is shared, and one that lets them go all the time, if that is wanted.
+class Helpers {
+ public:
+  Helpers(size_t count, bool come_and_go) {
+    for (size_t i = 0; i < count; ++i) {
+      threads_.emplace_back([this] {
+        while (!over_) work.Help(work.call());
+        ++left_;
+      });
+    }
+    threads_.emplace_back([this, come_and_go, count] {
+      while (come_and_go && !over_) {
+        work.Dismiss();
+        std::this_thread::yield();
+      }
+      while (!over_) std::this_thread::yield();
+      for (bool all_left = false; !all_left; all_left = left_ == count) work.Dismiss();
+    });
+  }
+  ~Helpers() {
+    over_ = true;
+    for (std::thread& thread : threads_) thread.join();
+  }
+  team::SharedWork work;
+
+ private:
+  std::atomic<bool> over_{false};
+  std::atomic<size_t> left_{0};
+  std::vector<std::thread> threads_;
+};
+
+TEST_P(PackedProfile, HelpersChangeNothingWhetherTheyStayOrComeAndGo) {
+  const std::vector<std::vector<int32_t>> sequences = SomeSequences();
+  const std::vector<float> expected = model_->Run(sequences), alone = model_->Run({sequences[20]});
+  for (const bool come_and_go : {false, true}) {
+    Helpers helpers(3, come_and_go);
+    for (int run = 0; run < 3; ++run) {
+      EXPECT_EQ(model_->Run(sequences, 0, &helpers.work), expected);
+      EXPECT_EQ(model_->Run({sequences[20]}, 0, &helpers.work), alone);
+    }
+  }
+}
+
+TEST_P(PackedProfile, PadsDoNotChangeASequence) {
+  std::vector<std::vector<int32_t>> sequences = SomeSequences();
+  sequences.push_back({0, 10, model_->checkpoint->config().pad_token_id, 11, 2});  // <pad> written out in a text
+  size_t longest = 0;
+  for (const auto& sequence : sequences) longest = std::max(longest, sequence.size());
+  const std::vector<float> packed = model_->Run(sequences);
+  for (const size_t padded_length : {longest, longest + 5, size_t{512}}) {
+    const std::vector<float> padded = model_->Run(sequences, padded_length);
+    for (size_t i = 0; i < packed.size(); ++i) {
+      if (GetParam().bit_equal) {
+        EXPECT_EQ(padded[i], packed[i]) << i << ", padded to " << padded_length;
+      } else {
+        EXPECT_NEAR(padded[i], packed[i], 1e-4) << i << ", padded to " << padded_length;
+      }
+    }
+  }
+}
+
+TEST_P(PackedProfile, PadsCostWhatTokensCost) {
+  const auto& profile = dynamic_cast<const TimedProfile&>(*model_->profile);
+  const std::vector<int32_t> ids(12, 10), cu_seqlens = {0, 3, 12}, whole(18, 10), whole_cu_seqlens = {0, 9, 18};
+  std::vector<float> logits(2 * model_->labels());
+  PartTimes padded, as_long;
+  ASSERT_TRUE(profile.RunTimed({ids, cu_seqlens, 9}, absl::MakeSpan(logits), &padded).ok());
+  ASSERT_TRUE(profile.RunTimed({whole, whole_cu_seqlens}, absl::MakeSpan(logits), &as_long).ok());
+  EXPECT_EQ(padded.product_macs, as_long.product_macs);
+}
+
 TEST_P(PackedProfile, RunsTheLongestSequenceAmongShortOnes) {
   std::vector<std::vector<int32_t>> sequences(5, model_->Encode("good").ids);
   sequences[2].assign(static_cast<size_t>(model_->checkpoint->config().max_tokens()), 10);
@@ -172,6 +264,24 @@ int64_t AllocationsOfAProduct() {
   return Allocations() - before;
 }
 
+/// Runs a batch of a single piece twice: the second time it makes no primitive, and allocates only what oneDNN does.
+void ExpectNothingIsAllocatedOnceWarm(const LoadedModel& model, const PackedBatch& batch, team::Team* team = nullptr) {
+  std::vector<float> logits(batch.sequences() * 2);
+  ASSERT_TRUE(model.profile->RunShared(batch, absl::MakeSpan(logits), team).ok());
+  const int64_t of_a_product = AllocationsOfAProduct();
+  const int64_t allocated = Allocations(), primitives = kernels::PrimitivesCreated();
+  const absl::Status status = model.profile->RunShared(batch, absl::MakeSpan(logits), team);
+  const int64_t allocated_by_run = Allocations() - allocated;
+  EXPECT_TRUE(status.ok());
+  const auto sequences = static_cast<int64_t>(batch.sequences());
+  const int64_t of_the_head = (sequences + 15) / 16;
+  const int64_t of_the_encoder = 4 * (model.checkpoint->config().num_hidden_layers - 1) + 5;
+  const std::string kernels = absl::StrJoin(model.profile->description().kernels, ", ");
+  const int64_t by_onednn = of_the_head + (kernels.find("oneDNN") != std::string::npos ? of_the_encoder : 0);
+  EXPECT_LE(allocated_by_run, by_onednn * of_a_product) << kernels;
+  EXPECT_EQ(kernels::PrimitivesCreated(), primitives);
+}
+
 TEST_P(PackedProfile, AllocatesNothingOfItsOwnAndMakesNoPrimitiveOnceWarm) {
   if (Allocations() < 0) GTEST_SKIP() << "not measured: a sanitizer counts for itself";
   std::vector<int32_t> ids, cu_seqlens = {0};
@@ -180,20 +290,57 @@ TEST_P(PackedProfile, AllocatesNothingOfItsOwnAndMakesNoPrimitiveOnceWarm) {
     ids.insert(ids.end(), sequence.begin(), sequence.end());
     cu_seqlens.push_back(static_cast<int32_t>(ids.size()));
   }
-  std::vector<float> logits((cu_seqlens.size() - 1) * 2);
-  ASSERT_TRUE(model_->profile->Run({ids, cu_seqlens}, absl::MakeSpan(logits)).ok());
-  const int64_t of_a_product = AllocationsOfAProduct();
-  const int64_t allocated = Allocations(), primitives = kernels::PrimitivesCreated();
-  const absl::Status status = model_->profile->Run({ids, cu_seqlens}, absl::MakeSpan(logits));
-  const int64_t allocated_by_run = Allocations() - allocated;
-  EXPECT_TRUE(status.ok());
-  const auto sequences = static_cast<int64_t>(cu_seqlens.size()) - 1;
-  const int64_t of_the_head = (sequences + 15) / 16;
-  const int64_t of_the_encoder = 4 * (model_->checkpoint->config().num_hidden_layers - 1) + 5;
-  const std::string kernels = absl::StrJoin(model_->profile->description().kernels, ", ");
-  const int64_t by_onednn = of_the_head + (kernels.find("oneDNN") != std::string::npos ? of_the_encoder : 0);
-  EXPECT_LE(allocated_by_run, by_onednn * of_a_product) << kernels;
-  EXPECT_EQ(kernels::PrimitivesCreated(), primitives);
+  ExpectNothingIsAllocatedOnceWarm(*model_, {ids, cu_seqlens});
+}
+
+TEST_P(PackedProfile, AllocatesNothingForPadsOnceWarm) {
+  if (Allocations() < 0) GTEST_SKIP() << "not measured: a sanitizer counts for itself";
+  const std::vector<int32_t> ids(40, 10), cu_seqlens = {0, 3, 30, 40};
+  ExpectNothingIsAllocatedOnceWarm(*model_, {ids, cu_seqlens, 170});  // 510 rows
+}
+
+/// A team of two that has every second piece computed by the other thread, so that it is warm after one run.
+class TakingTurns final : public team::Team {
+ public:
+  ~TakingTurns() override { Give(kEnd); }
+  void Share(size_t pieces, Work work) override {
+    for (size_t piece = 0; piece < pieces; ++piece) {
+      if (piece % 2 == 0) {
+        work(piece, piece + 1);
+      } else {
+        work_ = &work;
+        Give(piece);
+      }
+    }
+  }
+
+ private:
+  static constexpr size_t kNone = ~size_t{0}, kEnd = kNone - 1;
+  void Give(size_t piece) {
+    given_ = piece;
+    while (given_ != kNone) std::this_thread::yield();
+  }
+  void Compute() {
+    for (size_t piece = given_; piece != kEnd; piece = given_) {
+      if (piece == kNone) {
+        std::this_thread::yield();
+        continue;
+      }
+      (*work_)(piece, piece + 1);
+      given_ = kNone;
+    }
+    given_ = kNone;
+  }
+  const Work* work_ = nullptr;
+  std::atomic<size_t> given_{kNone};
+  std::jthread other_{[this] { Compute(); }};
+};
+
+TEST_P(PackedProfile, AllocatesNothingOfItsOwnWithHelpersOnceWarm) {
+  if (Allocations() < 0) GTEST_SKIP() << "not measured: a sanitizer counts for itself";
+  const std::vector<int32_t> ids(40, 10), cu_seqlens = {0, 30, 40};
+  TakingTurns team;
+  ExpectNothingIsAllocatedOnceWarm(*model_, {ids, cu_seqlens}, &team);
 }
 
 TEST_P(PackedProfile, ThreadsMayRunAtTheSameTime) {

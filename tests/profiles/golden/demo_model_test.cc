@@ -10,6 +10,7 @@
 
 #include "profiles/amp/amp.h"
 #include "profiles/baseline/baseline.h"
+#include "profiles/encoder/calibration.h"
 #include "profiles/integrated/integrated.h"
 #include "profiles/pruned/pruned.h"
 #include "profiles/quality/agreement.h"
@@ -24,7 +25,6 @@
 namespace roberta::profiles_test {
 namespace {
 
-constexpr double kKeepMacs = 2.0 / 3.0;
 constexpr size_t kSentences = 872, kRight = 770;
 
 /// The limits, over Hugging Face's float32 logits: `agreement` is a share, `accuracy_drop` in points.
@@ -32,11 +32,35 @@ quality::Gate Limits(double agreement, double accuracy_drop) {
   return {.min_agreement = agreement, .max_mean_abs_dp = std::nullopt, .max_accuracy_drop_points = accuracy_drop};
 }
 
+/// A profile as the server makes it of the demo model: int8 is smoothed by the calibration that is stored there.
 struct ProfileUnderTest {
   const char* name;
   Loader load;
   quality::Gate limits;
+  const char* directory = "models/demo-sst2";
 };
+
+constexpr char kPrunedVariant[] = "models/demo-sst2/pruned";
+
+encoder::Smoothing StoredSmoothing(const checkpoint::Checkpoint& checkpoint) {
+  auto calibration = encoder::ReadCalibration(checkpoint);
+  EXPECT_TRUE(calibration.ok()) << calibration.status();
+  return calibration->value().smoothing;
+}
+
+absl::StatusOr<std::unique_ptr<const encoder::Profile>> LoadSmoothedQuantized(
+    const checkpoint::Checkpoint& checkpoint) {
+  return quantized::LoadSmoothed(checkpoint, StoredSmoothing(checkpoint));
+}
+
+absl::StatusOr<std::unique_ptr<const encoder::Profile>> LoadPrunedVariant(const checkpoint::Checkpoint& checkpoint) {
+  return pruned::LoadPruned(checkpoint, 1);
+}
+
+absl::StatusOr<std::unique_ptr<const encoder::Profile>> LoadSmoothedIntegrated(
+    const checkpoint::Checkpoint& checkpoint) {
+  return integrated::LoadSmoothed(checkpoint, StoredSmoothing(checkpoint));
+}
 
 void PrintTo(const ProfileUnderTest& profile, std::ostream* out) {
   *out << profile.name;
@@ -48,10 +72,9 @@ const ProfileUnderTest kProfiles[] = {
 #endif
     {"baseline", &baseline::LoadBaseline, Limits(1, 0)},
     {"amp", &amp::LoadAmp, Limits(0.998, 0.3)},
-    {"quantized", &quantized::LoadQuantized, Limits(0.996, 0.3)},
-    // A mask made at load has not seen a text: what it costs is printed, no more.
-    {"pruned", [](const auto& checkpoint) { return pruned::LoadPruned(checkpoint, kKeepMacs); }, {}},
-    {"integrated", [](const auto& checkpoint) { return integrated::LoadIntegrated(checkpoint, kKeepMacs); }, {}}};
+    {"quantized", &LoadSmoothedQuantized, Limits(0.995, 0.3)},
+    {"pruned", &LoadPrunedVariant, Limits(0.96, 0.5), kPrunedVariant},
+    {"integrated", &LoadSmoothedIntegrated, Limits(0.96, 0.5), kPrunedVariant}};
 
 quality::Sample SampleOf(const std::vector<GoldenCase>& cases, const std::vector<std::string>& labels) {
   quality::Sample sample;
@@ -70,7 +93,7 @@ INSTANTIATE_TEST_SUITE_P(All, DemoModel, testing::ValuesIn(kProfiles),
 
 TEST_P(DemoModel, AnswersTheDevelopmentSetAsHuggingFaceDoes) {
   ROBERTA_SHARED_OR_SKIP(golden_file, "models/demo-sst2/golden_logits.jsonl");
-  const LoadedModel model(test_paths::InRepository("models/demo-sst2"), GetParam().load);
+  const LoadedModel model(test_paths::InRepository(GetParam().directory), GetParam().load);
   const checkpoint::ModelConfig& config = model.checkpoint->config();
   const std::vector<GoldenCase> cases = ReadGolden(golden_file, model);
   ASSERT_EQ(cases.size(), kSentences);

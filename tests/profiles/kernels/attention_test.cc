@@ -127,6 +127,51 @@ void ExpectNeighboursChangeNotABit(AttentionPass attention) {
   for (size_t i = 0; i < alone.context.size(); ++i) EXPECT_EQ(alone.context[i], together.context[begin * 64 + i]);
 }
 
+/// The first rows of sequences of which no more is seen are those of sequences that end there.
+void ExpectUnseenKeysChangeNotABit(AttentionPass attention, size_t head_size) {
+  const std::vector<int32_t> seen = {1, 7, 16, 17, 40, 50};
+  constexpr int32_t kLength = 50;
+  Problem padded({2, head_size, std::vector<int32_t>(seen.size(), kLength)});
+  AttentionArguments arguments = padded.Arguments();
+  arguments.lengths = seen.data();
+  attention(arguments);
+  for (size_t s = 0; s < seen.size(); ++s) {
+    Problem alone({2, head_size, {seen[s]}});
+    const size_t begin = s * kLength;
+    std::copy_n(padded.query_key_value.begin() + static_cast<ptrdiff_t>(begin * 3 * padded.hidden),
+                alone.query_key_value.size(), alone.query_key_value.begin());
+    alone.bias = padded.bias;
+    attention(alone.Arguments());
+    for (size_t i = 0; i < alone.context.size(); ++i) {
+      ASSERT_EQ(padded.context[begin * padded.hidden + i], alone.context[i]) << seen[s] << " seen, " << i;
+    }
+  }
+}
+
+/// As threads share them: a few heads at a time, over the ends of sequences.
+void ExpectHeadsByThemselvesChangeNotABit(AttentionPass attention, size_t head_size) {
+  Problem problem({3, head_size, {1, 17, 40}});
+  attention(problem.Arguments());
+  const Vector together = problem.context;
+  AttentionArguments arguments = problem.Arguments();
+  for (const auto& [first, end] : {std::pair<size_t, size_t>{7, 9}, {0, 2}, {2, 7}}) {
+    arguments.first_head = first;
+    arguments.end_head = end;
+    attention(arguments);
+  }
+  EXPECT_EQ(problem.context, together);
+}
+
+TEST_P(AttentionOf, HeadsByThemselvesChangeNotABit) {
+  for (const size_t head_size : {20, 32, 64}) ExpectHeadsByThemselvesChangeNotABit(passes_.attention, head_size);
+}
+
+TEST(MixedAttention, HeadsByThemselvesChangeNotABit) {
+  const AttentionPass mixed = MixedAttentionFor(64);
+  if (mixed == nullptr) GTEST_SKIP() << "not measured: this host has no bfloat16 products";
+  ExpectHeadsByThemselvesChangeNotABit(mixed, 64);
+}
+
 TEST_P(AttentionOf, EqualsTheFormula) {
   for (const Shape& shape : kShapes) ExpectTheFormula(passes_.attention, shape, 2e-5);
 }
@@ -177,6 +222,16 @@ TEST_P(AttentionOf, FirstTokensOnlyAreTheSameAsAmongAll) {
 
 TEST_P(AttentionOf, NeighboursChangeNotABit) {
   ExpectNeighboursChangeNotABit(passes_.attention);
+}
+
+TEST_P(AttentionOf, KeysThatAreNotSeenChangeNotABit) {
+  ExpectUnseenKeysChangeNotABit(passes_.attention, 20);
+}
+
+TEST(MixedAttention, KeysThatAreNotSeenChangeNotABit) {
+  const AttentionPass mixed = MixedAttentionFor(32);
+  if (mixed == nullptr) GTEST_SKIP() << "not measured: this host has no bfloat16 products";
+  ExpectUnseenKeysChangeNotABit(mixed, 32);
 }
 
 TEST_P(AttentionOf, LargeScoresDoNotOverflow) {

@@ -107,6 +107,27 @@ TEST(Linear, ARowOfTilesDoesNotDependOnTheNumberOfRows) {
   }
 }
 
+TEST(Linear, PartsOneByOneGiveWhatAllGiveToTheBit) {
+  for (const Precision precision : {Precision::kFloat32, Precision::kBFloat16, Precision::kInt8}) {
+    for (const Backend backend : BackendsFor(precision)) {
+      const auto shape = LinearShape::Make(128, 1000, 100, precision, backend).value();
+      const PackedWeight packed = shape->Pack(RandomFloats(128 * 1000, 1)).value();
+      AlignedBuffer<float> from(112 * 128), whole(112 * 1000), by_parts(112 * 1000);
+      for (size_t i = 0; i < from.size(); ++i) from.data()[i] = static_cast<float>(i % 97) / 50;
+      AlignedBuffer<unsigned char> scratch(shape->scratch_bytes());
+      LinearRunner runner(shape);
+      for (const int64_t rows : {1, 17, 100}) {
+        ASSERT_TRUE(runner.Run(packed, from.data(), rows, whole.data(), scratch.data()));
+        for (size_t part = shape->parts(); part-- > 0;) {
+          ASSERT_TRUE(runner.RunParts(packed, from.data(), rows, by_parts.data(), scratch.data(), part, part + 1));
+        }
+        EXPECT_EQ(std::memcmp(whole.data(), by_parts.data(), static_cast<size_t>(rows) * 1000 * sizeof(float)), 0)
+            << shape->implementation() << ", " << rows << " rows";
+      }
+    }
+  }
+}
+
 TEST(Linear, BFloat16IsSummedUpInFloat32) {
   for (const Backend backend : BackendsFor(Precision::kBFloat16)) {
     const int64_t in = 96, out = 72, rows = 19;

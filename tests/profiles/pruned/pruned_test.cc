@@ -6,6 +6,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -121,6 +122,82 @@ TEST_F(PrunedTest, WhatIsPrunedAlreadyIsNotPrunedAgain) {
   EXPECT_TRUE(absl::IsInvalidArgument(SavePruned(*pruned, UnevenMask(), directory_ + "/again")));
   EXPECT_TRUE(absl::IsInvalidArgument(SaveDense(*demo_, directory_ + "/again")));
   EXPECT_TRUE(absl::IsInvalidArgument(encoder::LoadPackedClassifier(*pruned, {.mask = UnevenMask()}).status()));
+}
+
+constexpr char kOutputBias[] = "roberta.encoder.layer.1.output.dense.bias";
+constexpr char kOutputWeight[] = "roberta.encoder.layer.1.output.dense.weight";
+
+TEST_F(PrunedTest, AReplacedTensorIsPutInAndAllElseStays) {
+  const NewTensor weight = {kOutputWeight, {384, 17}, std::vector<float>(384 * 17, 0.25f)};
+  const ConvertedTensors before = PrunedTensors(*demo_, UnevenMask(), {}).value();
+  const ConvertedTensors after = PrunedTensors(*demo_, UnevenMask(), {weight}).value();
+  ASSERT_EQ(after.tensors.size(), before.tensors.size());
+  for (size_t i = 0; i < after.tensors.size(); ++i) {
+    EXPECT_EQ(after.tensors[i].name, before.tensors[i].name);
+    EXPECT_EQ(after.tensors[i].dtype, checkpoint::Dtype::kF16);
+    EXPECT_EQ(after.tensors[i].shape, before.tensors[i].shape);
+    if (after.tensors[i].name != kOutputWeight) {
+      EXPECT_EQ(after.tensors[i].data, before.tensors[i].data) << after.tensors[i].name;
+      continue;
+    }
+    std::vector<float> values(weight.values.size());
+    checkpoint::CopyToFloat32(after.tensors[i], absl::MakeSpan(values));
+    EXPECT_EQ(values, weight.values);
+  }
+}
+
+TEST_F(PrunedTest, AReplacedTensorOfAnotherShapeIsNamed) {
+  // What the dense model has.
+  const NewTensor weight = {kOutputWeight, {384, 1536}, std::vector<float>(384 * 1536)};
+  const absl::Status status = PrunedTensors(*demo_, UnevenMask(), {weight}).status();
+  EXPECT_TRUE(absl::IsInvalidArgument(status));
+  EXPECT_THAT(std::string(status.message()), HasSubstr(absl::StrCat("\"", kOutputWeight, "\" of shape [384, 1536]")));
+}
+
+TEST_F(PrunedTest, AReplacedTensorThatNoModelHasIsNamed) {
+  const NewTensor unknown = {"roberta.encoder.layer.6.output.dense.bias", {384}, std::vector<float>(384)};
+  const absl::Status status = PrunedTensors(*demo_, UnevenMask(), {unknown}).status();
+  EXPECT_TRUE(absl::IsInvalidArgument(status));
+  EXPECT_THAT(std::string(status.message()), HasSubstr(unknown.name));
+}
+
+TEST_F(PrunedTest, AReplacedValueThatTheFileCannotHoldIsNamed) {
+  NewTensor bias = {kOutputBias, {384}, std::vector<float>(384, 1)};
+  bias.values[7] = 65504;  // the largest of fp16
+  EXPECT_TRUE(PrunedTensors(*demo_, UnevenMask(), {bias}).ok());
+  for (const float value : {1e5f, std::numeric_limits<float>::quiet_NaN()}) {
+    bias.values[7] = value;
+    const absl::Status status = PrunedTensors(*demo_, UnevenMask(), {bias}).status();
+    EXPECT_TRUE(absl::IsInvalidArgument(status));
+    EXPECT_THAT(std::string(status.message()),
+                HasSubstr(absl::StrCat("\"", kOutputBias, "\" holds ", value, " at element 7")));
+  }
+}
+
+TEST_F(PrunedTest, RandomKeepsAsMuchOfEveryLayerAsMagnitude) {
+  for (const double keep : {0.3, 2.0 / 3.0, 1.0}) {
+    const PruningMask magnitude = MaskByMagnitude(*demo_, keep).value();
+    const PruningMask random = MaskAtRandom(demo_->config(), keep, 1).value();
+    ASSERT_EQ(random.size(), magnitude.size());
+    for (size_t i = 0; i < random.size(); ++i) {
+      EXPECT_EQ(random[i].heads.size(), magnitude[i].heads.size());
+      EXPECT_EQ(random[i].neurons.size(), magnitude[i].neurons.size());
+    }
+    EXPECT_EQ(checkpoint::ParsePruning(checkpoint::PruningJson(random), demo_->config()).value(), random);
+  }
+}
+
+TEST_F(PrunedTest, RandomDrawsBySeed) {
+  const auto draw = [&](uint64_t seed) { return MaskAtRandom(demo_->config(), 0.5, seed).value(); };
+  EXPECT_EQ(draw(1), draw(1));
+  EXPECT_NE(draw(1), draw(2));
+  EXPECT_NE(draw(1)[0], draw(1)[1]);
+}
+
+TEST_F(PrunedTest, RandomRefusesABudgetThatIsNone) {
+  for (const double keep : {0.0, 1.5, std::numeric_limits<double>::quiet_NaN()}) {
+    EXPECT_THAT(std::string(MaskAtRandom(demo_->config(), keep, 1).status().message()), HasSubstr("keep_macs is"));
+  }
 }
 
 TEST_F(PrunedTest, AWeightThatDoesNotFitTheMaskIsNamed) {

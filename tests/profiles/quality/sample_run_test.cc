@@ -76,6 +76,12 @@ TEST(RunSample, AnExampleLongerThanABatchRunsAlone) {
   EXPECT_EQ(profile.largest_batch, kBatchTokens + 1);
 }
 
+TEST(RunSample, TextsMayRunAlone) {
+  const FirstTokens profile;
+  EXPECT_TRUE(RunSample(profile, Numbered(3, 2), 1, RunInTurn, kAlone).ok());
+  EXPECT_EQ(profile.largest_batch, 2u);
+}
+
 TEST(RunSample, ALogitThatIsNotFiniteIsAnError) {
   TokenizedSample sample = Numbered(5, 2);
   sample.token_ids[6] = -1;

@@ -18,42 +18,48 @@ checkpoint::ModelConfig TwoLabels() {
   return config;
 }
 
+absl::StatusOr<Sample> ParseTsv(std::string_view tsv, const checkpoint::ModelConfig& config = TwoLabels()) {
+  auto data = ParseData(tsv, config, "s.tsv", {});
+  if (!data.ok()) return data.status();
+  return data->sample;
+}
+
 std::string ErrorOf(std::string_view tsv, const checkpoint::ModelConfig& config = TwoLabels()) {
-  const auto sample = ParseSample(tsv, config, "s.tsv");
+  const auto sample = ParseTsv(tsv, config);
   EXPECT_EQ(sample.status().code(), absl::StatusCode::kInvalidArgument);
   const std::string message(sample.status().message());
   EXPECT_THAT(message, Not(HasSubstr("\n")));
   return message;
 }
 
-TEST(ParseSample, ReadsLabelsByNameAndByIndex) {
-  const auto sample = ParseSample("label\ttext\npositive\tfine\n0\tdull\n", TwoLabels(), "s.tsv");
+TEST(ParseData, ReadsLabelsByNameAndByIndex) {
+  const auto sample = ParseTsv("label\ttext\npositive\tfine\n0\tdull\n");
   ASSERT_TRUE(sample.ok()) << sample.status();
   EXPECT_EQ(*sample, (Sample{{"fine", std::nullopt, 1}, {"dull", std::nullopt, 0}}));
 }
 
-TEST(ParseSample, ANameWinsOverAnIndex) {
+TEST(ParseData, ANameWinsOverAnIndex) {
   checkpoint::ModelConfig config = TwoLabels();
   config.labels = {"1", "0"};
-  const auto sample = ParseSample("label\ttext\n0\tx\n", config, "s.tsv");
+  const auto sample = ParseTsv("label\ttext\n0\tx\n", config);
   ASSERT_TRUE(sample.ok()) << sample.status();
   EXPECT_EQ(sample->front().label, 1);
 }
 
-TEST(ParseSample, LabelsMayBeAbsent) {
-  const auto sample = ParseSample("text\r\nfine\r\ndull", TwoLabels(), "s.tsv");
+TEST(ParseData, LabelsMayBeAbsent) {
+  const auto sample = ParseTsv("text\r\nfine\r\ndull");
   ASSERT_TRUE(sample.ok()) << sample.status();
   EXPECT_EQ(*sample, (Sample{{"fine", std::nullopt, std::nullopt}, {"dull", std::nullopt, std::nullopt}}));
 }
 
-TEST(ParseSample, ReadsPairsWhateverTheOrderOfColumns) {
-  const auto sample = ParseSample("text_pair\ttext\nand so\tfine\n", TwoLabels(), "s.tsv");
+TEST(ParseData, ReadsPairsWhateverTheOrderOfColumns) {
+  const auto sample = ParseTsv("text_pair\ttext\nand so\tfine\n");
   ASSERT_TRUE(sample.ok()) << sample.status();
   EXPECT_EQ(sample->front(), (Example{"fine", "and so", std::nullopt}));
 }
 
-TEST(ParseSample, NamesFileLineAndColumnOfWhatIsWrong) {
-  EXPECT_EQ(ErrorOf(""), "s.tsv:1: column \"\" is unknown; they are text, label and text_pair");
+TEST(ParseData, NamesFileLineAndColumnOfWhatIsWrong) {
+  EXPECT_EQ(ErrorOf("labl\n"), "s.tsv:1: column \"labl\" is unknown; they are text, label and text_pair");
   EXPECT_EQ(ErrorOf("label\n"), "s.tsv:1: there is no column text in the header");
   EXPECT_EQ(ErrorOf("text\ttext\n"), "s.tsv:1: column \"text\" is there twice");
   EXPECT_EQ(ErrorOf("text\n"), "s.tsv:1: there is no example after the header");
@@ -63,20 +69,25 @@ TEST(ParseSample, NamesFileLineAndColumnOfWhatIsWrong) {
   EXPECT_EQ(ErrorOf("text\nab\xff\n"), "s.tsv:2: text: invalid UTF-8 at byte 2");
 }
 
-TEST(ParseSample, RefusesALabelThatTheModelHasNot) {
+TEST(ParseData, RefusesALabelThatTheModelHasNot) {
   for (const char* label : {"2", "-1", "good", "", "99999999999999999999", "\xff\x01"}) {
     EXPECT_THAT(ErrorOf("label\ttext\n" + std::string(label) + "\tfine\n"),
                 HasSubstr("is neither a label of the model nor the index of one"));
   }
 }
 
-TEST(ParseSample, RefusesLabelsWhereATextHasNotOneOfSeveral) {
+TEST(ParseData, RefusesLabelsWhereATextHasNotOneOfSeveral) {
   checkpoint::ModelConfig config = TwoLabels();
   config.problem_type = checkpoint::ProblemType::kMultiLabel;
   EXPECT_THAT(ErrorOf("label\ttext\n1\tfine\n", config), HasSubstr("column label"));
   config.labels = {"score"};
   config.problem_type = checkpoint::ProblemType::kRegression;
   EXPECT_THAT(ErrorOf("label\ttext\n0\tfine\n", config), HasSubstr("column label"));
+}
+
+TEST(ParseData, NamesAFileWithNothingInIt) {
+  EXPECT_EQ(ErrorOf(""), "s.tsv: there is nothing in it");
+  EXPECT_EQ(ErrorOf("\xEF\xBB\xBF"), "s.tsv: there is nothing in it");
 }
 
 TEST(ReadSample, NamesAFileThatIsNotThere) {

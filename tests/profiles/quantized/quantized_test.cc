@@ -72,7 +72,20 @@ TEST_F(QuantizedTest, SmoothingBringsLogitsNearerToBaselineOnTextsThatItHasNotSe
 }
 
 TEST_F(QuantizedTest, SmoothingNeedsATextToMeasureOn) {
-  EXPECT_TRUE(absl::IsInvalidArgument(LoadSmoothed(*model_->checkpoint, {}).status()));
+  EXPECT_TRUE(
+      absl::IsInvalidArgument(LoadSmoothed(*model_->checkpoint, absl::Span<const encoder::PackedBatch>()).status()));
+}
+
+TEST_F(QuantizedTest, RangesThatMakeAWeightInfiniteAreRefused) {
+  const Texts texts(test_paths::InRepository("models/demo-sst2/sample.tsv"), *model_, 0, 1);
+  encoder::Smoothing smoothing = {.inputs = encoder::MeasureInputs(*model_->checkpoint, {}, texts.batches).value(),
+                                  .alpha = 1};
+  std::vector<float>& ranges = smoothing.inputs[2].intermediate;
+  ranges.assign(ranges.size(), 0);
+  ranges[7] = 3e38f;
+  const absl::Status status = LoadSmoothed(*model_->checkpoint, smoothing).status();
+  EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
+  EXPECT_NE(status.message().find("layer.2.intermediate.dense, smoothed"), absl::string_view::npos) << status;
 }
 
 }  // namespace

@@ -5,6 +5,9 @@
 #include <filesystem>
 #include <fstream>
 
+#include "profiles/encoder/calibration.h"
+#include "profiles/pruned/convert.h"
+#include "profiles/pruned/magnitude.h"
 #include "profiles/registry/registry.h"
 #include "tests/test_paths.h"
 
@@ -67,7 +70,8 @@ TEST_F(Recipes, QuantizedIsMeasuredAgainstABaselineThatIsNotLoaded) {
   EXPECT_EQ(registry_->StatusOf("baseline")->state, ProfileState::kUnloaded);
   std::vector<std::string> steps;
   for (const LoadStep& step : status.steps) steps.push_back(step.name);
-  EXPECT_THAT(steps, testing::ElementsAre("read checkpoint", "pack weights", "warm-up", "baseline", "sample"));
+  EXPECT_THAT(steps, testing::ElementsAre("read checkpoint", "read calibration", "pack weights", "warm-up", "baseline",
+                                          "sample"));
 }
 
 TEST_F(Recipes, BaselineAgreesWithItself) {
@@ -89,6 +93,8 @@ TEST_F(Recipes, AVariantIsAnEntryOfItsOwn) {
 
 TEST_F(Recipes, ACalibrationFileMakesAnotherProfileOfTheSameRecipe) {
   const std::string texts = test_paths::InRepository("models/demo-sst2/sample.tsv");
+  options_.directory = CopyOfModel();  // which has no calibration stored
+  options_.sample_file = texts;
   const ProfileStatus status = Load({.name = "smooth", .recipe = "quantized", .calibration_file = texts});
   EXPECT_EQ(status.state, ProfileState::kReady) << status.reason;
   const double smooth = status.quality->mean_abs_dp;
@@ -103,12 +109,74 @@ TEST_F(Recipes, ACalibrationFileThatCannotBeReadFailsTheProfileByName) {
   EXPECT_THAT(status.reason, HasSubstr("/no/such.tsv"));
 }
 
+/// Stores what one short text says of the checkpoint in `directory`, as if on `revision`; empty: on its own.
+void Calibrate(const std::string& directory, const std::string& revision) {
+  const auto checkpoint = checkpoint::Checkpoint::Open(directory).value();
+  const std::vector<int32_t> ids = {0, 5, 2}, cu_seqlens = {0, 3};
+  const encoder::PackedBatch batch = {ids, cu_seqlens};
+  const encoder::Calibration calibration = {
+      .smoothing = {.inputs = encoder::MeasureInputs(*checkpoint, {}, {&batch, 1}).value()},
+      .revision = revision.empty() ? checkpoint->revision() : revision,
+      .texts_hash = "0123456789abcdef",
+      .texts = 1};
+  ASSERT_TRUE(encoder::WriteCalibration(directory, calibration).ok());
+}
+
+TEST_F(Recipes, AStoredCalibrationMakesAnotherProfile) {
+  options_.directory = CopyOfModel();
+  Calibrate(options_.directory, "");
+  const ProfileStatus status = Load({.name = "quantized", .recipe = "quantized"});
+  EXPECT_EQ(status.state, ProfileState::kReady) << status.reason;
+  EXPECT_NE(status.revision, registry_->checkpoint().revision());
+  EXPECT_EQ(status.steps[1].name, "read calibration");
+}
+
+TEST_F(Recipes, AStoredCalibrationIsOnlyForRecipesThatAreSmoothed) {
+  options_.directory = CopyOfModel();
+  Calibrate(options_.directory, "");
+  const ProfileStatus status = Load({.name = "amp", .recipe = "amp"});
+  EXPECT_EQ(status.revision, registry_->checkpoint().revision());
+}
+
+TEST_F(Recipes, ACalibrationFileGoesBeforeAStoredCalibration) {
+  const std::string texts = test_paths::InRepository("models/demo-sst2/sample.tsv");
+  const std::string expected = Load({.name = "a", .recipe = "quantized", .calibration_file = texts}).revision;
+  options_.directory = CopyOfModel();
+  Calibrate(options_.directory, "");
+  EXPECT_EQ(Load({.name = "b", .recipe = "quantized", .calibration_file = texts}).revision, expected);
+}
+
+TEST_F(Recipes, AStoredCalibrationOfAnotherRevisionFailsTheProfile) {
+  options_.directory = CopyOfModel();
+  Calibrate(options_.directory, "fedcba9876543210");
+  const ProfileStatus status = Load({.name = "quantized", .recipe = "quantized"});
+  EXPECT_EQ(status.state, ProfileState::kFailed);
+  EXPECT_THAT(status.reason, HasSubstr(scratch_ + "/calibration.safetensors: was measured on revision fedcba98"));
+  EXPECT_THAT(status.reason, HasSubstr("run roberta-model calibrate again"));
+}
+
+TEST_F(Recipes, AStoredCalibrationIsNotForACheckpointThatIsCutAtLoad) {
+  options_.directory = CopyOfModel();
+  const std::string before = Load({.name = "a", .recipe = "integrated"}).revision;
+  Calibrate(options_.directory, "");
+  EXPECT_EQ(Load({.name = "b", .recipe = "integrated"}).revision, before);
+}
+
 TEST_F(Recipes, WhatMissesItsGateIsFailedWithWhatWasMeasured) {
   const ProfileStatus status = Load({.name = "pruned", .recipe = "pruned", .keep_macs = 0.5});
   EXPECT_EQ(status.state, ProfileState::kFailed);
   EXPECT_THAT(status.reason, HasSubstr("quality gate: agreement is below 90.00 %"));
   EXPECT_LT(status.quality->agreement, 0.9);
   EXPECT_EQ(registry_->Get("pruned").status().code(), absl::StatusCode::kFailedPrecondition);
+}
+
+TEST_F(Recipes, WhatIsNotComparedMissesNoGate) {
+  const Model model = OpenModel(options_.directory).value();
+  const auto loader = ProfileLoader::WithoutSample(model, BuiltInRecipes());
+  const LoadOutcome outcome = loader->Load({.name = "pruned", .recipe = "pruned", .keep_macs = 0.5}, nullptr);
+  EXPECT_TRUE(outcome.status.ok()) << outcome.status;
+  EXPECT_FALSE(outcome.quality.has_value());
+  EXPECT_EQ(outcome.bytes_on_disk, model.checkpoint->bytes_on_disk());
 }
 
 TEST_F(Recipes, AGateThatCannotBeMetFailsEvenTheBaseline) {
@@ -139,6 +207,61 @@ TEST_F(Recipes, AVariantWithACheckpointOfItsOwn) {
   EXPECT_EQ(status.state, ProfileState::kReady) << status.reason;
   EXPECT_EQ(status.quality->agreement, 1);
   EXPECT_EQ(status.revision, registry_->checkpoint().revision());  // it computes the same
+}
+
+/// The demo model in a directory that holds it pruned, too.
+class PrunedVariant : public Recipes {
+ protected:
+  PrunedVariant() {
+    const auto dense = checkpoint::Checkpoint::Open(options_.directory).value();
+    options_.directory = CopyOfModel();
+    const auto mask = pruned::MaskByMagnitude(*dense, 0.95).value();
+    EXPECT_TRUE(pruned::SavePruned(*dense, mask, Variant()).ok());
+    revision_ = checkpoint::Checkpoint::Open(Variant()).value()->revision();
+  }
+  std::string Variant() const { return scratch_ + "/pruned"; }
+
+  std::string revision_;  ///< of the pruned checkpoint
+};
+
+TEST_F(PrunedVariant, IsWhatPrunedAndIntegratedComputeWith) {
+  for (const char* recipe : {"pruned", "integrated"}) {
+    const ProfileStatus status = Load({.name = recipe, .recipe = recipe});
+    EXPECT_EQ(status.state, ProfileState::kReady) << status.reason;
+    EXPECT_EQ(status.revision, revision_) << recipe;
+  }
+}
+
+TEST_F(PrunedVariant, HasACalibrationOfItsOwn) {
+  Calibrate(Variant(), "");
+  EXPECT_NE(Load({.name = "integrated", .recipe = "integrated"}).revision, revision_);
+  EXPECT_EQ(registry_->StatusOf("integrated")->state, ProfileState::kReady);
+  const ProfileStatus dense = Load({.name = "quantized", .recipe = "quantized"});
+  EXPECT_EQ(dense.revision, registry_->checkpoint().revision());
+}
+
+TEST_F(PrunedVariant, IsNotTakenByARecipeThatDoesNotPrune) {
+  const ProfileStatus status = Load({.name = "quantized", .recipe = "quantized"});
+  EXPECT_EQ(status.revision, registry_->checkpoint().revision());
+}
+
+TEST_F(PrunedVariant, IsNotTakenByAProfileThatSaysHowMuchToKeep) {
+  const ProfileStatus status = Load({.name = "cut", .recipe = "pruned", .keep_macs = 0.95});
+  EXPECT_EQ(status.state, ProfileState::kReady) << status.reason;
+  EXPECT_NE(status.revision, revision_);
+}
+
+TEST_F(PrunedVariant, IsNotTakenByAProfileThatNamesADirectory) {
+  const std::string dense = test_paths::InRepository("models/demo-sst2");
+  const ProfileStatus status = Load({.name = "other", .recipe = "pruned", .directory = dense});
+  EXPECT_NE(status.revision, revision_);
+}
+
+TEST_F(PrunedVariant, ThatIsBrokenFailsTheProfileByName) {
+  std::ofstream(Variant() + "/pruning.json") << "{}";
+  const ProfileStatus status = Load({.name = "pruned", .recipe = "pruned"});
+  EXPECT_EQ(status.state, ProfileState::kFailed);
+  EXPECT_THAT(status.reason, HasSubstr(Variant() + "/pruning.json: field \"format\""));
 }
 
 TEST_F(Recipes, ADirectoryThatIsNotThereIsNamed) {

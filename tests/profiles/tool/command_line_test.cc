@@ -28,10 +28,13 @@ TEST_P(Helps, HaveExamplesOnStandardOutput) {
   EXPECT_THAT(result.output, AllOf(HasSubstr("Usage: "), HasSubstr("Examples:\n  ")));
   EXPECT_THAT(result.errors, IsEmpty());
 }
-INSTANTIATE_TEST_SUITE_P(All, Helps, ::testing::Values("--help", "inspect --help", "tokenize --help"));
+INSTANTIATE_TEST_SUITE_P(All, Helps,
+                         ::testing::Values("--help", "inspect --help", "tokenize --help", "init --help",
+                                           "calibrate --help", "convert --help", "evaluate --help", "measure --help"));
 
 TEST(CommandLine, HelpNamesEverySubcommand) {
-  EXPECT_THAT(RunTool("--help").output, AllOf(HasSubstr("inspect"), HasSubstr("tokenize")));
+  EXPECT_THAT(RunTool("--help").output, AllOf(HasSubstr("inspect"), HasSubstr("tokenize"), HasSubstr("calibrate"),
+                                              HasSubstr("convert"), HasSubstr("evaluate"), HasSubstr("measure")));
 }
 
 TEST(CommandLine, UnknownSubcommandIsNamed) {
@@ -45,13 +48,17 @@ TEST_P(WrongUsages, ExitWithTwoAndAnErrorOnStandardError) {
   EXPECT_THAT(result.output, IsEmpty());
   EXPECT_THAT(result.errors, Not(IsEmpty()));
 }
-INSTANTIATE_TEST_SUITE_P(All, WrongUsages,
-                         ::testing::Values("", "frobnicate", "--frobnicate", "inspect", "inspect a b",
-                                           "inspect --frobnicate a", "inspect a tokenize", "tokenize",
-                                           "tokenize --model", "tokenize --model a --truncation up",
-                                           "tokenize --model a --truncation 1", "tokenize --model a --max-tokens -1",
-                                           "tokenize --model a --max-tokens ten", "tokenize --model a --max-tokens 1.5",
-                                           "tokenize --model a --max-tokens 99999999999", "tokenize --model a x y"));
+INSTANTIATE_TEST_SUITE_P(
+    All, WrongUsages,
+    ::testing::Values("", "frobnicate", "--frobnicate", "inspect", "inspect a b", "inspect --frobnicate a",
+                      "inspect a tokenize", "tokenize", "tokenize --model", "tokenize --model a --truncation up",
+                      "tokenize --model a --truncation 1", "tokenize --model a --max-tokens -1",
+                      "tokenize --model a --max-tokens ten", "tokenize --model a --max-tokens 1.5",
+                      "tokenize --model a --max-tokens 99999999999", "tokenize --model a x y", "calibrate --model a",
+                      "calibrate --data a", "calibrate --model a --data b --texts 1", "convert --model a",
+                      "convert --out a", "convert --model a --out b --dtype int8", "evaluate", "evaluate --model a",
+                      "evaluate --model a --data b --threads 0", "evaluate --model a --data b --format xml",
+                      "measure --model a --data b --rounds 0", "measure --model a --data b --profiles nine"));
 
 }  // namespace
 }  // namespace roberta

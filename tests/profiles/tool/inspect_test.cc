@@ -2,9 +2,15 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <map>
 #include <string>
 
+#include "profiles/checkpoint/checkpoint.h"
+#include "profiles/encoder/calibration.h"
+#include "profiles/pruned/convert.h"
+#include "profiles/pruned/magnitude.h"
 #include "tests/profiles/tool/tool_process.h"
+#include "tests/test_paths.h"
 
 namespace roberta {
 namespace {
@@ -130,6 +136,118 @@ TEST(Inspect, UnusedTensorsAreNamed) {
   const auto result = RunTool("inspect " + ShellWord(scratch.path()));
   EXPECT_EQ(result.exit_code, 0);
   EXPECT_THAT(result.output, HasSubstr("\n  Unused tensors     roberta.embeddings.position_ids\n"));
+}
+
+TEST(Inspect, MacsAndTheWeightOfEachProfileAreTold) {
+  const json report = JsonReport(DemoModel());
+  EXPECT_EQ(report["macs_per_token"], 10616832);
+  EXPECT_EQ(report["attention_macs_per_token_and_length"], 4608);
+  std::map<std::string, int64_t> weights;
+  for (const json& profile : report["profiles"]) weights[profile["name"]] = profile["weight_bytes"];
+  EXPECT_EQ(weights["baseline"], 53412872);
+  EXPECT_LT(weights["integrated"], weights["quantized"]);
+  EXPECT_THAT(RunTool("inspect " + DemoModel()).output,
+              AllOf(HasSubstr("\n  MACs per token     10,616,832 in linear layers, 4,608 in attention for each token"),
+                    HasSubstr("\n  Weights in memory  baseline    53,412,872 bytes\n"),
+                    HasSubstr("\n  Calibration        alpha 0.50, measured on ")));
+}
+
+/// The demo model in a directory that holds it pruned, too.
+class InspectVariant : public testing::Test {
+ protected:
+  InspectVariant() {
+    LinkDemoModel(scratch_, json::object());
+    const auto demo = checkpoint::Checkpoint::Open(test_paths::InRepository("models/demo-sst2")).value();
+    auto mask = pruned::MaskByMagnitude(*demo, 0.5).value();
+    mask[1] = {{2, 5, 7}, {0, 1, 2, 3}};
+    EXPECT_TRUE(pruned::SavePruned(*demo, mask, Variant()).ok());
+  }
+  std::string Variant() const { return scratch_.In("pruned"); }
+  /// Adds `fields` to pruning.json.
+  void Record(const json& fields) const {
+    json pruning = json::parse(checkpoint_fixture::ReadFile(Variant() + "/pruning.json"));
+    pruning.update(fields);
+    checkpoint_fixture::WriteFile(Variant() + "/pruning.json", pruning.dump());
+  }
+
+  const ScratchDirectory scratch_;
+};
+
+TEST_F(InspectVariant, IsTold) {
+  const json report = JsonReport(ShellWord(scratch_.path()));
+  EXPECT_EQ(report["sound"], true);
+  EXPECT_EQ(report["pruning"], nullptr);
+  ASSERT_THAT(report["variants"], SizeIs(1));
+  EXPECT_EQ(report["variants"][0]["directory"], Variant());
+  EXPECT_EQ(report["variants"][0]["revision"], JsonReport(ShellWord(Variant()))["revision"]);
+  EXPECT_EQ(report["variants"][0]["pruning"], JsonReport(ShellWord(Variant()))["pruning"]);
+}
+
+TEST_F(InspectVariant, WhatWasPrunedWhereIsTold) {
+  const json pruning = JsonReport(ShellWord(Variant()))["pruning"];
+  EXPECT_THAT(pruning["layers"], SizeIs(6));
+  EXPECT_EQ(pruning["layers"][1]["heads"], 3);
+  EXPECT_EQ(pruning["layers"][1]["neurons"], 4);
+  EXPECT_NEAR(pruning["layers"][1]["kept_macs"], (4 * 96 + 2 * 4) / 4608.0, 1e-9);
+  EXPECT_EQ(pruning["macs"]["before"], 10616832);
+  EXPECT_EQ(pruning["parameters"]["before"], 15712514);
+  EXPECT_EQ(pruning["parameters"]["after"], JsonReport(ShellWord(Variant()))["parameters"]);
+  EXPECT_FALSE(pruning.contains("method"));
+  EXPECT_THAT(RunTool("inspect " + ShellWord(scratch_.path())).output,
+              HasSubstr("\n                     layer 1  3 of 12 heads, 4 of 1536 neurons, 8.51 % of MACs\n"));
+}
+
+TEST_F(InspectVariant, HowItWasPrunedIsToldIfItIsRecorded) {
+  Record({{"method", "fisher"},
+          {"seed", 7},
+          {"data", {{"file", "train.tsv"}, {"hash", "00aa"}, {"texts", 2048}}},
+          {"accuracy", {{"before", 0.883}, {"after", 0.8807}, {"examples", 872}}}});
+  const json pruning = JsonReport(ShellWord(Variant()))["pruning"];
+  EXPECT_EQ(pruning["method"], "fisher");
+  EXPECT_EQ(pruning["data"]["texts"], 2048);
+  EXPECT_EQ(pruning["accuracy"]["after"], 0.8807);
+  EXPECT_THAT(
+      RunTool("inspect " + ShellWord(Variant())).output,
+      AllOf(HasSubstr("\n  Pruned by          \"fisher\", seed 7, on \"train.tsv\", 2048 texts, hash \"00aa\"\n"),
+            HasSubstr("\n  Accuracy           88.30 % before, 88.07 % after, on 872 examples\n")));
+}
+
+TEST_F(InspectVariant, ARecordOfOtherTypesIsPassedOver) {
+  Record({{"method", 1}, {"seed", "x"}, {"data", "train.tsv"}, {"accuracy", {{"before", 88.3}}}});
+  const json report = JsonReport(ShellWord(Variant()));
+  EXPECT_EQ(report["sound"], true);
+  EXPECT_FALSE(report["pruning"].contains("method"));
+  EXPECT_FALSE(report["pruning"].contains("accuracy"));
+}
+
+TEST_F(InspectVariant, ThatIsBrokenIsAProblem) {
+  checkpoint_fixture::WriteFile(Variant() + "/pruning.json", "{}");
+  const json report = JsonReport(ShellWord(scratch_.path()));
+  EXPECT_EQ(report["sound"], false);
+  EXPECT_THAT(report["variants"], IsEmpty());
+  ASSERT_THAT(report["problems"], SizeIs(1));
+  EXPECT_EQ(report["problems"][0]["file"], Variant() + "/pruning.json");
+  EXPECT_THAT(report["problems"][0]["problem"].get<std::string>(), StartsWith("field \"format\""));
+}
+
+TEST_F(InspectVariant, ACalibrationIsToldAndOneOfAnotherRevisionAProblem) {
+  const auto checkpoint = checkpoint::Checkpoint::Open(Variant()).value();
+  const std::vector<int32_t> ids = {0, 5, 2}, cu_seqlens = {0, 3};
+  const encoder::PackedBatch batch = {ids, cu_seqlens};
+  encoder::Calibration calibration = {
+      .smoothing = {.inputs = encoder::MeasureInputs(*checkpoint, {}, {&batch, 1}).value(), .alpha = 0.25f},
+      .revision = checkpoint->revision(),
+      .texts_hash = "0123456789abcdef",
+      .texts = 1};
+  ASSERT_TRUE(encoder::WriteCalibration(Variant(), calibration).ok());
+  EXPECT_THAT(RunTool("inspect " + ShellWord(scratch_.path())).output,
+              HasSubstr("\n  Calibration        alpha 0.25, measured on 1 texts of hash 0123456789abcdef\n"));
+  EXPECT_EQ(JsonReport(ShellWord(Variant()))["calibration"]["alpha"], 0.25);
+  calibration.revision = "fedcba9876543210";
+  ASSERT_TRUE(encoder::WriteCalibration(Variant(), calibration).ok());
+  const json problem = JsonReport(ShellWord(scratch_.path()))["problems"][0];
+  EXPECT_EQ(problem["file"], Variant() + "/calibration.safetensors");
+  EXPECT_THAT(problem["problem"].get<std::string>(), StartsWith("was measured on revision fedcba98"));
 }
 
 TEST(Inspect, MissingDirectoryIsNamed) {

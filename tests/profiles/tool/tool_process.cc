@@ -9,12 +9,27 @@ namespace roberta::tool_process {
 
 using checkpoint_fixture::ShellWord;
 
+namespace {
+
+std::string WithoutProgress(const std::string& errors) {
+  std::istringstream stream(errors);
+  std::string rest;
+  for (std::string line; std::getline(stream, line);) {
+    if (line.rfind("progress: ", 0) != 0) rest += line + "\n";
+  }
+  return rest;
+}
+
+}  // namespace
+
 std::string ToolWord() {
   return ShellWord(ROBERTA_MODEL_BINARY);
 }
 
 checkpoint_fixture::CommandResult RunTool(const std::string& arguments, std::string_view input) {
-  return checkpoint_fixture::RunCommand(ToolWord() + " " + arguments, input);
+  checkpoint_fixture::CommandResult result = checkpoint_fixture::RunCommand(ToolWord() + " " + arguments, input);
+  result.errors = WithoutProgress(result.errors);
+  return result;
 }
 
 std::string DemoModel() {

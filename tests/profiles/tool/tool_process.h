@@ -13,7 +13,8 @@ namespace roberta::tool_process {
 /// The built roberta-model as a word of a shell command.
 std::string ToolWord();
 
-/// Runs roberta-model with `arguments`, as the shell splits them.
+/// Runs roberta-model with `arguments`, as the shell splits them. `errors` of the result is without the lines of
+/// progress, which a slow machine has and a fast one has not.
 checkpoint_fixture::CommandResult RunTool(const std::string& arguments, std::string_view input = "");
 
 /// The demo model of the repository, as a word of a shell command.

@@ -1,0 +1,193 @@
+#include "profiles/encoder/calibration.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "profiles/checkpoint/content_hash.h"
+#include "profiles/checkpoint/mapped_file.h"
+#include "profiles/checkpoint/safetensors.h"
+#include "profiles/checkpoint/writer.h"
+#include "profiles/json/quoted.h"
+
+namespace roberta::encoder {
+
+namespace {
+
+using checkpoint::TensorView;
+
+constexpr char kFormat[] = "roberta-serve calibration";
+constexpr char kVersion[] = "1";
+constexpr size_t kHashDigits = 16;
+
+struct Input {
+  const char* name;
+  std::vector<float> LayerInputs::*ranges;
+};
+constexpr Input kInputs[] = {{"query_key_value", &LayerInputs::query_key_value},
+                             {"attention_output", &LayerInputs::attention_output},
+                             {"intermediate", &LayerInputs::intermediate},
+                             {"output", &LayerInputs::output}};
+
+std::string TensorName(size_t layer, const Input& input) {
+  return absl::StrCat("layer.", layer, ".", input.name);
+}
+
+/// What a layer's products read, in the order of kInputs: nothing where they have no outputs.
+std::vector<int64_t> WidthsOf(const checkpoint::ModelConfig& config, const checkpoint::LayerMask* mask) {
+  const int64_t context =
+      mask == nullptr ? config.hidden_size : static_cast<int64_t>(mask->heads.size()) * config.head_size();
+  const int64_t neurons = mask == nullptr ? config.intermediate_size : static_cast<int64_t>(mask->neurons.size());
+  return {context > 0 ? config.hidden_size : 0, context, neurons > 0 ? config.hidden_size : 0, neurons};
+}
+
+absl::Status Wrong(const std::string& text) {
+  return absl::InvalidArgumentError(text);
+}
+
+class Metadata {
+ public:
+  explicit Metadata(const std::map<std::string, std::string>& fields) : fields_(fields) {}
+
+  absl::Status Read(Calibration* calibration) const {
+    const auto is = [](const char* wanted) { return [wanted](const std::string& value) { return value == wanted; }; };
+    absl::Status status = Check("format", is(kFormat), absl::StrCat("it must be \"", kFormat, "\""));
+    status.Update(Check("version", is(kVersion), absl::StrCat("it must be ", kVersion)));
+    status.Update(Check("revision", IsHash, "it must be 16 hexadecimal digits"));
+    status.Update(Check("texts_hash", IsHash, "it must be 16 hexadecimal digits"));
+    status.Update(Check(
+        "texts",
+        [&](const std::string& text) { return absl::SimpleAtoi(text, &calibration->texts) && calibration->texts > 0; },
+        "it must be a number above 0"));
+    float& alpha = calibration->smoothing.alpha;
+    status.Update(Check(
+        "alpha", [&](const std::string& text) { return absl::SimpleAtof(text, &alpha) && alpha >= 0 && alpha <= 1; },
+        "it must be a number from 0 to 1"));
+    if (!status.ok()) return status;
+    calibration->revision = fields_.at("revision");
+    calibration->texts_hash = fields_.at("texts_hash");
+    return absl::OkStatus();
+  }
+
+ private:
+  static bool IsHash(const std::string& text) {
+    return text.size() == kHashDigits && text.find_first_not_of("0123456789abcdef") == std::string::npos;
+  }
+
+  template <typename IsSound>
+  absl::Status Check(const char* name, IsSound is_sound, const std::string& wanted) const {
+    const auto found = fields_.find(name);
+    if (found == fields_.end()) return Wrong(absl::StrCat("metadata \"", name, "\" is missing"));
+    if (is_sound(found->second)) return absl::OkStatus();
+    return Wrong(absl::StrCat("metadata \"", name, "\" is ", json::Quoted(found->second), "; ", wanted));
+  }
+
+  const std::map<std::string, std::string>& fields_;
+};
+
+absl::Status ReadRanges(const TensorView& tensor, int64_t width, std::vector<float>* ranges) {
+  const std::string where = absl::StrCat("tensor ", json::Quoted(tensor.name), " ");
+  if (tensor.dtype != checkpoint::Dtype::kF32) {
+    return Wrong(absl::StrCat(where, "has dtype ", std::string(checkpoint::DtypeName(tensor.dtype)), ", not F32"));
+  }
+  if (tensor.shape != std::vector<int64_t>{width}) {
+    return Wrong(absl::StrCat(where, "has shape ", checkpoint::ShapeText(tensor.shape), "; the checkpoint makes it [",
+                              width, "]"));
+  }
+  ranges->resize(static_cast<size_t>(width));
+  checkpoint::CopyToFloat32(tensor, absl::MakeSpan(*ranges));
+  for (size_t i = 0; i < ranges->size(); ++i) {
+    if (std::isfinite((*ranges)[i]) && (*ranges)[i] >= 0) continue;
+    return Wrong(
+        absl::StrCat(where, "holds ", (*ranges)[i], " at element ", i, "; a range is finite and not negative"));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status WriteCalibration(const std::string& directory, const Calibration& calibration) {
+  std::vector<TensorView> tensors;
+  const InputRanges& layers = calibration.smoothing.inputs;
+  for (size_t layer = 0; layer < layers.size(); ++layer) {
+    for (const Input& input : kInputs) {
+      const std::vector<float>& ranges = layers[layer].*input.ranges;
+      tensors.push_back({TensorName(layer, input),
+                         checkpoint::Dtype::kF32,
+                         {static_cast<int64_t>(ranges.size())},
+                         {reinterpret_cast<const std::byte*>(ranges.data()), ranges.size() * sizeof(float)}});
+    }
+  }
+  return checkpoint::WriteSafetensors(absl::StrCat(directory, "/", kCalibrationFile), tensors,
+                                      {{"format", kFormat},
+                                       {"version", kVersion},
+                                       {"revision", calibration.revision},
+                                       {"texts", absl::StrCat(calibration.texts)},
+                                       {"texts_hash", calibration.texts_hash},
+                                       {"alpha", absl::StrFormat("%.9g", calibration.smoothing.alpha)}});
+}
+
+absl::StatusOr<Calibration> ParseCalibration(absl::Span<const std::byte> bytes, const checkpoint::ModelConfig& config,
+                                             const checkpoint::PruningMask& mask, std::string_view revision) {
+  const auto file = checkpoint::ParseSafetensors(bytes);
+  if (!file.ok()) return file.status();
+  Calibration calibration;
+  absl::Status status = Metadata(file->metadata).Read(&calibration);
+  if (!status.ok()) return status;
+  if (calibration.revision != revision) {
+    return absl::FailedPreconditionError(absl::StrCat("was measured on revision ", calibration.revision,
+                                                      " of the checkpoint, which is now ", std::string(revision),
+                                                      "; run roberta-model calibrate again, or remove the file"));
+  }
+  std::map<std::string_view, const TensorView*> unread;
+  for (const TensorView& tensor : file->tensors) unread.emplace(tensor.name, &tensor);
+  InputRanges& layers = calibration.smoothing.inputs;
+  layers.resize(static_cast<size_t>(config.num_hidden_layers));
+  for (size_t layer = 0; layer < layers.size(); ++layer) {
+    const std::vector<int64_t> widths = WidthsOf(config, mask.empty() ? nullptr : &mask[layer]);
+    for (size_t i = 0; i < widths.size(); ++i) {
+      const std::string name = TensorName(layer, kInputs[i]);
+      const auto found = unread.find(name);
+      if (found == unread.end()) return Wrong(absl::StrCat("tensor \"", name, "\" is missing"));
+      status = ReadRanges(*found->second, widths[i], &(layers[layer].*kInputs[i].ranges));
+      if (!status.ok()) return status;
+      unread.erase(found);
+    }
+  }
+  if (unread.empty()) return calibration;
+  return Wrong(absl::StrCat("tensor ", json::Quoted(unread.begin()->first), " is not one of the checkpoint's layers"));
+}
+
+absl::StatusOr<std::optional<Calibration>> ReadCalibration(const checkpoint::Checkpoint& checkpoint) {
+  const std::string path = absl::StrCat(checkpoint.directory(), "/", kCalibrationFile);
+  const auto file = checkpoint::MappedFile::Open(path);
+  if (absl::IsNotFound(file.status())) return std::nullopt;
+  absl::Status failure = file.status();
+  if (file.ok()) {
+    auto calibration =
+        ParseCalibration((*file)->bytes(), checkpoint.config(), checkpoint.mask(), checkpoint.revision());
+    if (calibration.ok()) return *std::move(calibration);
+    failure = calibration.status();
+  }
+  return absl::Status(failure.code(), absl::StrCat(path, ": ", failure.message()));
+}
+
+uint64_t HashOf(const Smoothing& smoothing) {
+  uint64_t hash = checkpoint::ContentHash(absl::StrFormat("%.9g", smoothing.alpha), 0);
+  for (const LayerInputs& layer : smoothing.inputs) {
+    for (const Input& input : kInputs) {
+      const std::vector<float>& ranges = layer.*input.ranges;
+      hash = checkpoint::ContentHash({reinterpret_cast<const std::byte*>(ranges.data()), ranges.size() * sizeof(float)},
+                                     hash);
+    }
+  }
+  return hash;
+}
+
+}  // namespace roberta::encoder

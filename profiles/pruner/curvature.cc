@@ -1,0 +1,170 @@
+#include "profiles/pruner/curvature.h"
+
+// With clang as C++20, LibTorch 1.13's other headers need this one before them.
+#include <ATen/core/ivalue.h>
+
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <random>
+#include <utility>
+
+#include "profiles/quality/agreement.h"
+#include "profiles/reference/catch_torch.h"
+#include "profiles/reference/single_thread.h"
+
+namespace roberta::pruner {
+
+namespace {
+
+using checkpoint::ModelConfig;
+using reference::Weights;
+
+/// What runs before sums are taken. Fixed, so that the sums do not depend on the number of threads.
+constexpr size_t kBatchesOfAWave = 4;
+
+/// Inputs and gradients of one part in one batch, [sequences, longest, in] and [sequences, longest, hidden].
+struct Slopes {
+  at::Tensor inputs, gradients;
+};
+
+/// A direction of length 1 for each text, [sequences, labels].
+at::Tensor Directions(int64_t texts, const ModelConfig& config, std::mt19937_64* random) {
+  const int64_t labels = config.num_labels();
+  at::Tensor directions = at::empty({texts, labels}, at::kFloat);
+  std::normal_distribution<float> normal;
+  std::generate_n(directions.data_ptr<float>(), texts * labels, [&] { return normal(*random); });
+  // Adding one number to all logits does not change which label is picked.
+  if (quality::AgreementOf(config) == quality::Agreement::kSameLabel && labels > 1) {
+    directions = directions - directions.mean(1, true);
+  }
+  return directions / directions.norm(2, 1, true).clamp_min(1e-12);
+}
+
+/// The slopes of all parts.
+std::vector<Slopes> Slope(const Weights& weights, const ModelConfig& config, const TextBatch& batch,
+                          const at::Tensor& directions) {
+  const at::AutoGradMode gradients_on(true);
+  Weights watched = weights;  // shares its tensors
+  watched.embedding_norm.bias = weights.embedding_norm.bias.detach().clone().requires_grad_(true);
+  std::vector<reference::PartTrace> traces;
+  const at::Tensor logits = reference::Forward(watched, config, batch.padded, &traces);
+  std::vector<at::Tensor> sums;
+  for (const reference::PartTrace& trace : traces) sums.push_back(trace.sum);
+  const std::vector<at::Tensor> gradients = torch::autograd::grad({logits}, sums, {directions});
+  std::vector<Slopes> slopes;
+  for (size_t part = 0; part < traces.size(); ++part) {
+    slopes.push_back({traces[part].inputs.detach(), gradients[part].detach()});
+  }
+  return slopes;
+}
+
+using Add = std::function<void(size_t part, const Slopes& slopes)>;
+
+/// Calls add(part, slopes) for every part and batch: for one part in the order of the batches, for several at once.
+absl::Status AddSlopes(const Weights& weights, const ModelConfig& config, const std::vector<TextBatch>& batches,
+                       uint64_t seed, const quality::RunAll& run_all, const OnProgress& on_progress, const Add& add) {
+  std::mt19937_64 random(seed);
+  const size_t parts = 2 * weights.layers.size();
+  for (size_t begin = 0; begin < batches.size(); begin += kBatchesOfAWave) {
+    const size_t count = std::min(kBatchesOfAWave, batches.size() - begin);
+    std::vector<at::Tensor> directions;
+    for (size_t i = 0; i < count; ++i) {
+      directions.push_back(Directions(static_cast<int64_t>(batches[begin + i].texts.size()), config, &random));
+    }
+    std::vector<std::vector<Slopes>> slopes(count);
+    std::vector<absl::Status> statuses(count + parts);
+    run_all(count, [&](size_t i) {
+      statuses[i] = reference::CatchTorch([&] {
+        reference::RunOnCallingThreadOnly();
+        slopes[i] = Slope(weights, config, batches[begin + i], directions[i]);
+        return absl::OkStatus();
+      });
+    });
+    for (size_t i = 0; i < count; ++i) {
+      if (!statuses[i].ok()) return statuses[i];
+    }
+    run_all(parts, [&](size_t part) {
+      statuses[count + part] = reference::CatchTorch([&] {
+        reference::RunOnCallingThreadOnly();
+        const at::NoGradGuard no_gradients;
+        for (const std::vector<Slopes>& of_batch : slopes) add(part, of_batch[part]);
+        return absl::OkStatus();
+      });
+    });
+    for (const absl::Status& status : statuses) {
+      if (!status.ok()) return status;
+    }
+    on_progress(begin + count, batches.size());
+  }
+  return absl::OkStatus();
+}
+
+size_t CountTexts(const std::vector<TextBatch>& batches) {
+  size_t texts = 0;
+  for (const TextBatch& batch : batches) texts += batch.texts.size();
+  return texts;
+}
+
+const at::Tensor& OutputWeight(const Weights& weights, size_t part) {
+  const reference::Layer& layer = weights.layers[part / 2];
+  return part % 2 == 0 ? layer.attention_output.weight : layer.output.weight;
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<PartCurvature>> MeasureCurvature(const Weights& weights, const ModelConfig& config,
+                                                            const std::vector<TextBatch>& batches, uint64_t seed,
+                                                            const quality::RunAll& run_all,
+                                                            const OnProgress& on_progress) {
+  std::vector<PartCurvature> parts;
+  for (size_t part = 0; part < 2 * weights.layers.size(); ++part) {
+    const int64_t in = OutputWeight(weights, part).size(1);
+    parts.push_back({at::zeros({in, in}, at::kFloat), at::zeros({config.hidden_size, config.hidden_size}, at::kFloat)});
+  }
+  std::vector<double> squares(parts.size());
+  absl::Status status =
+      AddSlopes(weights, config, batches, seed, run_all, on_progress, [&](size_t part, const Slopes& slopes) {
+        at::Tensor inputs = slopes.inputs.flatten(0, 1), gradients = slopes.gradients.flatten(0, 1);
+        at::Tensor square = gradients.square().sum(1);
+        const at::Tensor rows = square.nonzero().flatten();  // not padding; of the last layer the first tokens
+        inputs = inputs.index_select(0, rows);
+        gradients = gradients.index_select(0, rows);
+        square = square.index_select(0, rows);
+        parts[part].inputs.addmm_((inputs * square.unsqueeze(1)).t(), inputs);
+        parts[part].outputs.addmm_(gradients.t(), gradients);
+        squares[part] += square.sum().item<double>();
+      });
+  if (!status.ok()) return status;
+  const auto texts = static_cast<double>(CountTexts(batches));
+  for (size_t part = 0; part < parts.size(); ++part) {
+    parts[part].inputs.div_(texts);
+    parts[part].outputs.div_(std::max(squares[part], 1e-30));
+  }
+  return parts;
+}
+
+absl::StatusOr<std::vector<std::vector<double>>> MeasureFisher(const Weights& weights, const ModelConfig& config,
+                                                               const std::vector<TextBatch>& batches, uint64_t seed,
+                                                               const quality::RunAll& run_all,
+                                                               const OnProgress& on_progress) {
+  std::vector<std::vector<double>> fisher(2 * weights.layers.size());
+  const auto texts = static_cast<double>(CountTexts(batches));
+  absl::Status status =
+      AddSlopes(weights, config, batches, seed, run_all, on_progress, [&](size_t part, const Slopes& slopes) {
+        // The gradient by a factor in front of an input is the input times the gradient by it, summed over tokens.
+        at::Tensor by_factor =
+            (at::matmul(slopes.gradients, OutputWeight(weights, part)) * slopes.inputs).sum(1);  // [sequences, in]
+        if (part % 2 == 0) by_factor = by_factor.unflatten(1, {-1, config.head_size()}).sum(2);
+        const at::Tensor sum = (by_factor.square().sum(0) / texts).to(at::kDouble).contiguous();
+        fisher[part].resize(static_cast<size_t>(sum.numel()));
+        for (size_t i = 0; i < fisher[part].size(); ++i) fisher[part][i] += sum.data_ptr<double>()[i];
+      });
+  if (!status.ok()) return status;
+  return fisher;
+}
+
+}  // namespace roberta::pruner

@@ -1,0 +1,362 @@
+#include "profiles/pruner/prune.h"
+
+// With clang as C++20, LibTorch 1.13's other headers need this one before them.
+#include <ATen/core/ivalue.h>
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "profiles/checkpoint/free_memory.h"
+#include "profiles/pruned/magnitude.h"
+#include "profiles/pruner/curvature.h"
+#include "profiles/pruner/refit.h"
+#include "profiles/pruner/removal.h"
+#include "profiles/pruner/speed.h"
+#include "profiles/pruner/texts.h"
+#include "profiles/reference/catch_torch.h"
+#include "profiles/reference/model.h"
+#include "profiles/reference/single_thread.h"
+
+namespace roberta::pruner {
+
+namespace {
+
+using checkpoint::PruningMask;
+using reference::Weights;
+
+constexpr double kLeastKept = 0.05;  // of a search: below it nothing of use is left of any model
+constexpr int kTries = 6;            // of a search: halves the uncertainty each time
+
+/// Of the two parts of a layer.
+constexpr const char* kOutputProducts[] = {"attention.output.dense", "output.dense"};
+
+/// The mask that keeps a share of the multiply-accumulates.
+using MaskAt = std::function<absl::StatusOr<PruningMask>(double keep_macs)>;
+
+absl::Status CheckOptions(const checkpoint::Checkpoint& checkpoint, const quality::Sample& sample,
+                          const PruneOptions& options) {
+  const double value = options.budget.value;
+  if (!checkpoint.mask().empty()) {
+    return absl::InvalidArgumentError(absl::StrCat(checkpoint.directory(), ": is a pruned checkpoint already"));
+  }
+  if (options.most_texts < kFewestTexts) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("most texts to learn from are ", options.most_texts, "; they must be ", kFewestTexts, " or more"));
+  }
+  if (options.most_held_out == 0) {
+    return absl::InvalidArgumentError("most texts to hold out are 0; they must be 1 or more");
+  }
+  switch (options.budget.kind) {
+    case Budget::Kind::kKeepMacs:
+      if (value > 0 && value <= 1) return absl::OkStatus();
+      return absl::InvalidArgumentError(absl::StrCat("keep_macs is ", value, "; it must be above 0 and at most 1"));
+    case Budget::Kind::kTargetSpeedup:
+      if (value >= 1 && std::isfinite(value)) return absl::OkStatus();
+      return absl::InvalidArgumentError(absl::StrCat("target speed-up is ", value, "; it must be 1 or more"));
+    case Budget::Kind::kMaxDrop:
+      if (!(value >= 0 && value <= 100)) {
+        return absl::InvalidArgumentError(absl::StrCat("most points to drop are ", value, "; they must be 0 to 100"));
+      }
+      if (sample.empty() || sample.front().label) return absl::OkStatus();
+      return absl::InvalidArgumentError("most points to drop: without labels there is no accuracy to hold");
+  }
+  return absl::OkStatus();
+}
+
+class Pruner {
+ public:
+  Pruner(const checkpoint::Checkpoint& checkpoint, const quality::Sample& sample,
+         const quality::TokenizedSample& tokenized, const PruneOptions& options, const quality::RunAll& run_all,
+         const OnStep& on_step)
+      : checkpoint_(checkpoint),
+        config_(checkpoint.config()),
+        sample_(sample),
+        tokenized_(tokenized),
+        options_(options),
+        run_all_(run_all),
+        on_step_(on_step) {}
+
+  absl::StatusOr<Pruned> Run() {
+    absl::Status status = Prepare();
+    if (!status.ok()) return status;
+    const auto mask_at = Search();
+    if (!mask_at.ok()) return mask_at.status();
+    switch (options_.budget.kind) {
+      case Budget::Kind::kTargetSpeedup:
+        return ToSpeed(*mask_at);
+      case Budget::Kind::kMaxDrop:
+        return ToAccuracy(*mask_at);
+      case Budget::Kind::kKeepMacs:
+        break;
+    }
+    auto mask = (*mask_at)(options_.budget.value);
+    if (!mask.ok()) return mask.status();
+    return Finish(*std::move(mask));
+  }
+
+ private:
+  /// What the step before held goes back to the system first.
+  OnProgress Step(std::string step) const {
+    checkpoint_.ReleasePages();
+    checkpoint::ReturnFreeMemory();
+    on_step_(step, 0, 0);
+    return [this, step](size_t done, size_t total) { on_step_(step, done, total); };
+  }
+
+  absl::Status Prepare() {
+    auto split = SplitTexts(tokenized_.lengths, options_.most_texts, options_.most_held_out, options_.seed);
+    if (!split.ok()) return split.status();
+    split_ = *std::move(split);
+    Step("reading weights");
+    absl::Status status = reference::CatchTorch([&] {
+      reference::RunOnCallingThreadOnly();
+      weights_ = reference::LoadWeights(checkpoint_);
+      texts_.fit = FormTextBatches(tokenized_, split_.fit, config_.pad_token_id);
+      texts_.tune = FormTextBatches(tokenized_, split_.tune, config_.pad_token_id);
+      texts_.held_out = FormTextBatches(tokenized_, split_.held_out, config_.pad_token_id);
+      return absl::OkStatus();
+    });
+    return status;
+  }
+
+  absl::StatusOr<MaskAt> Search() {
+    switch (options_.method) {
+      case Method::kMagnitude:
+        return MaskAt([this](double keep_macs) { return pruned::MaskByMagnitude(checkpoint_, keep_macs); });
+      case Method::kRandom:
+        return MaskAt([this](double keep_macs) { return pruned::MaskAtRandom(config_, keep_macs, options_.seed); });
+      case Method::kFisher:
+      case Method::kSecondOrder:
+        break;
+    }
+    auto orders = options_.method == Method::kFisher ? FisherOrders() : CurvatureOrders();
+    if (!orders.ok()) return orders.status();
+    const auto path = std::make_shared<const RemovalPath>(*orders, config_, FirstTokenShare());
+    return MaskAt([path](double keep_macs) { return path->MaskAt(keep_macs); });
+  }
+
+  double FirstTokenShare() const {
+    size_t tokens = 0;
+    for (const size_t text : split_.fit) tokens += tokenized_.lengths[text];
+    return static_cast<double>(split_.fit.size()) / static_cast<double>(tokens);
+  }
+
+  absl::StatusOr<std::vector<RemovalOrder>> FisherOrders() {
+    const auto fisher = MeasureFisher(weights_, config_, texts_.fit, options_.seed, run_all_, Step("gradients"));
+    if (!fisher.ok()) return fisher.status();
+    std::vector<RemovalOrder> orders;
+    for (const std::vector<double>& importances : *fisher) orders.push_back(OrderByImportance(importances));
+    return orders;
+  }
+
+  absl::StatusOr<std::vector<RemovalOrder>> CurvatureOrders() {
+    auto parts = MeasureCurvature(weights_, config_, texts_.fit, options_.seed, run_all_, Step("gradients"));
+    if (!parts.ok()) return parts.status();
+    const OnProgress progress = Step("order of removal");
+    std::vector<RemovalOrder> orders(parts->size());
+    std::vector<absl::Status> statuses(parts->size());
+    std::atomic<size_t> done = 0;
+    run_all_(parts->size(), [&](size_t part) {
+      statuses[part] = reference::CatchTorch([&] {
+        reference::RunOnCallingThreadOnly();
+        const reference::Layer& layer = weights_.layers[part / 2];
+        orders[part] = part % 2 == 0
+                           ? OrderByCurvature((*parts)[part], layer.attention_output.weight, config_.head_size())
+                           : OrderByCurvature((*parts)[part], layer.output.weight, 1);
+        (*parts)[part] = {};
+        progress(++done, orders.size());
+        return absl::OkStatus();
+      });
+    });
+    for (const absl::Status& status : statuses) {
+      if (!status.ok()) return status;
+    }
+    return orders;
+  }
+
+  absl::Status NeedGauge() {
+    if (gauge_ != nullptr) return absl::OkStatus();
+    auto gauge = SpeedGauge::Make(checkpoint_, tokenized_, split_.fit);
+    if (gauge.ok()) gauge_ = *std::move(gauge);
+    return gauge.status();
+  }
+
+  absl::StatusOr<double> SpeedupOf(const PruningMask& mask) {
+    Step("speed");
+    absl::Status status = NeedGauge();
+    if (!status.ok()) return status;
+    return gauge_->SpeedupOf(mask);
+  }
+
+  /// Halves its way to the largest model that is fast enough.
+  absl::StatusOr<Pruned> ToSpeed(const MaskAt& mask_at) {
+    double too_slow = 1, fast_enough = 0, fastest = 1;
+    std::optional<PruningMask> best;
+    std::vector<Try> tries;
+    double keep = std::clamp(1 / options_.budget.value, kLeastKept, 1.0);
+    for (int i = 0; i < kTries; ++i) {
+      auto mask = mask_at(keep);
+      if (!mask.ok()) return mask.status();
+      const auto speedup = SpeedupOf(*mask);
+      if (!speedup.ok()) return speedup.status();
+      tries.push_back({checkpoint::KeptMacs(*mask, config_), *speedup});
+      fastest = std::max(fastest, *speedup);
+      const bool enough = *speedup >= options_.budget.value;
+      (enough ? fast_enough : too_slow) = keep;
+      if (enough) best = *std::move(mask);
+      keep = (too_slow + std::max(fast_enough, kLeastKept)) / 2;
+    }
+    if (!best) {
+      return absl::FailedPreconditionError(absl::StrCat("no pruning makes this model ", options_.budget.value,
+                                                        " times as fast on this host; ", fastest,
+                                                        " is the most that was reached"));
+    }
+    gauge_.reset();
+    auto pruned = Finish(*std::move(best));
+    if (pruned.ok()) pruned->tries = std::move(tries);
+    return pruned;
+  }
+
+  /// Halves its way to the smallest model that is accurate enough.
+  absl::StatusOr<Pruned> ToAccuracy(const MaskAt& mask_at) {
+    double too_small = kLeastKept, good_enough = 1;
+    std::optional<Pruned> best;
+    std::vector<Try> tries;
+    for (int i = 0; i < kTries; ++i) {
+      auto mask = mask_at((too_small + good_enough) / 2);
+      if (!mask.ok()) return mask.status();
+      auto pruned = Stay(*std::move(mask));
+      if (!pruned.ok()) return pruned.status();
+      const double drop = 100 * (*pruned->quality.baseline_accuracy - *pruned->quality.accuracy);
+      tries.push_back({pruned->kept_macs, drop});
+      const bool enough = drop <= options_.budget.value;
+      (enough ? good_enough : too_small) = (too_small + good_enough) / 2;
+      if (enough) best = *std::move(pruned);
+    }
+    if (!best) {
+      return absl::FailedPreconditionError(absl::StrCat("no pruning was found that costs at most ",
+                                                        options_.budget.value,
+                                                        " points: the least that was tried cost ", tries.back().found));
+    }
+    best->tries = std::move(tries);
+    return WithSpeed(*std::move(best));
+  }
+
+  absl::StatusOr<Pruned> Finish(PruningMask mask) {
+    auto pruned = Stay(std::move(mask));
+    if (!pruned.ok()) return pruned;
+    return WithSpeed(*std::move(pruned));
+  }
+
+  /// The last step: the weights are not needed any more, and the packed ones want their place.
+  absl::StatusOr<Pruned> WithSpeed(Pruned pruned) {
+    weights_ = {};
+    texts_ = {};
+    const auto speedup = SpeedupOf(pruned.mask);
+    if (!speedup.ok()) return speedup.status();
+    pruned.speedup = *speedup;
+    return pruned;
+  }
+
+  /// What stays, refitted if that is wanted, and what it is worth.
+  absl::StatusOr<Pruned> Stay(PruningMask mask) {
+    auto refitted = options_.refit
+                        ? Refit(weights_, config_, mask, texts_, StoredTypes(), run_all_, Step("least squares"))
+                        : WithoutRefit(weights_, config_, mask, texts_.held_out, run_all_, Step("held-out texts"));
+    if (!refitted.ok()) return refitted.status();
+    Pruned pruned;
+    pruned.kept_macs = checkpoint::KeptMacs(mask, config_);
+    pruned.texts = split_.fit.size() + split_.tune.size();
+    pruned.refitted = refitted->helped;
+    if (refitted->helped) pruned.tensors = OutputProducts(refitted->weights);
+    quality::Sample held_out;
+    for (const TextBatch& batch : texts_.held_out) {
+      for (const size_t text : batch.texts) held_out.push_back(sample_[text]);
+    }
+    for (const float logit : refitted->logits) {
+      if (!std::isfinite(logit)) return absl::InternalError("a logit of the pruned model is not a finite number");
+    }
+    pruned.quality = quality::CompareLogits(refitted->logits, refitted->dense_logits, held_out, config_);
+    pruned.mask = std::move(mask);
+    return pruned;
+  }
+
+  std::vector<StoredAs> StoredTypes() const {
+    std::vector<StoredAs> types;
+    for (size_t i = 0; i < weights_.layers.size(); ++i) {
+      for (const char* name : kOutputProducts) {
+        const std::string prefix = absl::StrCat("roberta.encoder.layer.", i, ".", name);
+        types.push_back({TypeOf(prefix + ".weight"), TypeOf(prefix + ".bias")});
+      }
+    }
+    return types;
+  }
+
+  at::ScalarType TypeOf(const std::string& tensor) const {
+    switch (checkpoint_.tensor(tensor).dtype) {
+      case checkpoint::Dtype::kF16:
+        return at::kHalf;
+      case checkpoint::Dtype::kBF16:
+        return at::kBFloat16;
+      default:
+        return at::kFloat;
+    }
+  }
+
+  static std::vector<pruned::NewTensor> OutputProducts(const Weights& weights) {
+    std::vector<pruned::NewTensor> tensors;
+    const auto add = [&](std::string name, const at::Tensor& tensor) {
+      const at::Tensor values = tensor.contiguous();
+      tensors.push_back({std::move(name), values.sizes().vec(),
+                         std::vector<float>(values.data_ptr<float>(), values.data_ptr<float>() + values.numel())});
+    };
+    for (size_t i = 0; i < weights.layers.size(); ++i) {
+      const reference::Affine* const products[] = {&weights.layers[i].attention_output, &weights.layers[i].output};
+      for (size_t part = 0; part < 2; ++part) {
+        const std::string prefix = absl::StrCat("roberta.encoder.layer.", i, ".", kOutputProducts[part]);
+        add(prefix + ".weight", products[part]->weight);
+        add(prefix + ".bias", products[part]->bias);
+      }
+    }
+    return tensors;
+  }
+
+  const checkpoint::Checkpoint& checkpoint_;
+  const checkpoint::ModelConfig& config_;
+  const quality::Sample& sample_;
+  const quality::TokenizedSample& tokenized_;
+  const PruneOptions& options_;
+  const quality::RunAll& run_all_;
+  const OnStep& on_step_;
+  TextSplit split_;
+  Weights weights_;
+  RefitTexts texts_;
+  std::unique_ptr<SpeedGauge> gauge_;  ///< made when it is first needed
+};
+
+}  // namespace
+
+absl::StatusOr<Pruned> Prune(const checkpoint::Checkpoint& checkpoint, const quality::Sample& sample,
+                             const quality::TokenizedSample& tokenized, const PruneOptions& options,
+                             const quality::RunAll& run_all, const OnStep& on_step) {
+  absl::Status status = CheckOptions(checkpoint, sample, options);
+  if (!status.ok()) return status;
+  std::optional<Pruned> pruned;
+  // Where memory is short, LibTorch throws wherever it makes a tensor.
+  status = reference::CatchTorch([&] {
+    auto found = Pruner(checkpoint, sample, tokenized, options, run_all, on_step).Run();
+    if (found.ok()) pruned = *std::move(found);
+    return found.status();
+  });
+  if (!status.ok()) return status;
+  return *std::move(pruned);
+}
+
+}  // namespace roberta::pruner

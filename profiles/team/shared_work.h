@@ -1,0 +1,49 @@
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "profiles/team/team.h"
+
+namespace roberta::team {
+
+/// A team that free threads may join while its batch runs. Nobody takes a lock: pieces are claimed from one atomic
+/// word, by the runner from the front and by helpers from the back, so that each has neighbours to work on. Who has to
+/// wait for another spins for some microseconds, then lets other threads have the core, then sleeps.
+///
+/// It serves one batch after another; a helper that is late for one is no harm to the next. It must outlive all calls.
+class SharedWork final : public Team {
+ public:
+  /// A call to help, until the next Dismiss.
+  using Call = uint32_t;
+
+  void Share(size_t pieces, Work work) override;
+
+  /// The call that holds now. Any thread.
+  Call call() const { return call_.load(std::memory_order_relaxed); }
+  /// Works on whatever is shared until `call` holds no longer. Any number of threads.
+  void Help(Call call);
+  /// Lets the helpers go: each at the end of the piece that it has, or at once. Does not wait for them. Any thread.
+  void Dismiss();
+  /// Threads in Help.
+  size_t helpers() const { return helpers_.load(std::memory_order_relaxed); }
+
+ private:
+  enum class End { kFront, kBack };
+  bool WorkOnce(End end);
+  void AwaitPieces();
+  void AwaitStep(uint64_t seen, Call call);
+  void WakeSleepers();
+
+  // What changes with every piece has a cache line of its own.
+  alignas(64) std::atomic<uint64_t> left_{0};           ///< pieces that nobody has: see the .cc
+  alignas(64) std::atomic<uint32_t> unfinished_{0};     ///< pieces that are not done
+  alignas(64) std::atomic<const Work*> work_{nullptr};  ///< of the step under way
+  std::atomic<Call> call_{0};
+  std::atomic<uint32_t> helpers_{0};
+  std::atomic<uint32_t> sleepers_{0};  ///< helpers that are about to sleep, or do
+  std::atomic<uint32_t> wake_{0};      ///< what they sleep on
+};
+
+}  // namespace roberta::team

@@ -1,0 +1,221 @@
+#include "profiles/tool/calibrate.h"
+
+#include <cstdint>
+#include <cstdio>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "client/terminal/progress.h"
+#include "client/terminal/table.h"
+#include "profiles/calibrator/calibrator.h"
+#include "profiles/checkpoint/checkpoint.h"
+#include "profiles/checkpoint/pruning.h"
+#include "profiles/cores/run_on_threads.h"
+#include "profiles/cores/usable_cores.h"
+#include "profiles/encoder/calibration.h"
+#include "profiles/registry/model.h"
+#include "profiles/tool/example_flags.h"
+#include "profiles/tool/failure.h"
+#include "profiles/tool/line_output.h"
+
+namespace roberta::tool {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using calibrator::Noise;
+using calibrator::Outcome;
+using calibrator::Removed;
+using calibrator::Texts;
+using checkpoint::Checkpoint;
+
+/// Of SmoothQuant's alpha: below 1/4 and above 3/4 hardly any model is better off.
+const std::vector<float> kStrengths = {0.25f, 0.5f, 0.75f};
+
+struct CalibrateOptions {
+  std::string model;
+  ExampleFlags data;
+  uint32_t texts = 512;
+  uint64_t seed = 0;
+  bool json = false;
+};
+
+/// What came of one checkpoint.
+struct Calibrated {
+  std::shared_ptr<const Checkpoint> checkpoint;
+  Outcome outcome;
+  bool had_one = false;  ///< a calibration was there before
+
+  std::string file() const { return absl::StrCat(checkpoint->directory(), "/", encoder::kCalibrationFile); }
+};
+
+/// The model's checkpoint and, where it has one, its pruned variant.
+absl::StatusOr<std::vector<Calibrated>> OpenCheckpoints(const registry::Model& model) {
+  std::vector<Calibrated> opened = {{.checkpoint = model.checkpoint}};
+  const auto variant = checkpoint::FindPrunedVariant(model.checkpoint->directory());
+  if (variant && model.checkpoint->mask().empty()) {
+    auto pruned = registry::OpenVariant(*variant, model);
+    if (!pruned.ok()) return pruned.status();
+    opened.push_back({.checkpoint = *std::move(pruned)});
+  }
+  return opened;
+}
+
+void RunAll(size_t count, const std::function<void(size_t)>& task) {
+  cores::RunOnThreads(cores::ReadCpuBudget().usable(), count, task);
+}
+
+absl::Status CalibrateOne(const Texts& texts, Calibrated* calibrated) {
+  const std::string stage = "calibrating " + calibrated->checkpoint->directory();
+  terminal::ProgressBar progress(stderr);
+  progress.Update(stage, 0, 0);
+  auto outcome = calibrator::Calibrate(*calibrated->checkpoint, texts, kStrengths, RunAll,
+                                       [&](uint64_t done, uint64_t total) { progress.Update(stage, done, total); });
+  if (!outcome.ok()) return outcome.status();
+  calibrated->outcome = *std::move(outcome);
+  std::error_code failure;
+  calibrated->had_one = std::filesystem::exists(calibrated->file(), failure);
+  if (!calibrated->outcome.best) return absl::OkStatus();
+  return encoder::WriteCalibration(calibrated->checkpoint->directory(), *calibrated->outcome.best);
+}
+
+Json NoiseJson(const Noise& noise) {
+  return {
+      {"mean_abs_dlogit", noise.mean_abs_dlogit}, {"mean_abs_dp", noise.mean_abs_dp}, {"agreement", noise.agreement}};
+}
+
+Json ToJson(const Calibrated& calibrated) {
+  const Outcome& outcome = calibrated.outcome;
+  Json trials = Json::array();
+  for (const calibrator::Trial& trial : outcome.trials) {
+    Json one = {{"alpha", trial.alpha}};
+    one.update(NoiseJson(trial.noise));
+    one["removed"] = Removed(outcome.before, trial.noise);
+    trials.push_back(std::move(one));
+  }
+  Json report = {{"directory", calibrated.checkpoint->directory()},
+                 {"revision", calibrated.checkpoint->revision()},
+                 {"profile", outcome.profile},
+                 {"before", NoiseJson(outcome.before)},
+                 {"trials", std::move(trials)},
+                 {"alpha", nullptr},
+                 {"stored", nullptr}};
+  if (outcome.best) {
+    report["alpha"] = outcome.best->smoothing.alpha;
+    report["stored"] = calibrated.file();
+  }
+  return report;
+}
+
+std::string JsonReport(const CalibrateOptions& options, const Texts& texts, const std::vector<Calibrated>& all) {
+  Json report = {{"data", options.data.file},
+                 {"seed", options.seed},
+                 {"texts_hash", texts.measured_hash},
+                 {"measured_texts", texts.measured.lengths.size()},
+                 {"held_out_texts", texts.held_out.lengths.size()},
+                 {"checkpoints", Json::array()}};
+  for (const Calibrated& one : all) report["checkpoints"].push_back(ToJson(one));
+  return report.dump(2, ' ', false, Json::error_handler_t::replace);
+}
+
+std::vector<std::string> Row(const std::string& strength, const Noise& noise, const std::string& removed) {
+  return {strength, absl::StrFormat("%.4f", noise.mean_abs_dlogit), absl::StrFormat("%.4f", noise.mean_abs_dp),
+          absl::StrFormat("%.2f %%", 100 * noise.agreement), removed};
+}
+
+/// What was done about the file.
+std::string Conclusion(const Calibrated& calibrated) {
+  const std::string file = calibrated.file();
+  if (!calibrated.outcome.best) {
+    return absl::StrCat("No strength removes noise: nothing is stored",
+                        calibrated.had_one ? absl::StrCat(", and ", file, " stays as it was") : "");
+  }
+  return absl::StrFormat("Stored in %s: alpha %.2f", file, calibrated.outcome.best->smoothing.alpha);
+}
+
+std::string TextReport(const Texts& texts, const std::vector<Calibrated>& all) {
+  std::string report;
+  for (const Calibrated& one : all) {
+    const Outcome& outcome = one.outcome;
+    std::vector<std::vector<std::string>> rows = {{"alpha", "mean |dlogit|", "mean |dp|", "agreement", "noise removed"},
+                                                  Row("none", outcome.before, "")};
+    for (const calibrator::Trial& trial : outcome.trials) {
+      rows.push_back(Row(absl::StrFormat("%.2f", trial.alpha), trial.noise,
+                         absl::StrFormat("%.1f %%", 100 * Removed(outcome.before, trial.noise))));
+    }
+    absl::StrAppend(&report, report.empty() ? "" : "\n\n", one.checkpoint->directory(), ": ", outcome.profile,
+                    " against fp32 on ", texts.held_out.lengths.size(), " texts held out, ranges measured on ",
+                    texts.measured.lengths.size(), " others\n", terminal::TableText(rows), Conclusion(one));
+  }
+  return report;
+}
+
+absl::StatusOr<std::string> CalibrateAll(const CalibrateOptions& options) {
+  const auto model = registry::OpenModel(options.model);
+  if (!model.ok()) return model.status();
+  auto checkpoints = OpenCheckpoints(*model);
+  if (!checkpoints.ok()) return checkpoints.status();
+  const checkpoint::ModelConfig& config = model->checkpoint->config();
+  const auto data = ReadExamples(options.data, config, /*read_labels=*/false);
+  if (!data.ok()) return data.status();
+  const auto texts = calibrator::DrawTexts(data->sample, options.texts, options.seed, *model->tokenizer, config);
+  if (!texts.ok()) {
+    return absl::Status(texts.status().code(), absl::StrCat(options.data.file, ": ", texts.status().message()));
+  }
+  for (Calibrated& one : *checkpoints) {
+    const absl::Status status = CalibrateOne(*texts, &one);
+    if (!status.ok()) return status;
+  }
+  return options.json ? JsonReport(options, *texts, *checkpoints) : TextReport(*texts, *checkpoints);
+}
+
+int Run(const CalibrateOptions& options) {
+  const auto report = CalibrateAll(options);
+  if (!report.ok()) return Fail(report.status());
+  LineOutput output(stdout);
+  const bool written = output.Write(*report) && output.Flush();
+  output.ReportFailure();
+  return written ? 0 : 1;
+}
+
+}  // namespace
+
+void AddCalibrate(CLI::App* app, int* exit_code) {
+  auto options = std::make_shared<CalibrateOptions>();
+  CLI::App* command = app->add_subcommand("calibrate", "Measures on texts how int8 profiles lose less, and stores it");
+  command->add_option("--model", options->model, "Checkpoint directory")->required()->type_name("DIR");
+  AddExampleFlags(command, "Texts like those to be served; labels are not needed", &options->data);
+  command->add_option("--texts", options->texts, "Most texts to use (512)")
+      ->check(CLI::Range(2u, 1u << 20).description(""))
+      ->type_name("N");
+  command->add_option("--seed", options->seed, "Seed by which they are drawn (0)")->type_name("N");
+  command->add_flag("--json", options->json, "Report as JSON");
+  command->footer(absl::StrCat(
+      "Half of the texts are run in fp32, and the ranges of every product's inputs noted (SmoothQuant). On the other "
+      "half "
+      "the\n"
+      "noise of int8 is measured, without them and with three strengths (alpha). The best is stored in the "
+      "checkpoint's\n"
+      "directory as calibration.safetensors, which profiles quantized and integrated then read when they are loaded. "
+      "Where none\n"
+      "is better than none at all, nothing is stored. A pruned variant, DIR/pruned, is done too, with a file of its "
+      "own.\n"
+      "After a change of the checkpoint, calibrate again: a file of another revision fails these profiles.\n\n",
+      kExampleFormats,
+      "\nExamples:\n"
+      "  roberta-model calibrate --model my-model --data texts.tsv\n"
+      "  roberta-model calibrate --model my-model/pruned --data texts.jsonl --texts 256 --json"));
+  command->callback([options, exit_code] { *exit_code = Run(*options); });
+}
+
+}  // namespace roberta::tool

@@ -1,0 +1,135 @@
+#include "profiles/tool/convert.h"
+
+#include <filesystem>
+#include <list>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "client/terminal/progress.h"
+#include "profiles/checkpoint/checkpoint.h"
+#include "profiles/checkpoint/config.h"
+#include "profiles/checkpoint/convert_values.h"
+#include "profiles/checkpoint/pruning_record.h"
+#include "profiles/checkpoint/save.h"
+#include "profiles/pruned/convert.h"
+#include "profiles/tool/failure.h"
+#include "profiles/tool/line_output.h"
+
+namespace roberta::tool {
+namespace {
+
+using checkpoint::Checkpoint;
+using checkpoint::Dtype;
+using checkpoint::TensorView;
+
+const std::map<std::string, Dtype> kDtypes = {{"fp16", Dtype::kF16}, {"bf16", Dtype::kBF16}, {"fp32", Dtype::kF32}};
+
+struct ConvertOptions {
+  std::string model;
+  std::string out;
+  std::string dtype;  ///< a key of kDtypes; empty: as it is
+  bool dense = false;
+};
+
+/// Rounds the values of all tensors, whose bytes are kept in `*storage` from then on.
+absl::Status ConvertAll(Dtype dtype, std::vector<TensorView>* tensors, std::list<std::vector<std::byte>>* storage) {
+  for (TensorView& tensor : *tensors) {
+    auto converted = checkpoint::ConvertValues(tensor, dtype);
+    if (!converted.ok()) return converted.status();
+    storage->push_back(*std::move(converted));
+    tensor.data = storage->back();
+    tensor.dtype = dtype;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Convert(const Checkpoint& from, const ConvertOptions& options) {
+  if (options.dense && from.mask().empty()) {
+    return absl::InvalidArgumentError(absl::StrCat(from.directory(), ": is dense already: it has no pruning.json"));
+  }
+  auto config = checkpoint::ReadConfigText(from.directory());
+  if (!config.ok()) return config.status();
+  const bool stays_pruned = !from.mask().empty() && !options.dense;
+  const auto pruning = stays_pruned ? checkpoint::ReadPruningText(from.directory()) : absl::StatusOr<std::string>("");
+  if (!pruning.ok()) return pruning.status();
+  pruned::ConvertedTensors converted;
+  if (options.dense) {
+    converted = pruned::DenseTensors(from);
+  } else {
+    converted.tensors.assign(from.tensors().begin(), from.tensors().end());
+  }
+  if (!options.dtype.empty()) {
+    const Dtype dtype = kDtypes.at(options.dtype);
+    const absl::Status status = ConvertAll(dtype, &converted.tensors, &converted.storage);
+    if (!status.ok()) return absl::Status(status.code(), absl::StrCat(from.directory(), ": ", status.message()));
+    config = checkpoint::WithTorchDtype(*config, dtype);
+  }
+  return checkpoint::WriteNewCheckpoint(options.out, {.config = *config,
+                                                      .pruning = *pruning,
+                                                      .vocabulary_directory = from.directory(),
+                                                      .copies_sample = true,
+                                                      .tensors = converted.tensors});
+}
+
+absl::StatusOr<std::string> OpenAndConvert(const ConvertOptions& options) {
+  std::error_code failure;
+  if (std::filesystem::equivalent(options.out, options.model, failure)) {
+    return absl::InvalidArgumentError(absl::StrCat(options.out, ": is the checkpoint itself; name a new directory"));
+  }
+  const auto from = Checkpoint::Open(options.model);
+  if (!from.ok()) return from.status();
+  const absl::Status status = Convert(**from, options);
+  if (!status.ok()) return status;
+  const auto made = Checkpoint::Open(options.out);
+  if (!made.ok()) return made.status();
+  return absl::StrCat(options.out, ": revision ", (*made)->revision(), ", ",
+                      terminal::WithSeparators((*made)->bytes_on_disk()), " bytes of weights (",
+                      terminal::WithSeparators((*from)->bytes_on_disk()), " before)");
+}
+
+int Run(const ConvertOptions& options) {
+  const auto report = OpenAndConvert(options);
+  if (!report.ok()) return Fail(report.status());
+  LineOutput output(stdout);
+  const bool written = output.Write(*report) && output.Flush();
+  output.ReportFailure();
+  return written ? 0 : 1;
+}
+
+}  // namespace
+
+void AddConvert(CLI::App* app, int* exit_code) {
+  auto options = std::make_shared<ConvertOptions>();
+  CLI::App* command =
+      app->add_subcommand("convert", "Writes a checkpoint with other data types, or a pruned one dense");
+  command->add_option("--model", options->model, "Checkpoint directory")->required()->type_name("DIR");
+  command->add_option("--out", options->out, "Directory to write, new or empty")->required()->type_name("DIR");
+  command
+      ->add_option("--dtype", options->dtype, "Data type of all weights: fp16, bf16 or fp32; as they are if not given")
+      ->check(CLI::IsMember({"fp16", "bf16", "fp32"}).description(""))
+      ->type_name("TYPE");
+  command->add_flag("--dense", options->dense, "Of a pruned checkpoint: zeros for what is pruned");
+  command->footer(
+      "The new directory has one model.safetensors, whatever shards there were, with the tensors that the model uses; "
+      "config.json\n"
+      "with its torch_dtype; and the vocabulary, sample.tsv and, unless --dense, pruning.json as they were. A pruned "
+      "variant and a\n"
+      "calibration in DIR are not taken along: convert DIR/pruned by itself, and calibrate what comes out.\n\n"
+      "Values are rounded to nearest, ties to even. One that the new type cannot hold is an error, and nothing is "
+      "written.\n"
+      "A dense checkpoint gives the pruned one's answers, and can be read by everything that reads Hugging Face's.\n\n"
+      "Examples:\n"
+      "  roberta-model convert --model my-model --out my-model-bf16 --dtype bf16\n"
+      "  roberta-model convert --model my-model/pruned --out my-model-dense --dense --dtype fp32");
+  command->callback([options, exit_code] { *exit_code = Run(*options); });
+}
+
+}  // namespace roberta::tool

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "client/terminal/progress.h"
+#include "profiles/quality/agreement.h"
+#include "profiles/quality/label_metrics.h"
+#include "profiles/quality/sample.h"
+#include "profiles/quality/sample_run.h"
+#include "profiles/registry/model.h"
+#include "profiles/registry/recipes.h"
+
+namespace roberta::tool {
+
+/// How a profile answers texts.
+struct Evaluation {
+  std::string name;
+  absl::Status status;                          ///< why it could not be loaded or run; what follows is then unset
+  size_t examples = 0;                          ///< that it ran
+  size_t flips = 0;                             ///< texts whose answer alone does not agree with that in a batch
+  std::optional<quality::Quality> quality;      ///< beside the baseline's answers, where there are any
+  std::optional<quality::LabelMetrics> labels;  ///< of examples that have labels
+  absl::Status gate;  ///< what the recipe's gate would say, were it held to it; only with `quality`
+};
+
+struct Evaluations {
+  absl::Status baseline;  ///< why there are no answers to compare with
+  std::vector<Evaluation> profiles;
+};
+
+/// Loads one profile after the other as a server would, runs all texts in batches and each alone on `threads` threads,
+/// and compares. None is refused, and one that fails does not stop the others.
+Evaluations Evaluate(const registry::Model& model, const quality::Sample& sample,
+                     const quality::TokenizedSample& tokenized, const std::vector<std::string>& names, size_t threads,
+                     const std::vector<registry::Recipe>& recipes, terminal::ProgressBar* progress);
+
+}  // namespace roberta::tool

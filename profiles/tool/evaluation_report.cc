@@ -1,0 +1,143 @@
+#include "profiles/tool/evaluation_report.h"
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "client/terminal/displayed_text.h"
+#include "client/terminal/table.h"
+#include "profiles/json/quoted.h"
+
+namespace roberta::tool {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using Rows = std::vector<std::vector<std::string>>;
+
+constexpr char kNothing[] = "-";
+constexpr size_t kMostShownLabels = 12;  // a matrix of more is wider than a terminal
+
+std::string CsvValue(const Json& value) {
+  if (value.is_null()) return "";
+  std::string text = value.is_string() ? value.get<std::string>() : value.dump();
+  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
+  for (size_t at = text.find('"'); at != std::string::npos; at = text.find('"', at + 2)) text.insert(at, 1, '"');
+  return absl::StrCat("\"", text, "\"");
+}
+
+template <typename Values>
+std::string CsvLine(const Values& values) {
+  std::string line;
+  for (const std::string& value : values) absl::StrAppend(&line, line.empty() ? "" : ",", value);
+  return line + "\n";
+}
+
+std::string Percent(double share) {
+  return absl::StrFormat("%.2f %%", share * 100);
+}
+
+std::string GateText(const Evaluation& evaluation) {
+  if (!evaluation.quality) return kNothing;
+  return evaluation.gate.ok() ? "passed" : "missed";
+}
+
+std::vector<std::string> Row(const Evaluation& evaluation) {
+  std::vector<std::string> row(9, kNothing);
+  row[0] = evaluation.name;
+  if (!evaluation.status.ok()) {
+    row[8] = "failed";
+    return row;
+  }
+  if (evaluation.labels) {
+    row[1] = Percent(evaluation.labels->accuracy);
+    row[2] = absl::StrFormat("%.4f", evaluation.labels->macro_f1);
+    row[7] = absl::StrFormat("%.4f", evaluation.labels->expected_calibration_error);
+  }
+  if (evaluation.quality) {
+    row[3] = Percent(evaluation.quality->agreement);
+    row[5] = absl::StrFormat("%.4f", evaluation.quality->mean_abs_dp);
+    row[6] = absl::StrFormat("%.4f", evaluation.quality->max_abs_dp);
+  }
+  row[4] = absl::StrCat(evaluation.flips);
+  row[8] = GateText(evaluation);
+  return row;
+}
+
+std::string Note(const Evaluation& evaluation) {
+  const absl::Status& status = evaluation.status.ok() ? evaluation.gate : evaluation.status;
+  if (status.ok()) return "";
+  return absl::StrCat(evaluation.name, ": ", json::Escaped(std::string(status.message())), "\n");
+}
+
+std::string MatrixText(const Evaluation& evaluation, const std::vector<std::string>& labels) {
+  Rows rows = {{"true \\ answered"}};
+  for (const std::string& label : labels) rows[0].push_back(terminal::Shown(json::Escaped(label)));
+  for (size_t truth = 0; truth < labels.size(); ++truth) {
+    std::vector<std::string>& row = rows.emplace_back();
+    row.push_back(rows[0][truth + 1]);
+    for (const size_t count : evaluation.labels->confusion[truth]) row.push_back(absl::StrCat(count));
+  }
+  return absl::StrCat("\n", evaluation.name, "\n", terminal::TableText(rows));
+}
+
+}  // namespace
+
+Json ToJson(const Evaluation& evaluation) {
+  const bool is_ok = evaluation.status.ok();
+  Json json = {{"name", evaluation.name}, {"status", is_ok ? "ok" : "failed"},
+               {"reason", nullptr},       {"examples", nullptr},
+               {"accuracy", nullptr},     {"macro_f1", nullptr},
+               {"agreement", nullptr},    {"flips", nullptr},
+               {"mean_abs_dp", nullptr},  {"max_abs_dp", nullptr},
+               {"ece", nullptr},          {"gate", nullptr},
+               {"confusion", nullptr}};
+  if (!is_ok) {
+    json["reason"] = std::string(evaluation.status.message());
+    return json;
+  }
+  json["examples"] = evaluation.examples;
+  json["flips"] = evaluation.flips;
+  if (evaluation.quality) {
+    json["agreement"] = evaluation.quality->agreement;
+    json["mean_abs_dp"] = evaluation.quality->mean_abs_dp;
+    json["max_abs_dp"] = evaluation.quality->max_abs_dp;
+    json["gate"] = GateText(evaluation);
+    if (!evaluation.gate.ok()) json["reason"] = std::string(evaluation.gate.message());
+  }
+  if (evaluation.labels) {
+    json["accuracy"] = evaluation.labels->accuracy;
+    json["macro_f1"] = evaluation.labels->macro_f1;
+    json["ece"] = evaluation.labels->expected_calibration_error;
+    json["confusion"] = evaluation.labels->confusion;
+  }
+  return json;
+}
+
+std::string EvaluationCsv(const std::vector<Evaluation>& evaluations) {
+  std::string csv;
+  for (const Evaluation& evaluation : evaluations) {
+    std::vector<std::string> names, values;
+    const Json json = ToJson(evaluation);
+    for (const auto& [name, value] : json.items()) {
+      names.push_back(name);
+      values.push_back(CsvValue(value));
+    }
+    absl::StrAppend(&csv, csv.empty() ? CsvLine(names) : "", CsvLine(values));
+  }
+  return csv;
+}
+
+std::string EvaluationText(const std::vector<Evaluation>& evaluations, const std::vector<std::string>& labels) {
+  Rows rows = {{"profile", "accuracy", "macro F1", "agreement", "flips", "mean |dp|", "max |dp|", "ECE", "gate"}};
+  std::string notes, matrices;
+  for (const Evaluation& evaluation : evaluations) {
+    rows.push_back(Row(evaluation));
+    notes += Note(evaluation);
+    if (evaluation.labels && labels.size() <= kMostShownLabels) matrices += MatrixText(evaluation, labels);
+  }
+  return absl::StrCat(terminal::TableText(rows), notes.empty() ? "" : "\n", notes, matrices);
+}
+
+}  // namespace roberta::tool

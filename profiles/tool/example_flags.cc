@@ -1,0 +1,36 @@
+#include "profiles/tool/example_flags.h"
+
+#include <cstdio>
+
+#include "client/terminal/progress.h"
+
+namespace roberta::tool {
+
+const char kExampleFormats[] =
+    "FILE is TSV, CSV (RFC 4180) or JSONL, by its name or by --format. TSV and CSV begin with a line that names the\n"
+    "columns: text and, if there are any, label and text_pair. JSONL has objects with these fields, and maybe others.\n"
+    "A label is a name or an index out of the model's config.json.\n";
+
+void AddExampleFlags(CLI::App* command, const std::string& what, ExampleFlags* flags) {
+  command->add_option("--data", flags->file, what)->required()->type_name("FILE");
+  command->add_option("--format", flags->format, "tsv, jsonl or csv, whatever the file's name says")
+      ->check(CLI::IsMember({"tsv", "jsonl", "csv"}).description(""))
+      ->type_name("FORMAT");
+  command->add_flag("--skip-bad-rows", flags->skip_bad_rows, "Go on without rows that are wrong, and tell which");
+}
+
+absl::StatusOr<quality::Data> ReadExamples(const ExampleFlags& flags, const checkpoint::ModelConfig& config,
+                                           bool read_labels) {
+  auto data = quality::ReadData(flags.file, config,
+                                {.format = quality::DataFormatOf(flags.format),
+                                 .skip_bad_rows = flags.skip_bad_rows,
+                                 .read_labels = read_labels});
+  if (!data.ok() || data->bad_rows == 0) return data;
+  for (const std::string& problem : data->problems) std::fprintf(stderr, "skipped: %s\n", problem.c_str());
+  if (data->bad_rows > data->problems.size()) {
+    std::fprintf(stderr, "skipped: %s rows in all\n", terminal::WithSeparators(data->bad_rows).c_str());
+  }
+  return data;
+}
+
+}  // namespace roberta::tool

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "client/terminal/progress.h"
+#include "profiles/quality/sample_run.h"
+#include "profiles/registry/model.h"
+#include "profiles/registry/recipes.h"
+
+namespace roberta::tool {
+
+/// What a profile did in one round. Tokenising is not part of it.
+struct Round {
+  double latency_p50_ms = 0;  ///< over the texts, each run alone, on one thread
+  double latency_p95_ms = 0;
+  double texts_per_second = 0;  ///< all texts in batches, on all threads
+  double tokens_per_second = 0;
+};
+
+/// How large and how fast a profile is.
+struct Measurement {
+  std::string name;
+  absl::Status status;                      ///< why it could not be loaded or run; what follows is then unset
+  std::string precision;                    ///< as the profile says
+  uint64_t bytes_on_disk = 0;               ///< of the weights' files that it was made of
+  int64_t weight_bytes = 0;                 ///< memory of its weights, as the profile says
+  std::optional<int64_t> rss_growth_bytes;  ///< of the process, by loading it and running all texts once
+  std::vector<Round> rounds;                ///< those of one index ran one after another
+};
+
+struct MeasureSettings {
+  size_t rounds = 7;
+  size_t threads = 1;
+};
+
+/// Loads all profiles as a server would, and runs each over the texts in every round; the order moves on by one from
+/// round to round, so that no profile always has the same one before it. One that fails is left out from then on.
+std::vector<Measurement> Measure(const registry::Model& model, const quality::TokenizedSample& texts,
+                                 const std::vector<std::string>& names, const MeasureSettings& settings,
+                                 const std::vector<registry::Recipe>& recipes, terminal::ProgressBar* progress);
+
+}  // namespace roberta::tool

@@ -1,0 +1,392 @@
+#include "profiles/tool/prune.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <functional>
+#include <limits>
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "client/terminal/progress.h"
+#include "profiles/checkpoint/checkpoint.h"
+#include "profiles/checkpoint/config.h"
+#include "profiles/checkpoint/free_memory.h"
+#include "profiles/checkpoint/pruning.h"
+#include "profiles/checkpoint/save.h"
+#include "profiles/cores/run_on_threads.h"
+#include "profiles/cores/usable_cores.h"
+#include "profiles/pruned/convert.h"
+#include "profiles/pruner/prune.h"
+#include "profiles/registry/model.h"
+#include "profiles/tool/example_flags.h"
+#include "profiles/tool/failure.h"
+#include "profiles/tool/line_output.h"
+
+namespace roberta::tool {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+using checkpoint::Checkpoint;
+using pruner::Budget;
+using pruner::Method;
+using pruner::Pruned;
+
+const std::map<std::string, Method> kMethods = {{"second-order", Method::kSecondOrder},
+                                                {"fisher", Method::kFisher},
+                                                {"magnitude", Method::kMagnitude},
+                                                {"random", Method::kRandom}};
+
+struct PruneFlags {
+  std::string model;
+  ExampleFlags data;
+  std::optional<double> keep_macs, target_speedup, max_drop;
+  std::string out;
+  std::string dense;  ///< directory; empty: none
+  std::string method = "second-order";
+  bool no_refit = false;
+  uint32_t texts = 2048;
+  uint32_t held_out = 2048;
+  uint64_t seed = 0;
+  size_t threads = 0;
+  bool json = false;
+
+  Budget budget() const {
+    if (target_speedup) return {Budget::Kind::kTargetSpeedup, *target_speedup};
+    if (max_drop) return {Budget::Kind::kMaxDrop, *max_drop};
+    return {Budget::Kind::kKeepMacs, keep_macs.value_or(0)};
+  }
+};
+
+/// Multiply-accumulates of the encoder's products for a token, and parameters of the whole model.
+struct Size {
+  double macs = 0;
+  int64_t parameters = 0;
+};
+
+struct Findings {
+  registry::Model model;
+  size_t skipped_rows = 0;
+  std::string data_hash;
+  Pruned pruned;
+  Size before, after;
+};
+
+Size SizeOf(const checkpoint::ModelConfig& config, const checkpoint::PruningMask& mask) {
+  const double dense =
+      static_cast<double>(config.num_hidden_layers) * static_cast<double>(config.hidden_size) *
+      (4.0 * static_cast<double>(config.hidden_size) + 2.0 * static_cast<double>(config.intermediate_size));
+  Size size{.macs = dense * checkpoint::KeptMacs(mask, config)};
+  for (const checkpoint::TensorSpec& spec : checkpoint::ExpectedTensors(config, mask)) {
+    int64_t elements = 1;
+    for (const int64_t dimension : spec.shape) elements *= dimension;
+    size.parameters += elements;
+  }
+  return size;
+}
+
+/// Fails now rather than after the work where the directory cannot be made or is not empty. What it makes to find out
+/// goes again, with all above it that was not there.
+absl::Status CheckNewDirectory(const std::string& directory) {
+  std::error_code failure, ignored;
+  std::vector<fs::path> missing;  // the deepest first
+  for (fs::path path = fs::absolute(directory); path.has_relative_path() && !fs::exists(path, ignored);
+       path = path.parent_path()) {
+    missing.push_back(path);
+  }
+  fs::create_directories(directory, failure);
+  absl::Status status;
+  if (failure) {
+    status = absl::UnavailableError(absl::StrCat(directory, ": cannot create: ", failure.message()));
+  } else if (!fs::is_empty(directory, failure) || failure) {
+    status = absl::AlreadyExistsError(absl::StrCat(directory, ": is not empty; name a new directory"));
+  }
+  for (const fs::path& path : missing) fs::remove(path, ignored);
+  return status;
+}
+
+/// Fails now rather than after the work where saving OUT would leave no new directory for the dense checkpoint.
+absl::Status CheckApart(const std::string& out, const std::string& dense) {
+  std::error_code failure;
+  const auto plain = [&](const std::string& path) {
+    return (fs::weakly_canonical(fs::absolute(path, failure), failure) / "").lexically_normal().parent_path();
+  };
+  const fs::path from_dense = plain(out).lexically_relative(plain(dense));
+  if (from_dense.empty() || *from_dense.begin() == "..") return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(dense, ": is where ", out, " goes; name another directory"));
+}
+
+/// What pruning.json says beside the masks.
+Json Details(const PruneFlags& flags, const Findings& findings) {
+  const Pruned& pruned = findings.pruned;
+  const quality::Quality& quality = pruned.quality;
+  Json details = {{"method", flags.method},
+                  {"refit", pruned.refitted},
+                  {"seed", flags.seed},
+                  {"data",
+                   {{"file", fs::path(flags.data.file).filename().string()},
+                    {"hash", findings.data_hash},
+                    {"texts", pruned.texts}}},
+                  {"macs",
+                   {{"before", static_cast<int64_t>(findings.before.macs)},
+                    {"after", static_cast<int64_t>(findings.after.macs + 0.5)}}},
+                  {"parameters", {{"before", findings.before.parameters}, {"after", findings.after.parameters}}}};
+  if (quality.accuracy) {
+    details["accuracy"] = {
+        {"before", *quality.baseline_accuracy}, {"after", *quality.accuracy}, {"examples", quality.examples}};
+  }
+  details["agreement"] = quality.agreement;
+  return details;
+}
+
+std::string PruningText(const PruneFlags& flags, const Findings& findings) {
+  Json file = Json::parse(checkpoint::PruningJson(findings.pruned.mask));
+  Json layers = std::move(file["layers"]);
+  file.erase("layers");
+  file.update(Details(flags, findings));
+  file["layers"] = std::move(layers);
+  return file.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+/// What is made of `dense`, with its config and vocabulary; without a `pruning` it is dense itself.
+absl::Status SaveTo(const std::string& directory, const Checkpoint& dense, const pruned::ConvertedTensors& tensors,
+                    const std::string& pruning) {
+  const auto config = checkpoint::ReadConfigText(dense.directory());
+  if (!config.ok()) return config.status();
+  return checkpoint::WriteNewCheckpoint(directory, {.config = *config,
+                                                    .pruning = pruning,
+                                                    .vocabulary_directory = dense.directory(),
+                                                    .copies_sample = true,
+                                                    .tensors = tensors.tensors});
+}
+
+absl::Status Save(const PruneFlags& flags, const Findings& findings) {
+  const Checkpoint& dense = *findings.model.checkpoint;
+  const auto tensors = pruned::PrunedTensors(dense, findings.pruned.mask, findings.pruned.tensors);
+  if (!tensors.ok()) return tensors.status();
+  absl::Status status = SaveTo(flags.out, dense, *tensors, PruningText(flags, findings));
+  if (!status.ok() || flags.dense.empty()) return status;
+  const auto pruned = Checkpoint::Open(flags.out);
+  if (!pruned.ok()) return pruned.status();
+  return SaveTo(flags.dense, dense, pruned::DenseTensors(**pruned), "");
+}
+
+absl::StatusOr<Findings> PruneAndSave(const PruneFlags& flags) {
+  Findings findings;
+  auto model = registry::OpenModel(flags.model);
+  if (!model.ok()) return model.status();
+  findings.model = *std::move(model);
+  const Checkpoint& checkpoint = *findings.model.checkpoint;
+  const checkpoint::ModelConfig& config = checkpoint.config();
+  for (const std::string& directory : {flags.out, flags.dense}) {
+    const absl::Status status = directory.empty() ? absl::OkStatus() : CheckNewDirectory(directory);
+    if (!status.ok()) return status;
+  }
+  if (!flags.dense.empty()) {
+    const absl::Status status = CheckApart(flags.out, flags.dense);
+    if (!status.ok()) return status;
+  }
+  const bool has_labels = quality::AgreementOf(config) == quality::Agreement::kSameLabel;
+  const auto data = ReadExamples(flags.data, config, has_labels);
+  if (!data.ok()) return data.status();
+  findings.skipped_rows = data->bad_rows;
+  const auto tokenized =
+      quality::Tokenize(data->sample, *findings.model.tokenizer, static_cast<size_t>(config.max_tokens()));
+  if (!tokenized.ok()) return tokenized.status();
+  findings.data_hash = absl::StrCat(absl::Hex(quality::HashOf(*tokenized), absl::kZeroPad16));
+  terminal::ProgressBar progress(stderr);
+  const size_t threads = flags.threads > 0 ? flags.threads : cores::ReadCpuBudget().usable();
+  auto pruned = pruner::Prune(
+      checkpoint, data->sample, *tokenized,
+      {.method = kMethods.at(flags.method),
+       .budget = flags.budget(),
+       .refit = !flags.no_refit,
+       .most_texts = flags.texts,
+       .most_held_out = flags.held_out,
+       .seed = flags.seed},
+      [&](size_t count, const std::function<void(size_t)>& task) { cores::RunOnThreads(threads, count, task); },
+      [&](std::string_view step, size_t done, size_t total) { progress.Update(step, done, total); });
+  if (!pruned.ok()) return pruned.status();
+  findings.pruned = *std::move(pruned);
+  checkpoint.ReleasePages();
+  checkpoint::ReturnFreeMemory();  // all that the search held: saving maps the checkpoint again
+  findings.before = SizeOf(config, {});
+  findings.after = SizeOf(config, findings.pruned.mask);
+  progress.Update("saving", 0, 0);
+  const absl::Status status = Save(flags, findings);
+  if (!status.ok()) return status;
+  return findings;
+}
+
+std::string JsonReport(const PruneFlags& flags, const Findings& findings) {
+  const Pruned& pruned = findings.pruned;
+  Json report = {{"model", flags.model}, {"out", flags.out}};
+  report["dense"] = flags.dense.empty() ? Json() : Json(flags.dense);
+  report.update(Details(flags, findings));
+  report.update({{"kept_macs", pruned.kept_macs},
+                 {"speedup", pruned.speedup},
+                 {"held_out_texts", pruned.quality.examples},
+                 {"mean_abs_dp", pruned.quality.mean_abs_dp},
+                 {"max_abs_dp", pruned.quality.max_abs_dp},
+                 {"skipped_rows", findings.skipped_rows},
+                 {"layers", Json::array()},
+                 {"tries", Json::array()}});
+  for (const checkpoint::LayerMask& layer : pruned.mask) {
+    report["layers"].push_back({{"heads", layer.heads.size()}, {"neurons", layer.neurons.size()}});
+  }
+  const char* found = flags.max_drop ? "drop_points" : "speedup";
+  for (const pruner::Try& one : pruned.tries) {
+    report["tries"].push_back({{"kept_macs", one.kept_macs}, {found, one.found}});
+  }
+  return report.dump(2, ' ', false, Json::error_handler_t::replace);
+}
+
+std::string Share(double after, double before) {
+  return absl::StrFormat("%.1f %%", 100 * after / before);
+}
+
+std::string Count(double number) {
+  return terminal::WithSeparators(static_cast<uint64_t>(number + 0.5));
+}
+
+std::string TextReport(const PruneFlags& flags, const Findings& findings) {
+  const Pruned& pruned = findings.pruned;
+  const quality::Quality& quality = pruned.quality;
+  const checkpoint::ModelConfig& config = findings.model.checkpoint->config();
+  std::string text = absl::StrCat(flags.out, ": ", flags.method, pruned.refitted ? ", refitted" : ", not refitted",
+                                  ", learned from ", Count(static_cast<double>(pruned.texts)), " texts\n");
+  if (!flags.no_refit && !pruned.refitted) text += "  the refit brought no answer closer to the dense model's\n";
+  absl::StrAppend(&text, "  MACs a token  ", Count(findings.before.macs), " -> ", Count(findings.after.macs), " (",
+                  Share(findings.after.macs, findings.before.macs), ")\n");
+  absl::StrAppend(
+      &text, "  parameters    ", Count(static_cast<double>(findings.before.parameters)), " -> ",
+      Count(static_cast<double>(findings.after.parameters)), " (",
+      Share(static_cast<double>(findings.after.parameters), static_cast<double>(findings.before.parameters)), ")\n");
+  absl::StrAppendFormat(&text,
+                        "  speed         %.2f x, measured here in fp32 on one thread; the MACs saved are %.2f x\n",
+                        pruned.speedup, 1 / std::max(pruned.kept_macs, 1e-9));
+  absl::StrAppend(&text, "  held out      ", quality::QualityText(quality), "\n");
+  for (size_t i = 0; i < pruned.mask.size(); ++i) {
+    absl::StrAppendFormat(&text, "  layer %-2d      %d of %d heads, %d of %d neurons\n", i, pruned.mask[i].heads.size(),
+                          config.num_attention_heads, pruned.mask[i].neurons.size(), config.intermediate_size);
+  }
+  for (const pruner::Try& one : pruned.tries) {
+    absl::StrAppendFormat(&text, "  tried         %.1f %% of the MACs: %.2f %s\n", 100 * one.kept_macs, one.found,
+                          flags.max_drop ? "points lost" : "x");
+  }
+  text.pop_back();
+  return text;
+}
+
+int Run(const PruneFlags& flags) {
+  const auto findings = PruneAndSave(flags);
+  if (!findings.ok()) return Fail(findings.status());
+  LineOutput output(stdout);
+  const bool written =
+      output.Write(flags.json ? JsonReport(flags, *findings) : TextReport(flags, *findings)) && output.Flush();
+  output.ReportFailure();
+  return written ? 0 : 1;
+}
+
+/// Refuses what is not from `least` to `most` (nor a number: CLI::Range lets that pass).
+std::function<std::string(const std::string&)> Between(double least, double most, const char* range) {
+  return [=](const std::string& text) {
+    double value = 0;
+    const bool is_in = absl::SimpleAtod(text, &value) && value >= least && value <= most;
+    return is_in ? "" : absl::StrCat("is ", text, "; it must be ", range);
+  };
+}
+
+void AddBudget(CLI::App* command, PruneFlags* flags) {
+  const double more_than_nothing = std::numeric_limits<double>::min(), finite = std::numeric_limits<double>::max();
+  CLI::Option_group* budget = command->add_option_group("How much goes (one of)");
+  budget
+      ->add_option("--keep-macs", flags->keep_macs,
+                   "Share of the encoder's multiply-accumulates that stays: 0.67 leaves out a third")
+      ->check(Between(more_than_nothing, 1, "above 0 and at most 1"), "")
+      ->type_name("SHARE");
+  budget->add_option("--target-speedup", flags->target_speedup, "Times as fast as now, measured on this host")
+      ->check(Between(1, finite, "1 or more"), "")
+      ->type_name("X");
+  budget
+      ->add_option("--max-drop", flags->max_drop,
+                   "Most points of accuracy to lose on texts held out; as much as that allows goes")
+      ->check(Between(0, 100, "0 to 100"), "")
+      ->type_name("POINTS");
+  budget->require_option(1);
+}
+
+}  // namespace
+
+void AddPrune(CLI::App* app, int* exit_code) {
+  auto flags = std::make_shared<PruneFlags>();
+  CLI::App* command =
+      app->add_subcommand("prune", "Leaves out heads and neurons that a model can do without, and saves what stays");
+  command->add_option("--model", flags->model, "Dense checkpoint directory")->required()->type_name("DIR");
+  AddExampleFlags(command, "Texts like those to be served, best with labels, best those it was trained on",
+                  &flags->data);
+  AddBudget(command, flags.get());
+  command->add_option("--out", flags->out, "Directory for the pruned checkpoint, new or empty")
+      ->required()
+      ->type_name("DIR");
+  const CLI::Option* const dense =
+      command
+          ->add_option("--dense", flags->dense,
+                       "Also save it as a dense checkpoint with zeros, which other tools read (OUT/dense)")
+          ->expected(0, 1)
+          ->type_name("[DIR]");
+  command->add_option("--method", flags->method, "second-order, or to compare with: fisher, magnitude, random")
+      ->check(CLI::IsMember({"second-order", "fisher", "magnitude", "random"}).description(""))
+      ->type_name("METHOD")
+      ->default_str("second-order");
+  command->add_flag("--no-refit", flags->no_refit, "Leave the weights that stay as they are");
+  const auto count = [&](const char* name, uint32_t* value, const char* help) {
+    command->add_option(name, *value, absl::StrCat(help, " (", *value, ")"))
+        ->check(CLI::Range(16u, 1u << 20).description(""))
+        ->type_name("N");
+  };
+  count("--texts", &flags->texts, "Most texts to learn from");
+  count("--held-out", &flags->held_out, "Most texts to measure the loss on, of a quarter of them all");
+  command->add_option("--seed", flags->seed, "Seed by which texts are drawn (0)")->type_name("N");
+  command->add_option("--threads", flags->threads, "Threads (every usable core)")
+      ->check(CLI::Range(size_t{1}, size_t{1024}).description(""))
+      ->type_name("N");
+  command->add_flag("--json", flags->json, "Report as JSON");
+  command->footer(absl::StrCat(
+      "Nothing is trained. Gradients on the texts tell which heads and neurons the answers depend on, least squares "
+      "make the\n"
+      "rest stand in for what is gone, and texts that neither has seen tell what it cost. Labels are needed for "
+      "--max-drop and\n"
+      "for knowing the accuracy. The same seed, texts and checkpoint give the same result. Nothing is written before "
+      "all is\n"
+      "done, so it can be interrupted at any time. OUT holds config.json, the vocabulary, model.safetensors with "
+      "narrower layers,\n"
+      "and pruning.json, which says what was left out and how. As MODEL/pruned it is what the profiles pruned and "
+      "integrated of\n"
+      "that model read.\n\n",
+      kExampleFormats,
+      "\nExamples:\n"
+      "  roberta-model prune --model my-model --data train.tsv --keep-macs 0.5 --out my-model/pruned\n"
+      "  roberta-model prune --model my-model --data train.tsv --target-speedup 1.5 --out /tmp/fast --dense "
+      "/tmp/dense\n"
+      "  roberta-model prune --model my-model --data train.jsonl --max-drop 0.5 --out /tmp/small --json"));
+  command->callback([flags, dense, exit_code] {
+    if (dense->count() > 0 && flags->dense.empty()) flags->dense = absl::StrCat(flags->out, "/dense");
+    *exit_code = Run(*flags);
+  });
+}
+
+}  // namespace roberta::tool
