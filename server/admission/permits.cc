@@ -6,12 +6,13 @@ Permit& Permit::operator=(Permit&& other) noexcept {
   if (this != &other) {
     Return();
     permits_ = std::exchange(other.permits_, nullptr);
+    for_stream_ = other.for_stream_;
   }
   return *this;
 }
 
 void Permit::Return() {
-  if (Permits* permits = std::exchange(permits_, nullptr); permits != nullptr) permits->Return();
+  if (Permits* permits = std::exchange(permits_, nullptr); permits != nullptr) permits->Return(for_stream_);
 }
 
 Permits::Decision Permits::TryAdmit() {
@@ -23,12 +24,51 @@ Permits::Decision Permits::TryAdmit() {
   }
   if (in_flight_ >= capacity_) return {Permit(), Refusal::kFull};
   ++in_flight_;
-  return {Permit(this), Refusal::kNone};
+  return {Permit(this, false), Refusal::kNone};
+}
+
+uint64_t Permits::AdmitWhenFree(Admitted admitted) {
+  Decision decision;
+  {
+    const std::lock_guard lock(mutex_);
+    if (closed_) {
+      ++turned_away_count_;
+      turned_away_.notify_all();
+      decision.refusal = Refusal::kClosed;
+    } else if (waits_.empty() && RoomForStream()) {
+      decision.permit = TakeForStream();
+    } else {
+      waits_.emplace(++last_wait_, std::move(admitted));
+      return last_wait_;
+    }
+  }
+  admitted(std::move(decision));
+  return 0;
+}
+
+void Permits::CancelWait(uint64_t wait) {
+  Admitted forgotten;  // what it owns is destroyed without the lock
+  const std::lock_guard lock(mutex_);
+  const auto found = waits_.find(wait);
+  if (found == waits_.end()) return;
+  forgotten = std::move(found->second);
+  waits_.erase(found);
+}
+
+Permit Permits::TakeForStream() {
+  ++in_flight_;
+  ++streams_in_flight_;
+  return Permit(this, true);
 }
 
 void Permits::Close() {
-  const std::lock_guard lock(mutex_);
-  closed_ = true;
+  std::map<uint64_t, Admitted> waits;
+  {
+    const std::lock_guard lock(mutex_);
+    closed_ = true;
+    waits.swap(waits_);
+  }
+  for (auto& [number, admitted] : waits) admitted({Permit(), Refusal::kClosed});
 }
 
 bool Permits::WaitUntilIdle(std::chrono::milliseconds timeout) {
@@ -51,10 +91,20 @@ size_t Permits::in_flight() const {
   return in_flight_;
 }
 
-void Permits::Return() {
-  // Notified under the lock: whoever waits may destroy this object as soon as it wakes.
-  const std::lock_guard lock(mutex_);
-  if (--in_flight_ == 0) idle_.notify_all();
+void Permits::Return(bool for_stream) {
+  std::vector<std::pair<Admitted, Permit>> admitted;
+  {
+    // Notified under the lock: whoever waits may destroy this object as soon as it wakes.
+    const std::lock_guard lock(mutex_);
+    if (for_stream) --streams_in_flight_;
+    --in_flight_;
+    while (!waits_.empty() && RoomForStream()) {
+      admitted.emplace_back(std::move(waits_.begin()->second), TakeForStream());
+      waits_.erase(waits_.begin());
+    }
+    if (in_flight_ == 0) idle_.notify_all();
+  }
+  for (auto& [tell, permit] : admitted) tell({std::move(permit), Refusal::kNone});
 }
 
 }  // namespace roberta::admission

@@ -3,8 +3,12 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
 #include <mutex>
 #include <utility>
+#include <vector>
 
 namespace roberta::admission {
 
@@ -14,7 +18,7 @@ class Permits;
 class Permit {
  public:
   Permit() = default;
-  Permit(Permit&& other) noexcept : permits_(std::exchange(other.permits_, nullptr)) {}
+  Permit(Permit&& other) noexcept : permits_(std::exchange(other.permits_, nullptr)), for_stream_(other.for_stream_) {}
   Permit& operator=(Permit&& other) noexcept;
   ~Permit() { Return(); }
 
@@ -22,20 +26,22 @@ class Permit {
 
  private:
   friend class Permits;
-  explicit Permit(Permits* permits) : permits_(permits) {}
+  Permit(Permits* permits, bool for_stream) : permits_(permits), for_stream_(for_stream) {}
   void Return();
 
   Permits* permits_ = nullptr;
+  bool for_stream_ = false;
 };
 
 /// Why a permit was refused.
 enum class Refusal { kNone, kFull, kClosed };
 
 /// Bounds the calls in flight: a call is refused at once, before any work is spent on it, when `capacity` others are in
-/// flight or the door is closed. Any thread may call; must outlive its permits.
+/// flight or the door is closed. Streams, which may last long, wait instead of being refused, and never hold more than
+/// half of the permits. Any thread may call; must outlive its permits.
 class Permits {
  public:
-  explicit Permits(size_t capacity) : capacity_(capacity) {}
+  explicit Permits(size_t capacity) : capacity_(capacity), stream_capacity_(capacity > 1 ? capacity / 2 : 1) {}
 
   struct Decision {
     Permit permit;  ///< empty unless refusal is kNone
@@ -43,7 +49,15 @@ class Permits {
   };
   Decision TryAdmit();
 
-  /// From now on nothing is admitted.
+  /// Calls `admitted` with a permit for a stream as soon as there is one, the longest waiting first, or with kClosed;
+  /// exactly once unless CancelWait comes before. It is called without any lock, on this thread before this returns, or
+  /// on one that returns a permit or closes. The number names the wait, for CancelWait; 0: there was none.
+  using Admitted = std::function<void(Decision)>;
+  uint64_t AdmitWhenFree(Admitted admitted);
+  /// Forgets a wait, if it has not ended; `admitted` is then not called.
+  void CancelWait(uint64_t wait);
+
+  /// From now on nothing is admitted; who waits is told.
   void Close();
 
   /// Waits until nothing is in flight, at most `timeout`. True if it came to that.
@@ -57,15 +71,22 @@ class Permits {
 
  private:
   friend class Permit;
-  void Return();
+  void Return(bool for_stream);
+  bool RoomForStream() const { return in_flight_ < capacity_ && streams_in_flight_ < stream_capacity_; }
+  Permit TakeForStream();
 
   const size_t capacity_;
+  const size_t stream_capacity_;
   mutable std::mutex mutex_;
   std::condition_variable idle_;
   std::condition_variable turned_away_;
-  size_t in_flight_ = 0;          // guarded by mutex_
-  bool closed_ = false;           // guarded by mutex_
-  size_t turned_away_count_ = 0;  // guarded by mutex_
+  // All below are guarded by mutex_.
+  size_t in_flight_ = 0;
+  size_t streams_in_flight_ = 0;
+  bool closed_ = false;
+  size_t turned_away_count_ = 0;
+  std::map<uint64_t, Admitted> waits_;  ///< by number, so the oldest is first
+  uint64_t last_wait_ = 0;
 };
 
 }  // namespace roberta::admission

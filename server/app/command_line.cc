@@ -4,8 +4,8 @@
 #include <iostream>
 #include <string>
 
+#include "profiles/cores/usable_cores.h"
 #include "server/app/registry_options.h"
-#include "server/app/usable_cores.h"
 #include "server/config/server_config.h"
 #include "version/version.h"
 
@@ -24,6 +24,7 @@ Flags win over environment variables, these over the config file. Unknown config
 Examples:
   roberta-server --model models/demo-sst2
   roberta-server --model models/demo-sst2 --host 0.0.0.0 --port 9001 --profiles baseline,reference
+  roberta-server --model models/demo-sst2 --log-format json --log-requests --slow-request-ms 200
   roberta-server --config server.textproto --check-config
   roberta-server --model models/demo-sst2 --print-config=json > server.json
 
@@ -64,6 +65,13 @@ void Declare(CLI::App& app, Flags& flags) {
               "Profile of requests that name none (the first of --profiles)");
   AddOverride(app, "--log-format", overrides.log_format, "ROBERTA_LOG_FORMAT", "text or json");
   AddOverride(app, "--log-level", overrides.log_level, "ROBERTA_LOG_LEVEL", "trace, debug, info, warn or error");
+  AddOverride(app, "--slow-request-ms", overrides.slow_request_ms, "ROBERTA_SLOW_REQUEST_MS",
+              "Log calls that took as long (5000); 0 logs none")
+      ->type_name("MS");
+  app.add_flag_function(
+         "--log-requests", [&overrides](int64_t count) { overrides.log_requests = count > 0; },
+         "Log every call: a line without its texts")
+      ->envname("ROBERTA_LOG_REQUESTS");
   app.add_flag("--check-config", flags.check_config, "Check the configuration and the flags, then exit");
   app.add_option("--print-config", flags.print_config,
                  "Print the resulting configuration (textproto or json), then exit")
@@ -99,7 +107,7 @@ Instructions ReadCommandLine(int argc, const char* const* argv) {
     if (!file.ok()) return Fail(file.status());
     instructions.config = *std::move(file);
   }
-  config::CompleteConfig(flags.overrides, ReadCpuBudget("/sys/fs/cgroup").usable(), &instructions.config);
+  config::CompleteConfig(flags.overrides, cores::ReadCpuBudget().usable(), &instructions.config);
   absl::Status valid = config::ValidateConfig(instructions.config, KnownRecipes());
   if (!valid.ok()) return Fail(valid);
   if (app.count("--print-config") > 0) {

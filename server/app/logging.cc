@@ -6,6 +6,7 @@
 
 #include <cstdio>
 #include <memory>
+#include <utility>
 
 namespace roberta::app {
 
@@ -32,18 +33,57 @@ class JsonMessage final : public spdlog::custom_flag_formatter {
   std::unique_ptr<custom_flag_formatter> clone() const override { return std::make_unique<JsonMessage>(); }
 };
 
-}  // namespace
-
-void SetUpLogging(const std::string& format, const std::string& level) {
-  auto logger = std::make_shared<spdlog::logger>("roberta-server", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+/// A logger to stderr whose lines are as `pattern` has them; `%*` is JsonMessage.
+std::shared_ptr<spdlog::logger> LoggerTo(const char* name, const std::string& pattern, const std::string& level) {
+  auto logger = std::make_shared<spdlog::logger>(name, std::make_shared<spdlog::sinks::stderr_sink_mt>());
   auto formatter = std::make_unique<spdlog::pattern_formatter>(spdlog::pattern_time_type::utc);
-  formatter->add_flag<JsonMessage>('*').set_pattern(
-      format == "json" ? R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l","message":"%*"})"
-                       : "%Y-%m-%dT%H:%M:%S.%eZ %l %v");
+  formatter->add_flag<JsonMessage>('*').set_pattern(pattern);
   logger->set_formatter(std::move(formatter));
   logger->set_level(spdlog::level::from_str(level));
   logger->flush_on(spdlog::level::trace);
-  spdlog::set_default_logger(std::move(logger));
+  return logger;
+}
+
+spdlog::level::level_enum ToSpdlog(request_log::Level level) {
+  switch (level) {
+    case request_log::Level::kInfo:
+      return spdlog::level::info;
+    case request_log::Level::kWarn:
+      return spdlog::level::warn;
+    case request_log::Level::kError:
+      break;
+  }
+  return spdlog::level::err;
+}
+
+request_log::Level LowestLevel(const std::string& level) {
+  if (level == "error") return request_log::Level::kError;
+  return level == "warn" ? request_log::Level::kWarn : request_log::Level::kInfo;
+}
+
+constexpr char kTextPattern[] = "%Y-%m-%dT%H:%M:%S.%eZ %l %v";
+
+}  // namespace
+
+void SetUpLogging(const std::string& format, const std::string& level) {
+  spdlog::set_default_logger(LoggerTo(
+      "roberta-server",
+      format == "json" ? R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l","message":"%*"})" : kTextPattern, level));
+}
+
+std::unique_ptr<request_log::RequestLog> MakeRequestLog(const config::Logging& config) {
+  const bool json = config.format() == "json";
+  auto logger =
+      LoggerTo("requests", json ? R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l",%v})" : kTextPattern, config.level());
+  request_log::RequestLog::Options options;
+  options.every_call = config.requests();
+  if (config.slow_request_ms() > 0) options.slow_ns = int64_t{config.slow_request_ms()} * 1'000'000;
+  options.format = json ? request_log::Format::kJson : request_log::Format::kText;
+  options.lowest = LowestLevel(config.level());
+  return std::make_unique<request_log::RequestLog>(
+      options, [logger = std::move(logger)](request_log::Level level, std::string_view line) {
+        logger->log(ToSpdlog(level), spdlog::string_view_t(line.data(), line.size()));
+      });
 }
 
 }  // namespace roberta::app

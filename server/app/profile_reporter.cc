@@ -2,6 +2,8 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
@@ -72,15 +74,27 @@ void ProfileReporter::Changed(std::string_view profile) {
 
 void ProfileReporter::Report(const ProfileStatus& status) {
   const bool ready = status.state == ProfileState::kReady;
-  metrics::ServerMetrics::ProfileGauges gauges = {.ready = ready, .load_seconds = status.load_seconds};
-  if (status.quality) gauges.agreement_ratio = status.quality->agreement;
-  metrics_->SetProfile(status.name, gauges);
+  metrics::ProfileState state = {.ready = ready};
+  // What a profile once was is nothing to alert on when it was unloaded on purpose.
+  const bool unloaded = status.state == ProfileState::kUnloaded;
+  if (!unloaded) state.load_seconds = status.load_seconds;
+  if (!unloaded && status.quality) state.agreement_ratio = status.quality->agreement;
+  metrics_->profiles().Set(status.name, state);
+  if (ready) SeedPredictor(status);
   if (health_ != nullptr) health_->SetServingStatus("profile/" + status.name, ready && !stopped_);
   std::string line = ProfileLine(status);
   std::string& last = logged_[status.name];
   if (line == last) return;
   spdlog::log(status.state == ProfileState::kFailed ? spdlog::level::warn : spdlog::level::info, "{}", line);
   last = std::move(line);
+}
+
+void ProfileReporter::SeedPredictor(const ProfileStatus& status) {
+  const double rate = status.expected_tokens_per_second.value_or(0);
+  if (rate <= 0) return;
+  const auto& names = registry_->names();
+  const auto profile = static_cast<size_t>(std::find(names.begin(), names.end(), status.name) - names.begin());
+  predictor_->Seed(profile, 1e9 * static_cast<double>(executors_) / rate);
 }
 
 }  // namespace roberta::app

@@ -8,16 +8,19 @@
 #include <string_view>
 
 #include "profiles/registry/registry.h"
+#include "server/admission/wait_predictor.h"
 #include "server/metrics/server_metrics.h"
 
 namespace roberta::app {
 
-/// Keeps health (`profile/<name>`), metrics and the log in step with the registry. Any thread may call.
+/// Keeps health (`profile/<name>`), metrics, the predictor of waits and the log in step with the registry. Any thread
+/// may call.
 class ProfileReporter final : public registry::Observer {
  public:
-  /// Both must outlive this.
-  ProfileReporter(const registry::Registry* registry, metrics::ServerMetrics* metrics)
-      : registry_(registry), metrics_(metrics) {}
+  /// All must outlive this. `executors` is what expected_tokens_per_second is for.
+  ProfileReporter(const registry::Registry* registry, metrics::ServerMetrics* metrics,
+                  admission::WaitPredictor* predictor, size_t executors)
+      : registry_(registry), metrics_(metrics), predictor_(predictor), executors_(executors) {}
 
   /// From then on health is told as well. `health` must outlive this; nullptr: no longer.
   void TellHealth(grpc::HealthCheckServiceInterface* health);
@@ -29,9 +32,12 @@ class ProfileReporter final : public registry::Observer {
 
  private:
   void Report(const registry::ProfileStatus& status);
+  void SeedPredictor(const registry::ProfileStatus& status);
 
   const registry::Registry* const registry_;
   metrics::ServerMetrics* const metrics_;
+  admission::WaitPredictor* const predictor_;
+  const size_t executors_;
   std::mutex mutex_;  // held from reading a status to telling it, so that the last told is what holds
   grpc::HealthCheckServiceInterface* health_ = nullptr;     // guarded by mutex_
   bool stopped_ = false;                                    // guarded by mutex_

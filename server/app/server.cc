@@ -12,27 +12,42 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "profiles/cores/usable_cores.h"
 #include "profiles/kernels/fastest_isa.h"
 #include "profiles/kernels/isa.h"
 #include "profiles/kernels/linear.h"
+#include "profiles/kernels/onednn_product.h"
+#include "profiles/reference/reference_profile.h"
 #include "profiles/registry/registry.h"
 #include "server/admission/permits.h"
+#include "server/admission/wait_predictor.h"
+#include "server/app/logging.h"
+#include "server/app/pressure.h"
 #include "server/app/profile_reporter.h"
+#include "server/app/queue_options.h"
 #include "server/app/registry_options.h"
-#include "server/app/usable_cores.h"
+#include "server/batching/batch_queue.h"
+#include "server/batching/executors.h"
 #include "server/batching/worker_pool.h"
 #include "server/metrics/server_metrics.h"
+#include "server/service/admission_control.h"
 #include "server/service/classification_core.h"
 #include "server/service/classifier_service.h"
 #include "server/service/comparison_core.h"
 #include "server/service/entrance.h"
+#include "server/service/predictor_feed.h"
 #include "server/service/profile_administration.h"
 #include "server/service/profiles_service.h"
+#include "server/service/rpc_counter.h"
+#include "server/service/situations.h"
+#include "server/service/stream_core.h"
 #include "version/version.h"
 
 namespace roberta::app {
 
 namespace {
+
+using metrics::Readiness;
 
 constexpr std::chrono::milliseconds kQuietAfterClose(100);
 constexpr std::chrono::milliseconds kLongestWaitForQuiet(1000);
@@ -47,40 +62,96 @@ service::RequestLimits LimitsOf(const config::ServerConfig& config) {
           .max_item_characters = config.limits().max_item_characters()};
 }
 
+admission::Discipline DisciplineOf(const config::ServerConfig& config) {
+  return {.executors = config.execution().executors(),
+          .max_batch_tokens = config.execution().max_batch_tokens(),
+          .ageing_step = batching::PolicyOptions().ageing_step,
+          .split_lone_batches = config.execution().split_lone_requests()};
+}
+
+service::AdmissionOptions AdmissionOptionsOf(const config::ServerConfig& config, const registry::Registry& registry) {
+  return {.predictive = config.execution().predictive_admission(),
+          .max_tokens = static_cast<size_t>(registry.checkpoint().config().max_tokens()),
+          .capacity_items = config.execution().queue_capacity_items(),
+          .capacity_tokens = config.execution().queue_capacity_tokens(),
+          .profiles = registry.names()};
+}
+
+batching::BatchQueueOptions QueueOptions(const config::ServerConfig& config, const registry::Registry& registry,
+                                         batching::QueueObserver* observer) {
+  batching::BatchQueueOptions options = ToQueueOptions(config, registry.names());
+  options.observer = observer;
+  return options;
+}
+
+metrics::QueueState StateOf(const batching::BatchQueue& queue) {
+  static_assert(metrics::kPriorityNames.size() == batching::kPriorityNames.size());
+  const batching::BatchQueue::Depth depth = queue.depth();
+  metrics::QueueState state;
+  for (size_t i = 0; i < depth.items.size(); ++i) state.profiles.push_back({depth.items[i], depth.tokens[i]});
+  state.oldest_age_seconds = std::chrono::duration<double>(depth.oldest_age).count();
+  return state;
+}
+
 class ServerImpl final : public Server {
  public:
   ServerImpl(const config::ServerConfig& config, std::unique_ptr<registry::Registry> registry)
       : config_(config),
         registry_(std::move(registry)),
-        metrics_(registry_->names(), &kernels::PrimitivesCreated),
-        reporter_(registry_.get(), &metrics_),
+        predictor_(registry_->names().size() + 1, DisciplineOf(config)),
+        queue_(QueueOptions(config, *registry_, &predictor_feed_)),
+        brown_out_(MakeBrownOut(config, {.registry = registry_.get(), .queue = &queue_, .metrics = &metrics_})),
+        metrics_({.profiles = registry_->names(),
+                  .failure_reasons = service::SituationNames(),
+                  .rpc_methods = service::RpcMethods(),
+                  .rpc_codes = service::RpcCodes(),
+                  .computation = {.libtorch = reference::LibTorchVersion(),
+                                  .onednn = kernels::OneDnnVersion(),
+                                  .isa = std::string(kernels::IsaName(kernels::FastestIsa())),
+                                  .primitives_created = &kernels::PrimitivesCreated}}),
+        reporter_(registry_.get(), &metrics_, &predictor_, config.execution().executors()),
+        request_log_(MakeRequestLog(config.logging())),
         permits_(config.execution().queue_capacity_calls()),
-        entrance_(&permits_),
-        core_({.model_name = config.model().name(),
-               .limits = LimitsOf(config),
-               .max_batch_tokens = config.execution().max_batch_tokens()},
-              {.registry = registry_.get(),
-               .entrance = &entrance_,
-               .tokenizers = &tokenizers_,
-               .executors = &executors_,
-               .metrics = &metrics_}),
+        entrance_(&permits_, &predictor_),
+        admission_(AdmissionOptionsOf(config, *registry_), &predictor_, &metrics_.admission()),
+        shadow_(MakeShadow(config, {.registry = registry_.get(), .queue = &queue_, .metrics = &metrics_})),
+        core_({.model_name = config.model().name(), .limits = LimitsOf(config)}, {.registry = registry_.get(),
+                                                                                  .entrance = &entrance_,
+                                                                                  .admission = &admission_,
+                                                                                  .tokenizers = &tokenizers_,
+                                                                                  .queue = &queue_,
+                                                                                  .metrics = &metrics_,
+                                                                                  .log = request_log_.get(),
+                                                                                  .brown_out = brown_out_.get(),
+                                                                                  .shadow = shadow_.get()}),
+        streams_({.model_name = config.model().name(),
+                  .model_revision = registry_->checkpoint().revision(),
+                  .max_items_per_message = config.limits().max_items_per_call(),
+                  .limits = {.items_in_flight = config.limits().max_stream_items_in_flight()}},
+                 {.core = &core_, .entrance = &entrance_, .metrics = &metrics_, .log = request_log_.get()}),
         comparisons_(config.model().name(), LimitsOf(config),
                      {.registry = registry_.get(),
                       .entrance = &entrance_,
+                      .admission = &admission_,
                       .tokenizers = &tokenizers_,
-                      .executors = &executors_,
-                      .metrics = &metrics_}),
+                      .queue = &queue_,
+                      .metrics = &metrics_,
+                      .log = request_log_.get()}),
         administration_({.registry = registry_.get(), .entrance = &entrance_, .loads = &loads_, .metrics = &metrics_}),
         tokenizers_(config.execution().tokenizer_workers()),
-        executors_(config.execution().executors()),
+        executors_(&queue_, config.execution().executors()),
         loads_(1),
-        classifier_service_(&core_, &comparisons_),
-        profiles_service_(config.model().name(), registry_.get(), &metrics_, &administration_) {
+        classifier_service_(&core_, &streams_, &comparisons_),
+        profiles_service_(config.model().name(), registry_.get(), &metrics_, &administration_, request_log_.get()) {
     registry_->Observe(&reporter_);
+    metrics_.admission().Observe([this] { return predictor_.load_ratio(admission::WaitPredictor::Clock::now()); });
+    metrics_.queue().Observe(queue_.capacity_items(), [this] { return StateOf(queue_); });
+    if (brown_out_ != nullptr) metrics_.brown_out().Observe([this] { return brown_out_->level(); });
   }
 
   ~ServerImpl() override {
     if (grpc_server_ == nullptr) return;
+    StopShadow();
     permits_.Close();
     grpc_server_->Shutdown(std::chrono::system_clock::now());
     grpc_server_->Wait();
@@ -107,6 +178,9 @@ class ServerImpl final : public Server {
     builder.SetMaxReceiveMessageSize(static_cast<int>(config_.limits().max_message_bytes()));
     builder.RegisterService(&classifier_service_);
     builder.RegisterService(&profiles_service_);
+    std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> interceptors;
+    interceptors.push_back(service::MakeRpcCounter(&metrics_.rpcs()));
+    builder.experimental().SetInterceptorCreators(std::move(interceptors));
     grpc_server_ = builder.BuildAndStart();
     if (grpc_server_ == nullptr || port == 0) {
       grpc_server_.reset();
@@ -114,7 +188,7 @@ class ServerImpl final : public Server {
           "cannot listen on ", address, ": the port is in use or not permitted, or there is no such address"));
     }
     port_ = static_cast<uint16_t>(port);
-    SetServing(false);
+    SetReadiness(Readiness::State::kLoading);
     reporter_.TellHealth(grpc_server_->GetHealthCheckService());
     for (const std::string& name : registry_->names()) {
       grpc_server_->GetHealthCheckService()->SetServingStatus("profile/" + name, false);
@@ -130,12 +204,12 @@ class ServerImpl final : public Server {
                           absl::StrCat("the default profile, ", name, ", did not load: ", status.message()));
     }
     entrance_.SetReady();
-    SetServing(true);
+    SetReadiness(Readiness::State::kServing);
     return absl::OkStatus();
   }
 
   void LogStart() const {
-    const CpuBudget budget = ReadCpuBudget("/sys/fs/cgroup");
+    const cores::CpuBudget budget = cores::ReadCpuBudget();
     spdlog::info("roberta-server {}: model {} (revision {}) from {}", version::kLong, config_.model().name(),
                  registry_->checkpoint().revision(), config_.model().directory());
     std::vector<std::string> isas;
@@ -157,10 +231,12 @@ class ServerImpl final : public Server {
   }
 
   bool Drain(std::chrono::milliseconds drain_delay, std::chrono::milliseconds drain_timeout) override {
-    SetServing(false);
+    SetReadiness(Readiness::State::kDraining);
     reporter_.Stop();
+    StopShadow();
     std::this_thread::sleep_for(drain_delay);
     permits_.Close();
+    streams_.Drain();
     const bool idle = permits_.WaitUntilIdle(drain_timeout);
     // Once it shuts down, gRPC cancels late calls without asking us. Turn them away as UNAVAILABLE until they cease.
     permits_.WaitUntilQuiet(kQuietAfterClose, kLongestWaitForQuiet);
@@ -173,23 +249,36 @@ class ServerImpl final : public Server {
   uint16_t metrics_port() const override { return metrics_port_; }
 
  private:
-  void SetServing(bool serving) {
+  /// The one place that tells health over HTTP and over gRPC.
+  void SetReadiness(Readiness::State state) {
+    metrics_.readiness().Set(state);
     grpc::HealthCheckServiceInterface* health = grpc_server_->GetHealthCheckService();
     for (const char* name : {"", "roberta.v1.Classifier", "roberta.v1.Profiles"})
-      health->SetServingStatus(name, serving);
+      health->SetServingStatus(name, state == Readiness::State::kServing);
+  }
+  void StopShadow() {
+    if (shadow_ != nullptr) shadow_->Stop();
   }
 
   const config::ServerConfig config_;
   const std::unique_ptr<registry::Registry> registry_;
+  admission::WaitPredictor predictor_;
+  service::PredictorFeed predictor_feed_{&predictor_};
+  batching::BatchQueue queue_;  // before the metrics, which ask it to the end, as they do the brown-out
+  const std::unique_ptr<service::BrownOutLadder> brown_out_;
   metrics::ServerMetrics metrics_;
   ProfileReporter reporter_;
+  const std::unique_ptr<request_log::RequestLog> request_log_;
   admission::Permits permits_;
   service::Entrance entrance_;
+  const service::AdmissionControl admission_;
+  const std::unique_ptr<service::ShadowTraffic> shadow_;
   service::ClassificationCore core_;
+  service::StreamCore streams_;
   service::ComparisonCore comparisons_;
   service::ProfileAdministration administration_;
   batching::WorkerPool tokenizers_;
-  batching::WorkerPool executors_;
+  batching::Executors executors_;
   batching::WorkerPool loads_;
   service::ClassifierService classifier_service_;
   service::ProfilesService profiles_service_;

@@ -26,16 +26,22 @@ class WorkerPool {
   void Push(Task task);
   /// Runs `task` before all that wait: for the last step of work that is nearly done.
   void PushUrgent(Task task);
+  /// Runs `task` when nothing of the above waits, but lets no more than a few tasks go before it: for work that comes
+  /// in bulk, oldest first.
+  void PushBulk(Task task);
 
   size_t threads() const { return threads_.size(); }
 
  private:
   void RunTasks();
+  Task TakeTask();
 
   std::mutex mutex_;
   std::condition_variable available_;
-  std::deque<Task> tasks_;  // guarded by mutex_
-  bool stopping_ = false;   // guarded by mutex_
+  std::deque<Task> tasks_;  // guarded by mutex_, like all below
+  std::deque<Task> bulk_;
+  size_t since_bulk_ = 0;  // other tasks that went before waiting bulk since the last of it
+  bool stopping_ = false;
   std::vector<std::thread> threads_;
 };
 

@@ -13,6 +13,7 @@ namespace {
 
 constexpr const char* kLoadedByDefault[] = {"baseline", "quantized", "pruned", "amp", "integrated"};
 constexpr char kKnownByDefault[] = "reference";
+constexpr char kAlwaysPads[] = "reference";
 constexpr size_t kLongestName = 64;
 constexpr char kNameIsReserved[] = "auto";
 
@@ -39,6 +40,12 @@ absl::Status CheckGate(const std::string& field, const Gate& gate) {
   return status;
 }
 
+absl::Status CheckDataLoading(const std::string& field, const DataLoading& loading) {
+  absl::Status status = CheckOneOf(field + ".strategy", loading.strategy(), {"padded", "bucketed", "packed"});
+  if (!status.ok() || !loading.has_max_batch_tokens()) return status;
+  return CheckRange(field + ".max_batch_tokens", loading.max_batch_tokens(), 1, kMostBatchTokens);
+}
+
 absl::Status CheckEntry(const std::string& field, const Profile& profile, const std::vector<KnownRecipe>& recipes) {
   absl::Status status = CheckName(field + ".name", profile.name());
   if (!status.ok()) return status;
@@ -51,6 +58,7 @@ absl::Status CheckEntry(const std::string& field, const Profile& profile, const 
   if (status.ok()) status = CheckUtf8(field + ".directory", profile.directory());
   if (status.ok()) status = CheckGate(field + ".gate", profile.gate());
   if (status.ok()) status = CheckUtf8(field + ".calibration_file", profile.calibration_file());
+  if (status.ok()) status = CheckDataLoading(field + ".data_loading", profile.data_loading());
   if (!status.ok()) return status;
   const auto recipe = std::find_if(recipes.begin(), recipes.end(),
                                    [&](const KnownRecipe& known) { return known.name == profile.recipe(); });
@@ -95,6 +103,10 @@ void CompleteProfiles(const std::vector<std::string>& only, const std::optional<
   for (Profile& profile : *config->mutable_profiles()) {
     if (profile.recipe().empty()) profile.set_recipe(profile.name());
     if (!profile.has_load()) profile.set_load(true);
+    if (profile.data_loading().strategy().empty()) {
+      profile.mutable_data_loading()->set_strategy(profile.recipe() == kAlwaysPads ? "padded" : "packed");
+    }
+    if (!profile.data_loading().has_prefetch()) profile.mutable_data_loading()->set_prefetch(false);
     if (config->default_profile().empty() && profile.load()) config->set_default_profile(profile.name());
   }
 }

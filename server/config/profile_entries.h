@@ -18,7 +18,8 @@ struct KnownRecipe {
 
 /// Without entries adds one for each usual recipe, `reference` not to be loaded. `only`, unless empty, are the profiles
 /// to load: an entry that is not among them is not loaded at start, and what has no entry gets one for the recipe of
-/// that name. Then fills in recipes, `load` and the default profile: the first of `only`, else the first to be loaded.
+/// that name. Then fills in recipes, `load`, how batches are loaded and the default profile: the first of `only`, else
+/// the first to be loaded.
 void CompleteProfiles(const std::vector<std::string>& only, const std::optional<std::string>& default_profile,
                       ServerConfig* config);
 

@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "server/config/checks.h"
+#include "server/config/pressure_entries.h"
 
 namespace roberta::config {
 
@@ -87,12 +88,17 @@ void CompleteConfig(const Overrides& overrides, uint32_t usable_cores, ServerCon
   if (!execution.has_tokenizer_workers()) execution.set_tokenizer_workers(1);
   if (!execution.has_queue_capacity_calls()) execution.set_queue_capacity_calls(1024);
   if (!execution.has_max_batch_tokens()) execution.set_max_batch_tokens(2048);
+  if (!execution.has_queue_capacity_items()) execution.set_queue_capacity_items(16384);
+  if (!execution.has_queue_capacity_tokens()) execution.set_queue_capacity_tokens(1u << 20);
+  if (!execution.has_predictive_admission()) execution.set_predictive_admission(true);
+  if (!execution.has_split_lone_requests()) execution.set_split_lone_requests(false);
 
   Limits& limits = *config->mutable_limits();
   if (!limits.has_max_message_bytes()) limits.set_max_message_bytes(4u << 20);
   if (!limits.has_max_items_per_call()) limits.set_max_items_per_call(1024);
   if (!limits.has_max_item_characters()) limits.set_max_item_characters(100000);
   if (!limits.has_max_concurrent_streams()) limits.set_max_concurrent_streams(256);
+  if (!limits.has_max_stream_items_in_flight()) limits.set_max_stream_items_in_flight(1024);
 
   Shutdown& shutdown = *config->mutable_shutdown();
   if (!shutdown.has_drain_delay_ms()) shutdown.set_drain_delay_ms(0);
@@ -101,6 +107,13 @@ void CompleteConfig(const Overrides& overrides, uint32_t usable_cores, ServerCon
   Logging& logging = *config->mutable_logging();
   if (overrides.log_format || !logging.has_format()) logging.set_format(overrides.log_format.value_or("text"));
   if (overrides.log_level || !logging.has_level()) logging.set_level(overrides.log_level.value_or("info"));
+  if (overrides.slow_request_ms || !logging.has_slow_request_ms()) {
+    logging.set_slow_request_ms(overrides.slow_request_ms.value_or(5000));
+  }
+  if (overrides.log_requests || !logging.has_requests()) logging.set_requests(overrides.log_requests.value_or(false));
+
+  CompleteBrownOut(config->mutable_brown_out());
+  CompleteShadow(config->mutable_shadow());
 }
 
 absl::Status ValidateConfig(const ServerConfig& config, const std::vector<KnownRecipe>& recipes) {
@@ -121,15 +134,21 @@ absl::Status ValidateConfig(const ServerConfig& config, const std::vector<KnownR
       CheckRange("execution.executors", execution.executors(), 1, 1024),
       CheckRange("execution.tokenizer_workers", execution.tokenizer_workers(), 1, 1024),
       CheckRange("execution.queue_capacity_calls", execution.queue_capacity_calls(), 1, 1u << 20),
-      CheckRange("execution.max_batch_tokens", execution.max_batch_tokens(), 1, 1u << 20),
+      CheckRange("execution.max_batch_tokens", execution.max_batch_tokens(), 1, kMostBatchTokens),
+      CheckRange("execution.queue_capacity_items", execution.queue_capacity_items(), 1, 1u << 24),
+      CheckRange("execution.queue_capacity_tokens", execution.queue_capacity_tokens(), 1, 1u << 30),
       CheckRange("limits.max_message_bytes", limits.max_message_bytes(), 1024, 1u << 30),
       CheckRange("limits.max_items_per_call", limits.max_items_per_call(), 1, 1u << 20),
       CheckRange("limits.max_item_characters", limits.max_item_characters(), 1, 1u << 30),
       CheckRange("limits.max_concurrent_streams", limits.max_concurrent_streams(), 1, 1u << 20),
+      CheckRange("limits.max_stream_items_in_flight", limits.max_stream_items_in_flight(), 1, 1u << 20),
       CheckRange("shutdown.drain_delay_ms", config.shutdown().drain_delay_ms(), 0, 3600 * 1000),
       CheckRange("shutdown.drain_timeout_ms", config.shutdown().drain_timeout_ms(), 0, 3600 * 1000),
       CheckOneOf("logging.format", config.logging().format(), {"text", "json"}),
       CheckOneOf("logging.level", config.logging().level(), {"trace", "debug", "info", "warn", "error"}),
+      CheckRange("logging.slow_request_ms", config.logging().slow_request_ms(), 0, 3600 * 1000),
+      CheckBrownOut(config),
+      CheckShadow(config),
   };
   for (const absl::Status& check : checks) {
     if (!check.ok()) return check;

@@ -32,6 +32,8 @@ struct Overrides {
   std::optional<std::string> default_profile;
   std::optional<std::string> log_format;
   std::optional<std::string> log_level;
+  std::optional<uint32_t> slow_request_ms;
+  std::optional<bool> log_requests;
 };
 
 /// Overrides single fields, then fills every field that is still unset with its default, so that a config that passed

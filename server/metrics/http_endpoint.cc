@@ -65,12 +65,12 @@ uint16_t BoundPort(int listening) {
   return ntohs(reinterpret_cast<const sockaddr_in*>(&address)->sin_port);
 }
 
-MHD_Result Respond(MHD_Connection* connection, unsigned status, const Page& page) {
+MHD_Result Respond(MHD_Connection* connection, const Page& page) {
   MHD_Response* response =
       MHD_create_response_from_buffer(page.body.size(), const_cast<char*>(page.body.data()), MHD_RESPMEM_MUST_COPY);
   if (response == nullptr) return MHD_NO;
   MHD_add_response_header(response, "Content-Type", page.content_type.c_str());
-  const MHD_Result queued = MHD_queue_response(connection, status, response);
+  const MHD_Result queued = MHD_queue_response(connection, page.status, response);
   MHD_destroy_response(response);
   return queued;
 }
@@ -80,11 +80,10 @@ MHD_Result Answer(void* endpoint, MHD_Connection* connection, const char* path, 
   constexpr char kPlain[] = "text/plain; charset=utf-8";
   if (std::strcmp(method, MHD_HTTP_METHOD_GET) != 0 && std::strcmp(method, MHD_HTTP_METHOD_HEAD) != 0) {
     *body_bytes = 0;
-    return Respond(connection, MHD_HTTP_METHOD_NOT_ALLOWED, {kPlain, "only GET and HEAD are answered here\n"});
+    return Respond(connection, {MHD_HTTP_METHOD_NOT_ALLOWED, kPlain, "only GET and HEAD are answered here\n"});
   }
   const std::optional<Page> page = static_cast<const HttpEndpoint*>(endpoint)->pages()(path);
-  if (!page) return Respond(connection, MHD_HTTP_NOT_FOUND, {kPlain, "there is no such page\n"});
-  return Respond(connection, MHD_HTTP_OK, *page);
+  return Respond(connection, page ? *page : Page{MHD_HTTP_NOT_FOUND, kPlain, "there is no such page\n"});
 }
 
 }  // namespace

@@ -15,6 +15,7 @@ namespace roberta::metrics {
 
 /// What a GET is answered with.
 struct Page {
+  unsigned status = 200;
   std::string content_type;
   std::string body;
 };

@@ -1,58 +1,80 @@
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
-#include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "server/metrics/phases.h"
+#include "server/metrics/admission_metrics.h"
+#include "server/metrics/batch_metrics.h"
+#include "server/metrics/brown_out_metrics.h"
+#include "server/metrics/build_metrics.h"
+#include "server/metrics/call_metrics.h"
+#include "server/metrics/item_metrics.h"
+#include "server/metrics/process_metrics.h"
+#include "server/metrics/profile_metrics.h"
+#include "server/metrics/queue_metrics.h"
+#include "server/metrics/readiness.h"
+#include "server/metrics/rpc_metrics.h"
+#include "server/metrics/shadow_metrics.h"
 
 namespace roberta::metrics {
 
-enum class Method { kClassify, kCompare, kListProfiles, kLoadProfile, kUnloadProfile, kSetDefaultProfile };
+class HttpEndpoint;
 
-/// The server's Prometheus metrics. All handles are made at construction; counting takes no lock but for histograms.
-/// Any thread may call. Label values come from fixed lists only: a profile name nobody knows is counted as "none".
+struct MetricsOptions {
+  std::vector<std::string> profiles;         ///< values of the label `profile`
+  std::vector<std::string> failure_reasons;  ///< values of the label `reason` of request_failures_total
+  std::vector<std::string> rpc_methods;      ///< values of the label `grpc_method`
+  std::vector<int> rpc_codes;                ///< values of the label `grpc_status`, by number
+  Computation computation;
+};
+
+/// The server's Prometheus metrics, a class for each group of families that belong together, and the HTTP endpoint that
+/// serves them and tells whether the server is alive and ready. All series are made at construction; counting takes no
+/// lock but for histograms. Any thread may call. Label values come from fixed lists only: a profile name nobody knows
+/// is counted as "none".
 class ServerMetrics {
  public:
-  /// `primitives_created` is asked at each scrape for the kernels' primitives made so far; nullptr: none are.
-  explicit ServerMetrics(const std::vector<std::string>& profiles, int64_t (*primitives_created)() = nullptr);
+  explicit ServerMetrics(const MetricsOptions& options);
   ~ServerMetrics();
   ServerMetrics(const ServerMetrics&) = delete;
   ServerMetrics& operator=(const ServerMetrics&) = delete;
 
-  /// Serves /metrics over HTTP on `host`:`port` (0: a free one) and returns the port. Errors: see HttpEndpoint::Start.
+  CallMetrics& calls() { return calls_; }
+  ItemMetrics& items() { return items_; }
+  BatchMetrics& batches() { return batches_; }
+  QueueMetrics& queue() { return queue_; }
+  ProfileMetrics& profiles() { return profiles_; }
+  BrownOutMetrics& brown_out() { return brown_out_; }
+  ShadowMetrics& shadow() { return shadow_; }
+  AdmissionMetrics& admission() { return admission_; }
+  RpcMetrics& rpcs() { return rpcs_; }
+  Readiness& readiness() { return readiness_; }
+
+  /// Serves over HTTP on `host`:`port` (0: a free one) and returns the port: /metrics; /healthz, 200 as long as there
+  /// is an answer at all; /readyz, 200 when serving and else 503 with the reason. Errors: see HttpEndpoint::Start.
   absl::StatusOr<uint16_t> Expose(const std::string& host, uint16_t port);
 
-  /// A Classify or Compare call has begun.
-  void CallStarted();
-  /// A call has ended, with the time it took; `profile` is empty if it got none.
-  void CallEnded(Method method, std::string_view profile, absl::StatusCode code, const PhaseClock& clock);
-
-  struct Items {
-    size_t answered = 0;
-    size_t failed = 0;
-    size_t truncated = 0;
-    size_t tokens = 0;
-  };
-  void CountItems(std::string_view profile, const Items& items);
-  void CountBatch(std::string_view profile, size_t items, size_t tokens);
-  /// What is known of a profile now.
-  struct ProfileGauges {
-    bool ready = false;
-    std::optional<double> agreement_ratio;  ///< with the baseline, 0 to 1; not a number where it is not measured
-    double load_seconds = 0;                ///< of the last load
-  };
-  void SetProfile(std::string_view profile, const ProfileGauges& gauges);
+  /// All metrics in Prometheus' text format. By one thread at a time: once exposed, by the endpoint's alone.
+  std::string Scrape();
 
  private:
-  struct Handles;
-  std::unique_ptr<Handles> handles_;
+  const std::shared_ptr<prometheus::Registry> registry_;
+  CallMetrics calls_;
+  ItemMetrics items_;
+  BatchMetrics batches_;
+  QueueMetrics queue_;
+  ProfileMetrics profiles_;
+  BrownOutMetrics brown_out_;
+  ShadowMetrics shadow_;
+  AdmissionMetrics admission_;
+  RpcMetrics rpcs_;
+  BuildMetrics build_;
+  ProcessMetrics process_;
+  Readiness readiness_;
+  std::unique_ptr<HttpEndpoint> endpoint_;  // last: it reads the others until it is gone
 };
 
 }  // namespace roberta::metrics

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <optional>
 #include <set>
@@ -10,7 +11,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
+#include "server/service/auto_profile.h"
+#include "server/service/call_records.h"
 #include "server/service/named_profile.h"
+#include "server/service/queued_job.h"
 #include "server/service/run_batch.h"
 #include "server/service/scores.h"
 #include "server/service/situations.h"
@@ -23,6 +27,21 @@ namespace {
 
 constexpr int kTimedRuns = 3;
 
+/// Anything that an executor should do in its turn, as the backend of one item without outputs.
+class RunOnExecutor final : public batching::Backend {
+ public:
+  explicit RunOnExecutor(std::function<void()> run) : run_(std::move(run)) {}
+
+  std::vector<absl::Status> Run(absl::Span<const int32_t>, absl::Span<const size_t> lengths, size_t, absl::Span<float>,
+                                team::Team*) const override {
+    run_();
+    return std::vector<absl::Status>(lengths.size());
+  }
+
+ private:
+  const std::function<void()> run_;
+};
+
 void Fail(ComparisonCall& call, FieldProblem problem) {
   call.status = problem.status;
   call.problems.push_back(std::move(problem));
@@ -31,7 +50,7 @@ void Fail(ComparisonCall& call, FieldProblem problem) {
 }  // namespace
 
 void ComparisonCore::Start(std::shared_ptr<ComparisonCall> call) {
-  parts_.metrics->CallStarted();
+  parts_.metrics->calls().Started();
   call->status = parts_.entrance->Admit(&call->permit);
   if (!call->status.ok()) return Finish(*call);
   parts_.tokenizers->Push([this, call = std::move(call)]() mutable {
@@ -39,17 +58,39 @@ void ComparisonCore::Start(std::shared_ptr<ComparisonCall> call) {
     Prepare(*call);
     call->clock.End(Phase::kTokenize);
     if (!call->status.ok()) return Finish(*call);
-    parts_.executors->Push([this, call = std::move(call)]() mutable {
-      call->clock.End(Phase::kQueue);
-      Run(*call);
-      call->clock.End(Phase::kInfer);
-      parts_.tokenizers->PushUrgent([this, call = std::move(call)] {
-        call->clock.End(Phase::kQueue);
-        if (call->status.ok()) FillResponse(*call);
-        Finish(*call);
-      });
-    });
+    Enqueue(std::move(call));
   });
+}
+
+void ComparisonCore::Refuse(const std::shared_ptr<ComparisonCall>& call, absl::Status status) const {
+  parts_.metrics->calls().Started();
+  call->status = std::move(status);
+  Finish(*call);
+}
+
+void ComparisonCore::Enqueue(std::shared_ptr<ComparisonCall> call) {
+  batching::Job& job = call->job;
+  job.profile = parts_.registry->names().size();
+  job.weights = call.get();  // each is a batch of its own
+  job.deadline = SteadyDeadline(call->deadline);
+  job.cancelled = &call->cancelled;
+  job.backend = std::make_shared<RunOnExecutor>([this, call = call.get()] { Run(*call); });
+  job.token_ids = call->encoding.ids;
+  job.lengths = {job.token_ids.size()};
+  job.done = [this, call](batching::Job& done) {
+    parts_.tokenizers->PushUrgent([this, call, &done] {
+      StampStages(done, &call->clock);
+      if (call->status.ok()) call->status = StatusIfDropped(done);
+      if (call->status.ok()) FillResponse(*call);
+      Finish(*call);
+    });
+  };
+  absl::Status pushed = PushJob(*parts_.queue, {call, &job});
+  if (pushed.ok()) return;
+  call->status = absl::IsResourceExhausted(pushed)
+                     ? parts_.admission->WithAdvice(std::move(pushed), 1, job.token_ids.size(), parts_.queue->now()())
+                     : std::move(pushed);
+  Finish(*call);
 }
 
 void ComparisonCore::Prepare(ComparisonCall& call) const {
@@ -84,6 +125,12 @@ void ComparisonCore::ChooseProfiles(ComparisonCall& call) const {
   std::set<std::string> seen;
   for (size_t i = 0; i < names.size(); ++i) {
     const std::string field = absl::StrCat("profiles[", i, "]");
+    if (names[i] == kAutoProfile) {
+      return Fail(call, {field, MakeStatus(Situation::kBadField,
+                                           absl::StrCat(field,
+                                                        ": \"auto\" chooses one profile for a Classify call; "
+                                                        "name those to compare, or none for all that are READY"))});
+    }
     if (absl::Status known = CheckKnown(*parts_.registry, field, names[i]); !known.ok()) {
       return Fail(call, {field, known});
     }
@@ -127,7 +174,7 @@ void ComparisonCore::RunOne(const ComparisonCall& call, Contestant* contestant) 
   for (int run = 0; run <= kTimedRuns; ++run) {
     const Clock::time_point start = Clock::now();
     const absl::Status status = RunBatch(*contestant->profile.profile, call.encoding.ids,
-                                         absl::MakeConstSpan(&length, 1), labels, absl::MakeSpan(contestant->logits))
+                                         absl::MakeConstSpan(&length, 1), 0, labels, absl::MakeSpan(contestant->logits))
                                     .front();
     const int64_t ns = std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - start).count();
     if (!status.ok()) {
@@ -183,7 +230,11 @@ void ComparisonCore::FillResponse(ComparisonCall& call) const {
 
 void ComparisonCore::Finish(ComparisonCall& call) const {
   call.clock.End(Phase::kPost);
-  parts_.metrics->CallEnded(metrics::Method::kCompare, {}, call.status.code(), call.clock);
+  parts_.metrics->calls().Ended(
+      {.method = metrics::Method::kCompare, .code = call.status.code(), .reason = ReasonOf(call.status)}, call.clock);
+  if (parts_.log != nullptr && parts_.log->Wants(call.status.code(), call.clock.total_ns())) {
+    parts_.log->Write(RecordOf(call, parts_.registry->names()));
+  }
   call.done(call);
   call.permit = admission::Permit();  // only now: the server may not stop before the answer is on its way
 }

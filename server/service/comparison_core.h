@@ -13,8 +13,12 @@
 #include "roberta/internal/requests.pb.h"
 #include "roberta/v1/classifier.pb.h"
 #include "server/admission/permits.h"
+#include "server/batching/batch_queue.h"
 #include "server/batching/worker_pool.h"
 #include "server/metrics/server_metrics.h"
+#include "server/request_log/call_identity.h"
+#include "server/request_log/request_log.h"
+#include "server/service/admission_control.h"
 #include "server/service/entrance.h"
 #include "server/service/request_validation.h"
 
@@ -36,6 +40,7 @@ struct ComparisonCall {
 
   // Given by the caller.
   internal::RawCompareRequest request;
+  request_log::CallIdentity identity;
   std::chrono::system_clock::time_point deadline = std::chrono::system_clock::time_point::max();
   /// Called exactly once, on any thread; `response` is meaningful if `status` is ok.
   absl::AnyInvocable<void(ComparisonCall&)> done;
@@ -48,6 +53,7 @@ struct ComparisonCall {
   tokenizer::Encoding encoding;
   std::vector<Contestant> contestants;  ///< in the order of the response
   Contestant baseline;                  ///< its name is empty if the baseline is not READY
+  batching::Job job;                    ///< the whole comparison as one item without outputs
   absl::Status status;
   std::vector<FieldProblem> problems;
   v1::CompareResponse response;
@@ -56,13 +62,15 @@ struct ComparisonCall {
 /// A comparison from request to response, free of gRPC. Any thread may call.
 class ComparisonCore {
  public:
-  /// All must outlive the core; the pools must be destroyed, and so emptied, before it.
+  /// All must outlive the core; tokenizers and the queue's executors must be destroyed, and so emptied, before it.
   struct Parts {
     registry::Registry* registry;
     Entrance* entrance;
+    const AdmissionControl* admission;
     batching::WorkerPool* tokenizers;
-    batching::WorkerPool* executors;
+    batching::BatchQueue* queue;  ///< comparisons are the profile after the registry's
     metrics::ServerMetrics* metrics;
+    request_log::RequestLog* log = nullptr;  ///< nullptr: calls are not logged
   };
 
   ComparisonCore(std::string model_name, const RequestLimits& limits, const Parts& parts)
@@ -71,9 +79,13 @@ class ComparisonCore {
   /// Takes `call` through; never blocks. Its `done` is called exactly once, perhaps before this returns.
   void Start(std::shared_ptr<ComparisonCall> call);
 
+  /// Ends a call that could not be read with `status`, before this returns.
+  void Refuse(const std::shared_ptr<ComparisonCall>& call, absl::Status status) const;
+
  private:
   void Prepare(ComparisonCall& call) const;
   void ChooseProfiles(ComparisonCall& call) const;
+  void Enqueue(std::shared_ptr<ComparisonCall> call);
   void Run(ComparisonCall& call) const;
   void RunOne(const ComparisonCall& call, Contestant* contestant) const;
   void FillResponse(ComparisonCall& call) const;

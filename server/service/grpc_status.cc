@@ -3,6 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
+#include "server/service/retry_delay.h"
 
 namespace roberta::service {
 
@@ -29,18 +30,34 @@ google::rpc::BadRequest ListProblems(const std::vector<FieldProblem>& problems) 
   return list;
 }
 
+google::rpc::RetryInfo RetryInfoOf(std::chrono::milliseconds delay) {
+  google::rpc::RetryInfo info;
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(delay);
+  info.mutable_retry_delay()->set_seconds(seconds.count());
+  info.mutable_retry_delay()->set_nanos(static_cast<int32_t>(std::chrono::nanoseconds(delay - seconds).count()));
+  return info;
+}
+
 }  // namespace
 
 grpc::Status ToGrpcStatus(const absl::Status& status, const std::vector<FieldProblem>& problems) {
   const auto code = static_cast<grpc::StatusCode>(status.code());
   const std::string message(status.message());
   if (status.ok()) return grpc::Status::OK;
-  if (problems.empty()) return grpc::Status(code, message);
+  const auto retry_delay = RetryDelayOf(status);
+  if (problems.empty() && !retry_delay) return grpc::Status(code, message);
   google::rpc::Status rich;
   rich.set_code(code);
   rich.set_message(message);
-  rich.add_details()->PackFrom(ListProblems(problems));
+  if (!problems.empty()) rich.add_details()->PackFrom(ListProblems(problems));
+  if (retry_delay) rich.add_details()->PackFrom(RetryInfoOf(*retry_delay));
   return grpc::Status(code, message, rich.SerializeAsString());
+}
+
+void AddRetryPushback(const absl::Status& status, grpc::ServerContextBase* context) {
+  if (const auto delay = RetryDelayOf(status)) {
+    context->AddTrailingMetadata("grpc-retry-pushback-ms", absl::StrCat(delay->count()));
+  }
 }
 
 }  // namespace roberta::service

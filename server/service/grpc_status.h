@@ -1,5 +1,6 @@
 #pragma once
 
+#include <grpcpp/server_context.h>
 #include <grpcpp/support/status.h>
 
 #include <vector>
@@ -9,8 +10,12 @@
 
 namespace roberta::service {
 
-/// The same code and message for gRPC, with a google.rpc.BadRequest detail that lists `problems`. The list is cut, and
-/// says so, before it outgrows what a trailer may hold (8 KiB by default, all trailers together).
+/// The same code and message for gRPC, with a google.rpc.BadRequest detail that lists `problems`, if there are any, and
+/// a google.rpc.RetryInfo if `status` carries a retry delay. The list is cut, and says so, before it outgrows what a
+/// trailer may hold (8 KiB by default, all trailers together).
 grpc::Status ToGrpcStatus(const absl::Status& status, const std::vector<FieldProblem>& problems);
+
+/// The retry delay of `status`, if it carries one, as the trailing metadata by which gRPC's clients retry.
+void AddRetryPushback(const absl::Status& status, grpc::ServerContextBase* context);
 
 }  // namespace roberta::service

@@ -81,7 +81,8 @@ absl::Status ProfileAdministration::Admit(const std::string& name, admission::Pe
 void ProfileAdministration::Count(Method method, const std::string& name, const absl::Status& status,
                                   PhaseClock clock) const {
   clock.End(metrics::Phase::kPost);
-  parts_.metrics->CallEnded(method, name, status.code(), clock);
+  parts_.metrics->calls().Ended({.method = method, .profile = name, .code = status.code(), .reason = ReasonOf(status)},
+                                clock);
 }
 
 v1::ProfileInfo ProfileAdministration::InfoOf(const std::string& name) const {

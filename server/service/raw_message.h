@@ -2,6 +2,7 @@
 
 #include <google/protobuf/message_lite.h>
 #include <grpcpp/grpcpp.h>
+#include <grpcpp/impl/codegen/proto_utils.h>
 #include <grpcpp/support/proto_buffer_reader.h>
 
 #include "absl/status/status.h"
@@ -11,11 +12,14 @@
 
 namespace roberta::service {
 
-/// Reads a message as it came over the wire. Situation: kMalformedMessage.
+/// Reads a message as it came over the wire. Situations: kMalformedMessage, and kCancelled where none came, since the
+/// client gave the call up before; `*message` is then empty.
 inline absl::Status ReadMessage(const grpc::ByteBuffer& bytes, google::protobuf::MessageLite* message) {
+  if (!bytes.Valid()) return MakeStatus(Situation::kCancelled, "the client cancelled the call before its message came");
   grpc::ByteBuffer buffer(bytes);  // shares the slices; deserialising empties it
   grpc::ProtoBufferReader reader(&buffer);
   if (reader.status().ok() && message->ParseFromZeroCopyStream(&reader)) return absl::OkStatus();
+  message->Clear();
   return MakeStatus(Situation::kMalformedMessage, "the message is not what this method takes");
 }
 

@@ -29,6 +29,28 @@ std::optional<FieldProblem> CheckText(const std::string& field, const std::strin
   return std::nullopt;
 }
 
+std::optional<FieldProblem> CheckObjective(const internal::RawObjective& objective, admission::Objective* checked) {
+  const auto check_share = [](const char* field, double share) -> std::optional<FieldProblem> {
+    if (share >= 0 && share <= 1) return std::nullopt;  // not so for NaN
+    return Problem(field, Situation::kBadField, absl::StrCat(share, "; it must be between 0 and 1"));
+  };
+  if (objective.has_min_accuracy()) {
+    if (auto problem = check_share("objective.min_accuracy", objective.min_accuracy())) return problem;
+    checked->min_accuracy = objective.min_accuracy();
+  }
+  if (objective.has_min_agreement()) {
+    if (auto problem = check_share("objective.min_agreement", objective.min_agreement())) return problem;
+    checked->min_agreement = objective.min_agreement();
+  }
+  if (objective.has_max_latency_ms()) {
+    if (objective.max_latency_ms() == 0) {
+      return Problem("objective.max_latency_ms", Situation::kBadField, "0; it must be at least 1");
+    }
+    checked->max_latency = std::chrono::milliseconds(objective.max_latency_ms());
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::string Quote(const std::string& text) {
@@ -43,11 +65,29 @@ std::optional<FieldProblem> ValidateCall(const internal::RawClassifyRequest& req
   if (items > limits.max_items) {
     return Problem("items", Situation::kTooManyItems, absl::StrCat(items, " of them; at most ", limits.max_items));
   }
+  return ValidateCallSettings(request, settings);
+}
+
+std::optional<FieldProblem> ValidateCallSettings(const internal::RawClassifyRequest& request, CallSettings* settings) {
   if (auto problem = ValidateSettings(request.truncation(), request.function_to_apply(), settings)) return problem;
   if (request.has_top_k()) {
     if (request.top_k() == 0) return Problem("top_k", Situation::kBadField, "0; it must be at least 1");
     settings->top_k = request.top_k();
   }
+  switch (request.priority()) {
+    case v1::PRIORITY_NORMAL:
+      settings->priority = batching::Priority::kNormal;
+      break;
+    case v1::PRIORITY_LOW:
+      settings->priority = batching::Priority::kLow;
+      break;
+    case v1::PRIORITY_HIGH:
+      settings->priority = batching::Priority::kHigh;
+      break;
+    default:
+      return Problem("priority", Situation::kBadField, absl::StrCat("unknown value ", request.priority()));
+  }
+  if (auto problem = CheckObjective(request.objective(), &settings->objective)) return problem;
   settings->return_logits = request.return_logits();
   settings->allow_partial = request.allow_partial();
   return std::nullopt;

@@ -10,6 +10,8 @@
 #include "profiles/tokenizer/tokenizer.h"
 #include "roberta/internal/requests.pb.h"
 #include "roberta/v1/classifier.pb.h"
+#include "server/admission/profile_choice.h"
+#include "server/batching/job.h"
 
 namespace roberta::service {
 
@@ -25,6 +27,8 @@ struct CallSettings {
   std::optional<size_t> top_k;
   bool return_logits = false;
   bool allow_partial = false;
+  batching::Priority priority = batching::Priority::kNormal;
+  admission::Objective objective;  ///< its deadline is that of the call
 };
 
 /// What is wrong with one field of a request.
@@ -36,6 +40,9 @@ struct FieldProblem {
 /// Checks everything but the items' contents.
 std::optional<FieldProblem> ValidateCall(const internal::RawClassifyRequest& request, const RequestLimits& limits,
                                          CallSettings* settings);
+
+/// Checks everything but the items.
+std::optional<FieldProblem> ValidateCallSettings(const internal::RawClassifyRequest& request, CallSettings* settings);
 
 /// Checks the two settings that every request has.
 std::optional<FieldProblem> ValidateSettings(int32_t truncation, int32_t function_to_apply, CallSettings* settings);

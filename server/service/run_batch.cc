@@ -11,9 +11,10 @@ bool AllFinite(absl::Span<const float> values) {
   return std::all_of(values.begin(), values.end(), [](float value) { return std::isfinite(value); });
 }
 
-absl::Status RunAlone(const encoder::Profile& profile, absl::Span<const int32_t> token_ids, absl::Span<float> logits) {
+absl::Status RunAlone(const encoder::Profile& profile, absl::Span<const int32_t> token_ids, absl::Span<float> logits,
+                      team::Team* team) {
   const int32_t cu_seqlens[] = {0, static_cast<int32_t>(token_ids.size())};
-  absl::Status status = profile.Run({token_ids, cu_seqlens}, logits);
+  absl::Status status = profile.RunShared({token_ids, cu_seqlens}, logits, team);
   if (status.ok() && !AllFinite(logits)) return absl::InternalError("the model's output is not a finite number");
   return status;
 }
@@ -21,15 +22,16 @@ absl::Status RunAlone(const encoder::Profile& profile, absl::Span<const int32_t>
 }  // namespace
 
 std::vector<absl::Status> RunBatch(const encoder::Profile& profile, absl::Span<const int32_t> token_ids,
-                                   absl::Span<const size_t> lengths, size_t labels, absl::Span<float> logits) {
+                                   absl::Span<const size_t> lengths, size_t padded_length, size_t labels,
+                                   absl::Span<float> logits, team::Team* team) {
   std::vector<int32_t> cu_seqlens = {0};
   for (size_t length : lengths) cu_seqlens.push_back(cu_seqlens.back() + static_cast<int32_t>(length));
-  const encoder::PackedBatch batch = {token_ids, cu_seqlens};
-  const absl::Status whole = profile.Run(batch, logits);
+  const encoder::PackedBatch batch = {token_ids, cu_seqlens, padded_length};
+  const absl::Status whole = profile.RunShared(batch, logits, team);
   std::vector<absl::Status> statuses(lengths.size());
   for (size_t i = 0; i < lengths.size(); ++i) {
     const absl::Span<float> own = logits.subspan(i * labels, labels);
-    if (!whole.ok() || !AllFinite(own)) statuses[i] = RunAlone(profile, batch.sequence(i), own);
+    if (!whole.ok() || !AllFinite(own)) statuses[i] = RunAlone(profile, batch.sequence(i), own, team);
   }
   return statuses;
 }

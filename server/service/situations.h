@@ -2,6 +2,7 @@
 
 #include <array>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 
@@ -19,9 +20,12 @@ enum class Situation {
   kTooManyTokens,
   kUnknownProfile,
   kProfileNotReady,
+  kObjectiveNotMet,
   kProfileInUse,
   kTooManyLoads,
   kTooManyCalls,
+  kQueueFull,
+  kPredictedTooLate,
   kDeadlinePassed,
   kCancelled,
   kLoading,
@@ -36,11 +40,20 @@ struct SituationRow {
 };
 
 /// The one table from a situation to its status code; SituationRow::name is its name in the golden file.
-extern const std::array<SituationRow, 18> kSituations;
+extern const std::array<SituationRow, 21> kSituations;
 
 absl::StatusCode CodeOf(Situation situation);
 
-/// A status with the situation's code.
+/// A status with the situation's code, which remembers the situation for ReasonOf.
 absl::Status MakeStatus(Situation situation, const std::string& message);
+
+/// The same code and situation with another message.
+absl::Status WithMessage(const absl::Status& status, const std::string& message);
+
+/// The name of the situation that `status` was made for; empty if it is ok or was not made by MakeStatus.
+const char* ReasonOf(const absl::Status& status);
+
+/// All names, in the order of the table.
+std::vector<std::string> SituationNames();
 
 }  // namespace roberta::service

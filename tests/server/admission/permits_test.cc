@@ -99,5 +99,109 @@ TEST(Permits, NeverMoreThanTheCapacityUnderContention) {
   EXPECT_EQ(permits.in_flight(), 0u);
 }
 
+/// What a stream that waits for a permit is told.
+struct Waiter {
+  Permits::Admitted Tell() {
+    return [this](Permits::Decision decision) {
+      ++told;
+      refusal = decision.refusal;
+      permit = std::move(decision.permit);
+    };
+  }
+
+  int told = 0;
+  Refusal refusal = Refusal::kNone;
+  Permit permit;
+};
+
+TEST(Permits, AStreamIsAdmittedAtOnceWhereThereIsRoom) {
+  Permits permits(2);
+  Waiter stream;
+  EXPECT_EQ(permits.AdmitWhenFree(stream.Tell()), 0u);
+  EXPECT_TRUE(stream.permit);
+  EXPECT_EQ(permits.in_flight(), 1u);
+}
+
+TEST(Permits, AStreamWaitsUntilAPermitIsReturned) {
+  Permits permits(1);
+  auto call = permits.TryAdmit();
+  Waiter stream;
+  EXPECT_NE(permits.AdmitWhenFree(stream.Tell()), 0u);
+  EXPECT_EQ(stream.told, 0);
+  call.permit = Permit();
+  EXPECT_TRUE(stream.permit);
+  EXPECT_EQ(permits.in_flight(), 1u);
+}
+
+TEST(Permits, StreamsNeverHoldMoreThanHalf) {
+  Permits permits(4);
+  Waiter first, second, third;
+  for (Waiter* stream : {&first, &second, &third}) permits.AdmitWhenFree(stream->Tell());
+  EXPECT_TRUE(first.permit && second.permit);
+  EXPECT_EQ(third.told, 0);
+  EXPECT_TRUE(permits.TryAdmit().permit);  // of a call
+  second.permit = Permit();
+  EXPECT_TRUE(third.permit);
+}
+
+TEST(Permits, StreamsAreAdmittedInTheOrderInWhichTheyCame) {
+  Permits permits(2);
+  Waiter first, second, third;
+  for (Waiter* stream : {&first, &second, &third}) permits.AdmitWhenFree(stream->Tell());
+  first.permit = Permit();
+  EXPECT_EQ(second.told, 1);
+  EXPECT_EQ(third.told, 0);
+}
+
+TEST(Permits, AStreamThatWaitsGoesBeforeCallsThatComeLater) {
+  Permits permits(2);
+  auto first = permits.TryAdmit(), second = permits.TryAdmit();
+  Waiter stream;
+  permits.AdmitWhenFree(stream.Tell());
+  first.permit = Permit();
+  EXPECT_TRUE(stream.permit);
+  EXPECT_EQ(permits.TryAdmit().refusal, Refusal::kFull);
+}
+
+TEST(Permits, AWaitThatIsCancelledIsToldNothing) {
+  Permits permits(1);
+  auto call = permits.TryAdmit();
+  Waiter stream;
+  permits.CancelWait(permits.AdmitWhenFree(stream.Tell()));
+  call.permit = Permit();
+  EXPECT_EQ(stream.told, 0);
+  EXPECT_EQ(permits.in_flight(), 0u);
+}
+
+TEST(Permits, ClosingTellsThoseWhoWaitAndThoseWhoCome) {
+  Permits permits(1);
+  const auto call = permits.TryAdmit();
+  Waiter before, after;
+  permits.AdmitWhenFree(before.Tell());
+  permits.Close();
+  permits.AdmitWhenFree(after.Tell());
+  for (const Waiter* stream : {&before, &after}) {
+    EXPECT_EQ(stream->told, 1);
+    EXPECT_EQ(stream->refusal, Refusal::kClosed);
+  }
+}
+
+TEST(Permits, ThreadsOfCallsAndStreamsLoseNone) {
+  Permits permits(4);
+  std::atomic<int> admitted{0};
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < 500; ++i) {
+        permits.AdmitWhenFree([&](Permits::Decision decision) { admitted += decision.permit ? 1 : 0; });
+        const auto call = permits.TryAdmit();
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_TRUE(permits.WaitUntilIdle(60s));
+  EXPECT_EQ(admitted.load(), 2000);
+}
+
 }  // namespace
 }  // namespace roberta::admission

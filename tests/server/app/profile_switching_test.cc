@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 
 #include <atomic>
+#include <filesystem>
 #include <mutex>
 #include <random>
 #include <set>
@@ -9,6 +10,10 @@
 #include <vector>
 
 #include "grpc/health/v1/health.grpc.pb.h"
+#include "profiles/checkpoint/checkpoint.h"
+#include "profiles/pruned/convert.h"
+#include "profiles/pruned/magnitude.h"
+#include "tests/profiles/checkpoint/checkpoint_fixture.h"
 #include "tests/server/app/running_server.h"
 
 namespace roberta::app {
@@ -23,7 +28,7 @@ config::ServerConfig VariantsConfig(const std::vector<std::string>& loaded) {
   config::ServerConfig config = config::ParseConfig(R"(
       profiles { name: "baseline" }
       profiles { name: "quantized" }
-      profiles { name: "pruned" }
+      profiles { name: "blunt" recipe: "pruned" keep_macs: 0.5 }
       profiles { name: "small" recipe: "pruned" keep_macs: 0.8 gate { min_agreement: 0 } }
       profiles { name: "gone" recipe: "quantized" directory: "/nonexistent/checkpoint" })",
                                                     config::Format::kTextProto, "test")
@@ -94,12 +99,12 @@ TEST_F(ProfileSwitching, AProfileIsLoadedUsedAndUnloaded) {
 
 TEST_F(ProfileSwitching, AGateThatIsMissedIsToldAndTheProfileRefused) {
   v1::LoadProfileResponse loaded;
-  ASSERT_TRUE(Load("pruned", &loaded).ok());
+  ASSERT_TRUE(Load("blunt", &loaded).ok());
   EXPECT_EQ(loaded.profile().state(), v1::FAILED);
   EXPECT_THAT(loaded.failure(), HasSubstr("agreement is below 90.00 %"));
   EXPECT_LT(loaded.profile().agreement(), 0.9);
-  EXPECT_EQ(Health("pruned"), HealthCheckResponse::NOT_SERVING);
-  EXPECT_THAT(Classify("pruned").status.error_message(), HasSubstr("quality gate"));
+  EXPECT_EQ(Health("blunt"), HealthCheckResponse::NOT_SERVING);
+  EXPECT_THAT(Classify("blunt").status.error_message(), HasSubstr("quality gate"));
 }
 
 TEST_F(ProfileSwitching, AVariantIsAConfigEntryAndHasItsOwnGate) {
@@ -125,7 +130,7 @@ TEST_F(ProfileSwitching, AnUnknownNameIsAnInvalidArgument) {
   v1::LoadProfileResponse loaded;
   const grpc::Status status = Load("turbo", &loaded);
   EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
-  EXPECT_THAT(status.error_message(), HasSubstr("baseline, quantized, pruned, small, gone"));
+  EXPECT_THAT(status.error_message(), HasSubstr("baseline, quantized, blunt, small, gone"));
 }
 
 TEST_F(ProfileSwitching, ALoadGoesOnWhenItsClientGivesUp) {
@@ -138,6 +143,44 @@ TEST_F(ProfileSwitching, ALoadGoesOnWhenItsClientGivesUp) {
   v1::LoadProfileResponse shared;
   ASSERT_TRUE(Load("quantized", &shared).ok());
   EXPECT_EQ(shared.profile().state(), v1::READY);
+}
+
+TEST_F(ProfileSwitching, QuantizedAnswersUnderLoadAreTheAnswersAloneToTheBit) {
+  v1::LoadProfileResponse loaded;
+  ASSERT_TRUE(Load("quantized", &loaded).ok());
+  const std::vector<std::string> texts = {"good", "not bad at all", "two hours of my life that i will never get back",
+                                          "a long and winding story about very little indeed, told with some grace"};
+  const auto logits_of = [&](const std::vector<std::string>& some) {
+    v1::ClassifyRequest request;
+    request.set_profile("quantized");
+    request.set_return_logits(true);
+    for (const std::string& text : some) request.add_items()->set_text(text);
+    const auto answer = running_.Classify(request);
+    EXPECT_TRUE(answer.status.ok()) << answer.status.error_message();
+    std::vector<std::vector<float>> logits;
+    for (const v1::ItemResult& result : answer.response.results()) {
+      logits.emplace_back(result.classification().logits().begin(), result.classification().logits().end());
+    }
+    return logits;
+  };
+  std::vector<std::vector<float>> alone;
+  for (const std::string& text : texts) alone.push_back(logits_of({text}).front());
+  std::atomic<int> different{0};
+  std::vector<std::thread> threads;
+  for (uint32_t t = 0; t < 6; ++t) {
+    threads.emplace_back([&, t] {
+      std::mt19937 random(t);
+      for (int i = 0; i < 30; ++i) {
+        std::vector<size_t> which(1 + random() % 9);
+        std::vector<std::string> some;
+        for (size_t& index : which) some.push_back(texts[index = random() % texts.size()]);
+        const auto logits = logits_of(some);
+        for (size_t j = 0; j < which.size(); ++j) different += logits.at(j) != alone[which[j]];
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(different.load(), 0);
 }
 
 TEST_F(ProfileSwitching, ComparesAllThatAreReady) {
@@ -227,7 +270,7 @@ TEST(ServerStart, ADefaultProfileWithoutACheckpointIsAnError) {
 }
 
 TEST(ServerStart, ADefaultProfileThatMissesItsGateIsAnError) {
-  const auto server = Server::Start(VariantsConfig({"pruned"}));
+  const auto server = Server::Start(VariantsConfig({"blunt"}));
   EXPECT_EQ(server.status().code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(server.status().message()), HasSubstr("agreement is below 90.00 %"));
 }
@@ -240,6 +283,33 @@ TEST(ServerStart, AnotherProfileThatCannotBeLoadedIsFailedAndTheServerServes) {
   ASSERT_TRUE(running.profiles->ListProfiles(&context, {}, &response).ok());
   EXPECT_EQ(response.profiles(4).state(), v1::FAILED);
   EXPECT_THAT(response.profiles(4).reason(), HasSubstr("/nonexistent/checkpoint"));
+}
+
+TEST(ServerStart, ADirectoryWithAPrunedVariantIsOneModelWithSeveralProfiles) {
+  const checkpoint_fixture::ScratchDirectory scratch;
+  const std::string demo = test_paths::InRepository("models/demo-sst2");
+  for (const char* name : {"config.json", "model.safetensors", "vocab.json", "merges.txt", "sample.tsv"}) {
+    std::filesystem::create_symlink(demo + "/" + name, scratch.In(name));
+  }
+  const auto dense = checkpoint::Checkpoint::Open(demo).value();
+  ASSERT_TRUE(pruned::SavePruned(*dense, pruned::MaskByMagnitude(*dense, 0.95).value(), scratch.In("pruned")).ok());
+  config::ServerConfig config;
+  config::CompleteConfig({.model_directory = scratch.path(),
+                          .port = 0,
+                          .metrics_port = 0,
+                          .profiles = {"baseline", "pruned", "integrated"}},
+                         2, &config);
+  RunningServer running(config);
+  const std::string revision = checkpoint::Checkpoint::Open(scratch.In("pruned")).value()->revision();
+  for (const char* name : {"pruned", "integrated"}) {
+    v1::ClassifyRequest request;
+    request.set_profile(name);
+    request.add_items()->set_text("a warm, funny and deeply moving film");
+    const auto answer = running.Classify(request);
+    ASSERT_TRUE(answer.status.ok()) << answer.status.error_message();
+    EXPECT_EQ(answer.response.results(0).classification().label(), "positive");
+    EXPECT_EQ(answer.response.profile_revision(), revision) << name;
+  }
 }
 
 TEST(ServerStart, ASampleThatIsNotThereIsAnError) {

@@ -42,6 +42,34 @@ TEST(WorkerPool, UrgentTasksOvertakeThoseThatWait) {
   EXPECT_EQ(order, "urgent later ");
 }
 
+TEST(WorkerPool, BulkWaitsUntilNothingElseDoes) {
+  std::string order;
+  std::promise<void> hold;
+  {
+    WorkerPool pool(1);
+    pool.Push([&] { hold.get_future().wait(); });
+    pool.PushBulk([&] { order += "bulk "; });
+    pool.PushBulk([&] { order += "more "; });
+    pool.Push([&] { order += "call "; });
+    pool.PushUrgent([&] { order += "urgent "; });
+    hold.set_value();
+  }
+  EXPECT_EQ(order, "urgent call bulk more ");
+}
+
+TEST(WorkerPool, BulkIsNotHeldUpForEver) {
+  std::string order;
+  std::promise<void> hold;
+  {
+    WorkerPool pool(1);
+    pool.Push([&] { hold.get_future().wait(); });
+    pool.PushBulk([&] { order += 'b'; });
+    for (int i = 0; i < 20; ++i) pool.Push([&] { order += 'c'; });
+    hold.set_value();
+  }
+  EXPECT_LT(order.find('b'), 10u) << order;
+}
+
 TEST(WorkerPool, TasksMayPushTasks) {
   std::promise<int> result;
   WorkerPool pool(1);

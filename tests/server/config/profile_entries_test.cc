@@ -119,6 +119,24 @@ TEST(CheckProfiles, KeepMacsIsForRecipesThatPrune) {
   }
 }
 
+TEST(CheckProfiles, AcceptsEveryWayOfLoadingBatches) {
+  for (const char* strategy : {"padded", "bucketed", "packed"}) {
+    const std::string text = std::string("profiles { name: 'amp' data_loading { strategy: '") + strategy +
+                             "' max_batch_tokens: 512 prefetch: true } }";
+    EXPECT_TRUE(CheckProfiles(Completed(text), kRecipes).ok()) << strategy;
+  }
+}
+
+TEST(CheckProfiles, RefusesAWayOfLoadingNobodyKnowsWithTheList) {
+  EXPECT_THAT(ErrorOf("profiles { name: 'amp' data_loading { strategy: 'sorted' } }"),
+              HasSubstr("profiles[0].data_loading.strategy is \"sorted\"; it must be one of padded, bucketed, packed"));
+}
+
+TEST(CheckProfiles, RefusesABatchOfNoTokens) {
+  EXPECT_THAT(ErrorOf("profiles { name: 'amp' data_loading { max_batch_tokens: 0 } }"),
+              HasSubstr("profiles[0].data_loading.max_batch_tokens is 0; it must be between 1 and 1048576"));
+}
+
 TEST(CheckProfiles, RefusesLimitsThatMakeNoSense) {
   EXPECT_THAT(ErrorOf("profiles { name: 'amp' gate { min_agreement: 1.01 } }"),
               HasSubstr("profiles[0].gate.min_agreement is 1.01; it must be between 0 and 1"));

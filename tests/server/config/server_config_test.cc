@@ -81,6 +81,28 @@ TEST(CompleteConfig, FillsInEveryDefaultToAValidConfig) {
   EXPECT_EQ(config.listen().metrics_port(), 8002u);
   EXPECT_EQ(config.default_profile(), "baseline");
   EXPECT_EQ(config.execution().executors(), 3u);
+  EXPECT_TRUE(config.execution().predictive_admission());
+  EXPECT_FALSE(config.execution().split_lone_requests());
+}
+
+TEST(CompleteConfig, SplitsLoneRequestsIfTheFileSaysSo) {
+  ServerConfig file;
+  file.mutable_execution()->set_split_lone_requests(true);
+  EXPECT_TRUE(Completed({.model_directory = "m"}, file).execution().split_lone_requests());
+}
+
+TEST(CompleteConfig, LogsSlowCallsAndNoOthersUnlessTold) {
+  EXPECT_EQ(Completed().logging().slow_request_ms(), 5000u);
+  EXPECT_FALSE(Completed().logging().requests());
+  ServerConfig file;
+  file.mutable_logging()->set_slow_request_ms(0);
+  file.mutable_logging()->set_requests(true);
+  EXPECT_EQ(Completed({.model_directory = "m"}, file).logging().slow_request_ms(), 0u);
+  EXPECT_TRUE(Completed({.model_directory = "m"}, file).logging().requests());
+  const ServerConfig overridden =
+      Completed({.model_directory = "m", .slow_request_ms = 200, .log_requests = false}, file);
+  EXPECT_EQ(overridden.logging().slow_request_ms(), 200u);
+  EXPECT_FALSE(overridden.logging().requests());
 }
 
 TEST(CompleteConfig, NamesTheModelAfterItsDirectory) {
@@ -106,7 +128,9 @@ TEST(CompleteConfig, OverridesWinOverTheFile) {
 TEST(CompleteConfig, KeepsWhatTheFileSaysEvenIfItIsZero) {
   ServerConfig file;
   file.mutable_listen()->set_port(0);
+  file.mutable_execution()->set_predictive_admission(false);
   EXPECT_EQ(Completed({.model_directory = "m"}, file).listen().port(), 0u);
+  EXPECT_FALSE(Completed({.model_directory = "m"}, file).execution().predictive_admission());
 }
 
 TEST(ValidateConfig, AsksForAModel) {
@@ -118,6 +142,12 @@ TEST(ValidateConfig, NamesFieldAndValueThatAreOutOfRange) {
               HasSubstr("listen.port is 70000; it must be between 0 and 65535"));
   EXPECT_THAT(ErrorWith([](ServerConfig& c) { c.mutable_execution()->set_executors(0); }),
               HasSubstr("execution.executors is 0"));
+  EXPECT_THAT(ErrorWith([](ServerConfig& c) { c.mutable_execution()->set_queue_capacity_items(0); }),
+              HasSubstr("execution.queue_capacity_items is 0"));
+  EXPECT_THAT(ErrorWith([](ServerConfig& c) { c.mutable_execution()->set_queue_capacity_tokens(0); }),
+              HasSubstr("execution.queue_capacity_tokens is 0"));
+  EXPECT_THAT(ErrorWith([](ServerConfig& c) { c.mutable_logging()->set_slow_request_ms(3600001); }),
+              HasSubstr("logging.slow_request_ms is 3600001; it must be between 0 and 3600000"));
 }
 
 TEST(ValidateConfig, RefusesWhatIsNotUtf8) {

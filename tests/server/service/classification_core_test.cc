@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <limits>
+#include <thread>
 
 #include "tests/server/service/puppet_server.h"
 
@@ -204,6 +205,106 @@ TEST(ClassificationCore, ALargeCallIsCutIntoBatchesOfTheTokenBudget) {
   EXPECT_EQ(outcome.response.results_size(), 100);
   EXPECT_EQ(outcome.response.batch_items(), 5u);  // of 3 tokens each, within 16
   EXPECT_EQ(largest, 15u);
+}
+
+/// A server whose executor is held in its first batch until told otherwise.
+struct HeldServer {
+  explicit HeldServer(batching::BatchQueueOptions options = {})
+      : server(std::make_shared<PuppetProfile>([this](const encoder::PackedBatch& batch, absl::Span<float> logits) {
+                 if (runs++ == 0) {
+                   entered.set_value();
+                   release.get_future().wait();
+                 }
+                 first_lengths.push_back(batch.sequence(0).size());
+                 return PuppetProfile::CountTokens(batch, logits);
+               }),
+               64, std::move(options)),
+        first(server.Start(PuppetServer::Call({"good"}))) {
+    entered.get_future().wait();
+  }
+  /// Starts `call` and returns when it waits in the queue.
+  std::future<CallOutcome> StartWaiting(const std::shared_ptr<ClassifyCall>& call) {
+    const size_t before = server.queue.depth().items[0][1];
+    std::future<CallOutcome> outcome = server.Start(call);
+    while (server.queue.depth().items[0][1] == before) std::this_thread::yield();
+    return outcome;
+  }
+
+  std::atomic<int> runs{0};
+  std::vector<size_t> first_lengths;  // of each batch, the first text's tokens; written by the only executor
+  std::promise<void> entered, release;
+  PuppetServer server;
+  std::future<CallOutcome> first;
+};
+
+TEST(ClassificationCore, CallsThatWaitShareABatch) {
+  HeldServer held;
+  std::future<CallOutcome> second = held.StartWaiting(PuppetServer::Call({"good"}));
+  std::future<CallOutcome> third = held.StartWaiting(PuppetServer::Call({"not good", "bad"}));
+  held.release.set_value();
+  EXPECT_EQ(second.get().response.batch_items(), 3u);
+  const CallOutcome outcome = third.get();
+  EXPECT_EQ(outcome.response.batch_items(), 3u);
+  EXPECT_EQ(outcome.response.results(0).classification().token_count(), 4u);
+  EXPECT_EQ(held.first.get().response.batch_items(), 1u);
+  EXPECT_EQ(held.runs.load(), 2);
+}
+
+TEST(ClassificationCore, AFullQueueRefusesAtOnce) {
+  HeldServer held({.capacity_items = 3});
+  std::future<CallOutcome> second = held.StartWaiting(PuppetServer::Call({"good", "bad"}));
+  EXPECT_EQ(held.server.Run(PuppetServer::Call({"good", "bad"})).status.code(), absl::StatusCode::kResourceExhausted);
+  held.release.set_value();
+  EXPECT_TRUE(second.get().status.ok());
+}
+
+TEST(ClassificationCore, ACallWhoseDeadlinePassesInTheQueueNeverRuns) {
+  HeldServer held;
+  auto call = PuppetServer::Call({"good"});
+  call->deadline = std::chrono::system_clock::now() + std::chrono::milliseconds(300);
+  std::future<CallOutcome> second = held.StartWaiting(call);
+  std::this_thread::sleep_until(call->deadline + std::chrono::milliseconds(50));
+  held.release.set_value();
+  EXPECT_EQ(second.get().status.code(), absl::StatusCode::kDeadlineExceeded);
+  EXPECT_EQ(held.runs.load(), 1);
+}
+
+TEST(ClassificationCore, AHigherPriorityOvertakes) {
+  HeldServer held;
+  std::future<CallOutcome> normal = held.StartWaiting(PuppetServer::Call({"not good"}));
+  auto call = PuppetServer::Call(std::vector<std::string>(5, "good"));
+  call->request.set_priority(v1::PRIORITY_HIGH);
+  std::future<CallOutcome> high = held.server.Start(call);
+  while (held.server.queue.depth().items[0][2] == 0) std::this_thread::yield();
+  held.release.set_value();
+  EXPECT_TRUE(high.get().status.ok());
+  EXPECT_TRUE(normal.get().status.ok());
+  EXPECT_EQ(held.first_lengths, (std::vector<size_t>{3, 3, 4}));
+}
+
+TEST(ClassificationCore, PhasesOfACallOnSeveralExecutorsAddUpToTheTotal) {
+  PuppetServer server(std::make_shared<PuppetProfile>(), 64, {}, 4);
+  for (int i = 0; i < 50; ++i) {
+    const v1::Phases phases = server.Run(PuppetServer::Call(std::vector<std::string>(100, "good"))).response.phases();
+    EXPECT_EQ(phases.tokenize_ns() + phases.queue_ns() + phases.form_ns() + phases.infer_ns() + phases.post_ns(),
+              phases.total_ns());
+    for (const int64_t ns : {phases.tokenize_ns(), phases.queue_ns(), phases.infer_ns(), phases.post_ns()}) {
+      EXPECT_GT(ns, 0);
+    }
+  }
+}
+
+TEST(ClassificationCore, AnswersOfACallOnSeveralExecutorsStandInOrder) {
+  PuppetServer server(std::make_shared<PuppetProfile>(), 64, {}, 4);
+  std::vector<std::string> texts;
+  for (int i = 0; i < 200; ++i) texts.push_back(i % 3 == 0 ? "good" : i % 3 == 1 ? "not good" : "not good at all");
+  auto call = PuppetServer::Call(texts);
+  call->request.set_return_logits(true);
+  const CallOutcome outcome = server.Run(call);
+  ASSERT_TRUE(outcome.status.ok()) << outcome.status;
+  for (const v1::ItemResult& result : outcome.response.results()) {
+    ASSERT_EQ(result.classification().logits(0), static_cast<float>(result.classification().token_count()));
+  }
 }
 
 }  // namespace

@@ -14,12 +14,14 @@
 namespace roberta::service {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::MatchesRegex;
 
 class ClassifierServiceTest : public testing::Test {
  protected:
   explicit ClassifierServiceTest(std::shared_ptr<const encoder::Profile> profile = std::make_shared<PuppetProfile>())
-      : puppet_(std::move(profile)), service_(&puppet_.core, &puppet_.comparisons) {
+      : puppet_(std::move(profile)), service_(&puppet_.core, &puppet_.streams, &puppet_.comparisons) {
     grpc::ServerBuilder builder;
     builder.RegisterService(&service_);
     server_ = builder.BuildAndStart();
@@ -68,6 +70,75 @@ TEST_F(ClassifierServiceTest, TrailersSayWhatWasUsedAndHowLongItTook) {
   for (const char* name : {"x-queue-time", "x-inference-time", "x-total-time"}) EXPECT_EQ(trailers.count(name), 1u);
 }
 
+std::string Trailer(const grpc::ClientContext& context, const char* name) {
+  const auto& trailers = context.GetServerTrailingMetadata();
+  const auto found = trailers.find(name);
+  return found == trailers.end() ? "" : std::string(found->second.data(), found->second.size());
+}
+
+TEST_F(ClassifierServiceTest, TimesInTrailersAreMillisecondsOfThePhases) {
+  request_.add_items()->set_text("good");
+  ASSERT_TRUE(stub_->Classify(&context_, request_, &response_).ok());
+  const v1::Phases& phases = response_.phases();
+  EXPECT_NEAR(std::stod(Trailer(context_, "x-queue-time")), static_cast<double>(phases.queue_ns()) * 1e-6, 0.00051);
+  EXPECT_NEAR(std::stod(Trailer(context_, "x-inference-time")), static_cast<double>(phases.infer_ns()) * 1e-6, 0.00051);
+  EXPECT_NEAR(std::stod(Trailer(context_, "x-total-time")), static_cast<double>(phases.total_ns()) * 1e-6, 0.00051);
+}
+
+TEST_F(ClassifierServiceTest, TheRequestIdOfTheClientComesBack) {
+  request_.add_items()->set_text("good");
+  context_.AddMetadata("x-request-id", "mine-1");
+  ASSERT_TRUE(stub_->Classify(&context_, request_, &response_).ok());
+  EXPECT_EQ(Trailer(context_, "x-request-id"), "mine-1");
+  EXPECT_EQ(response_.request_id(), "mine-1");
+}
+
+TEST_F(ClassifierServiceTest, ACallWithoutAnAnswerHasARequestIdToo) {
+  context_.AddMetadata("x-request-id", "mine-1");
+  ASSERT_FALSE(stub_->Classify(&context_, request_, &response_).ok());
+  EXPECT_EQ(Trailer(context_, "x-request-id"), "mine-1");
+}
+
+TEST_F(ClassifierServiceTest, AMessageThatCannotBeReadHasARequestIdToo) {
+  context_.AddMetadata("x-request-id", "mine-1");
+  ASSERT_FALSE(SendBytes("\x0a\xff\xff\xff\xff\x0f garbage").ok());
+  EXPECT_EQ(Trailer(context_, "x-request-id"), "mine-1");
+}
+
+TEST_F(ClassifierServiceTest, ARequestIdIsMadeWhereTheClientHasNone) {
+  request_.add_items()->set_text("good");
+  ASSERT_TRUE(stub_->Classify(&context_, request_, &response_).ok());
+  EXPECT_THAT(response_.request_id(), MatchesRegex("[0-9a-f]{32}"));
+  EXPECT_EQ(Trailer(context_, "x-request-id"), response_.request_id());
+}
+
+TEST_F(ClassifierServiceTest, ARequestIdIsMadeWhereTheClientHasTwo) {
+  request_.add_items()->set_text("good");
+  context_.AddMetadata("x-request-id", "mine-1");
+  context_.AddMetadata("x-request-id", "mine-2");
+  ASSERT_TRUE(stub_->Classify(&context_, request_, &response_).ok());
+  EXPECT_THAT(response_.request_id(), MatchesRegex("[0-9a-f]{32}"));
+}
+
+TEST_F(ClassifierServiceTest, AComparisonHasARequestIdAndTimesInItsTrailers) {
+  v1::CompareRequest request;
+  v1::CompareResponse response;
+  request.mutable_item()->set_text("good");
+  context_.AddMetadata("x-request-id", "mine-1");
+  ASSERT_TRUE(stub_->Compare(&context_, request, &response).ok());
+  EXPECT_EQ(Trailer(context_, "x-request-id"), "mine-1");
+  for (const char* name : {"x-queue-time", "x-inference-time", "x-total-time"}) {
+    EXPECT_THAT(Trailer(context_, name), MatchesRegex("[0-9]+\\.[0-9]{3}")) << name;
+  }
+}
+
+TEST_F(ClassifierServiceTest, TheTraceOfACallIsInTheLog) {
+  request_.add_items()->set_text("good");
+  context_.AddMetadata("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+  ASSERT_TRUE(stub_->Classify(&context_, request_, &response_).ok());
+  EXPECT_THAT(puppet_.CloseLog(), ElementsAre(HasSubstr("\"trace_id\":\"4bf92f3577b34da6a3ce929d0e0e4736\"")));
+}
+
 TEST_F(ClassifierServiceTest, TakesTheProfileFromMetadata) {
   request_.add_items()->set_text("good");
   context_.AddMetadata("x-profile", "quantized");
@@ -104,6 +175,32 @@ TEST_F(ClassifierServiceTest, ATextThatIsNotUtf8IsNamedByItemAndByte) {
 
 TEST_F(ClassifierServiceTest, AMessageThatCannotBeReadIsAnInvalidArgument) {
   EXPECT_EQ(SendBytes("\x0a\xff\xff\xff\xff\x0f garbage").error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+}
+
+TEST_F(ClassifierServiceTest, ARefusedCallIsToldWhenToTryAgain) {
+  request_.add_items()->set_text("good");
+  puppet_.predictor.Seed(0, 1e9);
+  context_.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(2));
+  const grpc::Status status = stub_->Classify(&context_, request_, &response_);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  google::rpc::Status rich;
+  ASSERT_TRUE(rich.ParseFromString(status.error_details()));
+  google::rpc::RetryInfo detail;
+  ASSERT_TRUE(rich.details(0).UnpackTo(&detail));
+  const int64_t detail_ms = 1000 * detail.retry_delay().seconds() + detail.retry_delay().nanos() / 1'000'000;
+  EXPECT_GT(detail_ms, 0);
+  const auto& trailers = context_.GetServerTrailingMetadata();
+  ASSERT_EQ(trailers.count("grpc-retry-pushback-ms"), 1u);
+  const grpc::string_ref pushback = trailers.find("grpc-retry-pushback-ms")->second;
+  EXPECT_EQ(std::string(pushback.data(), pushback.size()), std::to_string(detail_ms));
+}
+
+TEST_F(ClassifierServiceTest, TakesAutoFromMetadata) {
+  request_.add_items()->set_text("good");
+  context_.AddMetadata("x-profile", "auto");
+  ASSERT_TRUE(stub_->Classify(&context_, request_, &response_).ok());
+  EXPECT_EQ(response_.profile_requested(), "auto");
+  EXPECT_EQ(response_.profile_used(), "baseline");
 }
 
 TEST_F(ClassifierServiceTest, ManyCallsAtOnceGetTheirOwnAnswers) {

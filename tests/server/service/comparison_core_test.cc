@@ -120,5 +120,18 @@ TEST(ComparisonCore, IsRefusedLikeEveryOtherCall) {
   EXPECT_EQ(CompareOn(server, CallOf("good")).status.code(), absl::StatusCode::kUnavailable);
 }
 
+TEST(ComparisonCore, AutoIsNoProfileToCompare) {
+  PuppetServer server;
+  auto call = std::make_shared<ComparisonCall>(metrics::PhaseClock::Clock::now());
+  call->request.mutable_item()->set_text("good");
+  call->request.add_profiles("auto");
+  std::promise<absl::Status> status;
+  call->done = [&](ComparisonCall& done) { status.set_value(done.status); };
+  server.comparisons.Start(call);
+  const absl::Status refused = status.get_future().get();
+  EXPECT_EQ(refused.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(std::string(refused.message()).rfind("profiles[0]: \"auto\" chooses one profile", 0), 0u) << refused;
+}
+
 }  // namespace
 }  // namespace roberta::service

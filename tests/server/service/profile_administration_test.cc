@@ -5,6 +5,7 @@
 
 #include <future>
 
+#include "server/service/situations.h"
 #include "tests/profiles/registry/puppet_recipes.h"
 
 namespace roberta::service {
@@ -38,8 +39,9 @@ class ProfileAdministrationTest : public testing::Test {
                                              })},
                                "baseline");
   admission::Permits permits_{64};
-  Entrance entrance_{&permits_};
-  metrics::ServerMetrics metrics_{registry_->names()};
+  admission::WaitPredictor predictor_{1, {}};
+  Entrance entrance_{&permits_, &predictor_};
+  metrics::ServerMetrics metrics_{{.profiles = registry_->names(), .failure_reasons = SituationNames()}};
   ProfileAdministration administration_{{registry_.get(), &entrance_, &loads_, &metrics_}};
   batching::WorkerPool loads_{1};
 };

@@ -5,24 +5,37 @@
 #include <future>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
+#include "server/batching/executors.h"
+#include "server/request_log/request_log.h"
+#include "server/service/admission_control.h"
 #include "server/service/classification_core.h"
 #include "server/service/comparison_core.h"
+#include "server/service/predictor_feed.h"
+#include "server/service/situations.h"
+#include "server/service/stream_core.h"
 #include "tests/server/service/puppet_profile.h"
 #include "tests/test_paths.h"
 
 namespace roberta::service {
 
-/// The demo model's checkpoint and tokenizer, with a puppet as `baseline`; every other profile is not ready.
+/// The demo model's checkpoint and tokenizer, with a puppet as `baseline` and perhaps another one as the less accurate
+/// `quantized`, which else is not ready, as every other profile is.
 class PuppetRegistry final : public registry::Registry {
  public:
-  explicit PuppetRegistry(std::shared_ptr<const encoder::Profile> baseline) : baseline_(std::move(baseline)) {
+  explicit PuppetRegistry(std::shared_ptr<const encoder::Profile> baseline,
+                          std::shared_ptr<const encoder::Profile> quantized = nullptr)
+      : baseline_(std::move(baseline)), quantized_(std::move(quantized)) {
     const std::string directory = test_paths::InRepository("models/demo-sst2");
     checkpoint_ = checkpoint::Checkpoint::Open(directory).value();
     tokenizer_ = tokenizer::Tokenizer::Load(directory).value();
   }
+
+  /// Makes `quantized` READY, or, by nullptr, not. Not while calls are under way.
+  void SetQuantized(std::shared_ptr<const encoder::Profile> quantized) { quantized_ = std::move(quantized); }
 
   void Observe(registry::Observer*) override {}
   const std::vector<std::string>& names() const override { return names_; }
@@ -33,6 +46,7 @@ class PuppetRegistry final : public registry::Registry {
   absl::Status SetDefault(std::string_view) override { return absl::OkStatus(); }
   absl::StatusOr<registry::LoadedProfile> Get(std::string_view name) const override {
     if (name == "baseline") return registry::LoadedProfile{"baseline", "puppet-revision", baseline_};
+    if (name == "quantized" && quantized_ != nullptr) return registry::LoadedProfile{"quantized", "q", quantized_};
     return absl::FailedPreconditionError("profile is not ready: gate failed");
   }
   absl::StatusOr<registry::LoadedProfile> GetDefault() const override { return Get("baseline"); }
@@ -42,7 +56,11 @@ class PuppetRegistry final : public registry::Registry {
   absl::StatusOr<registry::ProfileStatus> StatusOf(std::string_view name) const override {
     registry::ProfileStatus status;
     status.name = name;
-    status.state = name == "baseline" ? registry::ProfileState::kReady : registry::ProfileState::kFailed;
+    const bool ready = name == "baseline" || quantized_ != nullptr;
+    status.state = ready ? registry::ProfileState::kReady : registry::ProfileState::kFailed;
+    status.quality.emplace();
+    status.quality->accuracy = name == "baseline" ? 0.9 : 0.8;
+    status.quality->agreement = name == "baseline" ? 1 : 0.95;
     return status;
   }
   const checkpoint::Checkpoint& checkpoint() const override { return *checkpoint_; }
@@ -51,6 +69,7 @@ class PuppetRegistry final : public registry::Registry {
  private:
   const std::vector<std::string> names_ = {"baseline", "quantized"};
   std::shared_ptr<const encoder::Profile> baseline_;
+  std::shared_ptr<const encoder::Profile> quantized_;
   std::unique_ptr<const checkpoint::Checkpoint> checkpoint_;
   std::unique_ptr<const tokenizer::Tokenizer> tokenizer_;
 };
@@ -58,8 +77,18 @@ class PuppetRegistry final : public registry::Registry {
 /// A classification core with pools of its own around a puppet profile.
 struct PuppetServer {
   explicit PuppetServer(std::shared_ptr<const encoder::Profile> baseline = std::make_shared<PuppetProfile>(),
-                        size_t capacity = 64)
-      : registry(std::move(baseline)), permits(capacity) {
+                        size_t capacity = 64, batching::BatchQueueOptions queue_options = {},
+                        size_t executor_threads = 1, std::shared_ptr<const encoder::Profile> quantized = nullptr)
+      : registry(std::move(baseline), std::move(quantized)),
+        permits(capacity),
+        predictor(registry.names().size() + 1, {.executors = executor_threads, .max_batch_tokens = kMaxBatchTokens}),
+        queue(Completed(queue_options)),
+        admission({.max_tokens = 512,
+                   .capacity_items = queue_options.capacity_items,
+                   .capacity_tokens = queue_options.capacity_tokens,
+                   .profiles = registry.names()},
+                  &predictor, &metrics.admission()),
+        executors(&queue, executor_threads) {
     entrance.SetReady();
   }
   ~PuppetServer() { EXPECT_TRUE(permits.WaitUntilIdle(std::chrono::seconds(60))); }
@@ -79,18 +108,47 @@ struct PuppetServer {
   }
   CallOutcome Run(const std::shared_ptr<ClassifyCall>& call) { return Start(call).get(); }
 
+  /// What the log has of the calls that have ended: members of JSON objects. No call may come after.
+  const std::vector<std::string>& CloseLog() {
+    EXPECT_TRUE(permits.WaitUntilIdle(std::chrono::seconds(60)));
+    log.reset();
+    return lines;
+  }
+
   PuppetRegistry registry;
   admission::Permits permits;
-  Entrance entrance{&permits};
-  metrics::ServerMetrics metrics{registry.names()};
-  ClassificationCore core{
-      {.model_name = "puppet", .limits = {.max_items = 1000, .max_item_characters = 100000}, .max_batch_tokens = 16},
-      {&registry, &entrance, &tokenizers, &executors, &metrics}};
+  admission::WaitPredictor predictor;
+  PredictorFeed feed{&predictor};
+  Entrance entrance{&permits, &predictor};
+  batching::BatchQueue queue;
+  metrics::ServerMetrics metrics{{.profiles = registry.names(), .failure_reasons = SituationNames()}};
+  AdmissionControl admission;
+  std::vector<std::string> lines;
+  std::unique_ptr<request_log::RequestLog> log = std::make_unique<request_log::RequestLog>(
+      request_log::RequestLog::Options{.every_call = true, .format = request_log::Format::kJson},
+      [this](request_log::Level, std::string_view line) { lines.emplace_back(line); });
+  ClassificationCore core{{.model_name = "puppet", .limits = {.max_items = 1000, .max_item_characters = 100000}},
+                          {&registry, &entrance, &admission, &tokenizers, &queue, &metrics, log.get()}};
+  StreamCore streams{{.model_name = "puppet",
+                      .model_revision = "puppet-checkpoint",
+                      .max_items_per_message = 1000,
+                      .limits = {.items_in_flight = 64}},
+                     {.core = &core, .entrance = &entrance, .metrics = &metrics, .log = log.get()}};
   ComparisonCore comparisons{"puppet",
                              {.max_items = 1000, .max_item_characters = 100000},
-                             {&registry, &entrance, &tokenizers, &executors, &metrics}};
+                             {&registry, &entrance, &admission, &tokenizers, &queue, &metrics, log.get()}};
   batching::WorkerPool tokenizers{1};
-  batching::WorkerPool executors{1};
+  batching::Executors executors;
+
+ private:
+  static constexpr size_t kMaxBatchTokens = 16;
+
+  batching::BatchQueueOptions Completed(batching::BatchQueueOptions options) {
+    options.profiles = registry.names().size() + 1;
+    options.policy.max_batch_tokens = kMaxBatchTokens;
+    options.observer = &feed;
+    return options;
+  }
 };
 
 }  // namespace roberta::service

@@ -40,6 +40,10 @@ TEST(RawClassifyRequest, IsTheTwinOfTheMessageClientsSend) {
   ExpectTwins(v1::ClassifyRequest::descriptor(), internal::RawClassifyRequest::descriptor());
 }
 
+TEST(RawClassifyStreamRequest, IsTheTwinOfTheMessageClientsSend) {
+  ExpectTwins(v1::ClassifyStreamRequest::descriptor(), internal::RawClassifyStreamRequest::descriptor());
+}
+
 TEST(RawCompareRequest, IsTheTwinOfTheMessageClientsSend) {
   ExpectTwins(v1::CompareRequest::descriptor(), internal::RawCompareRequest::descriptor());
 }

@@ -95,6 +95,9 @@ TEST(ValidateCall, RefusesEnumValuesNobodyKnows) {
   request = OneItem();
   request.set_function_to_apply(-1);
   EXPECT_EQ(CallProblem(request).field, "function_to_apply");
+  request = OneItem();
+  request.set_priority(3);
+  EXPECT_EQ(CallProblem(request).field, "priority");
 }
 
 TEST(ValidateCall, RefusesATopKOfZero) {
@@ -109,6 +112,7 @@ TEST(ValidateCall, CarriesTheSettings) {
   request.set_function_to_apply(v1::FUNCTION_SIGMOID);
   request.set_top_k(2);
   request.set_return_logits(true);
+  request.set_priority(v1::PRIORITY_LOW);
   CallSettings settings;
   EXPECT_FALSE(ValidateCall(request, kLimits, &settings));
   EXPECT_EQ(settings.truncation, tokenizer::Truncation::kLeft);
@@ -116,6 +120,7 @@ TEST(ValidateCall, CarriesTheSettings) {
   EXPECT_EQ(settings.top_k, 2u);
   EXPECT_TRUE(settings.return_logits);
   EXPECT_FALSE(settings.allow_partial);
+  EXPECT_EQ(settings.priority, batching::Priority::kLow);
 }
 
 TEST(Quote, EscapesAndCuts) {

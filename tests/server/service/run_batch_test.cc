@@ -28,14 +28,25 @@ PuppetProfile Poisoned(bool by_status) {
 
 TEST(RunBatch, GivesEverySequenceItsLogits) {
   std::vector<float> logits(3);
-  const auto statuses = RunBatch(PuppetProfile(), kIds, kLengths, 1, absl::MakeSpan(logits));
+  const auto statuses = RunBatch(PuppetProfile(), kIds, kLengths, 0, 1, absl::MakeSpan(logits));
   for (const absl::Status& status : statuses) EXPECT_TRUE(status.ok());
   EXPECT_EQ(logits, (std::vector<float>{2, 1, 3}));
 }
 
+TEST(RunBatch, PadsAsItIsTold) {
+  size_t padded_length = 0;
+  const PuppetProfile padded([&](const encoder::PackedBatch& batch, absl::Span<float> logits) {
+    padded_length = batch.padded_length;
+    return PuppetProfile::CountTokens(batch, logits);
+  });
+  std::vector<float> logits(3);
+  RunBatch(padded, kIds, kLengths, 3, 1, absl::MakeSpan(logits));
+  EXPECT_EQ(padded_length, 3u);
+}
+
 TEST(RunBatch, AFailingBatchHarmsOnlyTheSequenceAtFault) {
   std::vector<float> logits(3);
-  const auto statuses = RunBatch(Poisoned(true), kIds, kLengths, 1, absl::MakeSpan(logits));
+  const auto statuses = RunBatch(Poisoned(true), kIds, kLengths, 0, 1, absl::MakeSpan(logits));
   EXPECT_TRUE(statuses[0].ok());
   EXPECT_EQ(statuses[1].code(), absl::StatusCode::kInternal);
   EXPECT_TRUE(statuses[2].ok());
@@ -45,7 +56,7 @@ TEST(RunBatch, AFailingBatchHarmsOnlyTheSequenceAtFault) {
 
 TEST(RunBatch, LogitsThatAreNotFiniteAreAFailure) {
   std::vector<float> logits(3);
-  const auto statuses = RunBatch(Poisoned(false), kIds, kLengths, 1, absl::MakeSpan(logits));
+  const auto statuses = RunBatch(Poisoned(false), kIds, kLengths, 0, 1, absl::MakeSpan(logits));
   EXPECT_TRUE(statuses[0].ok());
   EXPECT_EQ(statuses[1].code(), absl::StatusCode::kInternal);
   EXPECT_TRUE(statuses[2].ok());
@@ -57,7 +68,7 @@ TEST(RunBatch, AFailureThatPassesIsRepairedByTheSecondTry) {
     return runs++ == 0 ? absl::InternalError("once") : PuppetProfile::CountTokens(batch, logits);
   });
   std::vector<float> logits(3);
-  for (const absl::Status& status : RunBatch(flaky, kIds, kLengths, 1, absl::MakeSpan(logits)))
+  for (const absl::Status& status : RunBatch(flaky, kIds, kLengths, 0, 1, absl::MakeSpan(logits)))
     EXPECT_TRUE(status.ok());
   EXPECT_EQ(logits, (std::vector<float>{2, 1, 3}));
   EXPECT_EQ(runs, 4);

@@ -1,0 +1,89 @@
+#include "server/admission/finish_time.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+namespace roberta::admission {
+
+namespace {
+
+struct Ahead {
+  double more_urgent = 0;
+  double as_urgent = 0;
+};
+
+double WorkNs(const ProfileWork& profile, double tokens, const Discipline& discipline) {
+  return profile.cost.alone().WorkNs(tokens, static_cast<double>(discipline.max_batch_tokens));
+}
+
+/// The tokens of one profile that go before a call of `level`. What is less urgent does once it has waited long enough:
+/// of a backlog, that is what takes longer to drain than the steps between the two levels.
+Ahead TokensAhead(const ProfileWork& profile, size_t level, const Discipline& discipline) {
+  Ahead ahead;
+  const double token_ns = WorkNs(profile, 1, discipline) / static_cast<double>(discipline.executors);
+  for (size_t other = 0; other < kLevels; ++other) {
+    if (other > level) {
+      ahead.more_urgent += profile.tokens[other];
+    } else if (token_ns > 0) {
+      const auto steps = static_cast<double>(level - other);
+      const double too_young = steps * static_cast<double>(discipline.ageing_step.count()) / token_ns;
+      ahead.as_urgent += std::max(0.0, profile.tokens[other] - too_young);
+    }
+  }
+  return ahead;
+}
+
+/// When an executor is free for what comes after `work_ns` that all of them share.
+double FreeAfter(std::vector<double> running_ns, double work_ns, size_t executors) {
+  if (running_ns.size() < executors) running_ns.resize(executors, 0.0);
+  std::sort(running_ns.begin(), running_ns.end());
+  double busy_ns = 0;
+  for (size_t free = 1; free <= running_ns.size(); ++free) {
+    busy_ns += running_ns[free - 1];
+    const double level = (busy_ns + work_ns) / static_cast<double>(free);
+    if (free == running_ns.size() || level <= running_ns[free]) return level;
+  }
+  return 0;
+}
+
+}  // namespace
+
+double FinishNs(const Newcomer& call, const std::vector<ProfileWork>& profiles, std::vector<double> running_ns,
+                const Discipline& discipline) {
+  const ProfileWork& own = profiles[call.profile];
+  const auto budget = static_cast<double>(discipline.max_batch_tokens);
+  const Ahead own_ahead = TokensAhead(own, call.level, discipline);
+  const double together = own_ahead.more_urgent + own_ahead.as_urgent + static_cast<double>(call.tokens);
+  // The last of them share its last batch, so only the rest goes before it.
+  double batch_tokens = std::min(budget, together);
+  const double before_ns = WorkNs(own, together - batch_tokens, discipline);
+
+  double others_ns = 0;
+  const double own_ns = before_ns + own.cost.alone().BatchNs(batch_tokens);
+  for (size_t profile = 0; profile < profiles.size(); ++profile) {
+    if (profile == call.profile) continue;
+    const Ahead ahead = TokensAhead(profiles[profile], call.level, discipline);
+    others_ns += WorkNs(profiles[profile], ahead.more_urgent, discipline) +
+                 std::min(WorkNs(profiles[profile], ahead.as_urgent, discipline), own_ns);
+  }
+  const size_t idle = discipline.executors - std::min(discipline.executors, running_ns.size());
+  if (before_ns + others_ns == 0 && idle > 1) {
+    batch_tokens = std::ceil(batch_tokens / static_cast<double>(std::clamp<size_t>(call.items, 1, idle)));
+    if (discipline.split_lone_batches && call.items < idle) return own.cost.HelpedNs(batch_tokens);
+  }
+  const double wait_ns = FreeAfter(std::move(running_ns), before_ns + others_ns, discipline.executors);
+  batch_tokens = std::min(budget, batch_tokens + own.arriving_per_ns * wait_ns);
+  return wait_ns + own.cost.alone().BatchNs(batch_tokens);
+}
+
+double DrainNs(const std::vector<ProfileWork>& profiles, const std::vector<double>& running_ns,
+               const Discipline& discipline) {
+  double work_ns = std::accumulate(running_ns.begin(), running_ns.end(), 0.0);
+  for (const ProfileWork& profile : profiles) {
+    work_ns += WorkNs(profile, std::accumulate(profile.tokens.begin(), profile.tokens.end(), 0.0), discipline);
+  }
+  return work_ns / static_cast<double>(discipline.executors);
+}
+
+}  // namespace roberta::admission

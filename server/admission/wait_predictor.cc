@@ -1,0 +1,212 @@
+#include "server/admission/wait_predictor.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace roberta::admission {
+
+namespace {
+
+constexpr double kBiasRate = 1.0 / 64;
+constexpr std::chrono::nanoseconds kArrivalMemory = std::chrono::seconds(1);
+
+std::chrono::nanoseconds Nanoseconds(double ns) {
+  return std::chrono::nanoseconds(static_cast<int64_t>(ns));
+}
+
+double Count(std::chrono::nanoseconds time) {
+  return static_cast<double>(time.count());
+}
+
+}  // namespace
+
+Reservation& Reservation::operator=(Reservation&& other) noexcept {
+  if (this != &other) {
+    Release();
+    predictor_ = std::exchange(other.predictor_, nullptr);
+    work_ = other.work_;
+  }
+  return *this;
+}
+
+void Reservation::Release() {
+  if (WaitPredictor* predictor = std::exchange(predictor_, nullptr); predictor != nullptr) predictor->Release(work_);
+}
+
+WaitPredictor::WaitPredictor(size_t profiles, const Discipline& discipline)
+    : discipline_(discipline), profiles_(profiles), load_(discipline.executors) {
+  running_.reserve(discipline.executors);
+}
+
+void WaitPredictor::Queued(size_t profile, size_t level, size_t items, size_t tokens) {
+  const std::lock_guard lock(mutex_);
+  profiles_[profile].queued_tokens[level] += tokens;
+  waiting_items_ += items;
+}
+
+void WaitPredictor::Left(size_t profile, size_t level, size_t items, size_t tokens) {
+  const std::lock_guard lock(mutex_);
+  profiles_[profile].queued_tokens[level] -= tokens;
+  waiting_items_ -= items;
+}
+
+void WaitPredictor::BatchStarted(size_t profile, size_t tokens, Clock::time_point started) {
+  const std::lock_guard lock(mutex_);
+  const BatchCost& cost = profiles_[profile].cost;
+  const auto count = static_cast<double>(tokens);
+  const bool is_helped = discipline_.split_lone_batches && running_.size() + 1 < discipline_.executors;
+  if (!is_helped) TakeHelpLocked(started);
+  const double expected_ns = is_helped ? cost.HelpedNs(count) : cost.alone().BatchNs(count);
+  running_.push_back({profile, tokens, started, started + Nanoseconds(expected_ns), is_helped});
+}
+
+void WaitPredictor::TakeHelpLocked(Clock::time_point now) {
+  for (RunningBatch& batch : running_) {
+    if (!batch.is_helped) continue;
+    const BatchCost& cost = profiles_[batch.profile].cost;
+    const auto tokens = static_cast<double>(batch.tokens);
+    const double left_ns = std::max(0.0, Count(batch.expected_end - now)), helped_ns = cost.HelpedNs(tokens);
+    if (helped_ns > 0) batch.expected_end = now + Nanoseconds(left_ns * cost.alone().BatchNs(tokens) / helped_ns);
+    batch.is_helped = false;
+  }
+}
+
+void WaitPredictor::BatchEnded(size_t profile, size_t tokens, Clock::time_point started, Clock::time_point ended,
+                               Clock::duration helped) {
+  const std::lock_guard lock(mutex_);
+  profiles_[profile].cost.Learn(tokens, std::chrono::nanoseconds(ended - started).count(),
+                                std::chrono::nanoseconds(helped).count());
+  const auto found = std::find_if(running_.begin(), running_.end(), [&](const RunningBatch& batch) {
+    return batch.profile == profile && batch.tokens == tokens && batch.started == started;
+  });
+  if (found != running_.end()) running_.erase(found);
+}
+
+Reservation WaitPredictor::Reserve(const Newcomer& work, Clock::time_point now) {
+  const std::lock_guard lock(mutex_);
+  ProfileState& state = profiles_[work.profile];
+  state.arrived_tokens = ArrivedTokens(state, now) + static_cast<double>(work.tokens);
+  state.last_arrival = std::max(state.last_arrival, now);
+  profiles_[work.profile].reserved_tokens[work.level] += work.tokens;
+  waiting_items_ += work.items;
+  return Reservation(this, work);
+}
+
+void WaitPredictor::Release(const Newcomer& work) {
+  const std::lock_guard lock(mutex_);
+  profiles_[work.profile].reserved_tokens[work.level] -= work.tokens;
+  waiting_items_ -= work.items;
+}
+
+void WaitPredictor::Seed(size_t profile, double ns_per_token) {
+  const std::lock_guard lock(mutex_);
+  ProfileState& state = profiles_[profile];
+  if (state.seeded_ns_per_token == ns_per_token) return;
+  state.seeded_ns_per_token = ns_per_token;
+  state.cost.Seed(ns_per_token);
+}
+
+void WaitPredictor::LearnTokens(size_t items, size_t bytes, size_t tokens) {
+  const std::lock_guard lock(mutex_);
+  token_rate_.Learn(items, bytes, tokens);
+}
+
+void WaitPredictor::LearnError(const Newcomer& call, const Prediction& prediction, std::chrono::nanoseconds actual,
+                               Clock::time_point now) {
+  if (!prediction.known) return;
+  const std::lock_guard lock(mutex_);
+  ProfileState& state = profiles_[call.profile];
+  state.margins[call.level].Learn(now, Count(prediction.finish), Count(actual));
+  state.bias_ns += kBiasRate * (Count(actual - prediction.finish) - state.bias_ns);
+}
+
+void WaitPredictor::LearnExpiry(const Newcomer& call, const Prediction& prediction, std::chrono::nanoseconds actual,
+                                Clock::time_point now) {
+  // Less than was predicted says nothing of the prediction.
+  if (!prediction.known || actual <= prediction.finish) return;
+  const std::lock_guard lock(mutex_);
+  profiles_[call.profile].margins[call.level].Learn(now, Count(prediction.finish), Count(actual));
+}
+
+TokenRate WaitPredictor::token_rate() const {
+  const std::lock_guard lock(mutex_);
+  return token_rate_;
+}
+
+Prediction WaitPredictor::Predict(const Newcomer& call, Behind behind, Clock::time_point now) const {
+  std::vector<ProfileWork> work;
+  std::vector<double> running_ns;
+  ErrorMargin margin;
+  {
+    const std::lock_guard lock(mutex_);
+    work = WorkLocked(behind, now);
+    running_ns = RunningNsLocked(now);
+    margin = profiles_[call.profile].margins[call.level];
+  }
+  Prediction prediction;
+  prediction.known = work[call.profile].cost.alone().known();
+  if (!prediction.known) return prediction;
+  const double finish_ns = FinishNs(call, work, std::move(running_ns), discipline_);
+  prediction.finish = Nanoseconds(finish_ns);
+  prediction.margin = Nanoseconds(margin.MarginNs(finish_ns));
+  return prediction;
+}
+
+WaitPredictor::Backlog WaitPredictor::backlog(Clock::time_point now) const {
+  const std::lock_guard lock(mutex_);
+  Backlog backlog = {.items = waiting_items_};
+  for (const ProfileState& state : profiles_) {
+    for (size_t level = 0; level < kLevels; ++level) {
+      backlog.tokens += state.queued_tokens[level] + state.reserved_tokens[level];
+    }
+  }
+  backlog.drain = Nanoseconds(DrainNs(WorkLocked(Behind::kAllAdmitted, now), RunningNsLocked(now), discipline_));
+  return backlog;
+}
+
+std::chrono::nanoseconds WaitPredictor::bias(size_t profile) const {
+  const std::lock_guard lock(mutex_);
+  return Nanoseconds(profiles_[profile].bias_ns);
+}
+
+void WaitPredictor::Offer(const Newcomer& call, Clock::time_point now) {
+  const std::lock_guard lock(mutex_);
+  load_.Offer(now, profiles_[call.profile].cost.alone().WorkNs(static_cast<double>(call.tokens),
+                                                               static_cast<double>(discipline_.max_batch_tokens)));
+}
+
+double WaitPredictor::load_ratio(Clock::time_point now) const {
+  const std::lock_guard lock(mutex_);
+  return load_.Ratio(now);
+}
+
+double WaitPredictor::ArrivedTokens(const ProfileState& state, Clock::time_point now) {
+  const auto since = std::max(now - state.last_arrival, Clock::duration::zero());
+  return state.arrived_tokens * std::exp(-Count(since) / Count(kArrivalMemory));
+}
+
+std::vector<ProfileWork> WaitPredictor::WorkLocked(Behind behind, Clock::time_point now) const {
+  std::vector<ProfileWork> work(profiles_.size());
+  for (size_t profile = 0; profile < profiles_.size(); ++profile) {
+    const ProfileState& state = profiles_[profile];
+    work[profile].cost = state.cost;
+    work[profile].arriving_per_ns = ArrivedTokens(state, now) / Count(kArrivalMemory);
+    for (size_t level = 0; level < kLevels; ++level) {
+      size_t tokens = state.queued_tokens[level];
+      if (behind == Behind::kAllAdmitted) tokens += state.reserved_tokens[level];
+      work[profile].tokens[level] = static_cast<double>(tokens);
+    }
+  }
+  return work;
+}
+
+std::vector<double> WaitPredictor::RunningNsLocked(Clock::time_point now) const {
+  std::vector<double> running_ns;
+  running_ns.reserve(running_.size());
+  for (const RunningBatch& batch : running_) {
+    running_ns.push_back(std::max(0.0, Count(batch.expected_end - now)));
+  }
+  return running_ns;
+}
+
+}  // namespace roberta::admission

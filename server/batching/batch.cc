@@ -1,0 +1,74 @@
+#include "server/batching/batch.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace roberta::batching {
+
+void TakeUnwanted(Batch* batch, std::vector<BatchPart>* expired, std::vector<BatchPart>* cancelled) {
+  std::vector<BatchPart> wanted;
+  for (BatchPart& part : batch->parts) {
+    const Job& job = *part.job;
+    const bool is_expired = job.deadline <= batch->taken;
+    (IsCancelled(job) ? *cancelled : is_expired ? *expired : wanted).push_back(std::move(part));
+  }
+  const bool is_changed = wanted.size() < batch->parts.size();
+  batch->parts = std::move(wanted);
+  if (!is_changed) return;
+  batch->items = batch->tokens = 0;
+  batch->gathered.reset();
+  size_t longest = 0;
+  for (const BatchPart& part : batch->parts) {
+    batch->items += part.items;
+    batch->tokens += part.tokens;
+    const auto lengths = absl::MakeConstSpan(part.job->lengths).subspan(part.first_item, part.items);
+    longest = std::max(longest, *std::max_element(lengths.begin(), lengths.end()));
+  }
+  if (batch->padded_length > 0) batch->padded_length = longest;
+}
+
+GatheredTokens Gather(const Batch& batch) {
+  GatheredTokens gathered;
+  gathered.token_ids.reserve(batch.tokens);
+  gathered.lengths.reserve(batch.items);
+  for (const BatchPart& part : batch.parts) {
+    const auto tokens = absl::MakeConstSpan(part.job->token_ids).subspan(part.first_token, part.tokens);
+    gathered.token_ids.insert(gathered.token_ids.end(), tokens.begin(), tokens.end());
+    const auto lengths = absl::MakeConstSpan(part.job->lengths).subspan(part.first_item, part.items);
+    gathered.lengths.insert(gathered.lengths.end(), lengths.begin(), lengths.end());
+  }
+  return gathered;
+}
+
+BatchRun RunBatch(const Batch& batch, const std::function<Clock::time_point()>& now) {
+  const Job& first = *batch.parts.front().job;
+  const size_t width = first.outputs_per_item;
+  BatchRun run;
+  if (batch.parts.size() == 1) {  // it stands in one piece already
+    const BatchPart& part = batch.parts.front();
+    run.started = now();
+    run.statuses = first.backend->Run(
+        absl::MakeConstSpan(first.token_ids).subspan(part.first_token, part.tokens),
+        absl::MakeConstSpan(first.lengths).subspan(part.first_item, part.items), batch.padded_length,
+        absl::MakeSpan(part.job->outputs).subspan(part.first_item * width, part.items * width), batch.work);
+    run.ended = now();
+    return run;
+  }
+  GatheredTokens own;
+  if (!batch.gathered) own = Gather(batch);
+  const GatheredTokens& gathered = batch.gathered ? *batch.gathered : own;
+  std::vector<float> outputs(batch.items * width);
+  run.started = now();
+  run.statuses = first.backend->Run(gathered.token_ids, gathered.lengths, batch.padded_length, absl::MakeSpan(outputs),
+                                    batch.work);
+  auto next = outputs.cbegin();
+  for (const BatchPart& part : batch.parts) {
+    const auto end = next + static_cast<std::ptrdiff_t>(part.items * width);
+    std::copy(next, end, part.job->outputs.begin() + static_cast<std::ptrdiff_t>(part.first_item * width));
+    next = end;
+  }
+  run.ended = now();
+  return run;
+}
+
+}  // namespace roberta::batching

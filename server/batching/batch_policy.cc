@@ -1,0 +1,179 @@
+#include "server/batching/batch_policy.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace roberta::batching {
+
+namespace {
+
+constexpr int64_t kHighestLevel = static_cast<int64_t>(Priority::kHigh);
+
+/// Of a bucketed batch, the share that may be padding: one in so many tokens.
+constexpr size_t kBucketedPaddingShare = 4;
+
+struct Candidate {
+  size_t job;
+  int64_t level;
+};
+
+int64_t LevelOf(const WaitingJob& job, const Asker& asker, const PolicyOptions& options) {
+  const int64_t steps = (asker.now - job.enqueued) / options.ageing_step;
+  return std::min(kHighestLevel, static_cast<int64_t>(job.priority) + std::max<int64_t>(steps, 0));
+}
+
+/// [profiles]: which have a job at the highest level that occurs.
+std::vector<bool> Competing(absl::Span<const WaitingJob> waiting, size_t profiles, const Asker& asker,
+                            const PolicyOptions& options) {
+  int64_t highest = 0;
+  for (const WaitingJob& job : waiting) highest = std::max(highest, LevelOf(job, asker, options));
+  std::vector<bool> competing(profiles, false);
+  for (const WaitingJob& job : waiting) {
+    if (LevelOf(job, asker, options) == highest) competing[job.profile] = true;
+  }
+  return competing;
+}
+
+/// The jobs that may share a batch with the first of them, in the order in which their turn comes.
+std::vector<Candidate> InTurn(absl::Span<const WaitingJob> waiting, const Asker& asker, const PolicyOptions& options) {
+  std::vector<Candidate> candidates;
+  candidates.reserve(waiting.size());
+  for (size_t i = 0; i < waiting.size(); ++i) candidates.push_back({i, LevelOf(waiting[i], asker, options)});
+  std::stable_sort(candidates.begin(), candidates.end(), [&](const Candidate& a, const Candidate& b) {
+    if (a.level != b.level) return a.level > b.level;
+    return waiting[a.job].enqueued < waiting[b.job].enqueued;
+  });
+  const void* const weights = waiting[candidates.front().job].weights;
+  std::erase_if(candidates, [&](const Candidate& candidate) { return waiting[candidate.job].weights != weights; });
+  return candidates;
+}
+
+/// The most tokens that a batch may have now.
+size_t BudgetOf(size_t waiting_tokens, const DataLoading& loading, const Asker& asker, const PolicyOptions& options) {
+  const size_t most = loading.max_batch_tokens.value_or(options.max_batch_tokens);
+  if (asker.idle_executors <= 1) return most;
+  return std::min(most, (waiting_tokens + asker.idle_executors - 1) / asker.idle_executors);
+}
+
+/// A batch that grows item by item.
+class GrowingBatch {
+ public:
+  GrowingBatch(bool is_padded, size_t budget) : is_padded_(is_padded), budget_(budget) {}
+
+  /// Whether an item of `length` fits; the first one always does.
+  bool Fits(size_t length) const { return items_ == 0 || Cost(length) <= budget_; }
+  /// Whether, with such an item, no more than a share of the batch is padding.
+  bool IsDense(size_t length) const {
+    const size_t cost = Cost(length);
+    return (cost - tokens_ - length) * kBucketedPaddingShare <= cost;
+  }
+  void Add(size_t length) {
+    longest_ = std::max(longest_, length);
+    tokens_ += length;
+    ++items_;
+  }
+  size_t tokens() const { return tokens_; }
+  size_t padded_length() const { return is_padded_ ? longest_ : 0; }
+
+ private:
+  size_t Cost(size_t length) const { return is_padded_ ? (items_ + 1) * std::max(longest_, length) : tokens_ + length; }
+
+  const bool is_padded_;
+  const size_t budget_;
+  size_t items_ = 0, tokens_ = 0, longest_ = 0;
+};
+
+/// Until something does not fit.
+std::vector<Pick> FillInTurn(absl::Span<const WaitingJob> waiting, const std::vector<Candidate>& candidates,
+                             GrowingBatch* batch) {
+  std::vector<Pick> picks;
+  for (const Candidate& candidate : candidates) {
+    size_t items = 0;
+    for (const size_t length : waiting[candidate.job].lengths) {
+      if (!batch->Fits(length)) break;
+      batch->Add(length);
+      ++items;
+    }
+    if (items > 0) picks.push_back({candidate.job, items});
+    if (items < waiting[candidate.job].lengths.size()) break;
+  }
+  return picks;
+}
+
+std::vector<Pick> FillByLength(absl::Span<const WaitingJob> waiting, std::vector<Candidate> candidates,
+                               GrowingBatch* batch) {
+  const auto length_of = [&](size_t job) { return waiting[job].lengths.front(); };
+  const size_t wanted = length_of(candidates.front().job);
+  const auto distance_of = [&](const Candidate& candidate) {
+    const size_t length = length_of(candidate.job);
+    return length > wanted ? length - wanted : wanted - length;
+  };
+  std::stable_sort(candidates.begin() + 1, candidates.end(), [&](const Candidate& a, const Candidate& b) {
+    if (a.level != b.level) return a.level > b.level;
+    return distance_of(a) < distance_of(b);
+  });
+  std::vector<Pick> picks;
+  for (const Candidate& candidate : candidates) {
+    const size_t length = length_of(candidate.job);
+    if (!batch->Fits(length) || !batch->IsDense(length)) continue;
+    batch->Add(length);
+    picks.push_back({candidate.job, 1});
+  }
+  std::stable_sort(picks.begin(), picks.end(),
+                   [&](const Pick& a, const Pick& b) { return length_of(a.job) < length_of(b.job); });
+  return picks;
+}
+
+}  // namespace
+
+int64_t ChargeOf(const ProfileShare& share, size_t tokens) {
+  return static_cast<int64_t>(static_cast<double>(tokens) * share.ns_per_token);
+}
+
+std::optional<size_t> ChooseToHelp(absl::Span<const RunningBatch> running, size_t most_helpers) {
+  std::optional<size_t> chosen;
+  for (size_t i = 0; i < running.size(); ++i) {
+    const RunningBatch& batch = running[i];
+    if (batch.tokens == 0 || batch.helpers >= most_helpers) continue;
+    // tokens / (1 + helpers), without rounding
+    if (!chosen || batch.tokens * (1 + running[*chosen].helpers) > running[*chosen].tokens * (1 + batch.helpers)) {
+      chosen = i;
+    }
+  }
+  return chosen;
+}
+
+ProfileChoice ChooseProfile(absl::Span<const WaitingJob> oldest, absl::Span<const ProfileShare> shares,
+                            const Asker& asker, const PolicyOptions& options) {
+  const std::vector<bool> competing = Competing(oldest, shares.size(), asker, options);
+  size_t least = shares.size();
+  for (size_t profile = 0; profile < shares.size(); ++profile) {
+    if (!competing[profile]) continue;
+    if (least == shares.size() || shares[profile].spent_ns < shares[least].spent_ns) least = profile;
+  }
+  const int64_t floor_ns = shares[least].spent_ns;
+  ProfileChoice choice = {.profile = least};
+  for (size_t profile = 0; profile < shares.size(); ++profile) {
+    const int64_t spent_ns = shares[profile].spent_ns;
+    choice.spent_ns.push_back(competing[profile] ? spent_ns : std::max(spent_ns, floor_ns));
+  }
+  const bool may_stay = asker.last_profile && *asker.last_profile < shares.size() && competing[*asker.last_profile];
+  if (may_stay && shares[*asker.last_profile].spent_ns - floor_ns <= options.switch_allowance.count()) {
+    choice.profile = *asker.last_profile;
+  }
+  return choice;
+}
+
+BatchPlan PlanBatch(absl::Span<const WaitingJob> waiting, size_t waiting_tokens, const DataLoading& loading,
+                    const Asker& asker, const PolicyOptions& options) {
+  GrowingBatch batch(loading.strategy != LoadingStrategy::kPacked, BudgetOf(waiting_tokens, loading, asker, options));
+  std::vector<Candidate> candidates = InTurn(waiting, asker, options);
+  BatchPlan plan;
+  plan.picks = loading.strategy == LoadingStrategy::kBucketed ? FillByLength(waiting, std::move(candidates), &batch)
+                                                              : FillInTurn(waiting, candidates, &batch);
+  plan.tokens = batch.tokens();
+  plan.padded_length = batch.padded_length();
+  return plan;
+}
+
+}  // namespace roberta::batching

@@ -1,0 +1,60 @@
+#include "server/request_log/request_log.h"
+
+#include <utility>
+
+namespace roberta::request_log {
+
+const std::array<RequestLog::Form, RequestLog::kKinds> RequestLog::kForms = {{
+    {"request", Level::kInfo},
+    {"slow request", Level::kWarn},
+    {"request not answered", Level::kWarn},
+    {"request failed", Level::kError},
+}};
+
+RequestLog::RequestLog(const Options& options, Sink sink)
+    : options_(options), writer_(kMostWaitingLines, std::move(sink)) {}
+
+RequestLog::~RequestLog() {
+  for (size_t kind = 0; kind < kKinds; ++kind) {
+    const uint64_t suppressed = limits_[kind].suppressed.load();
+    if (suppressed == 0) continue;
+    Line line(options_.format, kForms[kind].message);
+    line.Add("suppressed", suppressed);
+    writer_.PushLast(kForms[kind].level, std::move(line.text()));
+  }
+  if (lost_.load() == 0) return;
+  Line line(options_.format, "request log lost lines");
+  line.Add("lost", lost_.load());
+  writer_.PushLast(Level::kWarn, std::move(line.text()));
+}
+
+RequestLog::Kind RequestLog::KindOf(const Record& record) const {
+  if (record.code == absl::StatusCode::kInternal) return Kind::kFailed;
+  if (record.code != absl::StatusCode::kOk) return Kind::kNotAnswered;
+  const bool slow = !record.length_is_the_clients && record.total_ns >= options_.slow_ns;
+  return slow ? Kind::kSlow : Kind::kAnswered;
+}
+
+void RequestLog::Write(const Record& record) {
+  const Kind kind = KindOf(record);
+  const Form& form = kForms[static_cast<size_t>(kind)];
+  if (form.level < options_.lowest) return;
+  // Who asked for every call gets a line for each that was answered, however slow.
+  const bool limited = kind != Kind::kAnswered && !(kind == Kind::kSlow && options_.every_call);
+  Limit& limit = limits_[static_cast<size_t>(kind)];
+  if (limited && !limit.rate.Take(record.ended)) {
+    limit.suppressed.fetch_add(1, std::memory_order_relaxed);
+    return;
+  }
+  Line line(options_.format, form.message);
+  AddRecord(record, &line);
+  const uint64_t suppressed = limit.suppressed.exchange(0, std::memory_order_relaxed);
+  const uint64_t lost = lost_.exchange(0, std::memory_order_relaxed);
+  if (suppressed > 0) line.Add("suppressed", suppressed);
+  if (lost > 0) line.Add("lost", lost);
+  if (writer_.Push(form.level, std::move(line.text()))) return;
+  limit.suppressed.fetch_add(suppressed, std::memory_order_relaxed);
+  lost_.fetch_add(lost + 1, std::memory_order_relaxed);
+}
+
+}  // namespace roberta::request_log

@@ -1,0 +1,128 @@
+#include "server/service/admission_control.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "server/service/queued_job.h"
+#include "server/service/retry_delay.h"
+#include "server/service/situations.h"
+
+namespace roberta::service {
+
+using admission::Prediction;
+using std::chrono::nanoseconds;
+
+namespace {
+
+/// What an answer takes from its last batch to the client's hands, at most; of short deadlines less.
+constexpr nanoseconds kWayBack = std::chrono::milliseconds(5);
+constexpr int kLargestPartForWayBack = 20;
+
+size_t BytesOf(const internal::RawItem& item) {
+  return item.text().size() + item.text_pair().size();
+}
+
+/// The part of a backlog's drain time after which `excess` of its `all` have gone.
+nanoseconds DrainOf(nanoseconds drain, size_t excess, size_t all) {
+  if (all == 0) return nanoseconds(0);
+  const double share = std::min(1.0, static_cast<double>(excess) / static_cast<double>(all));
+  return nanoseconds(static_cast<int64_t>(share * static_cast<double>(drain.count())));
+}
+
+size_t Excess(size_t wanted, size_t capacity) {
+  return wanted > capacity ? wanted - capacity : 0;
+}
+
+double Seconds(nanoseconds time) {
+  return std::chrono::duration<double>(time).count();
+}
+
+}  // namespace
+
+admission::Newcomer AdmissionControl::Estimate(const internal::RawClassifyRequest& request, size_t profile,
+                                               batching::Priority priority) const {
+  const admission::TokenRate rate = predictor_->token_rate();
+  admission::Newcomer work = {
+      .profile = profile, .level = static_cast<size_t>(priority), .items = static_cast<size_t>(request.items_size())};
+  for (const internal::RawItem& item : request.items())
+    work.tokens += rate.Estimate(BytesOf(item), options_.max_tokens);
+  return work;
+}
+
+Prediction AdmissionControl::Predict(const admission::Newcomer& work, Clock::time_point now) const {
+  return predictor_->Predict(work, admission::WaitPredictor::Behind::kAllAdmitted, now);
+}
+
+nanoseconds AdmissionControl::TimeLeft(Clock::time_point deadline, Clock::time_point now) {
+  if (deadline == Clock::time_point::max()) return nanoseconds::max();
+  const nanoseconds left = deadline - now;
+  return left - std::clamp(left / kLargestPartForWayBack, nanoseconds(0), kWayBack);
+}
+
+absl::Status AdmissionControl::Admit(const admission::Newcomer& work, Clock::time_point deadline, Clock::time_point now,
+                                     Forecast* forecast) const {
+  if (absl::Status room = CheckRoom(work, now); !room.ok()) return room;
+  forecast->work = work;
+  forecast->made = now;
+  forecast->prediction = Predict(work, now);
+  const nanoseconds time_left = TimeLeft(deadline, now);
+  if (options_.predictive && forecast->prediction.known && forecast->prediction.latest() > time_left) {
+    return TooLate(forecast->prediction, time_left);
+  }
+  forecast->reservation = predictor_->Reserve(work, now);
+  return absl::OkStatus();
+}
+
+absl::Status AdmissionControl::CheckAgain(size_t tokens, Clock::time_point deadline, Clock::time_point now,
+                                          Forecast* forecast) const {
+  forecast->work.tokens = tokens;
+  if (!options_.predictive) return absl::OkStatus();
+  const Prediction prediction = predictor_->Predict(forecast->work, admission::WaitPredictor::Behind::kQueuedOnly, now);
+  const nanoseconds time_left = TimeLeft(deadline, now);
+  if (!prediction.known || prediction.finish <= time_left) return absl::OkStatus();
+  return TooLate(prediction, time_left);
+}
+
+void AdmissionControl::Ended(const batching::Job& job, const Forecast& forecast, Clock::time_point now) const {
+  const auto is = [](batching::Outcome outcome) {
+    return [outcome](const batching::ItemResult& result) { return result.outcome == outcome; };
+  };
+  if (std::any_of(job.results.begin(), job.results.end(), is(batching::Outcome::kExpired))) {
+    return predictor_->LearnExpiry(forecast.work, forecast.prediction, now - forecast.made, now);
+  }
+  if (!std::all_of(job.results.begin(), job.results.end(), is(batching::Outcome::kRan))) return;
+  if (job.batches.empty() || !forecast.prediction.known) return;
+  const nanoseconds took = job.batches.back().ended - forecast.made;
+  predictor_->LearnError(forecast.work, forecast.prediction, took, now);
+  metrics_->Predicted(options_.profiles[forecast.work.profile], Seconds(took - forecast.prediction.finish),
+                      Seconds(predictor_->bias(forecast.work.profile)));
+}
+
+absl::Status AdmissionControl::TooLate(const Prediction& prediction, nanoseconds time_left) {
+  // After the difference, as much will have drained as a call of the same deadline finds too much now.
+  return WithRetryDelay(
+      MakeStatus(Situation::kPredictedTooLate,
+                 absl::StrFormat("the call is predicted to take %.0f ms and has %.0f ms left; try again later",
+                                 1e3 * Seconds(prediction.latest()), 1e3 * std::max(0.0, Seconds(time_left)))),
+      prediction.latest() - time_left);
+}
+
+absl::Status AdmissionControl::CheckRoom(const admission::Newcomer& work, Clock::time_point now) const {
+  const admission::WaitPredictor::Backlog backlog = predictor_->backlog(now);
+  const bool full =
+      backlog.items + work.items > options_.capacity_items || backlog.tokens + work.tokens > options_.capacity_tokens;
+  if (!full || backlog.items == 0) return absl::OkStatus();  // an empty queue takes anything
+  return WithAdvice(QueueFull(work.items), work.items, work.tokens, now);
+}
+
+absl::Status AdmissionControl::WithAdvice(absl::Status refusal, size_t items, size_t tokens,
+                                          Clock::time_point now) const {
+  const admission::WaitPredictor::Backlog backlog = predictor_->backlog(now);
+  return WithRetryDelay(
+      std::move(refusal),
+      std::max(DrainOf(backlog.drain, Excess(backlog.items + items, options_.capacity_items), backlog.items),
+               DrainOf(backlog.drain, Excess(backlog.tokens + tokens, options_.capacity_tokens), backlog.tokens)));
+}
+
+}  // namespace roberta::service

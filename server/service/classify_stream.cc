@@ -1,0 +1,284 @@
+#include "server/service/classify_stream.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "server/request_log/request_id.h"
+#include "server/service/call_records.h"
+#include "server/service/situations.h"
+#include "server/service/stream_core.h"
+
+namespace roberta::service {
+
+namespace {
+
+/// A part is what runs together: enough for an executor to be efficient, and no more, so that results come early and
+/// nobody waits long behind it.
+constexpr int kItemsPerPart = 32;
+constexpr size_t kBytesPerPart = 2048;
+
+size_t BytesOf(const internal::RawItem& item) {
+  return item.text().size() + item.text_pair().size();
+}
+
+/// From `first` on, at most `left` items.
+int ItemsOfPart(const internal::RawClassifyStreamRequest& message, int first, int left) {
+  size_t bytes = BytesOf(message.items(first));
+  int items = 1;
+  for (; items < std::min(left, kItemsPerPart); ++items) {
+    bytes += BytesOf(message.items(first + items));
+    if (bytes > kBytesPerPart) break;
+  }
+  return items;
+}
+
+void Add(const v1::Phases& phases, v1::Phases* sums) {
+  sums->set_tokenize_ns(sums->tokenize_ns() + phases.tokenize_ns());
+  sums->set_queue_ns(sums->queue_ns() + phases.queue_ns());
+  sums->set_form_ns(sums->form_ns() + phases.form_ns());
+  sums->set_infer_ns(sums->infer_ns() + phases.infer_ns());
+  sums->set_post_ns(sums->post_ns() + phases.post_ns());
+  sums->set_total_ns(sums->total_ns() + phases.total_ns());
+}
+
+FieldProblem InSettings(const FieldProblem& problem) {
+  return {"settings." + problem.field,
+          WithMessage(problem.status, absl::StrCat("settings.", problem.status.message()))};
+}
+
+}  // namespace
+
+ClassifyStream::ClassifyStream(StreamCore* core, std::shared_ptr<StreamTransport> transport, StreamHead head)
+    : core_(core),
+      transport_(std::move(transport)),
+      head_(metrics::PhaseClock::Clock::now()),
+      flow_(core->options_.limits) {
+  head_.identity = std::move(head.identity);
+  if (head_.identity.request_id.empty()) head_.identity.request_id = request_log::NewRequestId();
+  head_.metadata_profile = std::move(head.metadata_profile);
+  head_.deadline = head.deadline;
+}
+
+void ClassifyStream::Start() {
+  if (core_->draining()) return Drain();
+  Take(flow_.Open());
+}
+
+void ClassifyStream::MessageRead(absl::StatusOr<std::shared_ptr<Message>> message) {
+  absl::Status status = message.status();
+  if (status.ok()) status = Check(**message);
+  if (!status.ok()) {
+    EndWith(status, std::move(head_.outcome.problems));
+    Take(flow_.Stop());
+    return;
+  }
+  const auto items = static_cast<size_t>((*message)->items_size());
+  Take(flow_.MessageRead(*std::move(message), items));
+}
+
+absl::Status ClassifyStream::Check(const Message& message) {
+  if (absl::Status status = core_->parts_.entrance->CheckReady(); !status.ok()) return status;
+  std::vector<FieldProblem>& problems = head_.outcome.problems;
+  if (const size_t most = core_->options_.max_items_per_message; static_cast<size_t>(message.items_size()) > most) {
+    problems.push_back({"items", MakeStatus(Situation::kTooManyItems, absl::StrCat("items: ", message.items_size(),
+                                                                                   " of them; at most ", most))});
+  } else if (!std::exchange(begun_, true)) {
+    return Begin(message.settings());
+  } else if (message.has_settings()) {
+    problems.push_back(
+        {"settings", MakeStatus(Situation::kBadField, "settings: only the first message may have them")});
+  }
+  return problems.empty() ? absl::OkStatus() : problems.back().status;
+}
+
+absl::Status ClassifyStream::Begin(const internal::RawStreamSettings& settings) {
+  internal::RawClassifyRequest& request = head_.request;
+  request.set_profile(settings.profile());
+  request.set_truncation(settings.truncation());
+  request.set_function_to_apply(settings.function_to_apply());
+  if (settings.has_top_k()) request.set_top_k(settings.top_k());
+  request.set_return_logits(settings.return_logits());
+  if (settings.has_objective()) *request.mutable_objective() = settings.objective();
+  request.set_allow_partial(true);
+  request.set_priority(settings.has_priority() ? settings.priority() : static_cast<int32_t>(v1::PRIORITY_LOW));
+  {
+    const std::string& named = settings.profile().empty() ? head_.metadata_profile : settings.profile();
+    const std::lock_guard lock(mutex_);
+    profile_named_ = LoggedName(named, core_->parts_.core->profile_names());
+  }
+  if (const auto problem = ValidateCallSettings(request, &head_.settings)) {
+    head_.outcome.problems.push_back(InSettings(*problem));
+    return head_.outcome.problems.back().status;
+  }
+  if (absl::Status status = core_->parts_.core->ChooseProfileOfStream(head_); !status.ok()) return status;
+  const v1::ClassifyResponse& chosen = head_.outcome.response;
+  const std::lock_guard lock(mutex_);
+  work_.priority = batching::kPriorityNames[static_cast<size_t>(head_.settings.priority)];
+  start_.set_profile_requested(chosen.profile_requested());
+  start_.set_profile_used(chosen.profile_used());
+  start_.set_profile_reason(chosen.profile_reason());
+  start_.set_profile_revision(chosen.profile_revision());
+  start_.set_model(core_->options_.model_name);
+  start_.set_model_revision(core_->options_.model_revision);
+  start_.set_request_id(head_.identity.request_id);
+  return absl::OkStatus();
+}
+
+void ClassifyStream::ReadsEnded() {
+  EndWith(absl::OkStatus());
+  Take(flow_.ReadsEnded());
+}
+
+void ClassifyStream::Written() {
+  Take(flow_.Written());
+}
+
+void ClassifyStream::Cancel() {
+  const bool late = std::chrono::system_clock::now() >= head_.deadline;
+  CutShort(late ? MakeStatus(Situation::kDeadlinePassed, "the deadline passed before everything was answered")
+                : MakeStatus(Situation::kCancelled, "the client cancelled the stream"));
+}
+
+void ClassifyStream::CutShort(const absl::Status& status) {
+  cancelled_.store(true, std::memory_order_relaxed);
+  core_->parts_.entrance->CancelWait(wait_.load());
+  EndWith(status);
+  Take(flow_.Abort());
+}
+
+void ClassifyStream::Drain() {
+  EndWith(MakeStatus(Situation::kDraining, "the server is shutting down"));
+  Take(flow_.Stop());
+}
+
+void ClassifyStream::EndWith(const absl::Status& status, std::vector<FieldProblem> problems) {
+  const std::lock_guard lock(mutex_);
+  // A stream that was to end well may still be cut short before it does.
+  if (ended_ && !(status_.ok() && cancelled_.load(std::memory_order_relaxed))) return;
+  ended_ = true;
+  status_ = status;
+  problems_ = std::move(problems);
+}
+
+void ClassifyStream::Take(Flow::Steps steps) {
+  if (steps.admit) Admit();
+  if (steps.work) StartWork(*steps.work);
+  if (!steps.write.empty()) Write(steps);
+  if (steps.read) transport_->Read();
+  if (steps.finish) Finish();
+}
+
+void ClassifyStream::Admit() {
+  wait_ = core_->parts_.entrance->AdmitWhenFree(
+      [self = shared_from_this()](const absl::Status& status, admission::Permit permit) {
+        if (status.ok()) return self->Take(self->flow_.Admitted(std::move(permit)));
+        self->EndWith(status);
+        self->Take(self->flow_.Refused());
+      });
+}
+
+void ClassifyStream::StartWork(const Flow::Work& work) {
+  const auto first = static_cast<int>(work.first_item);
+  const auto items = static_cast<int>(work.items);
+  for (int done = 0, part = 0; done < items; done += part) {
+    part = ItemsOfPart(*work.message, first + done, items - done);
+    auto call = std::make_shared<ClassifyCall>(metrics::PhaseClock::Clock::now());
+    for (int i = 0; i < part; ++i) call->request.add_items()->Swap(work.message->mutable_items(first + done + i));
+    call->settings = head_.settings;
+    call->profile = head_.profile;
+    call->deadline = head_.deadline;
+    call->cancelled_by = &cancelled_;
+    call->first_item = first + done;
+    call->done = [self = shared_from_this(), sequence = work.first_sequence + static_cast<uint64_t>(done),
+                  part](CallOutcome& outcome) { self->PartDone(sequence, part, outcome); };
+    core_->parts_.core->StartPart(std::move(call));
+  }
+}
+
+void ClassifyStream::PartDone(uint64_t first_sequence, int items, CallOutcome& outcome) {
+  const absl::Status& status = outcome.status;
+  if (absl::IsCancelled(status) || absl::IsDeadlineExceeded(status)) CutShort(status);
+  auto answer = std::make_unique<v1::ClassifyStreamResponse>();
+  v1::StreamEnd part;
+  size_t truncated = 0;
+  for (int i = 0; i < items; ++i) {
+    v1::StreamResult* result = answer->add_results();
+    result->set_sequence(first_sequence + static_cast<uint64_t>(i));
+    if (status.ok()) {
+      result->mutable_result()->Swap(outcome.response.mutable_results(i));
+    } else {
+      result->mutable_result()->mutable_status()->set_code(static_cast<int32_t>(status.code()));
+      result->mutable_result()->mutable_status()->set_message(std::string(status.message()));
+    }
+    part.set_items_failed(part.items_failed() + (result->result().has_status() ? 1 : 0));
+    part.set_tokens(part.tokens() + result->result().classification().token_count());
+    truncated += result->result().classification().truncated() ? 1 : 0;
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    totals_.set_items_failed(totals_.items_failed() + part.items_failed());
+    totals_.set_tokens(totals_.tokens() + part.tokens());
+    totals_.set_parts(totals_.parts() + 1);
+    work_.truncated_items += truncated;
+    work_.batch_items = std::max<size_t>(work_.batch_items, outcome.response.batch_items());
+    Add(outcome.response.phases(), totals_.mutable_phases());
+  }
+  const size_t bytes = answer->ByteSizeLong();
+  Take(flow_.Answered(std::move(answer), static_cast<size_t>(items), bytes));
+}
+
+void ClassifyStream::Write(Flow::Steps& steps) {
+  v1::ClassifyStreamResponse& response = *steps.write.front();
+  for (size_t i = 1; i < steps.write.size(); ++i) {
+    for (v1::StreamResult& result : *steps.write[i]->mutable_results()) response.add_results()->Swap(&result);
+  }
+  AddStart(&response);
+  transport_->Write(response);
+}
+
+void ClassifyStream::AddStart(v1::ClassifyStreamResponse* response) {
+  const std::lock_guard lock(mutex_);
+  if (start_.profile_used().empty() || std::exchange(start_sent_, true)) return;
+  *response->mutable_start() = start_;
+}
+
+void ClassifyStream::Finish() {
+  StreamOutcome outcome;
+  const bool client_listens = !cancelled_.load(std::memory_order_relaxed);
+  if (client_listens) {
+    outcome.last = std::make_unique<v1::ClassifyStreamResponse>();
+    AddStart(outcome.last.get());
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    outcome.status = status_;
+    outcome.problems = problems_;
+    outcome.profile_used = start_.profile_used();
+    totals_.set_items_taken(flow_.items_begun());
+    if (client_listens) *outcome.last->mutable_end() = totals_;
+  }
+  Record(outcome.status);
+  core_->Forget(this);
+  transport_->Finish(outcome);
+}
+
+void ClassifyStream::Record(const absl::Status& status) {
+  metrics::PhaseClock clock = head_.clock;
+  clock.End(metrics::Phase::kPost);
+  const std::lock_guard lock(mutex_);
+  core_->parts_.metrics->calls().Ended({.method = metrics::Method::kClassifyStream,
+                                        .profile = start_.profile_used(),
+                                        .code = status.code(),
+                                        .reason = ReasonOf(status)},
+                                       clock);
+  request_log::RequestLog* const log = core_->parts_.log;
+  // How long it took says how much the client had to ask, so a stream is never slow.
+  if (log == nullptr || !log->Wants(status.code(), /*total_ns=*/0)) return;
+  request_log::Record record = RecordOfStream(head_.identity, status, totals_, work_);
+  record.profile_requested = profile_named_;
+  record.profile = start_.profile_used();
+  record.total_ns = clock.total_ns();
+  log->Write(record);
+}
+
+}  // namespace roberta::service

@@ -1,0 +1,210 @@
+#include "server/admission/wait_predictor.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <thread>
+
+namespace roberta::admission {
+namespace {
+
+using namespace std::chrono_literals;
+using Behind = WaitPredictor::Behind;
+
+constexpr auto kToken = 1ms;
+
+/// Two profiles of 1 ms a token, one executor, batches of 10 tokens.
+class WaitPredictorTest : public testing::Test {
+ protected:
+  WaitPredictorTest() {
+    for (const size_t profile : {0, 1}) predictor_.Seed(profile, 1e6);
+  }
+  std::chrono::nanoseconds Finish(const Newcomer& call, Behind behind = Behind::kAllAdmitted) const {
+    return predictor_.Predict(call, behind, now_).finish;
+  }
+
+  WaitPredictor::Clock::time_point now_{1000s};
+  WaitPredictor predictor_{2, {.executors = 1, .max_batch_tokens = 10}};
+};
+
+TEST_F(WaitPredictorTest, ForetellsTheCallsOwnTimeOnAnIdleServer) {
+  EXPECT_EQ(Finish({.tokens = 7}), 7 * kToken);
+}
+
+TEST_F(WaitPredictorTest, KnowsNothingOfAProfileThatNeverRan) {
+  const WaitPredictor unseeded(1, {});
+  EXPECT_FALSE(unseeded.Predict({.tokens = 7}, Behind::kAllAdmitted, now_).known);
+}
+
+TEST_F(WaitPredictorTest, CountsWhatWaits) {
+  predictor_.Queued(0, 1, 1, 30);
+  EXPECT_EQ(Finish({.tokens = 10}), 40 * kToken);
+  predictor_.Left(0, 1, 1, 30);
+  EXPECT_EQ(Finish({.tokens = 10}), 10 * kToken);
+}
+
+TEST_F(WaitPredictorTest, CountsWhatWasAdmittedAndIsNotInTheQueueYet) {
+  Reservation reservation = predictor_.Reserve({.tokens = 30}, now_);
+  EXPECT_EQ(Finish({.tokens = 10}), 40 * kToken);
+  EXPECT_EQ(Finish({.tokens = 10}, Behind::kQueuedOnly), 10 * kToken);
+  reservation.Release();
+  EXPECT_EQ(Finish({.tokens = 10}), 10 * kToken);
+}
+
+TEST_F(WaitPredictorTest, ExpectsAsManyToJoinTheBatchAsCameBefore) {
+  for (int i = 0; i < 5000; ++i) predictor_.Reserve({.tokens = 1}, now_ += 1ms);  // 1 token a ms
+  predictor_.BatchStarted(0, 5, now_);
+  EXPECT_NEAR(static_cast<double>(Finish({.tokens = 2}).count()), 5e6 + 7e6, 1e5);
+  predictor_.BatchEnded(0, 5, now_, now_ + 5ms);
+  predictor_.BatchStarted(0, 5, now_ += 100s);
+  EXPECT_NEAR(static_cast<double>(Finish({.tokens = 2}).count()), 5e6 + 2e6, 1e5);
+}
+
+TEST_F(WaitPredictorTest, AReservationThatMovesCountsOnce) {
+  Reservation first = predictor_.Reserve({.tokens = 30}, now_);
+  {
+    const Reservation second = std::move(first);
+    EXPECT_EQ(Finish({.tokens = 10}), 40 * kToken);
+  }
+  first = predictor_.Reserve({.tokens = 5}, now_);
+  first = predictor_.Reserve({.tokens = 20}, now_);
+  EXPECT_EQ(Finish({.tokens = 10}), 30 * kToken);
+}
+
+TEST_F(WaitPredictorTest, ABatchThatRunsCountsLessAndLess) {
+  predictor_.BatchStarted(0, 10, now_);
+  EXPECT_EQ(Finish({.tokens = 7}), 17 * kToken);
+  now_ += 4 * kToken;
+  EXPECT_EQ(Finish({.tokens = 7}), 13 * kToken);
+  now_ += 100 * kToken;  // overdue
+  EXPECT_EQ(Finish({.tokens = 7}), 7 * kToken);
+}
+
+TEST_F(WaitPredictorTest, ABatchThatEndedCountsNoMore) {
+  predictor_.BatchStarted(0, 10, now_);
+  predictor_.BatchStarted(1, 10, now_);
+  predictor_.BatchEnded(0, 10, now_, now_ + 10 * kToken);
+  predictor_.BatchEnded(1, 10, now_, now_ + 10 * kToken);
+  EXPECT_EQ(predictor_.backlog(now_).drain, 0ns);
+}
+
+TEST_F(WaitPredictorTest, LearnsWhatATokenCostsOfEachProfile) {
+  for (int i = 0; i < 500; ++i) {
+    for (const size_t tokens : {2, 10}) predictor_.BatchEnded(0, tokens, now_, now_ + tokens * 3ms);
+  }
+  EXPECT_NEAR(static_cast<double>(Finish({.profile = 0, .tokens = 10}).count()), 30e6, 1e5);
+  EXPECT_EQ(Finish({.profile = 1, .tokens = 10}), 10 * kToken);
+}
+
+TEST_F(WaitPredictorTest, TheSameSeedAgainKeepsWhatWasLearned) {
+  for (int i = 0; i < 500; ++i) predictor_.BatchEnded(0, 10, now_, now_ + 30ms);
+  const auto learned = Finish({.tokens = 10});
+  predictor_.Seed(0, 1e6);
+  EXPECT_EQ(Finish({.tokens = 10}), learned);
+  predictor_.Seed(0, 2e6);
+  EXPECT_EQ(Finish({.tokens = 10}), 20ms);
+}
+
+TEST_F(WaitPredictorTest, CallsThatEndLateRaiseTheMarginOfTheirKindOnly) {
+  const Newcomer call = {.level = 0, .tokens = 10};
+  const Prediction before = predictor_.Predict(call, Behind::kAllAdmitted, now_);
+  for (int i = 0; i < 20; ++i) predictor_.LearnError(call, before, 2 * before.finish, now_);
+  EXPECT_GT(predictor_.Predict(call, Behind::kAllAdmitted, now_).margin, before.margin);
+  EXPECT_EQ(predictor_.Predict({.tokens = 10}, Behind::kAllAdmitted, now_).margin, before.margin);
+}
+
+TEST_F(WaitPredictorTest, ExpiredCallsRaiseTheMarginButNotTheBias) {
+  const Newcomer call = {.tokens = 10};
+  const Prediction before = predictor_.Predict(call, Behind::kAllAdmitted, now_);
+  predictor_.LearnExpiry(call, before, before.finish / 2, now_);
+  EXPECT_EQ(predictor_.Predict(call, Behind::kAllAdmitted, now_).margin, before.margin);
+  predictor_.LearnExpiry(call, before, before.finish * 2, now_);
+  EXPECT_GT(predictor_.Predict(call, Behind::kAllAdmitted, now_).margin, before.margin);
+  EXPECT_EQ(predictor_.bias(0), 0ns);
+}
+
+TEST_F(WaitPredictorTest, BiasIsHowMuchLaterCallsEndThanForetold) {
+  const Newcomer call = {.tokens = 10};
+  const Prediction prediction = predictor_.Predict(call, Behind::kAllAdmitted, now_);
+  for (int i = 0; i < 1000; ++i) predictor_.LearnError(call, prediction, prediction.finish - 3ms, now_);
+  EXPECT_NEAR(static_cast<double>(predictor_.bias(0).count()), -3e6, 1e3);
+  EXPECT_EQ(predictor_.bias(1), 0ns);
+}
+
+TEST_F(WaitPredictorTest, BacklogIsWhatWaitsAndTheTimeItTakes) {
+  predictor_.Queued(0, 1, 2, 30);
+  const Reservation reservation = predictor_.Reserve({.profile = 1, .items = 3, .tokens = 20}, now_);
+  predictor_.BatchStarted(0, 10, now_);
+  const WaitPredictor::Backlog backlog = predictor_.backlog(now_);
+  EXPECT_EQ(backlog.items, 5u);
+  EXPECT_EQ(backlog.tokens, 50u);
+  EXPECT_EQ(backlog.drain, 60 * kToken);
+}
+
+TEST_F(WaitPredictorTest, LoadRatioCountsOfferedCallsByTheirCost) {
+  for (int i = 0; i < 1000; ++i) {
+    now_ += 10ms;
+    predictor_.Offer({.tokens = 20}, now_);
+  }
+  EXPECT_NEAR(predictor_.load_ratio(now_), 2.0, 0.05);
+}
+
+TEST_F(WaitPredictorTest, ManyThreadsLeaveNothingBehind) {
+  std::vector<std::thread> threads;
+  for (size_t t = 0; t < 4; ++t) {
+    threads.emplace_back([&, t] {
+      for (int i = 0; i < 2000; ++i) {
+        const Newcomer call = {.profile = t % 2, .level = t % kLevels, .items = 1, .tokens = 5};
+        Reservation reservation = predictor_.Reserve(call, now_);
+        const Prediction prediction = predictor_.Predict(call, Behind::kAllAdmitted, now_);
+        predictor_.Queued(call.profile, call.level, call.items, call.tokens);
+        reservation.Release();
+        predictor_.Left(call.profile, call.level, call.items, call.tokens);
+        predictor_.BatchStarted(call.profile, call.tokens, now_);
+        predictor_.BatchEnded(call.profile, call.tokens, now_, now_ + 5ms);
+        predictor_.LearnError(call, prediction, 5ms, now_);
+        predictor_.LearnTokens(1, 20, 5);
+        predictor_.Offer(call, now_);
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(predictor_.backlog(now_).items, 0u);
+  EXPECT_EQ(predictor_.backlog(now_).drain, 0ns);
+}
+
+/// Two executors, the idle one of which helps; a token takes 1 ms, and 0.6 ms with help.
+class HelpedPredictorTest : public WaitPredictorTest {
+ protected:
+  HelpedPredictorTest() {
+    helped_.Seed(0, 1e6);
+    for (int i = 0; i < 200; ++i) {
+      helped_.BatchEnded(0, 10, now_, now_ + 6ms, 6ms);
+      helped_.BatchEnded(0, 10, now_, now_ + 10ms, 0ms);
+    }
+  }
+  double FinishMs(const Newcomer& call) const {
+    return static_cast<double>(helped_.Predict(call, Behind::kAllAdmitted, now_).finish.count()) / 1e6;
+  }
+  WaitPredictor helped_{1, {.executors = 2, .max_batch_tokens = 100, .split_lone_batches = true}};
+};
+
+TEST_F(HelpedPredictorTest, ALoneCallTakesWhatItTakesWithHelp) {
+  EXPECT_NEAR(FinishMs({.tokens = 10}), 6, 0.1);
+  EXPECT_NEAR(FinishMs({.items = 2, .tokens = 20}), 10, 0.1);  // a batch for each executor: nobody helps
+}
+
+TEST_F(HelpedPredictorTest, WhereAnotherRunsNobodyHelps) {
+  helped_.BatchStarted(0, 10, now_);
+  EXPECT_NEAR(FinishMs({.tokens = 10}), 10, 0.1);
+}
+
+TEST_F(HelpedPredictorTest, ABatchWhoseHelperLeftTakesLonger) {
+  helped_.BatchStarted(0, 10, now_);
+  helped_.BatchStarted(0, 50, now_ + 3ms);  // half of the first one's 6 ms are over, and 5 ms are left of it
+  now_ += 3ms;
+  EXPECT_NEAR(FinishMs({.tokens = 10}), 5 + 10, 0.2);
+}
+
+}  // namespace
+}  // namespace roberta::admission

@@ -1,0 +1,33 @@
+#include "server/metrics/queue_metrics.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "tests/server/metrics/exposed_metrics.h"
+
+namespace roberta::metrics {
+namespace {
+
+using ::testing::HasSubstr;
+
+TEST(QueueMetrics, AreAskedForAtEachScrape) {
+  static size_t waiting = 0;
+  ServerMetrics metrics({.profiles = {"baseline", "quantized"}});
+  metrics.queue().Observe(64, [] {
+    return QueueState{.profiles = {{}, {{0, 1, waiting}, 40}, {{5, 0, 0}, 9}}, .oldest_age_seconds = 0.5};
+  });
+  const uint16_t port = metrics.Expose("127.0.0.1", 0).value();
+  EXPECT_THAT(Get(port, "/metrics"), HasSubstr("roberta_queue_items{priority=\"high\",profile=\"quantized\"} 0"));
+  waiting = 7;
+  const std::string page = Get(port, "/metrics");
+  EXPECT_THAT(page, HasSubstr("roberta_queue_items{priority=\"high\",profile=\"quantized\"} 7"));
+  EXPECT_THAT(page, HasSubstr("roberta_queue_items{priority=\"low\",profile=\"none\"} 5"));
+  EXPECT_THAT(page, HasSubstr("roberta_queue_tokens{profile=\"quantized\"} 40"));
+  EXPECT_THAT(page, HasSubstr("roberta_queue_capacity_items 64"));
+  EXPECT_THAT(page, HasSubstr("roberta_queue_oldest_age_seconds 0.5"));
+}
+
+}  // namespace
+}  // namespace roberta::metrics

@@ -1,0 +1,165 @@
+#include "server/service/admission_control.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "server/service/retry_delay.h"
+#include "server/service/situations.h"
+#include "tests/server/service/puppet_server.h"
+
+namespace roberta::service {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::HasSubstr;
+
+constexpr auto kToken = 1ms;
+constexpr AdmissionControl::Clock::time_point kNever = AdmissionControl::Clock::time_point::max();
+
+/// One profile of 1 ms a token on one executor, in batches of 10 tokens, behind a queue of 10 items and 100 tokens.
+class AdmissionControlTest : public testing::Test {
+ protected:
+  AdmissionControlTest() { predictor_.Seed(0, 1e6); }
+
+  absl::Status Admit(const admission::Newcomer& work, AdmissionControl::Clock::time_point deadline) {
+    return control_.Admit(work, deadline, now_, &forecast_);
+  }
+
+  AdmissionControl::Clock::time_point now_{1000s};
+  admission::WaitPredictor predictor_{1, {.executors = 1, .max_batch_tokens = 10}};
+  metrics::ServerMetrics metrics_{{.profiles = {"baseline"}}};
+  AdmissionControl control_{{.max_tokens = 512, .capacity_items = 10, .capacity_tokens = 100, .profiles = {"baseline"}},
+                            &predictor_,
+                            &metrics_.admission()};
+  Forecast forecast_;
+};
+
+TEST_F(AdmissionControlTest, ACallWithTimeEnoughIsAdmittedAndCounts) {
+  EXPECT_TRUE(Admit({.tokens = 10}, now_ + 100ms).ok());
+  EXPECT_EQ(forecast_.prediction.finish, 10 * kToken);
+  EXPECT_EQ(predictor_.backlog(now_).tokens, 10u);
+}
+
+TEST_F(AdmissionControlTest, ACallWithoutADeadlineIsAdmittedWhateverItTakes) {
+  predictor_.Seed(0, 1e15);
+  EXPECT_TRUE(Admit({.tokens = 10}, kNever).ok());
+}
+
+TEST_F(AdmissionControlTest, ACallThatWouldBeLateIsRefusedAndDoesNotCount) {
+  predictor_.Queued(0, 1, 1, 60);
+  const absl::Status refused = Admit({.tokens = 10}, now_ + 40ms);
+  EXPECT_STREQ(ReasonOf(refused), "predicted_too_late");
+  EXPECT_EQ(predictor_.backlog(now_).tokens, 60u);
+}
+
+TEST_F(AdmissionControlTest, TheAdviceIsWhenEnoughHasDrained) {
+  predictor_.Queued(0, 1, 1, 60);
+  const auto delay = RetryDelayOf(Admit({.tokens = 10}, now_ + 40ms));
+  ASSERT_TRUE(delay.has_value());
+  EXPECT_GE(*delay, 30ms);  // of 70 ms, 40 are there
+  now_ += *delay;
+  predictor_.Left(0, 1, 0, static_cast<size_t>(delay->count()));
+  EXPECT_TRUE(Admit({.tokens = 10}, now_ + 40ms).ok());
+}
+
+TEST_F(AdmissionControlTest, WithoutPredictionLateCallsAreAdmitted) {
+  const AdmissionControl lenient({.predictive = false, .capacity_items = 10, .capacity_tokens = 100}, &predictor_,
+                                 &metrics_.admission());
+  predictor_.Queued(0, 1, 1, 60);
+  EXPECT_TRUE(lenient.Admit({.tokens = 10}, now_ + 1ms, now_, &forecast_).ok());
+  EXPECT_TRUE(lenient.CheckAgain(10, now_ + 1ms, now_, &forecast_).ok());
+}
+
+TEST_F(AdmissionControlTest, AProfileOfUnknownCostIsNotRefused) {
+  admission::WaitPredictor unseeded(1, {});
+  const AdmissionControl control({.capacity_items = 10, .capacity_tokens = 100}, &unseeded, &metrics_.admission());
+  Forecast forecast;  // holds a place in `unseeded`, so it may not outlive it
+  EXPECT_TRUE(control.Admit({.tokens = 100}, now_ + 1ns, now_, &forecast).ok());
+}
+
+TEST_F(AdmissionControlTest, AFullQueueRefusesBeforeTokenising) {
+  predictor_.Queued(0, 1, 9, 50);
+  const absl::Status refused = Admit({.items = 2, .tokens = 10}, kNever);
+  EXPECT_STREQ(ReasonOf(refused), "queue_full");
+  EXPECT_EQ(RetryDelayOf(refused), 6ms);  // until one of the nine, which take 50 ms, has run
+}
+
+TEST_F(AdmissionControlTest, TokensFillTheQueueToo) {
+  predictor_.Queued(0, 1, 1, 95);
+  const absl::Status refused = Admit({.tokens = 10}, kNever);
+  EXPECT_STREQ(ReasonOf(refused), "queue_full");
+  EXPECT_EQ(RetryDelayOf(refused), 5ms);
+}
+
+TEST_F(AdmissionControlTest, AnEmptyQueueHasRoomForAnything) {
+  EXPECT_TRUE(Admit({.items = 1000, .tokens = 100'000}, kNever).ok());
+}
+
+TEST_F(AdmissionControlTest, TheSecondLookNeedsNoMargin) {
+  const AdmissionControl::Clock::time_point deadline = now_ + 100ms;
+  ASSERT_TRUE(Admit({.tokens = 10}, deadline).ok());
+  EXPECT_TRUE(control_.CheckAgain(95, deadline, now_, &forecast_).ok());
+  EXPECT_STREQ(ReasonOf(control_.CheckAgain(96, deadline, now_, &forecast_)), "predicted_too_late");
+}
+
+TEST_F(AdmissionControlTest, EstimatesTokensByBytes) {
+  internal::RawClassifyRequest request;
+  request.add_items()->set_text(std::string(1000, 'x'));
+  request.add_items()->set_text("");
+  request.mutable_items(1)->set_text_pair(std::string(100, 'x'));
+  const admission::Newcomer work = control_.Estimate(request, 0, batching::Priority::kHigh);
+  EXPECT_EQ(work.items, 2u);
+  EXPECT_EQ(work.level, 2u);
+  EXPECT_NEAR(static_cast<double>(work.tokens), 242 + 26, 2);
+}
+
+TEST(Admission, ARefusedCallNeverRunsAndLeavesNothingBehind) {
+  int runs = 0;
+  PuppetServer server(std::make_shared<PuppetProfile>([&](const encoder::PackedBatch& batch, absl::Span<float> logits) {
+    ++runs;
+    return PuppetProfile::CountTokens(batch, logits);
+  }));
+  server.predictor.Seed(0, 1e9);
+  auto call = PuppetServer::Call({"good"});
+  call->deadline = std::chrono::system_clock::now() + 1s;
+  const CallOutcome outcome = server.Run(call);
+  EXPECT_EQ(outcome.status.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_STREQ(ReasonOf(outcome.status), "predicted_too_late");
+  EXPECT_THAT(std::string(outcome.status.message()), HasSubstr("is predicted to take"));
+  EXPECT_EQ(server.predictor.backlog(server.queue.now()()).items, 0u);
+  EXPECT_EQ(runs, 0);
+}
+
+TEST(Admission, ABadRequestIsBadHoweverCrowdedItIs) {
+  PuppetServer server;
+  server.predictor.Seed(0, 1e15);
+  auto call = PuppetServer::Call({});
+  call->deadline = std::chrono::system_clock::now() + 1s;
+  EXPECT_EQ(server.Run(call).status.code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST(Admission, TooManyCallsAreToldWhenToTryAgain) {
+  PuppetServer server(std::make_shared<PuppetProfile>(), 0);
+  const CallOutcome outcome = server.Run(PuppetServer::Call({"good"}));
+  EXPECT_STREQ(ReasonOf(outcome.status), "too_many_calls");
+  EXPECT_GE(RetryDelayOf(outcome.status), 1ms);
+}
+
+TEST(Admission, EveryCallIsOfferedLoadRefusedOrNot) {
+  PuppetServer server(std::make_shared<PuppetProfile>(), 0);
+  server.predictor.Seed(0, 1e9);
+  server.Run(PuppetServer::Call({"good"}));
+  EXPECT_GT(server.predictor.load_ratio(server.queue.now()()), 0.1);  // two tokens or more in ten seconds
+}
+
+TEST(Admission, CallsThatRanLeaveNothingBehindAndTeachTheCost) {
+  PuppetServer server(std::make_shared<PuppetProfile>(), 64, {}, 2);
+  for (int i = 0; i < 20; ++i) EXPECT_TRUE(server.Run(PuppetServer::Call({"good", "not good at all"})).status.ok());
+  const auto now = server.queue.now()();
+  EXPECT_EQ(server.predictor.backlog(now).items, 0u);
+  EXPECT_EQ(server.predictor.backlog(now).tokens, 0u);
+  EXPECT_TRUE(server.admission.Predict({.tokens = 3}, now).known);
+}
+
+}  // namespace
+}  // namespace roberta::service
