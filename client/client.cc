@@ -9,7 +9,9 @@
 
 #include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
+#include "client/channel_credentials.h"
 #include "client/service_config.h"
+#include "client/stream_reactor.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
 #include "grpc/health/v1/health.grpc.pb.h"
@@ -25,10 +27,16 @@ using grpc::health::v1::HealthCheckRequest;
 using grpc::health::v1::HealthCheckResponse;
 
 constexpr char kBadRequestUrl[] = "type.googleapis.com/google.rpc.BadRequest";
+constexpr char kRequestIdPayload[] = "roberta/request_id";
 
-absl::Status ToStatus(const grpc::Status& status) {
+/// `context` is that of the call which ended so.
+absl::Status ToStatus(const grpc::Status& status, const grpc::ClientContext& context) {
   if (status.ok()) return absl::OkStatus();
   absl::Status result(static_cast<absl::StatusCode>(status.error_code()), status.error_message());
+  const auto& trailers = context.GetServerTrailingMetadata();
+  if (const auto id = trailers.find("x-request-id"); id != trailers.end()) {
+    result.SetPayload(kRequestIdPayload, absl::Cord(std::string(id->second.data(), id->second.size())));
+  }
   google::rpc::Status rich;
   if (status.error_details().empty() || !rich.ParseFromString(status.error_details())) return result;
   for (const google::protobuf::Any& detail : rich.details()) {
@@ -60,7 +68,7 @@ std::shared_ptr<grpc::Channel> MakeChannel(const ClientOptions& options) {
   arguments.SetServiceConfigJSON(kServiceConfig);
   arguments.SetUserAgentPrefix(absl::StrCat("roberta-client/", version::kVersion));
   arguments.SetMaxReceiveMessageSize(options.max_response_bytes);
-  return grpc::CreateCustomChannel(options.address, grpc::InsecureChannelCredentials(), arguments);
+  return grpc::CreateCustomChannel(options.address, ToGrpc(options.credentials), arguments);
 }
 
 }  // namespace
@@ -82,20 +90,28 @@ std::string_view HealthName(Health health) {
 /// The channel, and the calls under way on it.
 struct Client::Connection {
   explicit Connection(const ClientOptions& options)
-      : channel(MakeChannel(options)),
+      : token(options.credentials.token),
+        channel(MakeChannel(options)),
         classifier(v1::Classifier::NewStub(channel)),
         profiles(v1::Profiles::NewStub(channel)),
         health(grpc::health::v1::Health::NewStub(channel)) {}
 
   void Add(grpc::ClientContext* context, Timeout timeout) {
     context->set_deadline(std::chrono::system_clock::now() + timeout);
+    AddToken(token, context);
     const std::lock_guard<std::mutex> lock(mutex);
     under_way.insert(context);
+    ++unfinished;
   }
+  /// It can no longer be cancelled.
   void Remove(grpc::ClientContext* context) {
     const std::lock_guard<std::mutex> lock(mutex);
     under_way.erase(context);
-    if (under_way.empty()) none_under_way.notify_all();
+  }
+  /// Nothing of a call that was added needs this any more.
+  void Finish() {
+    const std::lock_guard<std::mutex> lock(mutex);
+    if (--unfinished == 0) all_finished.notify_all();
   }
   void CancelAll() {
     const std::lock_guard<std::mutex> lock(mutex);
@@ -103,7 +119,7 @@ struct Client::Connection {
   }
   void WaitForAll() {
     std::unique_lock<std::mutex> lock(mutex);
-    none_under_way.wait(lock, [this] { return under_way.empty(); });
+    all_finished.wait(lock, [this] { return unfinished == 0; });
   }
 
   /// Runs `call(&context)`, a blocking call, within `timeout`.
@@ -114,7 +130,8 @@ struct Client::Connection {
     Add(&context, timeout);
     const grpc::Status status = call(&context);
     Remove(&context);
-    return ToStatus(status);
+    Finish();
+    return ToStatus(status, context);
   }
 
   /// Runs `call(&context, &response)`, a blocking call, within `timeout`.
@@ -126,13 +143,15 @@ struct Client::Connection {
     return response;
   }
 
+  const std::string token;
   const std::shared_ptr<grpc::Channel> channel;
   const std::unique_ptr<v1::Classifier::Stub> classifier;
   const std::unique_ptr<v1::Profiles::Stub> profiles;
   const std::unique_ptr<grpc::health::v1::Health::Stub> health;
   std::mutex mutex;
-  std::condition_variable none_under_way;
+  std::condition_variable all_finished;
   std::set<grpc::ClientContext*> under_way;
+  size_t unfinished = 0;
 };
 
 Client::Client(const ClientOptions& options) : connection_(std::make_unique<Connection>(options)) {}
@@ -162,15 +181,30 @@ void Client::StartClassify(v1::ClassifyRequest request, Timeout timeout, Classif
   };
   auto* call = new Call{{}, std::move(request), {}, std::move(done)};
   connection_->Add(&call->context, timeout);
-  connection_->classifier->async()->Classify(
-      &call->context, &call->request, &call->response, [call, connection = connection_.get()](grpc::Status status) {
-        if (status.ok()) {
-          call->done(std::move(call->response));
-        } else {
-          call->done(ToStatus(status));
-        }
-        connection->Remove(&call->context);  // the last step that needs the connection
-        delete call;
+  auto end = [call, connection = connection_.get()](grpc::Status status) {
+    if (status.ok()) {
+      call->done(std::move(call->response));
+    } else {
+      call->done(ToStatus(status, call->context));
+    }
+    connection->Remove(&call->context);
+    // The context holds the channel. Were it deleted when the client may be gone, gRPC would tear down its threads from
+    // within one of them, and abort.
+    delete call;
+    connection->Finish();
+  };
+  connection_->classifier->async()->Classify(&call->context, &call->request, &call->response, std::move(end));
+}
+
+absl::StatusOr<std::unique_ptr<ClassifyStream>> Client::StartClassifyStream(Timeout timeout, StreamEvents events) {
+  if (absl::Status bad = CheckTimeout(timeout); !bad.ok()) return bad;
+  Connection* const connection = connection_.get();
+  return StartStreamReactor(
+      connection->classifier.get(), std::move(events), &ToStatus,
+      [=](grpc::ClientContext* context) { connection->Add(context, timeout); },
+      [=](grpc::ClientContext* context) {
+        connection->Remove(context);
+        connection->Finish();
       });
 }
 
@@ -247,6 +281,11 @@ std::vector<FieldViolation> FieldViolations(const absl::Status& status) {
     violations.push_back({violation.field(), violation.description()});
   }
   return violations;
+}
+
+std::string RequestId(const absl::Status& status) {
+  const auto payload = status.GetPayload(kRequestIdPayload);
+  return payload ? std::string(*payload) : std::string();
 }
 
 }  // namespace roberta::client

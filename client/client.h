@@ -10,6 +10,8 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "client/classify_stream.h"
+#include "client/credentials.h"
 #include "roberta/v1/classifier.pb.h"
 #include "roberta/v1/profiles.pb.h"
 
@@ -20,6 +22,7 @@ struct ClientOptions {
   std::string address = "127.0.0.1:8001";
   /// Largest response that is accepted.
   int max_response_bytes = 256 << 20;
+  Credentials credentials = {};
 };
 
 /// What a call has time for, retries included. Every call needs one: without a deadline a lost server hangs its caller.
@@ -35,7 +38,7 @@ struct FieldViolation {
   std::string description;  ///< why
 };
 
-/// A connection to a roberta-server, without TLS. Calls that answer UNAVAILABLE or RESOURCE_EXHAUSTED are repeated as
+/// A connection to a roberta-server. Calls that answer UNAVAILABLE or RESOURCE_EXHAUSTED are repeated as
 /// client/service_config.json says, within their timeout. Any number of threads may call.
 ///
 /// Errors are the server's status, as absl::Status with the same code; Unavailable also if the server cannot be
@@ -55,6 +58,10 @@ class Client {
   /// return soon and must not destroy this client.
   using ClassifyDone = absl::AnyInvocable<void(absl::StatusOr<v1::ClassifyResponse>)>;
   void StartClassify(v1::ClassifyRequest request, Timeout timeout, ClassifyDone done);
+
+  /// Bulk work with flow control: see client/classify_stream.h. `timeout` is for the whole of it. The settings go with
+  /// the first message. Errors, other than those that come with on_end: InvalidArgument for the timeout.
+  absl::StatusOr<std::unique_ptr<ClassifyStream>> StartClassifyStream(Timeout timeout, StreamEvents events);
 
   /// Ends the calls under way, which answer Cancelled. Later calls are not affected.
   void CancelCalls();
@@ -85,5 +92,9 @@ class Client {
 /// The violations that the server listed in an InvalidArgument; empty if it listed none. Where there are too many for
 /// one status, the last one says how many are missing.
 std::vector<FieldViolation> FieldViolations(const absl::Status& status);
+
+/// What the server's log calls the request that ended so; empty if no server answered. That of a request which
+/// succeeded is in its response.
+std::string RequestId(const absl::Status& status);
 
 }  // namespace roberta::client

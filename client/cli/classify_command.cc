@@ -17,14 +17,15 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "client/cli/accuracy.h"
-#include "client/cli/displayed_text.h"
 #include "client/cli/exit_codes.h"
 #include "client/cli/item_pipeline.h"
 #include "client/cli/item_source.h"
-#include "client/cli/progress.h"
+#include "client/cli/objective_options.h"
 #include "client/cli/result_writer.h"
 #include "client/cli/stop_signal.h"
 #include "client/client.h"
+#include "client/terminal/displayed_text.h"
+#include "client/terminal/progress.h"
 
 namespace roberta::cli {
 
@@ -39,6 +40,8 @@ const std::map<std::string, v1::FunctionToApply> kFunctions = {{"auto", v1::FUNC
                                                                {"softmax", v1::FUNCTION_SOFTMAX},
                                                                {"sigmoid", v1::FUNCTION_SIGMOID},
                                                                {"none", v1::FUNCTION_NONE}};
+const std::map<std::string, v1::Priority> kPriorities = {
+    {"low", v1::PRIORITY_LOW}, {"normal", v1::PRIORITY_NORMAL}, {"high", v1::PRIORITY_HIGH}};
 const std::map<std::string, InputFormat> kFormats = {
     {"txt", InputFormat::kText}, {"tsv", InputFormat::kTsv}, {"jsonl", InputFormat::kJsonLines}};
 
@@ -47,12 +50,15 @@ struct ClassifyOptions {
   std::string file;
   std::string format;
   std::string profile;
+  std::optional<v1::Objective> objective;
+  std::string priority = "normal";
   std::string truncation = "error";
   std::string function = "auto";
   std::optional<uint32_t> top_k;
   bool json = false;
   bool logits = false;
   bool quiet = false;
+  bool no_stream = false;
   size_t items_per_call = PipelineOptions().items_per_call;
   size_t calls_in_flight = PipelineOptions().calls_in_flight;
   size_t longest_line_bytes = FileOptions().longest_line_bytes;
@@ -61,11 +67,11 @@ struct ClassifyOptions {
 };
 
 size_t TextColumns(const ClassifyOptions& options) {
-  const size_t room = TerminalColumns(STDOUT_FILENO, 120);
+  const size_t room = terminal::TerminalColumns(STDOUT_FILENO, 120);
   size_t longest = kTextColumnsOfFiles;
   if (!options.FromFile()) {
     longest = 4;
-    for (const std::string& text : options.texts) longest = std::max(longest, ColumnsOf(text));
+    for (const std::string& text : options.texts) longest = std::max(longest, terminal::ColumnsOf(text));
   }
   return std::min(longest, room > kOtherColumns + 20 ? room - kOtherColumns : 20);
 }
@@ -73,6 +79,8 @@ size_t TextColumns(const ClassifyOptions& options) {
 PipelineOptions ToPipelineOptions(const ClassifyOptions& options, const ConnectionOptions& connection) {
   PipelineOptions pipeline;
   pipeline.request.set_profile(options.profile);
+  if (options.objective) *pipeline.request.mutable_objective() = *options.objective;
+  pipeline.request.set_priority(kPriorities.at(options.priority));
   pipeline.request.set_truncation(kTruncations.at(options.truncation));
   pipeline.request.set_function_to_apply(kFunctions.at(options.function));
   if (options.top_k) pipeline.request.set_top_k(*options.top_k);
@@ -80,7 +88,13 @@ PipelineOptions ToPipelineOptions(const ClassifyOptions& options, const Connecti
   pipeline.timeout = connection.timeout();
   pipeline.items_per_call = options.items_per_call;
   pipeline.calls_in_flight = options.calls_in_flight;
+  pipeline.stream = options.FromFile() && !options.no_stream;
   return pipeline;
+}
+
+terminal::Display DisplayOf(const ClassifyOptions& options) {
+  const bool shown = options.FromFile() && !options.quiet && isatty(STDERR_FILENO) != 0;
+  return shown ? terminal::Display::kBar : terminal::Display::kNone;
 }
 
 /// Takes the answers apart: results to standard output, complaints and progress to standard error.
@@ -89,7 +103,7 @@ class ClassifyRun {
   ClassifyRun(const ClassifyOptions& options, uint64_t total_bytes)
       : options_(options),
         writer_(options.json ? ResultWriter::JsonLines(stdout) : ResultWriter::Table(stdout, TextColumns(options))),
-        progress_(stderr, options.FromFile() && !options.quiet && isatty(STDERR_FILENO) != 0) {
+        progress_(stderr, DisplayOf(options)) {
     done_.total_bytes = total_bytes;
   }
 
@@ -98,7 +112,7 @@ class ClassifyRun {
     const v1::ClassifyResponse* response = nullptr;
     if (batch.answer && batch.answer->ok()) {
       response = &**batch.answer;
-      phases_.Add(response->phases());
+      if (response->has_phases()) phases_.Add(response->phases());
     } else if (batch.answer && !IsLasting(batch.answer->status())) {  // else it ends the run, which tells why
       const std::string &first = batch.items.front().place, &last = batch.items.back().place;
       Complain(first == last ? first : absl::StrCat(first, " to ", last), batch.answer->status());
@@ -115,6 +129,7 @@ class ClassifyRun {
       } else {
         Take(item, response->results(next_result++), response->profile_used());
       }
+      last_place_ = item.place;
       done_.bytes = item.end_bytes;
       ++done_.items;
     }
@@ -124,22 +139,26 @@ class ClassifyRun {
     return false;
   }
 
-  /// After the last batch.
-  void Summarize() {
+  /// After the last batch; `stream_phases` are of what came by stream.
+  void Summarize(const PhaseMeans& stream_phases) {
     progress_.Hide();
+    const char* const unit = stream_phases.calls() > 0 ? "parts of the stream" : "calls";
+    phases_.Add(stream_phases);
     if (!options_.json && !options_.quiet && phases_.calls() > 0) {
       std::printf("\ntime per phase in ms, %s: %s\n",
-                  phases_.calls() == 1 ? "one call" : absl::StrFormat("mean of %d calls", phases_.calls()).c_str(),
+                  phases_.calls() == 1 ? "one call" : absl::StrFormat("mean of %d %s", phases_.calls(), unit).c_str(),
                   phases_.Text().c_str());
     }
     if (accuracy_.labelled() > 0) std::fprintf(stderr, "%s\n", accuracy_.Text().c_str());
     if (!options_.FromFile() || options_.quiet) return;
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
-    std::fprintf(stderr, "%s items in %.1f s, %.0f items/s, %s failed\n", WithSeparators(done_.items).c_str(), seconds,
-                 static_cast<double>(done_.items) / seconds, WithSeparators(failed_).c_str());
+    std::fprintf(stderr, "%s items in %.1f s, %.0f items/s, %s failed\n", terminal::WithSeparators(done_.items).c_str(),
+                 seconds, static_cast<double>(done_.items) / seconds, terminal::WithSeparators(failed_).c_str());
   }
 
   uint64_t failed() const { return failed_; }
+  /// Of the last item that was emitted; empty if none was.
+  const std::string& last_place() const { return last_place_; }
   /// errno of the write that failed.
   int output_error() const { return output_error_; }
 
@@ -168,11 +187,12 @@ class ClassifyRun {
   const ClassifyOptions& options_;
   const std::unique_ptr<ResultWriter> writer_;
   const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-  ProgressBar progress_;
+  terminal::ProgressBar progress_;
   PhaseMeans phases_;
   Accuracy accuracy_;
-  Done done_;
+  terminal::Done done_;
   uint64_t failed_ = 0;
+  std::string last_place_;
   int output_error_ = 0;
 };
 
@@ -196,7 +216,7 @@ int Classify(const ClassifyOptions& options, const ConnectionOptions& connection
   CatchStopSignals();
   const ItemPipeline::End end =
       pipeline.Run(source->get(), &StopRequested, [&](const Batch& batch) { return run.Emit(batch); });
-  run.Summarize();
+  run.Summarize(pipeline.stream_phases());
   switch (end) {
     case ItemPipeline::End::kDone:
       return run.failed() == 0 ? kAllWell : kSomethingFailed;
@@ -212,6 +232,9 @@ int Classify(const ClassifyOptions& options, const ConnectionOptions& connection
       return Complain(std::string((*source)->error().message()));
     case ItemPipeline::End::kRefused:
       break;
+  }
+  if (options.FromFile() && !run.last_place().empty()) {
+    std::fprintf(stderr, "roberta-client: nothing after %s was sent\n", run.last_place().c_str());
   }
   return ReportFailure(connection, pipeline.refusal());
 }
@@ -234,7 +257,14 @@ void DeclareOptions(CLI::App* command, ClassifyOptions* options) {
   command->add_option("--format", options->format, "txt, tsv or jsonl, whatever the file's name says")
       ->check(one_of(Names(kFormats)))
       ->type_name("FORMAT");
-  command->add_option("--profile", options->profile, "Optimization profile (the server's default)")->type_name("NAME");
+  command
+      ->add_option("--profile", options->profile,
+                   "Optimization profile (the server's default); auto: the most accurate that answers in time")
+      ->type_name("NAME");
+  AddObjectiveOptions(command, &options->objective);
+  command->add_option("--priority", options->priority, "Among calls that wait: low, normal or high (normal)")
+      ->check(one_of(Names(kPriorities)))
+      ->type_name("HOW");
   command
       ->add_option("--truncation", options->truncation, "For a text of too many tokens: error, right or left (error)")
       ->check(one_of(Names(kTruncations)))
@@ -249,14 +279,16 @@ void DeclareOptions(CLI::App* command, ClassifyOptions* options) {
       ->type_name("NAME");
   command->add_flag("--json", options->json, "Print an object a line, in the order of the input");
   command->add_flag("--logits", options->logits, "With --json: the logits too");
+  command->add_flag("--no-stream", options->no_stream,
+                    "Send a file in many calls, not in one stream (as is done anyway where the server has no streams)");
   command->add_flag("--quiet", options->quiet, "No progress and no summary");
   const auto count = [&](const char* name, size_t* value, const char* help) {
     command->add_option(name, *value, absl::StrCat(help, " (", *value, ")"))
         ->check(CLI::PositiveNumber)
         ->type_name("N");
   };
-  count("--batch-items", &options->items_per_call, "Texts per call");
-  count("--in-flight", &options->calls_in_flight, "Calls in flight");
+  count("--batch-items", &options->items_per_call, "Texts per call, or per message of a stream");
+  count("--in-flight", &options->calls_in_flight, "Calls in flight; of a stream the server decides");
   count("--max-line-bytes", &options->longest_line_bytes, "Longest line of a file that is read");
 }
 
@@ -274,6 +306,7 @@ void AddClassifyCommand(CLI::App* app, const ConnectionOptions* connection, int*
       "truncated, profile}, or {index, id, error{code, message}}.\n\n"
       "Examples:\n"
       "  roberta-client classify \"a warm, funny film\" \"a lifeless mess\"\n"
+      "  roberta-client classify --profile auto --min-accuracy 0.85 --max-latency-ms 50 \"a warm, funny film\"\n"
       "  roberta-client classify --file reviews.tsv --json > results.jsonl\n"
       "  cat texts.txt | roberta-client classify --json --top-k 1 -");
   command->callback([=] {
@@ -283,6 +316,10 @@ void AddClassifyCommand(CLI::App* app, const ConnectionOptions* connection, int*
     }
     if (options->texts.empty() == options->file.empty()) {
       throw CLI::ValidationError("classify", "wants either texts or --file");
+    }
+    if (options->objective && options->profile != "auto") {
+      throw CLI::ValidationError("classify",
+                                 "--min-accuracy, --min-agreement and --max-latency-ms want --profile auto");
     }
     *exit_code = Classify(*options, *connection);
   });

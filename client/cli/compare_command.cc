@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "client/cli/exit_codes.h"
+#include "client/cli/print_json.h"
 #include "client/cli/profile_table.h"
-#include "client/cli/table.h"
 #include "client/client.h"
 
 namespace roberta::cli {

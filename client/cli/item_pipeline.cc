@@ -12,6 +12,17 @@ using std::chrono::milliseconds;
 constexpr milliseconds kPoll{20};       // how late an answer may be noticed while the input is silent
 constexpr milliseconds kIdlePoll{200};  // and a stop, while there is nothing else to do
 
+v1::StreamSettings SettingsOf(const v1::ClassifyRequest& request) {
+  v1::StreamSettings settings;
+  settings.set_profile(request.profile());
+  settings.set_truncation(request.truncation());
+  settings.set_function_to_apply(request.function_to_apply());
+  if (request.has_top_k()) settings.set_top_k(request.top_k());
+  settings.set_return_logits(request.return_logits());
+  if (request.has_objective()) *settings.mutable_objective() = request.objective();
+  return settings;
+}
+
 }  // namespace
 
 bool IsLasting(const absl::Status& status) {
@@ -29,54 +40,100 @@ bool IsLasting(const absl::Status& status) {
   }
 }
 
+ItemPipeline::ItemPipeline(client::Client* client, PipelineOptions options)
+    : client_(client),
+      options_(std::move(options)),
+      by_stream_(options_.stream),
+      calls_(client,
+             {.request = options_.request, .timeout = options_.timeout, .calls_in_flight = options_.calls_in_flight},
+             &mailbox_),
+      stream_(client,
+              {.settings = SettingsOf(options_.request),
+               .patience = options_.timeout,
+               .parcels = std::max<size_t>(options_.items_in_stream / options_.items_per_call, 2)},
+              &mailbox_) {}
+
+void ItemPipeline::Form(Item item) {
+  const size_t bytes = item.text.size() + (item.text_pair ? item.text_pair->size() : 0);
+  if (forming_bytes_ + bytes > options_.bytes_per_call) Send();
+  forming_bytes_ += bytes;
+  forming_.items.push_back(std::move(item));
+  if (forming_.items.size() >= options_.items_per_call) Send();
+}
+
 void ItemPipeline::Send() {
   if (forming_.items.empty()) return;
-  v1::ClassifyRequest request = options_.request;
-  request.set_allow_partial(true);
-  for (const Item& item : forming_.items) {
-    if (!item.problem.ok()) continue;
-    v1::Item* sent = request.add_items();
-    sent->set_text(item.text);
-    if (item.text_pair) sent->set_text_pair(*item.text_pair);
-  }
-  calls_.push_back(std::make_unique<Call>());
-  Call* call = calls_.back().get();
-  call->batch = std::exchange(forming_, Batch());
+  Parcel* const parcel = parcels_.emplace_back(std::make_unique<Parcel>()).get();
+  parcel->is_large = forming_bytes_ > options_.bytes_per_call;
+  parcel->batch = std::exchange(forming_, Batch());
   forming_bytes_ = 0;
-  if (request.items().empty()) {
-    call->done = true;
-    return;
+  const auto& items = parcel->batch.items;
+  parcel->done = std::none_of(items.begin(), items.end(), [](const Item& item) { return item.problem.ok(); });
+  if (!parcel->done) unsent_.push_back(parcel);
+  Dispatch();
+}
+
+void ItemPipeline::Dispatch() {
+  {
+    const std::lock_guard lock(mailbox_.mutex);
+    if (by_stream_ && stream_.IsUnknownToServer()) {  // an older one: what went by stream goes by calls
+      by_stream_ = false;
+      unsent_.clear();
+      for (const auto& parcel : parcels_) {
+        if (!parcel->done && parcel->carrier != &calls_) unsent_.push_back(parcel.get());
+      }
+    }
+    if (const absl::Status failure = stream_.failure(); !failure.ok()) refusal_ = failure;
   }
-  client_->StartClassify(std::move(request), options_.timeout,
-                         [this, call](absl::StatusOr<v1::ClassifyResponse> answer) {
-                           const std::lock_guard lock(mutex_);
-                           call->batch.answer = std::move(answer);
-                           call->done = true;
-                           answered_.notify_all();
-                         });
+  while (refusal_.ok() && !unsent_.empty()) {
+    Parcel* const parcel = unsent_.front();
+    {
+      const std::lock_guard lock(mailbox_.mutex);
+      if (!WayOf(*parcel)->Takes(parcels_.size() - unsent_.size())) return;
+    }
+    unsent_.pop_front();
+    parcel->carrier = WayOf(*parcel);
+    parcel->carrier->Send(parcel);
+  }
 }
 
-size_t ItemPipeline::InFlight() {
-  const std::lock_guard lock(mutex_);
-  return static_cast<size_t>(std::count_if(calls_.begin(), calls_.end(), [](const auto& call) { return !call->done; }));
+void ItemPipeline::GiveUp(const absl::Status& reason) {
+  for (Parcel* parcel : unsent_) {
+    parcel->batch.answer = reason;
+    parcel->done = true;
+  }
+  unsent_.clear();
 }
 
-void ItemPipeline::WaitForAnswer(milliseconds patience) {
-  std::unique_lock lock(mutex_);
-  answered_.wait_for(lock, patience, [this] { return !calls_.empty() && calls_.front()->done; });
+bool ItemPipeline::TakesMore() {
+  return unsent_.empty() ? Way()->Takes(parcels_.size())
+                         : WayOf(*unsent_.front())->Takes(parcels_.size() - unsent_.size());
+}
+
+void ItemPipeline::WaitForNews(milliseconds patience, const std::function<bool()>& news) {
+  {
+    std::unique_lock lock(mailbox_.mutex);
+    mailbox_.news.wait_for(lock, patience, [&] { return (!parcels_.empty() && parcels_.front()->done) || news(); });
+  }
+  stream_.Watch();
+}
+
+bool ItemPipeline::MayRead() {
+  const std::lock_guard lock(mailbox_.mutex);
+  return unsent_.empty() && Way()->Takes(parcels_.size());
 }
 
 bool ItemPipeline::EmitFinished(const std::function<bool(const Batch&)>& emit) {
-  while (!calls_.empty()) {
+  while (!parcels_.empty()) {
     {
-      const std::lock_guard lock(mutex_);
-      if (!calls_.front()->done) return true;
+      const std::lock_guard lock(mailbox_.mutex);
+      if (!parcels_.front()->done) return true;
     }
-    const std::unique_ptr<Call> call = std::move(calls_.front());
-    calls_.pop_front();
-    const auto& answer = call->batch.answer;
+    const std::unique_ptr<Parcel> parcel = std::move(parcels_.front());
+    parcels_.pop_front();
+    const auto& answer = parcel->batch.answer;
     if (answer && !answer->ok() && IsLasting(answer->status())) refusal_ = answer->status();
-    if (!emit(call->batch)) return false;
+    if (!emit(parcel->batch)) return false;
   }
   return true;
 }
@@ -85,17 +142,27 @@ ItemPipeline::End ItemPipeline::Finish(End end, const std::function<bool()>& sto
                                        const std::function<bool(const Batch&)>& emit) {
   bool cancelled = false;
   bool output_works = end != End::kOutputFailed;
-  while (!calls_.empty()) {
+  const auto ended = [this] { return unsent_.empty() && parcels_.empty() && stream_.HasEnded(); };
+  while (true) {
     if (stop_requested() && end != End::kOutputFailed) end = End::kStopRequested;
     const bool may_wait = end == End::kDone || end == End::kRefused || end == End::kInputFailed;
-    if (!may_wait && !std::exchange(cancelled, true)) client_->CancelCalls();
-    WaitForAnswer(kPoll);
+    if (!may_wait && !std::exchange(cancelled, true)) {
+      GiveUp(absl::CancelledError("stopped before it was sent"));
+      client_->CancelCalls();
+    }
+    Dispatch();
+    if (!refusal_.ok()) GiveUp(refusal_);
+    if (unsent_.empty()) stream_.Close();
+    WaitForNews(kPoll, [&] { return ended() || (!unsent_.empty() && TakesMore()); });
     EmitFinished([&](const Batch& batch) {
       if (output_works) output_works = emit(batch);
       return true;
     });
     if (!output_works) end = End::kOutputFailed;
+    const std::lock_guard lock(mailbox_.mutex);
+    if (ended()) break;
   }
+  Dispatch();  // notes what broke the stream, if something did
   return end == End::kDone && !refusal_.ok() ? End::kRefused : end;
 }
 
@@ -105,23 +172,19 @@ ItemPipeline::End ItemPipeline::Run(ItemSource* source, const std::function<bool
   while (true) {
     if (!EmitFinished(emit)) return finish(End::kOutputFailed);
     if (stop_requested()) return finish(End::kStopRequested);
+    Dispatch();
     if (!refusal_.ok()) return finish(End::kRefused);
-    // A call that waits to be emitted takes memory like one in flight, so both count.
-    if (calls_.size() >= 2 * options_.calls_in_flight || InFlight() >= options_.calls_in_flight) {
-      WaitForAnswer(kPoll);
+    if (!MayRead()) {
+      WaitForNews(kPoll, [this] { return TakesMore(); });
       continue;
     }
+    stream_.Watch();
     Item item;
-    const milliseconds patience = !forming_.items.empty() ? milliseconds(0) : calls_.empty() ? kIdlePoll : kPoll;
+    const milliseconds patience = !forming_.items.empty() ? milliseconds(0) : parcels_.empty() ? kIdlePoll : kPoll;
     switch (source->Next(patience, &item)) {
-      case ItemSource::Outcome::kItem: {
-        const size_t bytes = item.text.size() + item.text_pair.value_or("").size();
-        if (forming_bytes_ + bytes > options_.bytes_per_call) Send();
-        forming_bytes_ += bytes;
-        forming_.items.push_back(std::move(item));
-        if (forming_.items.size() >= options_.items_per_call) Send();
+      case ItemSource::Outcome::kItem:
+        Form(std::move(item));
         break;
-      }
       case ItemSource::Outcome::kNothingYet:
         Send();
         break;

@@ -1,19 +1,18 @@
 #pragma once
 
 #include <chrono>
-#include <condition_variable>
 #include <cstddef>
 #include <deque>
 #include <functional>
 #include <memory>
-#include <mutex>
-#include <optional>
 #include <vector>
 
 #include "absl/status/status.h"
-#include "absl/status/statusor.h"
-#include "client/cli/item.h"
+#include "client/cli/batch_carrier.h"
+#include "client/cli/call_carrier.h"
 #include "client/cli/item_source.h"
+#include "client/cli/result_writer.h"
+#include "client/cli/stream_carrier.h"
 #include "client/client.h"
 
 namespace roberta::cli {
@@ -22,26 +21,19 @@ struct PipelineOptions {
   v1::ClassifyRequest request;  ///< everything but the items
   client::Timeout timeout{60000};
   size_t items_per_call = 32;
-  size_t bytes_per_call = size_t{1} << 20;  ///< a larger item travels alone
+  size_t bytes_per_call = size_t{1} << 20;  ///< a larger item travels alone, in a call of its own
   size_t calls_in_flight = 4;
+  bool stream = false;            ///< in one stream, if the server knows streams
+  size_t items_in_stream = 4096;  ///< sent, and not yet emitted
 };
 
-/// Whether a call that failed with `status` would fail again: all but overload, deadlines and internal errors.
-bool IsLasting(const absl::Status& status);
-
-/// Items that went in one call, and what came back.
-struct Batch {
-  std::vector<Item> items;
-  /// Unset where no item could be sent. Its results are those of the items without a problem, in their order.
-  std::optional<absl::StatusOr<v1::ClassifyResponse>> answer;
-};
-
-/// Sends items in calls, several at a time, and hands back the answers in the order of the items. Memory is bounded by
-/// the calls in flight. An item that has to wait for company waits only as long as more input is at hand.
+/// Sends items in batches, several at a time, and hands back the answers in the order of the items. Memory is bounded
+/// by the batches that are not yet emitted. An item that has to wait for company waits only as long as more input is at
+/// hand.
 class ItemPipeline {
  public:
   /// `client` must outlive this.
-  ItemPipeline(client::Client* client, PipelineOptions options) : client_(client), options_(std::move(options)) {}
+  ItemPipeline(client::Client* client, PipelineOptions options);
 
   enum class End {
     kDone,
@@ -50,34 +42,40 @@ class ItemPipeline {
     kInputFailed,   ///< source->error() says why
     kRefused,       ///< a call failed in a way that the next would fail too; refusal() says how
   };
-  /// Runs until the source ends, `emit` returns false, or `stop_requested` returns true. Batches that were answered are
-  /// emitted whatever happens, but for kOutputFailed. Calls still under way then are cancelled, unless kDone or
-  /// kRefused.
+  /// Runs until the source ends, `emit` returns false, or `stop_requested` returns true; once. Batches that were
+  /// answered are emitted whatever happens, but for kOutputFailed, and those that were not, with the reason. Calls
+  /// still under way then are cancelled, unless kDone or kRefused.
   End Run(ItemSource* source, const std::function<bool()>& stop_requested,
           const std::function<bool(const Batch&)>& emit);
 
   const absl::Status& refusal() const { return refusal_; }
+  /// Of what went by stream; after Run.
+  const PhaseMeans& stream_phases() const { return stream_.phases(); }
 
  private:
-  struct Call {
-    Batch batch;
-    bool done = false;  ///< guarded by mutex_ until it is true
-  };
-
+  void Form(Item item);
   void Send();
-  size_t InFlight();
+  void Dispatch();
+  void GiveUp(const absl::Status& reason);
+  BatchCarrier* Way() { return by_stream_ ? static_cast<BatchCarrier*>(&stream_) : &calls_; }
+  BatchCarrier* WayOf(const Parcel& parcel) { return parcel.is_large ? &calls_ : Way(); }
+  bool TakesMore();  ///< with Mailbox::mutex held
+  bool MayRead();
   bool EmitFinished(const std::function<bool(const Batch&)>& emit);
-  void WaitForAnswer(std::chrono::milliseconds patience);
+  void WaitForNews(std::chrono::milliseconds patience, const std::function<bool()>& news);
   End Finish(End end, const std::function<bool()>& stop_requested, const std::function<bool(const Batch&)>& emit);
 
   client::Client* const client_;
   const PipelineOptions options_;
   Batch forming_;
   size_t forming_bytes_ = 0;
-  std::deque<std::unique_ptr<Call>> calls_;  ///< in the order of their items
+  std::deque<std::unique_ptr<Parcel>> parcels_;  ///< in the order of their items
+  std::deque<Parcel*> unsent_;                   ///< the last of these
   absl::Status refusal_;
-  std::mutex mutex_;
-  std::condition_variable answered_;
+  bool by_stream_;
+  Mailbox mailbox_;
+  CallCarrier calls_;
+  StreamCarrier stream_;
 };
 
 }  // namespace roberta::cli

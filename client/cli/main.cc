@@ -25,7 +25,7 @@ int main(int argc, char** argv) {
   app.add_option("--address", connection.address, "Server, as gRPC takes it (127.0.0.1:8001)")
       ->envname("ROBERTA_ADDRESS")
       ->type_name("HOST:PORT");
-  app.add_option("--deadline", connection.deadline_seconds, "Seconds that a call may take (60)")
+  app.add_option("--deadline", connection.deadline_seconds, "Seconds that a call may take, or a stream be silent (60)")
       ->check(CLI::Range(0.001, 86400.0).description(""))
       ->type_name("SECONDS");
   app.footer(

@@ -7,8 +7,8 @@
 #include <string>
 
 #include "client/cli/exit_codes.h"
+#include "client/cli/print_json.h"
 #include "client/cli/profile_table.h"
-#include "client/cli/table.h"
 #include "client/client.h"
 
 namespace roberta::cli {

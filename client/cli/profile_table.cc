@@ -6,19 +6,14 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "client/cli/displayed_text.h"
-#include "client/cli/table.h"
+#include "client/terminal/displayed_text.h"
+#include "client/terminal/table.h"
 
 namespace roberta::cli {
 
 namespace {
 
 constexpr char kNothing[] = "-";
-
-/// As it is, but for what could drive a terminal.
-std::string Shown(const std::string& text) {
-  return FitToColumns(text, ColumnsOf(text));
-}
 
 std::string Percent(bool measured, double share) {
   return measured ? absl::StrFormat("%.2f %%", share * 100) : kNothing;
@@ -65,11 +60,12 @@ std::string ProfilesText(const v1::ListProfilesResponse& response) {
     const std::string why = profile.reason().empty() && !profile.has_agreement()
                                 ? absl::StrCat("quality not measured: ", profile.quality_reason())
                                 : profile.reason();
-    if (!why.empty()) absl::StrAppend(&notes, profile.name(), ": ", Shown(why), "\n");
+    if (!why.empty()) absl::StrAppend(&notes, profile.name(), ": ", terminal::Shown(why), "\n");
   }
-  return absl::StrCat(TableText(rows), notes.empty() ? "" : "\n", notes, "\nmodel ", Shown(response.model()),
-                      ", revision ", response.model_revision(), ", at most ", response.max_tokens(),
-                      " tokens, labels: ", Shown(absl::StrJoin(response.labels(), ", ")), "\n");
+  return absl::StrCat(terminal::TableText(rows), notes.empty() ? "" : "\n", notes, "\nmodel ",
+                      terminal::Shown(response.model()), ", revision ", response.model_revision(), ", at most ",
+                      response.max_tokens(),
+                      " tokens, labels: ", terminal::Shown(absl::StrJoin(response.labels(), ", ")), "\n");
 }
 
 std::string ComparisonText(const v1::CompareResponse& response) {
@@ -77,9 +73,9 @@ std::string ComparisonText(const v1::CompareResponse& response) {
   std::string notes;
   for (const v1::ProfileComparison& comparison : response.comparisons()) {
     rows.push_back(Row(comparison, comparison.profile() == response.baseline_profile()));
-    if (!comparison.has_classification()) absl::StrAppend(&notes, Shown(comparison.status().message()), "\n");
+    if (!comparison.has_classification()) absl::StrAppend(&notes, terminal::Shown(comparison.status().message()), "\n");
   }
-  return absl::StrCat(TableText(rows), notes.empty() ? "" : "\n", notes);
+  return absl::StrCat(terminal::TableText(rows), notes.empty() ? "" : "\n", notes);
 }
 
 }  // namespace roberta::cli

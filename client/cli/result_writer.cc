@@ -7,7 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "client/cli/displayed_text.h"
+#include "client/terminal/displayed_text.h"
 
 namespace roberta::cli {
 
@@ -88,7 +88,7 @@ class TableWriter final : public ResultWriter {
 
   /// Longer than `columns` if it has to be: a label is not cut.
   static std::string Padded(std::string_view text, size_t columns) {
-    return FitToColumns(text, std::max(columns, ColumnsOf(text)));
+    return terminal::FitToColumns(text, std::max(columns, terminal::ColumnsOf(text)));
   }
 
   void WriteHeaderOnce() {
@@ -100,7 +100,7 @@ class TableWriter final : public ResultWriter {
 
   void Row(const Item& item, const std::string& label, const std::string& score, const std::string& rest) {
     const std::string text = item.text_pair ? absl::StrCat(item.text, " | ", *item.text_pair) : item.text;
-    WriteLine(absl::StrCat(FitToColumns(text, text_columns_), "  ", label, "  ", score, "  ", rest));
+    WriteLine(absl::StrCat(terminal::FitToColumns(text, text_columns_), "  ", label, "  ", score, "  ", rest));
   }
 
   const size_t text_columns_;
@@ -109,14 +109,14 @@ class TableWriter final : public ResultWriter {
 
 }  // namespace
 
-void PhaseMeans::Add(const v1::Phases& phases) {
+void PhaseMeans::Add(const v1::Phases& phases, uint64_t calls) {
   sums_.set_tokenize_ns(sums_.tokenize_ns() + phases.tokenize_ns());
   sums_.set_queue_ns(sums_.queue_ns() + phases.queue_ns());
   sums_.set_form_ns(sums_.form_ns() + phases.form_ns());
   sums_.set_infer_ns(sums_.infer_ns() + phases.infer_ns());
   sums_.set_post_ns(sums_.post_ns() + phases.post_ns());
   sums_.set_total_ns(sums_.total_ns() + phases.total_ns());
-  ++calls_;
+  calls_ += calls;
 }
 
 std::string PhaseMeans::Text() const {

@@ -12,10 +12,12 @@
 
 namespace roberta::cli {
 
-/// Sums of phase times over calls.
+/// Sums of phase times over calls, or over the parts of a stream.
 class PhaseMeans {
  public:
-  void Add(const v1::Phases& phases);
+  /// Those of one call, or the sums of some.
+  void Add(const v1::Phases& phases, uint64_t calls = 1);
+  void Add(const PhaseMeans& other) { Add(other.sums_, other.calls_); }
   uint64_t calls() const { return calls_; }
   /// "tokenize 0.14  queue 0.02  form 0.00  infer 8.41  post 0.05  total 8.62", in milliseconds.
   std::string Text() const;

@@ -33,7 +33,8 @@ int WatchHealth(const ConnectionOptions& connection, const std::string& service)
 }  // namespace
 
 int ReportFailure(const ConnectionOptions& connection, const absl::Status& status) {
-  const std::string message(status.message());
+  std::string message(status.message());
+  if (const std::string id = client::RequestId(status); !id.empty()) message += " (request " + id + ")";
   if (absl::IsUnavailable(status)) {
     std::fprintf(stderr, "roberta-client: cannot reach %s: %s\n", connection.address.c_str(), message.c_str());
     return kServerUnreachable;

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <chrono>
 #include <future>
+#include <memory>
 #include <thread>
 #include <vector>
 
@@ -109,6 +110,23 @@ TEST(Client, ReadsTheViolationsOfABadRequest) {
   EXPECT_EQ(violations[0].description, "the text is blank");
 }
 
+TEST(Client, AFailureTellsWhatTheServerCallsTheRequest) {
+  FakeServer server([](auto* context, const auto&, auto*) {
+    context->AddTrailingMetadata("x-request-id", "4711");
+    return grpc::Status(grpc::StatusCode::FAILED_PRECONDITION, "gate failed");
+  });
+  Client client({.address = server.address()});
+  EXPECT_EQ(RequestId(client.Classify(RequestOf("x"), seconds(60)).status()), "4711");
+  std::promise<absl::Status> promise;
+  client.StartClassify(RequestOf("x"), seconds(60), [&](auto response) { promise.set_value(response.status()); });
+  EXPECT_EQ(RequestId(promise.get_future().get()), "4711");
+}
+
+TEST(Client, AFailureThatNoServerAnsweredHasNoRequestId) {
+  Client client({.address = "127.0.0.1:1"});
+  EXPECT_EQ(RequestId(client.Classify(RequestOf("x"), seconds(60)).status()), "");
+}
+
 TEST(Client, AStatusWithoutDetailsHasNoViolations) {
   EXPECT_TRUE(FieldViolations(absl::InvalidArgumentError("no")).empty());
 }
@@ -135,6 +153,30 @@ TEST(Client, DestructionEndsCallsUnderWay) {
     for (int i = 0; i < 8; ++i) client.StartClassify(RequestOf("x"), seconds(60), [&](auto) { ++ended; });
   }
   EXPECT_EQ(ended, 8);
+}
+
+TEST(Client, MayGoAsSoonAsItsLastCallIsDone) {
+  // Holds up the end of the call on gRPC's thread while the client goes on this one. Had the call outlived the client,
+  // it would take the last channel down from within gRPC's threads, which ends the program or harms its memory.
+  struct SlowToGo {
+    ~SlowToGo() {
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      *gone = true;
+    }
+    std::atomic<bool>* gone;
+  };
+  FakeServer server(Echo);
+  for (int i = 0; i < 3; ++i) {
+    auto client = std::make_unique<Client>(ClientOptions{.address = server.address()});
+    std::promise<absl::Status> done;
+    std::atomic<bool> gone{false};
+    auto slow = std::make_unique<SlowToGo>(&gone);
+    client->StartClassify(RequestOf("hello"), seconds(60),
+                          [&, slow = std::move(slow)](auto answer) { done.set_value(answer.status()); });
+    EXPECT_TRUE(done.get_future().get().ok());
+    client = nullptr;
+    EXPECT_TRUE(gone) << "the client went before its call";
+  }
 }
 
 TEST(Client, ManyThreadsShareIt) {

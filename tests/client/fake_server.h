@@ -20,11 +20,17 @@ class FakeServer final : public v1::Classifier::Service {
   using Behaviour =
       std::function<grpc::Status(grpc::ServerContext*, const v1::ClassifyRequest&, v1::ClassifyResponse*)>;
 
-  explicit FakeServer(Behaviour behaviour) : behaviour_(std::move(behaviour)) {
+  using Stream = grpc::ServerReaderWriter<v1::ClassifyStreamResponse, v1::ClassifyStreamRequest>;
+  using StreamBehaviour = std::function<grpc::Status(grpc::ServerContext*, Stream*)>;
+
+  /// Without a `stream` it does not know streams.
+  explicit FakeServer(Behaviour behaviour, StreamBehaviour stream = nullptr,
+                      std::shared_ptr<grpc::ServerCredentials> credentials = grpc::InsecureServerCredentials())
+      : behaviour_(std::move(behaviour)), stream_(std::move(stream)) {
     grpc::EnableDefaultHealthCheckService(true);
     grpc::ServerBuilder builder;
     int port = 0;
-    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
+    builder.AddListeningPort("127.0.0.1:0", credentials, &port);
     builder.RegisterService(this);
     server_ = builder.BuildAndStart();
     EXPECT_NE(server_, nullptr);
@@ -37,11 +43,17 @@ class FakeServer final : public v1::Classifier::Service {
     return behaviour_(context, *request, response);
   }
 
+  grpc::Status ClassifyStream(grpc::ServerContext* context, Stream* stream) override {
+    if (stream_ == nullptr) return grpc::Status(grpc::StatusCode::UNIMPLEMENTED, "");
+    return stream_(context, stream);
+  }
+
   const std::string& address() const { return address_; }
   grpc::Server& server() { return *server_; }
 
  private:
   const Behaviour behaviour_;
+  const StreamBehaviour stream_;
   std::string address_;
   std::unique_ptr<grpc::Server> server_;
 };
@@ -57,6 +69,33 @@ inline grpc::Status Echo(grpc::ServerContext*, const v1::ClassifyRequest& reques
       result->mutable_classification()->set_label(item.text());
     }
   }
+  return grpc::Status::OK;
+}
+
+/// Adds the answer to one item of a stream, as Echo gives it.
+inline void EchoItem(const v1::Item& item, uint64_t sequence, v1::ClassifyStreamResponse* response) {
+  v1::StreamResult* result = response->add_results();
+  result->set_sequence(sequence);
+  result->mutable_result()->mutable_classification()->set_label(item.text());
+}
+
+/// Answers every message of a stream by one, the last item first.
+inline grpc::Status EchoStream(grpc::ServerContext*, FakeServer::Stream* stream) {
+  v1::ClassifyStreamRequest request;
+  uint64_t read = 0;
+  while (stream->Read(&request)) {
+    v1::ClassifyStreamResponse response;
+    if (read == 0) response.mutable_start()->set_profile_used("echo");
+    for (int i = request.items_size() - 1; i >= 0; --i) {
+      EchoItem(request.items(i), read + static_cast<uint64_t>(i), &response);
+    }
+    read += static_cast<uint64_t>(request.items_size());
+    stream->Write(response);
+  }
+  v1::ClassifyStreamResponse last;
+  last.mutable_end()->set_items_taken(read);
+  last.mutable_end()->set_parts(1);
+  stream->Write(last);
   return grpc::Status::OK;
 }
 

@@ -37,6 +37,7 @@ struct PipelineTest : testing::Test {
       return !output_full;
     });
     refusal = pipeline.refusal();
+    parts = pipeline.stream_phases().calls();
     return end;
   }
 
@@ -49,7 +50,10 @@ struct PipelineTest : testing::Test {
       } else if (!batch.answer->ok()) {
         labels.push_back(absl::StatusCodeToString(batch.answer->status().code()));
       } else {
-        labels.push_back((*batch.answer)->results(next++).classification().label());
+        const v1::ItemResult& result = (*batch.answer)->results(next++);
+        labels.push_back(result.has_status()
+                             ? absl::StatusCodeToString(static_cast<absl::StatusCode>(result.status().code()))
+                             : result.classification().label());
       }
     }
   }
@@ -59,6 +63,19 @@ struct PipelineTest : testing::Test {
   std::vector<uint64_t> indexes;
   std::vector<std::string> labels;
   absl::Status refusal;
+  uint64_t parts = 0;
+};
+
+struct StreamPipelineTest : PipelineTest {
+  StreamPipelineTest() {
+    options.stream = true;
+    options.items_per_call = 4;
+  }
+
+  static grpc::Status NoCalls(grpc::ServerContext*, const v1::ClassifyRequest&, v1::ClassifyResponse*) {
+    ADD_FAILURE() << "a call where a stream was to be";
+    return grpc::Status(grpc::StatusCode::INTERNAL, "");
+  }
 };
 
 TEST_F(PipelineTest, KeepsTheOrderWhateverTheServerDoes) {
@@ -161,6 +178,113 @@ TEST_F(PipelineTest, EndsWhenItsOutputFails) {
   output_full = true;
   EXPECT_EQ(Run(server.address(), Numbers(1000)), End::kOutputFailed);
   EXPECT_LT(labels.size(), 20u);
+}
+
+TEST_F(StreamPipelineTest, KeepsTheOrderWhateverTheServerDoes) {
+  FakeServer server(NoCalls, client::EchoStream);
+  EXPECT_EQ(Run(server.address(), Numbers(1000)), End::kDone);
+  EXPECT_EQ(labels, Numbers(1000));
+  EXPECT_EQ(parts, 1u);
+}
+
+TEST_F(StreamPipelineTest, ResultsOfManyMessagesMayComeInAnyOrder) {
+  FakeServer server(NoCalls, [](auto*, auto* stream) {
+    std::vector<v1::Item> items;
+    v1::ClassifyStreamRequest request;
+    while (stream->Read(&request)) items.insert(items.end(), request.items().begin(), request.items().end());
+    v1::ClassifyStreamResponse response;
+    for (size_t i = items.size(); i > 0; --i) client::EchoItem(items[i - 1], i - 1, &response);
+    stream->Write(response);
+    return grpc::Status::OK;
+  });
+  EXPECT_EQ(Run(server.address(), Numbers(50)), End::kDone);
+  EXPECT_EQ(labels, Numbers(50));
+}
+
+TEST_F(StreamPipelineTest, KeepsNoMoreThanItsWindow) {
+  std::atomic<int> most{0};
+  FakeServer server(NoCalls, [&](auto*, auto* stream) {  // takes everything, answers nothing
+    v1::ClassifyStreamRequest request;
+    int read = 0;
+    while (stream->Read(&request)) most = std::max(most.load(), read += request.items_size());
+    return grpc::Status::CANCELLED;
+  });
+  options.items_in_stream = 40;
+  options.timeout = std::chrono::milliseconds(300);  // after which it gives up
+  Run(server.address(), Numbers(100));
+  EXPECT_EQ(labels.size(), 100u);
+  EXPECT_EQ(most, 40);
+}
+
+TEST_F(StreamPipelineTest, AServerThatKnowsNoStreamsIsAskedByCalls) {
+  FakeServer server(Echo);
+  EXPECT_EQ(Run(server.address(), Numbers(100)), End::kDone);
+  EXPECT_EQ(labels, Numbers(100));
+}
+
+TEST_F(StreamPipelineTest, ALargeTextTravelsInACallOfItsOwn) {
+  FakeServer server(
+      [](auto* context, const auto& request, auto* response) {
+        EXPECT_EQ(request.items_size(), 1);
+        return Echo(context, request, response);
+      },
+      client::EchoStream);
+  options.bytes_per_call = 10;
+  EXPECT_EQ(Run(server.address(), {"a", "b", "much longer than ten", "c"}), End::kDone);
+  EXPECT_EQ(labels, (std::vector<std::string>{"a", "b", "much longer than ten", "c"}));
+}
+
+TEST_F(StreamPipelineTest, WhatAStoppingServerDidNotAnswerFailsItemByItem) {
+  FakeServer server(NoCalls, [](auto*, auto* stream) {
+    v1::ClassifyStreamRequest request;
+    stream->Read(&request);
+    v1::ClassifyStreamResponse response;
+    for (uint64_t i = 0; i < 3; ++i) client::EchoItem(request.items(static_cast<int>(i)), i, &response);
+    response.mutable_end()->set_items_taken(3);
+    stream->Write(response);
+    return grpc::Status(grpc::StatusCode::UNAVAILABLE, "shutting down");
+  });
+  EXPECT_EQ(Run(server.address(), Numbers(4)), End::kRefused);
+  EXPECT_EQ(labels, (std::vector<std::string>{"0", "1", "2", "UNAVAILABLE"}));
+  EXPECT_TRUE(absl::IsUnavailable(refusal));
+}
+
+TEST_F(StreamPipelineTest, ASettingThatIsRefusedEndsTheRun) {
+  FakeServer server(NoCalls,
+                    [](auto*, auto*) { return grpc::Status(grpc::StatusCode::FAILED_PRECONDITION, "gate failed"); });
+  EXPECT_EQ(Run(server.address(), Numbers(100000)), End::kRefused);
+  EXPECT_TRUE(absl::IsFailedPrecondition(refusal));
+  EXPECT_LT(labels.size(), 100000u);
+}
+
+TEST_F(StreamPipelineTest, ASilentStreamIsGivenUpAndAnotherBegun) {
+  std::atomic<int> streams{0};
+  FakeServer server(NoCalls, [&](auto* context, auto* stream) {
+    if (++streams > 1) return client::EchoStream(context, stream);
+    while (!context->IsCancelled()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    return grpc::Status::CANCELLED;
+  });
+  options.timeout = std::chrono::milliseconds(300);
+  options.items_in_stream = 8;
+  EXPECT_EQ(Run(server.address(), Numbers(20)), End::kDone);
+  ASSERT_EQ(labels.size(), 20u);
+  EXPECT_EQ(labels[0], "DEADLINE_EXCEEDED");
+  EXPECT_EQ(labels[19], "19");
+}
+
+TEST_F(StreamPipelineTest, AStopRequestEndsItAndKeepsWhatWasAnswered) {
+  FakeServer server(NoCalls, client::EchoStream);
+  options.items_in_stream = 8;
+  EXPECT_EQ(Run(server.address(), Numbers(100000), [&] { return labels.size() >= 40; }), End::kStopRequested);
+  ASSERT_GE(labels.size(), 40u);
+  EXPECT_LT(labels.size(), 100u);
+  EXPECT_EQ(std::vector<std::string>(labels.begin(), labels.begin() + 40), Numbers(40));
+}
+
+TEST_F(StreamPipelineTest, EndsWhenItsOutputFails) {
+  FakeServer server(NoCalls, client::EchoStream);
+  output_full = true;
+  EXPECT_EQ(Run(server.address(), Numbers(1000)), End::kOutputFailed);
 }
 
 }  // namespace

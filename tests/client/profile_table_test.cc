@@ -3,17 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "client/cli/table.h"
-
 namespace roberta::cli {
 namespace {
 
 using ::testing::HasSubstr;
 using ::testing::Not;
-
-TEST(TableText, ColumnsAreAsWideAsTheirWidestCell) {
-  EXPECT_EQ(TableText({{"a", "b"}, {"long", "x"}, {"1", ""}}), "a     b\nlong  x\n1\n");
-}
 
 v1::ListProfilesResponse Profiles() {
   v1::ListProfilesResponse response;

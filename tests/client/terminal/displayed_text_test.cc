@@ -1,8 +1,8 @@
-#include "client/cli/displayed_text.h"
+#include "client/terminal/displayed_text.h"
 
 #include <gtest/gtest.h>
 
-namespace roberta::cli {
+namespace roberta::terminal {
 namespace {
 
 TEST(DisplayedText, IsFilledWithSpaces) {
@@ -34,4 +34,4 @@ TEST(DisplayedText, NothingInItDrivesTheTerminal) {
 }
 
 }  // namespace
-}  // namespace roberta::cli
+}  // namespace roberta::terminal

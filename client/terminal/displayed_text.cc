@@ -1,10 +1,10 @@
-#include "client/cli/displayed_text.h"
+#include "client/terminal/displayed_text.h"
 
 #include <sys/ioctl.h>
 #include <unicode/uchar.h>
 #include <unicode/utf8.h>
 
-namespace roberta::cli {
+namespace roberta::terminal {
 
 namespace {
 
@@ -70,9 +70,13 @@ std::string FitToColumns(std::string_view text, size_t columns) {
   return fitted.append(columns - used, ' ');
 }
 
+std::string Shown(std::string_view text) {
+  return FitToColumns(text, ColumnsOf(text));
+}
+
 size_t TerminalColumns(int fd, size_t otherwise) {
   winsize size = {};
   return ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : otherwise;
 }
 
-}  // namespace roberta::cli
+}  // namespace roberta::terminal

@@ -1,0 +1,81 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace roberta::terminal {
+
+/// What has been done of a long work.
+struct Done {
+  uint64_t items = 0;
+  uint64_t bytes = 0;        ///< of the input
+  uint64_t total_bytes = 0;  ///< 0: unknown
+};
+
+/// One line of progress: share, items, rate, time left where the total is known.
+/// "[#########-----------]  45 %  1,234 items  350 items/s  0:12 left"
+std::string ProgressLine(const Done& done, double seconds);
+
+/// 1234567 as "1,234,567".
+std::string WithSeparators(uint64_t number);
+
+/// One line of progress of a stage of which `done` of `total` is done, with the time left once something is.
+/// "pruning: gradients  [#########-----------]  45 %  0:12 left"; without a total (0) the stage alone.
+std::string StageLine(std::string_view stage, uint64_t done, uint64_t total, double seconds);
+
+/// Where progress is shown.
+enum class Display {
+  kNone,
+  kBar,  ///< a line at the bottom of a terminal, painted over at most ten times a second
+  /// What is no terminal, a log say: a line that begins with "progress: " every ten seconds, so short work leaves none.
+  kLines,
+};
+
+/// kBar if `stream` is a terminal, else kLines.
+Display DisplayFor(std::FILE* stream);
+
+/// Shows on a stream how far a long work is. Threads: any, at any time.
+class ProgressBar {
+ public:
+  /// `stream` stays the caller's and must outlive this.
+  /// `line_interval` is kLines' own.
+  ProgressBar(std::FILE* stream, Display display,
+              std::chrono::milliseconds line_interval = std::chrono::milliseconds(10000));
+  explicit ProgressBar(std::FILE* stream) : ProgressBar(stream, DisplayFor(stream)) {}
+  ~ProgressBar() { Hide(); }
+  ProgressBar(const ProgressBar&) = delete;
+  ProgressBar& operator=(const ProgressBar&) = delete;
+
+  /// Shows ProgressLine; for work of one stage.
+  void Update(const Done& done);
+  /// Shows StageLine. A stage of another name than the last one begins at this call, and is shown at once.
+  void Update(std::string_view stage, uint64_t done, uint64_t total);
+  /// The same for a part of one long work: `done`, `total` and the time left are the whole work's, whatever its part.
+  void UpdatePart(std::string_view part, uint64_t done, uint64_t total);
+  /// Makes room for other output; the next Update shows it again.
+  void Hide();
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  bool IsDueLocked(Clock::time_point now) const;
+  double SecondsLocked(Clock::time_point now) const;
+  void ShowLocked(Clock::time_point now, const std::string& line);
+
+  std::FILE* const stream_;
+  const Display display_;
+  const std::chrono::milliseconds line_interval_;
+  std::mutex mutex_;  ///< guards what follows
+  std::string stage_;
+  bool in_parts_ = false;  ///< stage_ is a part of a work that began at stage_start_
+  Clock::time_point stage_start_ = Clock::now();
+  std::optional<Clock::time_point> shown_at_;
+  bool visible_ = false;
+};
+
+}  // namespace roberta::terminal
