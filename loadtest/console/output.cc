@@ -1,0 +1,40 @@
+#include "loadtest/console/output.h"
+
+#include <cerrno>
+#include <cstring>
+
+#include "absl/strings/str_cat.h"
+
+namespace roberta::console {
+
+int Complain(const std::string& text, int exit_code) {
+  std::fprintf(stderr, "roberta-loadtest: %s\n", text.c_str());
+  return exit_code;
+}
+
+absl::Status Output::Open(const std::string& name) {
+  name_ = name;
+  if (name.empty()) return absl::OkStatus();
+  file_ = name == kStandardOutput ? stdout : std::fopen(name.c_str(), "a");
+  return file_ != nullptr ? absl::OkStatus() : Failure("cannot write");
+}
+
+Output::~Output() {
+  if (file_ != nullptr && file_ != stdout) std::fclose(file_);
+}
+
+absl::Status Output::Write(const std::string& text) {
+  if (file_ == nullptr) return absl::OkStatus();
+  if (file_ != stdout && std::freopen(name_.c_str(), "w", file_) == nullptr) {
+    file_ = nullptr;
+    return Failure("cannot write");
+  }
+  const bool written = std::fwrite(text.data(), 1, text.size(), file_) == text.size() && std::fflush(file_) == 0;
+  return written ? absl::OkStatus() : Failure("cannot write");
+}
+
+absl::Status Output::Failure(const char* what) const {
+  return absl::PermissionDeniedError(absl::StrCat(name_, ": ", what, ": ", std::strerror(errno)));
+}
+
+}  // namespace roberta::console

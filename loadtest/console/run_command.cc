@@ -1,0 +1,158 @@
+#include "loadtest/console/run_command.h"
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "client/terminal/progress.h"
+#include "loadtest/console/exit_codes.h"
+#include "loadtest/console/measurement.h"
+#include "loadtest/console/output.h"
+#include "loadtest/console/run_declarations.h"
+#include "loadtest/console/run_options.h"
+#include "loadtest/console/run_table.h"
+#include "loadtest/console/series_options.h"
+#include "loadtest/console/series_table.h"
+#include "loadtest/console/session.h"
+#include "loadtest/console/stop_signals.h"
+#include "loadtest/series/csv.h"
+
+namespace roberta::console {
+
+namespace {
+
+int ExitCodeOf(const Measured& measured) {
+  if (measured.end == runner::End::kStopped || StopRequested()) return kInterrupted;
+  if (measured.end == runner::End::kServerLost) return kServerUnreachable;
+  if (!measured.answered) return Complain("no request was answered");
+  return measured.faults.empty() ? kValid : kInvalid;
+}
+
+void Print(const Measured& measured) {
+  const std::vector<record::RunRecord>& runs = measured.series.runs;
+  if (measured.runs_planned == 1 && runs.size() == 1) return void(std::fputs(RunText(runs.front()).c_str(), stdout));
+  std::string text = measured.runs_planned > 0 ? SeriesText(runs) : SearchesText(measured.series.searches);
+  if (runs.size() < measured.runs_planned || measured.end != runner::End::kComplete) {
+    absl::StrAppend(&text, "\n", measured.end == runner::End::kServerLost ? "The server was lost" : "Stopped early");
+    if (measured.runs_planned > 0) absl::StrAppend(&text, " in run ", runs.size(), " of ", measured.runs_planned);
+    absl::StrAppend(&text, ": the figures are of what was run.\n");
+  }
+  if (!measured.faults.empty()) text += "\n";
+  for (const std::string& fault : measured.faults) absl::StrAppend(&text, "INVALID: ", fault, "\n");
+  std::fputs(text.c_str(), stdout);
+}
+
+struct Outputs {
+  Output json, csv, percentiles;
+
+  absl::Status Open(const RunOptions& options) {
+    absl::Status status = json.Open(options.json);
+    status.Update(csv.Open(options.csv));
+    status.Update(percentiles.Open(options.percentiles));
+    return status;
+  }
+
+  absl::Status Write(const record::Series& series) {
+    absl::Status status;
+    for (const record::RunRecord& run : series.runs) status.Update(run.result.CheckBooks());
+    status.Update(json.Write(record::ToJson(series)));
+    status.Update(csv.Write(series::ToCsv(series.runs)));
+    if (series.runs.empty()) return status;
+    status.Update(percentiles.Write(series.runs.front().result.Total().answered_from_intended.PercentileText(1e6)));
+    return status;
+  }
+};
+
+bool WritesToStandardOutput(const RunOptions& options) {
+  return options.json == kStandardOutput || options.csv == kStandardOutput || options.percentiles == kStandardOutput;
+}
+
+int Run(const RunOptions& options) {
+  auto classes = ClassesOf(options);
+  if (!classes.ok()) return Complain(std::string(classes.status().message()));
+  auto mix = workload::RequestMix::Make(*classes, options.seed);
+  if (!mix.ok()) return Complain(std::string(mix.status().message()));
+  auto plan = PlanOf(options, {"", LevelsOf(options).front()});
+  if (!plan.ok()) return Complain(std::string(plan.status().message()));
+  Outputs outputs;
+  if (absl::Status status = outputs.Open(options); !status.ok()) return Complain(std::string(status.message()));
+
+  CatchStopSignals();
+  int exit_code = kValid;
+  const auto session = OpenSession(options, &exit_code);
+  if (!session) return exit_code;
+  const std::string& target = session->at_hand->target();
+  terminal::ProgressBar bar(stderr, options.quiet ? terminal::Display::kNone : terminal::DisplayFor(stderr));
+  const auto measured = Measure({.options = options,
+                                 .target = target,
+                                 .profiles = session->profiles,
+                                 .classes = *std::move(classes),
+                                 .server = session->server,
+                                 .client = session->client.get(),
+                                 .stop_requested = StopRequested,
+                                 .watch = session->at_hand->Watcher()},
+                                &bar);
+  if (absl::IsCancelled(measured.status())) return Complain("stopped before anything was measured", kInterrupted);
+  if (!measured.ok()) return ComplainOfServer(target, measured.status());
+  if (!WritesToStandardOutput(options)) Print(*measured);
+  if (absl::Status status = outputs.Write(measured->series); !status.ok())
+    return Complain(std::string(status.message()));
+  if (measured->end == runner::End::kServerLost) Complain(session->at_hand->WhyLost());
+  return ExitCodeOf(*measured);
+}
+
+void DeclareOutput(CLI::App* command, RunOptions* options) {
+  command
+      ->add_option("--json", options->json,
+                   "Write everything that was measured, raw histograms included; - is standard output, then without "
+                   "the table")
+      ->type_name("FILE");
+  command
+      ->add_option("--csv", options->csv,
+                   "Write a line for each run, with the columns of Triton's perf_analyzer; - as with --json")
+      ->type_name("FILE");
+  command
+      ->add_option("--percentiles", options->percentiles,
+                   "Write the latency of a single run in HdrHistogram's percentile format, in ms")
+      ->type_name("FILE");
+  command->add_flag("--quiet", options->quiet, "No progress");
+}
+
+constexpr char kFooter[] =
+    "\nEvery request is one attempt, without retries, and has one outcome: answered, refused (RESOURCE_EXHAUSTED),\n"
+    "unavailable, expired, cancelled or failed. Latency is told from the intended send, which is what a user feels\n"
+    "(in a closed loop: from when the user was ready), and from the actual send. A run is marked INVALID, and the "
+    "exit\n"
+    "code is 4, if the program itself was the bottleneck: p99 of its lateness above 1 ms and a tenth of the median\n"
+    "latency, fewer than 98 % of the intended requests sent, or 90 % of its cores used. On one machine give it cores\n"
+    "of its own (taskset).\n\n"
+    "Examples:\n"
+    "  roberta-loadtest run --concurrency 16 --file reviews.tsv --profile quantized\n"
+    "  roberta-loadtest run --concurrency 1:64 --profile baseline,quantized --turns 3 --json runs.json\n"
+    "  roberta-loadtest run --slo p99=50ms --profile all --file reviews.tsv\n"
+    "  roberta-loadtest run --rate 200 --slo-ms 50 --duration 60 --json run.json\n"
+    "  roberta-loadtest run --spawn models/demo-sst2 --spawn-cpus 0 --profile quantized\n"
+    "  roberta-loadtest run --rate 100 --arrivals constant --long-share 0.01 --deadline-ms 1000\n"
+    "  roberta-loadtest run --replay intervals.txt --percentiles latency.hgrm";
+
+}  // namespace
+
+void AddRunCommand(CLI::App* app, int* exit_code) {
+  auto options = std::make_shared<RunOptions>();
+  CLI::App* command = app->add_subcommand("run", "Puts a server under load and measures");
+  DeclareServer(command, &options->target, &options->server);
+  DeclareOutput(command, options.get());
+  DeclareSeries(command, options.get());
+  DeclareLoad(command, options.get());
+  DeclareTexts(command, options.get());
+  command->footer(kFooter);
+  command->callback([=] {
+    if (const std::string why = Contradiction(*options); !why.empty()) throw CLI::ValidationError("run", why);
+    *exit_code = Run(*options);
+  });
+}
+
+}  // namespace roberta::console

@@ -1,0 +1,191 @@
+#include "loadtest/console/suite_command.h"
+
+#include <sched.h>
+
+#include <CLI/CLI.hpp>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "client/terminal/progress.h"
+#include "loadtest/console/exit_codes.h"
+#include "loadtest/console/measurement.h"
+#include "loadtest/console/output.h"
+#include "loadtest/console/report_files.h"
+#include "loadtest/console/run_declarations.h"
+#include "loadtest/console/series_table.h"
+#include "loadtest/console/session.h"
+#include "loadtest/console/stop_signals.h"
+#include "loadtest/console/suite_plan.h"
+#include "loadtest/series/csv.h"
+
+namespace roberta::console {
+
+namespace {
+
+/// What a suite has so far.
+struct Progress {
+  record::Series series;
+  record::ServerDescription server;  ///< of the comparison
+  size_t runs_later = 0;             ///< of the stages after the one under way
+  int exit_code = kValid;
+};
+
+/// Cores that this program may use, in ascending order.
+std::vector<int> UsableCores() {
+  cpu_set_t set;
+  std::vector<int> cores;
+  if (sched_getaffinity(0, sizeof(set), &set) != 0) return cores;
+  for (int core = 0; core < CPU_SETSIZE; ++core) {
+    if (CPU_ISSET(core, &set)) cores.push_back(core);
+  }
+  return cores;
+}
+
+/// Gives a server of one's own all cores but one, and this program that one, so that neither measures the other.
+void TakeCores(ServerOptions* server) {
+  if (server->spawn.empty() || !server->cpus.empty()) return;
+  const CoreSplit split = SplitCores(UsableCores());
+  if (split.client < 0) return;
+  cpu_set_t own;
+  CPU_ZERO(&own);
+  CPU_SET(split.client, &own);
+  if (sched_setaffinity(0, sizeof(own), &own) == 0) server->cpus = split.server;
+}
+
+/// Measures a stage and adds it to `progress`. False if the suite must end, with the exit code.
+bool Run(const Stage& stage, Progress* progress) {
+  const auto fail = [&](int exit_code) {
+    progress->exit_code = exit_code;
+    return false;
+  };
+  const RunOptions& options = stage.run;
+  auto classes = ClassesOf(options);
+  if (!classes.ok()) return fail(Complain(std::string(classes.status().message())));
+  const auto session = OpenSession(options, &progress->exit_code);
+  if (!session) return false;
+  const std::string& target = session->at_hand->target();
+  if (progress->server.profiles.empty()) progress->server = session->server;
+  // A bar for each, as its time left is foretold from its own beginning; what comes later is counted in.
+  terminal::ProgressBar bar(stderr, options.quiet ? terminal::Display::kNone : terminal::DisplayFor(stderr));
+  const auto measured = Measure({.options = options,
+                                 .target = target,
+                                 .profiles = session->profiles,
+                                 .classes = *std::move(classes),
+                                 .server = session->server,
+                                 .client = session->client.get(),
+                                 .stop_requested = StopRequested,
+                                 .watch = session->at_hand->Watcher(),
+                                 .title = stage.title,
+                                 .runs_later = progress->runs_later},
+                                &bar);
+  if (absl::IsCancelled(measured.status())) return fail(kInterrupted);
+  if (!measured.ok()) return fail(ComplainOfServer(target, measured.status()));
+  for (record::RunRecord& run : InTermsOf(stage, measured->series.runs))
+    progress->series.runs.push_back(std::move(run));
+  if (measured->end == runner::End::kServerLost) return fail(Complain(session->at_hand->WhyLost(), kServerUnreachable));
+  if (measured->end == runner::End::kStopped) return fail(kInterrupted);
+  if (!measured->faults.empty()) progress->exit_code = kInvalid;
+  return true;
+}
+
+void RunStages(const SuiteOptions& options, Progress* progress) {
+  const bool own_server = !options.run.server.spawn.empty();
+  const auto runs_of = [](const std::vector<Stage>& stages) {
+    size_t runs = 0;
+    for (const Stage& stage : stages) runs += RunsOf(stage, 0);
+    return runs;
+  };
+  if (own_server) progress->runs_later = runs_of(LoadingStages(options, ""));
+  if (!Run(ComparisonStage(options), progress) || !own_server) return;
+  const std::string recipe = RecipeForLoading(progress->server);
+  std::vector<Stage> stages = LoadingStages(options, recipe);
+  while (!stages.empty()) {
+    const Stage stage = std::move(stages.front());
+    stages.erase(stages.begin());
+    progress->runs_later = runs_of(stages);
+    if (!Run(stage, progress)) return;
+  }
+}
+
+/// The comparison in short, and what was written.
+void Print(const SuiteOptions& options, const record::Series& series) {
+  std::vector<record::RunRecord> compared;
+  for (const record::RunRecord& run : series.runs) {
+    if (run.settings.variant.empty()) compared.push_back(run);
+  }
+  std::printf("%s\nwritten to %s: summary.pdf, five reports, suite.json and suite.csv\n", SeriesText(compared).c_str(),
+              options.out.c_str());
+}
+
+int Suite(SuiteOptions options) {
+  auto config = ConfigText(options.run.server.config);
+  if (!config.ok()) return Complain(std::string(config.status().message()));
+  options.run.server.config = *std::move(config);
+  if (options.run.file.empty() && !options.run.server.spawn.empty()) {
+    const std::string sample = options.run.server.spawn + "/sample.tsv";
+    if (std::filesystem::exists(sample)) options.run.file = sample;
+  }
+  std::error_code error;
+  std::filesystem::create_directories(options.out, error);
+  if (error) return Complain(absl::StrCat(options.out, ": cannot make the directory: ", error.message()));
+  Output json, csv;
+  absl::Status status = json.Open(options.out + "/suite.json");
+  status.Update(csv.Open(options.out + "/suite.csv"));
+  if (!status.ok()) return Complain(std::string(status.message()));
+  TakeCores(&options.run.server);
+
+  CatchStopSignals();
+  Progress progress;
+  RunStages(options, &progress);
+  if (progress.series.runs.empty()) {
+    if (progress.exit_code == kInterrupted) return Complain("stopped before anything was measured", kInterrupted);
+    return progress.exit_code;
+  }
+  for (const record::RunRecord& run : progress.series.runs) status.Update(run.result.CheckBooks());
+  status.Update(json.Write(record::ToJson(progress.series)));
+  status.Update(csv.Write(series::ToCsv(progress.series.runs)));
+  status.Update(WriteSuiteReports(progress.series, options.out));
+  if (!status.ok()) return Complain(std::string(status.message()));
+  Print(options, progress.series);
+  return progress.exit_code;
+}
+
+constexpr char kFooter[] =
+    "\nMeasures every profile of the server that is READY from one user to many, in turns, so that whatever changes "
+    "on\n"
+    "the host changes for all alike; then, on servers of its own (--spawn), what ways of data loading are worth: "
+    "padded,\n"
+    "bucketed or packed batches, their size, prefetch and tokenizer workers. Writes summary.pdf, which says which\n"
+    "profile to run and why; quantization_performance.pdf, pruning_performance.pdf, mixed_precision_performance.pdf,\n"
+    "data_loading_efficiency.pdf and integrated_optimization.pdf; and suite.json, of which `report --suite` makes "
+    "them\n"
+    "again, and suite.csv. With several cores a server of its own gets all but one, and this program that one.\n"
+    "Ctrl-C still writes what was measured; the reports are then marked partial.\n\n"
+    "Examples:\n"
+    "  roberta-loadtest suite --spawn models/demo-sst2 --out results\n"
+    "  roberta-loadtest suite --spawn my-model --file reviews.tsv --out results\n"
+    "  roberta-loadtest suite --target 10.0.0.5:8001 --file reviews.tsv --quick";
+
+}  // namespace
+
+void AddSuiteCommand(CLI::App* app, int* exit_code) {
+  auto options = std::make_shared<SuiteOptions>();
+  CLI::App* command =
+      app->add_subcommand("suite", "Measures all profiles and data loading, and writes the reports to decide from");
+  DeclareServer(command, &options->run.target, &options->run.server);
+  command->add_option("--out", options->out, "Directory for all that is written (results)")->type_name("DIR");
+  command->add_flag("--quick", options->quick, "Shorter and fewer runs: some minutes instead of a quarter of an hour");
+  DeclareTexts(command, &options->run);
+  DeclareDeadline(command, &options->run);
+  command->add_flag("--quiet", options->run.quiet, "No progress");
+  command->footer(kFooter);
+  command->callback([=] { *exit_code = Suite(*options); });
+}
+
+}  // namespace roberta::console

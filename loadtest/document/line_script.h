@@ -1,0 +1,22 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "loadtest/document/content.h"
+
+namespace roberta::document {
+
+/// The commands that draw `chart` within a frame that is set and `width` points wide. At least one of its points has a
+/// value.
+std::string LineScript(const LineChart& chart, double width);
+
+/// Values for the labels of a logarithmic axis from `least` to `most`, both above 0, and where it is to begin and end:
+/// ones, twos and fives, or where these would be too many only powers of ten.
+struct LogarithmicTicks {
+  double first = 0, last = 0;
+  std::vector<double> values;
+};
+LogarithmicTicks TicksBetween(double least, double most);
+
+}  // namespace roberta::document

@@ -1,0 +1,15 @@
+#pragma once
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "loadtest/document/content.h"
+
+namespace roberta::document {
+
+/// The bytes of an A4 PDF: vector charts, embedded fonts, page numbers, metadata and an outline of the headings, with
+/// the charts and tables below them. A chart of which nothing was measured, or that cannot be drawn, leaves its reason
+/// in its place. Errors: NotFound if gnuplot is missing, Internal with the library's words.
+absl::StatusOr<std::string> RenderPdf(const Document& document);
+
+}  // namespace roberta::document

@@ -1,0 +1,146 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "loadtest/runner/run_result.h"
+
+namespace roberta::record {
+
+/// What was asked for. Texts are described, not stored.
+struct Settings {
+  std::string target;
+  std::string profile;      ///< empty: the server's default
+  std::string variant;      ///< what else sets these runs apart: "padded, 2048 tokens a batch"; empty: nothing
+  int64_t turn = 0;         ///< of runs that take turns with those of other profiles
+  std::string loop;         ///< "closed" or "open"
+  std::string arrivals;     ///< open: "constant", "poisson" or "replay"
+  double rate = 0;          ///< open, a second; 0 for "replay"
+  int64_t concurrency = 0;  ///< closed
+  int64_t items_per_request = 1;
+  double warm_up_seconds = 0, duration_seconds = 0;
+  int64_t deadline_ms = 0;
+  double objective_ms = 0;  ///< 0: none
+  int64_t max_in_flight = 0, connections = 0;
+  uint64_t seed = 0;
+
+  struct Class {
+    std::string name, source;  ///< source: file, or what made the texts
+    double share = 1;
+    int64_t texts = 0;
+  };
+  std::vector<Class> classes;
+};
+
+/// The server, in its own words; empty and 0 where it says nothing.
+struct ServerDescription {
+  std::string model, model_revision, default_profile;
+  struct Profile {
+    std::string name, state, precision, revision;
+    std::vector<std::string> kernels;
+    int64_t weight_bytes = 0;
+    double expected_tokens_per_second = 0;
+    double accuracy = -1, agreement = -1;  ///< -1: not measured
+    std::string reason = "";               ///< why it is not READY
+  };
+  std::vector<Profile> profiles;
+};
+
+/// Where and by what it was measured.
+struct Environment {
+  std::string program_version, program_commit;
+  std::string started_at;  ///< UTC, ISO 8601
+  std::string cpu_model, cpu_flags, kernel;
+  int64_t cores = 0;         ///< of the machine
+  int64_t usable_cores = 0;  ///< by this program
+  double load_average = 0;   ///< of the last minute, at the start
+};
+Environment ThisEnvironment();
+
+/// How good the answers were. Of those that a run got, a text counts each time it was answered; of those that it got
+/// alone before, once, so that these are of the same texts for all profiles. Whatever was compared zero times was not
+/// measured.
+struct Quality {
+  int64_t labelled = 0, correct = 0;                   ///< against the labels that came with the texts
+  int64_t alone_compared = 0, alone_flips = 0;         ///< label other than that of the same text sent alone
+  int64_t baseline_compared = 0, baseline_agreed = 0;  ///< label that of baseline, to which the text was sent alone
+  int64_t texts_labelled = 0, texts_correct = 0;       ///< sent alone: against the labels that came with them
+  int64_t texts_compared = 0, texts_agreed = 0;        ///< sent alone: with baseline's label
+  /// Labelled answers by the probability of the predicted label, bins of equal width from 0 to 1.
+  struct CalibrationBin {
+    int64_t count = 0, correct = 0;
+    double probability_sum = 0;
+  };
+  std::vector<CalibrationBin> calibration;
+  std::string missing;  ///< why a part was not measured
+};
+
+/// The server's process while a run lasted, as its metrics page tells it.
+struct Resources {
+  struct Sample {
+    double seconds = 0;  ///< since the run began, the warm-up included
+    int64_t resident_bytes = 0;
+    double cpu_seconds = 0;  ///< since the server's start
+    double queue_items = 0, inflight_requests = 0;
+  };
+  std::vector<Sample> samples;
+  std::string missing;  ///< why there are none
+};
+
+/// What the server's counters grew by while a run lasted, the warm-up included; all its callers', not only ours.
+struct ServerCounters {
+  int64_t requests = 0;                         ///< Classify calls that ended
+  int64_t answered = 0;                         ///< of them, with OK
+  double request_seconds = 0;                   ///< summed over the calls whose duration was observed
+  std::map<std::string, double> phase_seconds;  ///< by phase, summed over these
+  int64_t batches = 0, batch_items = 0, batch_tokens = 0;
+  double padding_ratio_sum = 0;  ///< over the batches: the share of positions that hold no token
+  std::string missing;           ///< why they are not known
+};
+
+/// A run and all that a report of it needs.
+struct RunRecord {
+  Settings settings;
+  ServerDescription server;
+  Environment environment;
+  Quality quality;
+  Resources resources;
+  ServerCounters counters;
+  runner::RunResult result;
+};
+
+/// A search for the highest rate that keeps an objective, repeated.
+struct RateSearch {
+  std::string profile, variant;
+  double quantile = 0.99;       ///< of the latency from the intended send
+  double objective_ms = 0;      ///< that it must keep
+  double least_good_ratio = 0;  ///< of what was sent, to be answered within the objective
+  struct Step {
+    int64_t repeat = 0;
+    double rate = 0;        ///< asked for, requests/s
+    double latency_ms = 0;  ///< at `quantile`; 0: nothing was answered
+    double good_ratio = 0;
+    bool kept = false;
+  };
+  std::vector<Step> steps;    ///< in the order in which they were tried
+  std::vector<double> found;  ///< the highest rate that kept it, a repeat each; 0: not even the lowest
+  std::string missing;        ///< why it broke off
+};
+
+/// What a file holds: one run or many, and searches made of runs that are not kept one by one.
+struct Series {
+  std::vector<RunRecord> runs;
+  std::vector<RateSearch> searches;
+};
+
+/// JSON: {"format", "runs", "searches"}; a run has its record's fields, with the histograms' raw counts, and beside
+/// them what follows from these ("derived": rates, percentiles, faults), for readers who want no arithmetic.
+std::string ToJson(const Series& series);
+
+/// Reads what ToJson wrote. InvalidArgument, naming what is missing or wrong.
+absl::StatusOr<Series> FromJson(const std::string& text);
+
+}  // namespace roberta::record

@@ -1,0 +1,162 @@
+#include "loadtest/report/answers.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "loadtest/report/numbers.h"
+
+namespace roberta::report {
+
+namespace {
+
+using record::Quality;
+
+std::optional<double> Share(int64_t hits, int64_t of) {
+  if (of <= 0) return std::nullopt;
+  return static_cast<double>(hits) / static_cast<double>(of);
+}
+
+void Add(const Quality& more, Quality* sum) {
+  sum->labelled += more.labelled;
+  sum->correct += more.correct;
+  sum->alone_compared += more.alone_compared;
+  sum->alone_flips += more.alone_flips;
+  sum->baseline_compared += more.baseline_compared;
+  sum->baseline_agreed += more.baseline_agreed;
+  // Of the texts alone, which are the same for all runs of a series: not more of them, but known again.
+  if (more.texts_labelled > sum->texts_labelled) {
+    sum->texts_labelled = more.texts_labelled;
+    sum->texts_correct = more.texts_correct;
+  }
+  if (more.texts_compared > sum->texts_compared) {
+    sum->texts_compared = more.texts_compared;
+    sum->texts_agreed = more.texts_agreed;
+  }
+  if (more.calibration.empty()) return;
+  if (sum->calibration.empty()) sum->calibration.resize(more.calibration.size());
+  if (sum->calibration.size() != more.calibration.size()) return;  // bins of other widths are not the same bins
+  for (size_t i = 0; i < more.calibration.size(); ++i) {
+    sum->calibration[i].count += more.calibration[i].count;
+    sum->calibration[i].correct += more.calibration[i].correct;
+    sum->calibration[i].probability_sum += more.calibration[i].probability_sum;
+  }
+}
+
+int64_t TextsOf(const record::RunRecord& run) {
+  int64_t texts = 0;
+  for (const auto& one : run.settings.classes) texts += one.texts;
+  return texts;
+}
+
+std::optional<double> OfSample(double value) {
+  if (value < 0) return std::nullopt;
+  return value;
+}
+
+std::optional<double> SampleAccuracy(const ProfileRuns& runs) {
+  return runs.description == nullptr ? std::nullopt : OfSample(runs.description->accuracy);
+}
+
+void JudgeByRunsOrSample(const ProfileRuns& runs, Answers* answers) {
+  answers->accuracy = Share(answers->sum.correct, answers->sum.labelled);
+  if (answers->accuracy) answers->accuracy_source = Source::kRuns;
+  const std::optional<double> sample = SampleAccuracy(runs);
+  if (sample && (!answers->accuracy || answers->sum.labelled < kLeastPasses * answers->texts)) {
+    answers->accuracy = sample;
+    answers->accuracy_source = Source::kSample;
+  }
+}
+
+}  // namespace
+
+Answers AnswersOf(const ProfileRuns& runs) {
+  Answers answers;
+  for (const Repeats& repeats : runs.loads) {
+    for (const record::RunRecord* run : repeats.runs) {
+      Add(run->quality, &answers.sum);
+      answers.texts = std::max(answers.texts, TextsOf(*run));
+      const std::string& missing = run->quality.missing;
+      const bool known = std::find(answers.missing.begin(), answers.missing.end(), missing) != answers.missing.end();
+      if (!missing.empty() && !known) answers.missing.push_back(missing);
+    }
+  }
+  answers.flips = Share(answers.sum.alone_flips, answers.sum.alone_compared);
+  answers.accuracy = Share(answers.sum.texts_correct, answers.sum.texts_labelled);
+  answers.agreement = Share(answers.sum.texts_agreed, answers.sum.texts_compared);
+  if (answers.accuracy) answers.accuracy_source = Source::kAlone;
+  if (answers.agreement) answers.agreement_source = Source::kAlone;
+  if (!answers.accuracy) JudgeByRunsOrSample(runs, &answers);
+  if (!answers.agreement && (answers.agreement = Share(answers.sum.baseline_agreed, answers.sum.baseline_compared))) {
+    answers.agreement_source = Source::kRuns;
+  }
+  if (!answers.agreement && runs.description != nullptr &&
+      (answers.agreement = OfSample(runs.description->agreement))) {
+    answers.agreement_source = Source::kSample;
+  }
+  return answers;
+}
+
+std::vector<Answers> AnswersOfAll(const std::vector<ProfileRuns>& sorted) {
+  std::vector<Answers> all;
+  bool any_sample = false, all_samples = true;
+  for (const ProfileRuns& runs : sorted) {
+    all.push_back(AnswersOf(runs));
+    any_sample = any_sample || all.back().accuracy_source == Source::kSample;
+    all_samples = all_samples && SampleAccuracy(runs).has_value();
+  }
+  if (!any_sample || !all_samples) return all;
+  for (size_t i = 0; i < sorted.size(); ++i) {
+    all[i].accuracy = SampleAccuracy(sorted[i]);
+    all[i].accuracy_source = Source::kSample;
+  }
+  return all;
+}
+
+std::optional<AccuracyPair> CompareAccuracy(const Answers& baseline, const ProfileRuns& baseline_runs,
+                                            const Answers& answers, const ProfileRuns& runs) {
+  const Source source = answers.accuracy_source;
+  if (baseline.accuracy_source == source && (source == Source::kAlone || source == Source::kRuns)) {
+    return AccuracyPair{*baseline.accuracy, *answers.accuracy, source};
+  }
+  const std::optional<double> before = SampleAccuracy(baseline_runs), after = SampleAccuracy(runs);
+  if (before && after) return AccuracyPair{*before, *after, Source::kSample};
+  const std::optional<double> was = Share(baseline.sum.correct, baseline.sum.labelled);
+  const std::optional<double> is = Share(answers.sum.correct, answers.sum.labelled);
+  if (was && is) return AccuracyPair{*was, *is, Source::kRuns};
+  return std::nullopt;
+}
+
+std::string SourceName(Source source) {
+  switch (source) {
+    case Source::kAlone:
+      return "each text alone";
+    case Source::kRuns:
+      return "these runs";
+    case Source::kSample:
+      return "the server's sample";
+    case Source::kNone:
+      break;
+  }
+  return kNotMeasured;
+}
+
+std::optional<double> CalibrationError(const Quality& quality) {
+  double error = 0;
+  int64_t count = 0;
+  for (const Quality::CalibrationBin& bin : quality.calibration) {
+    count += bin.count;
+    error += std::abs(bin.probability_sum - static_cast<double>(bin.correct));
+  }
+  if (count == 0) return std::nullopt;
+  return error / static_cast<double>(count);
+}
+
+std::pair<double, double> ShareInterval(double share, int64_t of) {
+  constexpr double z = 1.959964;
+  const auto n = static_cast<double>(of);
+  const double middle = (share + z * z / (2 * n)) / (1 + z * z / n);
+  const double half = z / (1 + z * z / n) * std::sqrt(share * (1 - share) / n + z * z / (4 * n * n));
+  return {std::max(0.0, middle - half), std::min(1.0, middle + half)};
+}
+
+}  // namespace roberta::report

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "loadtest/report/profile_runs.h"
+
+namespace roberta::report {
+
+/// Where a figure of the answers' quality comes from.
+enum class Source {
+  kNone,    ///< not measured
+  kAlone,   ///< every text of the runs, once, sent alone before: the same texts for all profiles
+  kRuns,    ///< the answers that the runs got
+  kSample,  ///< the server's own sample of texts, when it loaded the profile
+};
+
+/// Runs answer their texts one after another, over and over, and end anywhere: fewer passes over them are of other
+/// texts for each profile, and their accuracies differ by chance. Then the sample goes before the runs.
+inline constexpr int64_t kLeastPasses = 10;
+
+/// How good a profile's answers were.
+struct Answers {
+  std::optional<double>
+      accuracy;  ///< share of the labelled texts; of the texts alone, else of the runs, else of the sample
+  std::optional<double> agreement;  ///< share of the texts with baseline's label
+  std::optional<double> flips;  ///< share of the texts whose label in a batch is another than alone; of the runs only
+  Source accuracy_source = Source::kNone, agreement_source = Source::kNone;
+  record::Quality sum;               ///< over the runs
+  int64_t texts = 0;                 ///< that the runs chose from; a text counts in `sum` each time it was answered
+  std::vector<std::string> missing;  ///< why parts were not measured
+};
+Answers AnswersOf(const ProfileRuns& runs);
+/// Of each of `sorted`, to stand side by side: the accuracies of all from one source, where there is one that all have.
+std::vector<Answers> AnswersOfAll(const std::vector<ProfileRuns>& sorted);
+
+/// Accuracies of a profile and its baseline from the same source, as above.
+struct AccuracyPair {
+  double before = 0, after = 0;
+  Source source = Source::kNone;
+};
+std::optional<AccuracyPair> CompareAccuracy(const Answers& baseline, const ProfileRuns& baseline_runs,
+                                            const Answers& answers, const ProfileRuns& runs);
+
+/// "each text alone", "these runs", "the server's sample".
+std::string SourceName(Source source);
+
+/// Expected calibration error: how far the probability of the predicted label is from the share of right answers, on
+/// average over the answers. Nothing without labelled answers.
+std::optional<double> CalibrationError(const record::Quality& quality);
+
+/// Where a share of `hits` in `of` texts lies with 95 % confidence (E. B. Wilson, 1927). `of` > 0.
+std::pair<double, double> ShareInterval(double share, int64_t of);
+
+}  // namespace roberta::report

@@ -1,0 +1,144 @@
+#include <algorithm>
+#include <cmath>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "loadtest/report/answers.h"
+#include "loadtest/report/numbers.h"
+#include "loadtest/report/sections.h"
+
+namespace roberta::report {
+
+namespace {
+
+using document::Align;
+using document::Cell;
+using document::Chart;
+using document::Heading;
+using document::LineChart;
+using document::Paragraph;
+using document::Table;
+using document::TextStyle;
+using record::Quality;
+
+constexpr char kNoLabels[] = "no answer of these runs was compared with a label";
+/// Too few answers say nothing about a bin: at least that many, and that share of all.
+constexpr int64_t kLeastInBin = 10;
+constexpr double kLeastShareInBin = 0.02;
+constexpr size_t kMostNamed = 4, kLongestName = 10;
+
+std::string MissingQuality(const record::RunRecord& run) {
+  return run.quality.missing;
+}
+
+std::string Reason(const std::vector<ProfileRuns>& sorted) {
+  for (const ProfileRuns& runs : sorted) {
+    const Answers answers = AnswersOf(runs);
+    if (!answers.missing.empty()) return answers.missing.front();
+  }
+  return kNoLabels;
+}
+
+/// Texts that an accuracy rests on: the same text answered again says nothing new.
+int64_t TextsJudged(const Answers& answers) {
+  if (answers.accuracy_source == Source::kAlone) return answers.sum.texts_labelled;
+  return answers.texts > 0 ? std::min(answers.texts, answers.sum.labelled) : answers.sum.labelled;
+}
+
+Block AnswersTable(const std::vector<ProfileRuns>& sorted) {
+  Table table = {
+      "Compared with labels, with baseline, and with the same text sent alone",
+      {{"profile", Align::kText}, {"accuracy"}, {"baseline's label"}, {"flips in a batch"}, {"calibration error"}},
+      {}};
+  const std::vector<Answers> all = AnswersOfAll(sorted);
+  for (size_t i = 0; i < sorted.size(); ++i) {
+    const ProfileRuns& runs = sorted[i];
+    const Answers& answers = all[i];
+    const auto cell = [](const std::optional<double>& share, Source source) {
+      return Cell{.text = Percent(share), .note = source == Source::kNone ? "" : SourceName(source)};
+    };
+    const std::optional<double> error = CalibrationError(answers.sum);
+    table.rows.push_back({{runs.label, false, runs.style.colour},
+                          cell(answers.accuracy, answers.accuracy_source),
+                          cell(answers.agreement, answers.agreement_source),
+                          cell(answers.flips, answers.flips ? Source::kRuns : Source::kNone),
+                          cell(error, error ? Source::kRuns : Source::kNone)});
+  }
+  return table;
+}
+
+Block ReliabilityChart(const std::vector<ProfileRuns>& sorted) {
+  LineChart chart;
+  chart.x = {.label = "mean score of the predicted label, %"};
+  chart.y = {.label = "right answers, %"};
+  double lowest = 100;
+  for (const ProfileRuns& runs : sorted) {
+    document::Series series = {runs.label, runs.style, {}};
+    const Quality sum = AnswersOf(runs).sum;
+    for (const Quality::CalibrationBin& bin : sum.calibration) {
+      const double least = kLeastShareInBin * static_cast<double>(sum.labelled);
+      if (bin.count < kLeastInBin || static_cast<double>(bin.count) < least) continue;
+      const auto count = static_cast<double>(bin.count);
+      const double x = 100 * bin.probability_sum / count, y = 100 * static_cast<double>(bin.correct) / count;
+      series.points.push_back({x, y, std::nullopt});
+      lowest = std::min({lowest, x, y});
+    }
+    chart.series.push_back(std::move(series));
+  }
+  if (lowest < 100) {
+    const double from = std::max(0.0, 10 * std::floor(lowest / 10));
+    chart.x.range = chart.y.range = {from, 100};
+    chart.series.push_back(
+        {"as good as it says", {{0x99, 0x99, 0x99}, 1, 0}, {{from, from, {}}, {100, 100, {}}}, false});
+  }
+  return Chart{.title = "Calibration",
+               .reading = "Below the dashed line a score promises more than it keeps.",
+               .plot = chart,
+               .half = true,
+               .missing = Reason(sorted)};
+}
+
+}  // namespace
+
+Block AccuracyChart(const std::vector<ProfileRuns>& sorted) {
+  LineChart chart;
+  chart.y = {.label = "accuracy, %"};
+  // Names that have no room below the points go into the legend.
+  const bool named = sorted.size() <= kMostNamed &&
+                     std::all_of(sorted.begin(), sorted.end(),
+                                 [](const ProfileRuns& runs) { return runs.label.size() <= kLongestName; });
+  chart.x.categories = true;
+  chart.x.range = {-0.6, static_cast<double>(sorted.size()) - 0.4};
+  const std::vector<Answers> all = AnswersOfAll(sorted);
+  for (size_t i = 0; i < sorted.size(); ++i) {
+    const Answers& answers = all[i];
+    const auto x = static_cast<double>(i);
+    if (named) chart.x.ticks.emplace_back(x, sorted[i].label);
+    document::Series series = {named ? "" : sorted[i].label, sorted[i].style, {}};
+    if (answers.accuracy_source == Source::kRuns || answers.accuracy_source == Source::kAlone) {
+      const auto [low, high] = ShareInterval(*answers.accuracy, TextsJudged(answers));
+      series.points.push_back({x, 100 * *answers.accuracy, std::pair(100 * low, 100 * high)});
+    } else if (answers.accuracy) {
+      series.points.push_back({x, 100 * *answers.accuracy, std::nullopt});
+    }
+    chart.series.push_back(std::move(series));
+  }
+  const bool of_sample = std::any_of(all.begin(), all.end(),
+                                     [](const Answers& answers) { return answers.accuracy_source == Source::kSample; });
+  return Chart{.title = "Accuracy of the answers",
+               .reading = of_sample ? "On the labelled texts of the server's sample, when it loaded the profile."
+                                    : "The lines are what chance alone could make of it (95 %) on so many texts.",
+               .plot = chart,
+               .half = true,
+               .missing = Reason(sorted)};
+}
+
+Blocks AnswersSection(const std::vector<ProfileRuns>& sorted) {
+  Blocks blocks = {Heading{"Quality of the answers"}, AnswersTable(sorted)};
+  Append(MissingNote(sorted, MissingQuality), &blocks);
+  blocks.push_back(AccuracyChart(sorted));
+  blocks.push_back(ReliabilityChart(sorted));
+  return blocks;
+}
+
+}  // namespace roberta::report

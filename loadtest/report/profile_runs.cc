@@ -1,0 +1,190 @@
+#include "loadtest/report/profile_runs.h"
+
+#include <algorithm>
+#include <set>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "loadtest/report/figures.h"
+#include "loadtest/report/palette.h"
+
+namespace roberta::report {
+
+namespace {
+
+using record::RunRecord;
+
+/// What tells apart runs of the same profile: everything about how and where they ran that differs within the records.
+std::string Place(const RunRecord& run, bool hosts, bool models, bool versions) {
+  std::string place;
+  if (!run.settings.variant.empty()) absl::StrAppend(&place, ", ", run.settings.variant);
+  if (models) absl::StrAppend(&place, ", ", run.server.model, " ", run.server.model_revision.substr(0, 8));
+  if (hosts) absl::StrAppend(&place, ", ", run.environment.cpu_model);
+  if (versions) {
+    absl::StrAppend(&place, ", ", run.environment.program_version, " ", run.environment.program_commit.substr(0, 8));
+  }
+  return place;
+}
+
+template <typename Key>
+bool Differ(const RunPointers& runs, const Key& key) {
+  std::set<std::string> seen;
+  for (const RunRecord* run : runs) seen.insert(key(*run));
+  return seen.size() > 1;
+}
+
+const record::ServerDescription::Profile* DescriptionOf(const RunRecord& run, const std::string& profile) {
+  for (const auto& description : run.server.profiles) {
+    if (description.name == profile) return &description;
+  }
+  return nullptr;
+}
+
+void AddRun(const RunRecord& run, ProfileRuns* runs) {
+  const Load load = LoadOf(run);
+  auto place = std::find_if(runs->loads.begin(), runs->loads.end(), [&](const Repeats& r) { return !(r.load < load); });
+  if (place == runs->loads.end() || place->load != load) place = runs->loads.insert(place, {load, {}});
+  place->runs.push_back(&run);
+}
+
+/// The baseline first, and of several the one that is nothing else beside.
+void Order(std::vector<ProfileRuns>* sorted) {
+  const auto rank = [](const ProfileRuns& runs) {
+    return runs.profile != kBaseline ? 2 : runs.variant.empty() ? 0 : 1;
+  };
+  std::stable_sort(sorted->begin(), sorted->end(),
+                   [&](const ProfileRuns& a, const ProfileRuns& b) { return rank(a) < rank(b); });
+}
+
+double MedianOf(const Repeats& repeats, const RunFigure& figure) {
+  const std::optional<Spread> spread = repeats.Of(figure);
+  return spread ? spread->median : 0.0;
+}
+
+bool AllKeptUp(const Repeats& repeats) {
+  return std::all_of(repeats.runs.begin(), repeats.runs.end(), [](const RunRecord* run) { return KeptUp(*run); });
+}
+
+/// The loads at which each of `profiles` was run, the lightest first.
+std::vector<Load> LoadsOfAll(const std::vector<const ProfileRuns*>& profiles) {
+  std::vector<Load> loads;
+  if (profiles.empty()) return loads;
+  for (const Repeats& repeats : profiles.front()->loads) {
+    const bool of_all = std::all_of(profiles.begin(), profiles.end(),
+                                    [&](const ProfileRuns* runs) { return runs->At(repeats.load) != nullptr; });
+    if (of_all) loads.push_back(repeats.load);
+  }
+  return loads;
+}
+
+}  // namespace
+
+RunPointers PointersTo(const std::vector<RunRecord>& runs) {
+  RunPointers pointers;
+  for (const RunRecord& run : runs) pointers.push_back(&run);
+  return pointers;
+}
+
+std::string ProfileOf(const RunRecord& run) {
+  if (!run.settings.profile.empty()) return run.settings.profile;
+  return run.server.default_profile.empty() ? "default" : run.server.default_profile;
+}
+
+Load LoadOf(const RunRecord& run) {
+  const bool open = run.settings.loop == "open";
+  return {open, open ? run.settings.rate : static_cast<double>(run.settings.concurrency)};
+}
+
+std::string LoadText(const Load& load) {
+  if (!load.open) return absl::StrFormat("%g user%s", load.level, load.level == 1 ? "" : "s");
+  return load.level > 0 ? absl::StrFormat("%.6g requests/s", load.level) : "recorded intervals";
+}
+
+std::optional<Spread> Repeats::Of(const RunFigure& figure) const {
+  std::vector<double> values;
+  for (const RunRecord* run : runs) {
+    if (const std::optional<double> value = figure(*run)) values.push_back(*value);
+  }
+  return SpreadOf(std::move(values));
+}
+
+const Repeats* ProfileRuns::At(const Load& load) const {
+  const auto found = std::find_if(loads.begin(), loads.end(), [&](const Repeats& r) { return r.load == load; });
+  return found == loads.end() ? nullptr : &*found;
+}
+
+std::vector<ProfileRuns> Sort(const RunPointers& runs) {
+  const bool hosts = Differ(runs, [](const RunRecord& r) { return r.environment.cpu_model; });
+  const bool models = Differ(runs, [](const RunRecord& r) { return r.server.model + r.server.model_revision; });
+  const bool versions =
+      Differ(runs, [](const RunRecord& r) { return r.environment.program_version + r.environment.program_commit; });
+  std::vector<ProfileRuns> sorted;
+  for (const RunRecord* pointer : runs) {
+    const RunRecord& run = *pointer;
+    const std::string profile = ProfileOf(run), label = profile + Place(run, hosts, models, versions);
+    auto found = std::find_if(sorted.begin(), sorted.end(), [&](const ProfileRuns& p) { return p.label == label; });
+    if (found == sorted.end()) {
+      sorted.push_back({.profile = profile,
+                        .variant = run.settings.variant,
+                        .label = label,
+                        .style = {},
+                        .loads = {},
+                        .description = DescriptionOf(run, profile)});
+      found = sorted.end() - 1;
+    }
+    AddRun(run, &*found);
+  }
+  Order(&sorted);
+  std::set<std::string> styled;
+  for (size_t i = 0; i < sorted.size(); ++i) {
+    // The second of the same profile looks otherwise.
+    const bool again = !styled.insert(sorted[i].profile).second;
+    sorted[i].style = StyleOf(again ? "" : sorted[i].profile, i);
+  }
+  return sorted;
+}
+
+const ProfileRuns* FindBaseline(const std::vector<ProfileRuns>& sorted) {
+  return !sorted.empty() && sorted.front().profile == kBaseline ? &sorted.front() : nullptr;
+}
+
+const Repeats& Busiest(const ProfileRuns& runs) {
+  return *std::max_element(runs.loads.begin(), runs.loads.end(), [](const Repeats& a, const Repeats& b) {
+    return MedianOf(a, AnswersPerSecond) < MedianOf(b, AnswersPerSecond);
+  });
+}
+
+const Repeats* AtFullLoad(const ProfileRuns& runs) {
+  const Repeats* full = nullptr;
+  for (const Repeats& repeats : runs.loads) {
+    if (AllKeptUp(repeats)) continue;
+    if (full == nullptr || MedianOf(repeats, TextsPerSecond) > MedianOf(*full, TextsPerSecond)) full = &repeats;
+  }
+  return full;
+}
+
+std::optional<Load> SharedLoad(const std::vector<const ProfileRuns*>& profiles) {
+  std::optional<Load> kept_up, closed, open;
+  for (const Load& load : LoadsOfAll(profiles)) {  // the lightest first, so the last one counts
+    (load.open ? open : closed) = load;
+    const bool all_kept_up = std::all_of(profiles.begin(), profiles.end(),
+                                         [&](const ProfileRuns* runs) { return AllKeptUp(*runs->At(load)); });
+    if (all_kept_up) kept_up = load;
+  }
+  return kept_up ? kept_up : closed ? closed : open;
+}
+
+std::optional<Load> LightestLoad(const std::vector<const ProfileRuns*>& profiles) {
+  for (const Load& load : LoadsOfAll(profiles)) {
+    if (!load.open) return load;
+  }
+  return std::nullopt;
+}
+
+std::vector<const ProfileRuns*> Pointers(const std::vector<ProfileRuns>& sorted) {
+  std::vector<const ProfileRuns*> pointers;
+  for (const ProfileRuns& runs : sorted) pointers.push_back(&runs);
+  return pointers;
+}
+
+}  // namespace roberta::report

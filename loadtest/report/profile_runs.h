@@ -1,0 +1,83 @@
+#pragma once
+
+#include <compare>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "loadtest/document/content.h"
+#include "loadtest/record/run_record.h"
+#include "loadtest/stats/order_statistics.h"
+
+namespace roberta::report {
+
+using stats::Spread;
+using stats::SpreadOf;
+
+inline constexpr char kBaseline[] = "baseline";
+
+/// Runs that are looked at, not copied: they are large. None is nullptr.
+using RunPointers = std::vector<const record::RunRecord*>;
+RunPointers PointersTo(const std::vector<record::RunRecord>& runs);
+
+/// What was asked of the server.
+struct Load {
+  bool open = false;
+  double level = 0;  ///< open: requests/s, 0 for recorded intervals; closed: users
+  friend auto operator<=>(const Load&, const Load&) = default;
+};
+Load LoadOf(const record::RunRecord& run);
+/// The profile that it asked for, by name or as the server's default.
+std::string ProfileOf(const record::RunRecord& run);
+/// "800 requests/s", "16 users", "recorded intervals".
+std::string LoadText(const Load& load);
+
+using RunFigure = std::function<std::optional<double>(const record::RunRecord&)>;
+
+/// Runs of one profile at one load.
+struct Repeats {
+  Load load;
+  RunPointers runs;  ///< not empty
+
+  /// Of what `figure` makes of each run; nothing if it has none of any.
+  std::optional<Spread> Of(const RunFigure& figure) const;
+};
+
+/// All runs of one profile; where records name several variants, machines, models or versions, of one of these.
+struct ProfileRuns {
+  std::string profile;
+  std::string variant;
+  std::string label;  ///< what charts and tables call it
+  document::SeriesStyle style;
+  std::vector<Repeats> loads;                                       ///< closed before open, the lightest first
+  const record::ServerDescription::Profile* description = nullptr;  ///< the server's own words, if it has any
+
+  /// At that load; nullptr if it was not run there.
+  const Repeats* At(const Load& load) const;
+};
+
+/// Sorts runs by profile and load; the runs must outlive the result. The baseline comes first, the others in the order
+/// in which they appear.
+std::vector<ProfileRuns> Sort(const RunPointers& runs);
+
+/// The one that others are compared with: the first baseline; nullptr without one.
+const ProfileRuns* FindBaseline(const std::vector<ProfileRuns>& sorted);
+
+/// The load at which `runs` answered most.
+const Repeats& Busiest(const ProfileRuns& runs);
+
+/// The load at which `runs` answered the most texts of those that asked for all it could give: a closed loop, or a rate
+/// that it did not keep up with. nullptr if it kept up with every rate it was asked for: how much more it can do is
+/// then not known.
+const Repeats* AtFullLoad(const ProfileRuns& runs);
+
+/// The load at which the latencies of all can be compared: the highest rate that all kept up with, else the most users,
+/// else the highest rate. Nothing if they share no load, or are none.
+std::optional<Load> SharedLoad(const std::vector<const ProfileRuns*>& profiles);
+/// The fewest users with which all were run.
+std::optional<Load> LightestLoad(const std::vector<const ProfileRuns*>& profiles);
+
+std::vector<const ProfileRuns*> Pointers(const std::vector<ProfileRuns>& sorted);
+
+}  // namespace roberta::report

@@ -1,0 +1,18 @@
+#pragma once
+
+#include <string>
+
+#include "loadtest/document/content.h"
+#include "loadtest/record/run_record.h"
+
+namespace roberta::report {
+
+/// A report on runs that may differ in profile, variant, load, machine, model or version, and on searches: the verdict
+/// first, then what it rests on, and last where and how it was measured. Runs that broke off or whose client was the
+/// bottleneck are marked. Of searches alone it says what they found.
+document::Document RunReport(const record::Series& series, const std::string& title);
+
+/// A document without blocks: title, where it was measured, metadata.
+document::Document EmptyReport(const record::RunRecord& run, const std::string& title);
+
+}  // namespace roberta::report

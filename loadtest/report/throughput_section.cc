@@ -1,0 +1,160 @@
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "loadtest/report/figures.h"
+#include "loadtest/report/numbers.h"
+#include "loadtest/report/sections.h"
+
+namespace roberta::report {
+
+namespace {
+
+using document::Align;
+using document::Cell;
+using document::Chart;
+using document::LineChart;
+using document::Point;
+using document::Series;
+using document::Table;
+using record::RunRecord;
+
+constexpr double kMostOdds = 20'000;  // 1 in: beyond 99.99 % a percentile is one request
+
+std::optional<double> P99(const RunRecord& run) {
+  return LatencyMs(run, 0.99);
+}
+
+std::string NameOf(const ProfileRuns& runs, bool with_load) {
+  return with_load ? absl::StrCat(runs.label, " (", LoadText(Busiest(runs).load), ")") : runs.label;
+}
+
+bool HasBothLoops(const ProfileRuns& runs) {
+  return !runs.loads.front().load.open && runs.loads.back().load.open;
+}
+
+}  // namespace
+
+std::vector<Series> SeriesOverLoads(const ProfileRuns& runs, const RunFigure& x, const RunFigure& y, bool interval) {
+  const bool both = HasBothLoops(runs);
+  Series line = {runs.label, runs.style, {}}, marks = {"", runs.style, {}, true, false};
+  for (const Repeats& repeats : runs.loads) {
+    const std::optional<Spread> at = repeats.Of(x), value = repeats.Of(y);
+    if (!at || !value) continue;
+    Point point = {at->median, value->median, std::nullopt};
+    if (interval && repeats.runs.size() > 1) point.interval = {value->low, value->high};
+    (both && repeats.load.open ? marks : line).points.push_back(point);
+  }
+  std::vector<Series> series = {std::move(line)};
+  if (both) series.push_back(std::move(marks));
+  return series;
+}
+
+std::string HollowMarksText(const std::vector<ProfileRuns>& sorted) {
+  return std::any_of(sorted.begin(), sorted.end(), HasBothLoops) ? " Hollow: an open loop." : "";
+}
+
+Block ThroughputChart(const std::vector<ProfileRuns>& sorted) {
+  LineChart chart;
+  chart.x = {.label = "answered, texts/s", .from_zero = true};
+  chart.y = {.label = "p99, ms", .logarithmic = true};
+  std::string reading =
+      "Latency from the intended send. Further right is more work done, lower is sooner; a point is a load.";
+  double most = 0;
+  const ProfileRuns* furthest = nullptr;
+  for (const ProfileRuns& runs : sorted) {
+    for (Series& series : SeriesOverLoads(runs, TextsPerSecond, P99, true)) {
+      for (const Point& point : series.points) {
+        if (point.x > most) most = point.x, furthest = &runs;
+      }
+      chart.series.push_back(std::move(series));
+    }
+  }
+  absl::StrAppend(&reading, HollowMarksText(sorted));
+  if (furthest != nullptr)
+    absl::StrAppend(&reading, " ", furthest->label, " gets furthest: ", Digits(most), " texts/s.");
+  return Chart{"Throughput against latency", reading, chart};
+}
+
+Block PercentileChart(const std::vector<ProfileRuns>& sorted) {
+  LineChart chart;
+  chart.x = {.label = "percentile of the answered requests",
+             .logarithmic = true,
+             .ticks = {{1, "0"}, {2, "50"}, {10, "90"}, {100, "99"}, {1000, "99.9"}, {10000, "99.99"}}};
+  chart.y = {.label = "latency, ms", .logarithmic = true};
+  const std::optional<Load> shared = SharedLoad(Pointers(sorted));
+  const ProfileRuns* best = nullptr;
+  double least = 0;
+  for (const ProfileRuns& runs : sorted) {
+    stats::Histogram all;
+    const Repeats& repeats = shared ? *runs.At(*shared) : Busiest(runs);
+    for (const RunRecord* run : repeats.runs) all.Merge(run->result.Total().answered_from_intended);
+    Series series = {NameOf(runs, !shared), runs.style, {}};
+    // Up to where a percentile rests on more than a request.
+    for (double odds = 1; all.count() > 0 && odds <= static_cast<double>(all.count()) && odds <= kMostOdds;
+         odds *= 1.15) {
+      series.points.push_back({odds, static_cast<double>(all.ValueAt(1 - 1 / odds)) / 1e6, std::nullopt});
+    }
+    const double p99 = static_cast<double>(all.ValueAt(0.99)) / 1e6;
+    if (all.count() > 0 && (best == nullptr || p99 < least)) least = p99, best = &runs;
+    chart.series.push_back(std::move(series));
+  }
+  std::string reading = absl::StrCat(shared ? absl::StrCat("At ", LoadText(*shared)) : "Each where it answered most",
+                                     ", from the intended send; a flat line is a steady server.");
+  if (best != nullptr) {
+    absl::StrAppend(&reading, " Of ", best->label, " 99 of 100 answers take at most ", Digits(least), " ms.");
+  }
+  return Chart{"Latency by percentile", reading, chart};
+}
+
+Block TimelineChart(const std::vector<ProfileRuns>& sorted) {
+  LineChart chart;
+  chart.x = {.label = "time since the run began, s", .from_zero = true};
+  chart.y = {.label = "answers in that second", .from_zero = true};
+  for (const ProfileRuns& runs : sorted) {
+    Series series = {NameOf(runs, true), runs.style, {}, false};
+    const auto& windows = Busiest(runs).runs.front()->result.windows;
+    // The last one is not a whole second.
+    for (size_t i = 0; i + 1 < windows.size(); ++i) {
+      series.points.push_back({static_cast<double>(i) + 0.5, static_cast<double>(windows[i].answered), std::nullopt});
+    }
+    chart.series.push_back(std::move(series));
+  }
+  return Chart{"Rate over time",
+               "The first run of each where it answered most, its warm-up included; a dip is a stall of the server or "
+               "of the machine.",
+               chart};
+}
+
+Block RunTable(const std::vector<ProfileRuns>& sorted) {
+  Table table = {"Every run",
+                 {{"profile", Align::kText},
+                  {"load", Align::kText},
+                  {"texts/s"},
+                  {"p50, ms"},
+                  {"p99, ms"},
+                  {"p99.9, ms"},
+                  {"p99 from the actual send, ms"},
+                  {"not answered"}},
+                 {}};
+  const auto number = [](const std::optional<double>& value, int decimals) {
+    return value ? Decimals(*value, decimals) : kNotMeasured;
+  };
+  for (const ProfileRuns& runs : sorted) {
+    for (const Repeats& repeats : runs.loads) {
+      for (const RunRecord* run : repeats.runs) {
+        const std::string mark = Mark(*run);
+        std::vector<Cell> row = {{runs.label, false, runs.style.colour},
+                                 {absl::StrCat(LoadText(repeats.load), mark.empty() ? "" : ", ", mark)},
+                                 {number(TextsPerSecond(*run), 1)}};
+        for (const double quantile : {0.5, 0.99, 0.999}) row.push_back({number(LatencyMs(*run, quantile), 2)});
+        row.push_back({number(LatencyFromSentMs(*run, 0.99), 2)});
+        row.push_back({Percent(UnansweredShare(*run))});
+        table.rows.push_back(std::move(row));
+      }
+    }
+  }
+  return table;
+}
+
+}  // namespace roberta::report

@@ -1,0 +1,188 @@
+#include <algorithm>
+#include <set>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "loadtest/report/figures.h"
+#include "loadtest/report/numbers.h"
+#include "loadtest/report/sections.h"
+#include "loadtest/report/verdict.h"
+
+namespace roberta::report {
+
+namespace {
+
+using document::Align;
+using document::Cell;
+using document::Heading;
+using document::Paragraph;
+using document::Table;
+using document::TextStyle;
+using record::RunRecord;
+
+Cell SpeedUpCell(const ProfileRuns* baseline, const ProfileRuns& runs, bool strong) {
+  const std::optional<SpeedUp> speed_up = baseline == nullptr ? std::nullopt : SpeedUpOf(*baseline, runs);
+  return speed_up ? RangeCell(speed_up->ratio, 2, strong) : Cell{kNotMeasured};
+}
+
+std::string LatencyCell(const ProfileRuns& runs, const std::optional<Load>& shared, double quantile) {
+  const Repeats& repeats = shared ? *runs.At(*shared) : Busiest(runs);
+  return Decimals(repeats.Of([&](const RunRecord& run) { return LatencyMs(run, quantile); }), 2);
+}
+
+std::string Remark(const Verdict& verdict, const ProfileRuns* baseline, const ProfileRuns& runs) {
+  std::vector<std::string> remarks;
+  if (verdict.recommended == &runs) remarks.emplace_back("recommended");
+  if (const std::string why_not = WhyNot(baseline, runs); !why_not.empty()) remarks.push_back(why_not);
+  std::set<std::string> marks;
+  for (const RunRecord* run : Busiest(runs).runs) marks.insert(Mark(*run));
+  for (const std::string& mark : marks) {
+    if (!mark.empty()) remarks.push_back(mark);
+  }
+  return absl::StrJoin(remarks, ", ");
+}
+
+/// "16 users of baseline", each once.
+std::string Where(const std::vector<ProfileRuns>& sorted, const std::string& mark) {
+  std::vector<std::string> places;
+  for (const ProfileRuns& runs : sorted) {
+    for (const Repeats& repeats : runs.loads) {
+      const auto marked = std::count_if(repeats.runs.begin(), repeats.runs.end(),
+                                        [&](const RunRecord* run) { return Mark(*run) == mark; });
+      if (marked > 0) places.push_back(absl::StrCat(runs.label, " at ", LoadText(repeats.load)));
+    }
+  }
+  constexpr size_t kMostPlaces = 6;
+  const size_t more = places.size() > kMostPlaces ? places.size() - kMostPlaces : 0;
+  places.resize(places.size() - more);
+  if (more > 0) places.push_back(absl::StrCat(more, " more"));
+  return List(places);
+}
+
+}  // namespace
+
+void Append(Blocks more, Blocks* blocks) {
+  for (Block& block : more) blocks->push_back(std::move(block));
+}
+
+Table WithoutEmptyColumns(const Table& table) {
+  Table slim = {table.caption, {}, std::vector<std::vector<Cell>>(table.rows.size())};
+  for (size_t i = 0; i < table.columns.size(); ++i) {
+    const bool empty = std::all_of(table.rows.begin(), table.rows.end(), [&](const std::vector<Cell>& row) {
+      return i >= row.size() || row[i].text.empty();
+    });
+    if (empty) continue;
+    slim.columns.push_back(table.columns[i]);
+    for (size_t row = 0; row < table.rows.size(); ++row) {
+      slim.rows[row].push_back(i < table.rows[row].size() ? table.rows[row][i] : Cell());
+    }
+  }
+  return slim;
+}
+
+Cell RangeCell(const Spread& spread, int decimals, bool strong) {
+  const std::string low = Decimals(spread.low, decimals), high = Decimals(spread.high, decimals);
+  return {.text = Decimals(spread.median, decimals),
+          .strong = strong,
+          .swatch = {},
+          .note = low == high ? "" : absl::StrCat(low, " to ", high)};
+}
+
+Blocks Warnings(const std::vector<ProfileRuns>& sorted) {
+  size_t partial = 0, all = 0;
+  std::set<std::string> faults;
+  for (const ProfileRuns& runs : sorted) {
+    for (const Repeats& repeats : runs.loads) {
+      for (const RunRecord* run : repeats.runs) {
+        ++all;
+        if (run->result.end != runner::End::kComplete) ++partial;
+        for (const std::string& fault : run->result.Faults()) faults.insert(fault);
+      }
+    }
+  }
+  Blocks warnings;
+  if (partial > 0) {
+    warnings.emplace_back(
+        Paragraph{absl::StrFormat("Partial: %d of %d runs broke off (%s). Their figures are of the part that was run.",
+                                  partial, all, Where(sorted, "partial")),
+                  TextStyle::kWarning});
+  }
+  if (!faults.empty()) {
+    const std::string where = Where(sorted, "invalid");
+    warnings.emplace_back(
+        Paragraph{absl::StrCat("Not valid: some figures", where.empty() ? "" : absl::StrCat(" (", where, ")"),
+                               " are the load generator's, not the server's: ", absl::StrJoin(faults, "; "), "."),
+                  TextStyle::kWarning});
+  }
+  return warnings;
+}
+
+Block WordsTable(const std::vector<ProfileRuns>& sorted) {
+  Table table = {"Profile by profile", {{"", Align::kText}, {"", Align::kText}}, {}};
+  const ProfileRuns* const baseline = FindBaseline(sorted);
+  for (const ProfileRuns& runs : sorted) {
+    table.rows.push_back({{runs.label, true, runs.style.colour}, {InWords(baseline, runs)}});
+  }
+  return table;
+}
+
+Block VerdictTable(const std::vector<ProfileRuns>& sorted) {
+  const std::optional<Load> shared = SharedLoad(Pointers(sorted));
+  Table table = {
+      shared ? absl::StrCat("Profiles side by side, latency at ", LoadText(*shared)) : "Profiles at their highest rate",
+      {{"profile", Align::kText},
+       {"texts/s"},
+       {"times baseline"},
+       {"p50, ms"},
+       {"p99, ms"},
+       {"accuracy"},
+       {"agreement"},
+       {"remark", Align::kText}},
+      {}};
+  const Verdict verdict = Judge(sorted);
+  const ProfileRuns* const baseline = FindBaseline(sorted);
+  const std::vector<Answers> all = AnswersOfAll(sorted);
+  for (size_t i = 0; i < sorted.size(); ++i) {
+    const ProfileRuns& runs = sorted[i];
+    const Answers& answers = all[i];
+    const bool best = verdict.recommended == &runs;
+    table.rows.push_back({{runs.label, best, runs.style.colour},
+                          {Decimals(FullRate(runs), 1), best},
+                          SpeedUpCell(baseline, runs, best),
+                          {LatencyCell(runs, shared, 0.5)},
+                          {LatencyCell(runs, shared, 0.99)},
+                          {Percent(answers.accuracy)},
+                          {Percent(answers.agreement)},
+                          {Remark(verdict, baseline, runs)}});
+  }
+  return WithoutEmptyColumns(table);
+}
+
+Blocks VerdictSection(const std::vector<ProfileRuns>& sorted) {
+  Blocks blocks;
+  blocks.emplace_back(Heading{"Verdict"});
+  blocks.emplace_back(Paragraph{Judge(sorted).text, TextStyle::kLead});
+  Append(Warnings(sorted), &blocks);
+  blocks.push_back(WordsTable(sorted));
+  blocks.push_back(VerdictTable(sorted));
+  return blocks;
+}
+
+Blocks MissingNote(const std::vector<ProfileRuns>& sorted, std::string (*reason_of)(const RunRecord&)) {
+  std::vector<std::string> reasons;
+  for (const ProfileRuns& runs : sorted) {
+    for (const Repeats& repeats : runs.loads) {
+      for (const RunRecord* run : repeats.runs) {
+        const std::string reason = reason_of(*run);
+        if (reason.empty() || std::find(reasons.begin(), reasons.end(), reason) != reasons.end()) continue;
+        reasons.push_back(reason);
+      }
+    }
+  }
+  if (reasons.empty()) return {};
+  return {
+      Paragraph{absl::StrCat("Not measured, at least in part: ", absl::StrJoin(reasons, "; "), "."), TextStyle::kNote}};
+}
+
+}  // namespace roberta::report

@@ -1,0 +1,101 @@
+#include "loadtest/runner/ledger.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace roberta::runner {
+
+namespace {
+
+constexpr int64_t kNsPerSecond = 1'000'000'000;
+
+}  // namespace
+
+Ledger::Ledger(const Plan& plan, const std::vector<std::string>& class_names)
+    : plan_(plan), warm_up_watch_(plan.warm_up), end_ns_((plan.warm_up.longest + plan.duration).count()) {
+  if (plan.warm_up.UntilSteady()) {
+    result_.warm_up_end = WarmUpEnd::kNotSteady;  // until it is
+  } else {
+    warmed_up_at_ns_ = plan.warm_up.longest.count();
+  }
+  result_.class_names = class_names;
+  result_.classes.resize(class_names.size());
+  result_.windows.resize(static_cast<size_t>(end_ns_ / kNsPerSecond) + 1);
+}
+
+void Ledger::WatchWarmUp(int64_t now_ns) {
+  const std::optional<WarmUpEnd> end = warm_up_watch_.Observe(now_ns, answered_);
+  if (!end) return;
+  result_.warm_up_end = *end;
+  warmed_up_at_ns_ = now_ns;
+  end_ns_ = warmed_up_at_ns_ + plan_.duration.count();
+}
+
+void Ledger::Send(int64_t intended_ns, int64_t sent_ns, size_t request_class) {
+  ++TallyOf(intended_ns, request_class).sent;
+  ++WindowAt(sent_ns).sent;
+}
+
+void Ledger::Finish(const stats::Sample& sample, const workload::Request& request) {
+  TallyOf(sample.intended_ns, request.request_class).Add(sample, plan_.objective.count());
+  FinishByTime(sample);
+  if (plan_.on_answer && sample.response != nullptr && sample.intended_ns >= warmed_up_at_ns_) {
+    plan_.on_answer(request, *sample.response);
+  }
+  if (stats::OutcomeOf(sample.code) != stats::Outcome::kUnavailable) {
+    unavailable_since_.reset();
+  } else if (!unavailable_since_) {
+    unavailable_since_ = sample.received_ns;
+  }
+}
+
+void Ledger::FinishByTime(const stats::Sample& sample) {
+  Window& window = WindowAt(sample.received_ns);
+  const stats::Outcome outcome = stats::OutcomeOf(sample.code);
+  window.refused += outcome == stats::Outcome::kRefused;
+  window.other += outcome != stats::Outcome::kRefused && outcome != stats::Outcome::kAnswered;
+  if (outcome != stats::Outcome::kAnswered) return;
+  ++window.answered;
+  ++answered_;
+  window.from_intended.Add(sample.received_ns - sample.intended_ns);
+  if (sample.received_ns < warmed_up_at_ns_ || sample.received_ns >= end_ns_) return;
+  ++result_.answered_within;
+  result_.good_within += sample.received_ns - sample.intended_ns <= plan_.objective.count();
+  for (const v1::ItemResult& item : sample.response->results()) {
+    result_.items_within += item.has_classification();
+    result_.tokens_within += item.classification().token_count();
+  }
+}
+
+stats::Tally& Ledger::TallyOf(int64_t intended_ns, size_t request_class) {
+  return intended_ns < warmed_up_at_ns_ ? result_.warm_up : result_.classes[request_class];
+}
+
+Window& Ledger::WindowAt(int64_t ns) {
+  const size_t index = static_cast<size_t>(std::max<int64_t>(ns, 0) / kNsPerSecond);
+  if (index >= result_.windows.size()) result_.windows.resize(index + 1);
+  return result_.windows[index];
+}
+
+bool Ledger::ServerIsLost(int64_t now_ns) const {
+  return unavailable_since_ && now_ns - *unavailable_since_ > plan_.lost_after.count();
+}
+
+bool Ledger::NobodyButUnavailable() const {
+  const stats::Tally total = result_.Total();
+  const int64_t unavailable =
+      total.Count(stats::Outcome::kUnavailable) + result_.warm_up.Count(stats::Outcome::kUnavailable);
+  return unavailable > 0 && unavailable == total.ended() + result_.warm_up.ended();
+}
+
+RunResult Ledger::Close(End end, int64_t ended_ns, int64_t unsent) && {
+  result_.end = end;
+  // A run may be too short to tell a lost server from a gust; one without any other outcome is no gust.
+  if (end == End::kComplete && NobodyButUnavailable()) result_.end = End::kServerLost;
+  result_.warm_up_seconds = static_cast<double>(std::min(ended_ns, warmed_up_at_ns_)) / kNsPerSecond;
+  result_.measured_seconds = static_cast<double>(std::max<int64_t>(0, ended_ns - warmed_up_at_ns_)) / kNsPerSecond;
+  result_.intended = result_.Total().sent + unsent;
+  return std::move(result_);
+}
+
+}  // namespace roberta::runner

@@ -1,0 +1,115 @@
+#include "loadtest/server/child.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+
+namespace roberta::server {
+
+namespace {
+
+/// What keeps a child from running, as it tells its parent.
+struct Failure {
+  enum Step { kCpus, kRun } step;
+  int error;
+};
+
+/// Everything that the child needs, made before it: after fork it may call hardly anything.
+struct Prepared {
+  std::vector<char*> arguments;
+  cpu_set_t cpus;
+  bool has_cpus = false;
+  pid_t parent;
+  int nothing;  ///< /dev/null
+  int report;   ///< takes a Failure; closed by a program that runs
+  int output, inherited;
+};
+
+[[noreturn]] void GiveUp(const Prepared& prepared, Failure::Step step) {
+  const Failure failure = {step, errno};
+  [[maybe_unused]] const ssize_t written = write(prepared.report, &failure, sizeof(failure));
+  _exit(127);
+}
+
+/// In the child. Only what signal handlers may do, since other threads may have held any lock.
+[[noreturn]] void Become(const Prepared& prepared) {
+  setpgid(0, 0);
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (getppid() != prepared.parent) _exit(127);  // it ended before it could be watched
+  for (const int number : {SIGINT, SIGTERM, SIGPIPE, SIGHUP, SIGQUIT}) signal(number, SIG_DFL);
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, nullptr);
+  dup2(prepared.nothing, STDIN_FILENO);
+  dup2(prepared.output, STDOUT_FILENO);
+  dup2(prepared.output, STDERR_FILENO);
+  if (prepared.inherited >= 0) fcntl(prepared.inherited, F_SETFD, 0);
+  if (prepared.has_cpus && sched_setaffinity(0, sizeof(prepared.cpus), &prepared.cpus) != 0) {
+    GiveUp(prepared, Failure::kCpus);
+  }
+  execv(prepared.arguments[0], prepared.arguments.data());
+  GiveUp(prepared, Failure::kRun);
+}
+
+/// Waits until the program runs, or has failed to.
+bool ReadReport(int report, Failure* failure) {
+  ssize_t bytes = 0;
+  do {
+    bytes = read(report, failure, sizeof(*failure));
+  } while (bytes < 0 && errno == EINTR);
+  return bytes == sizeof(*failure);
+}
+
+absl::Status ToStatus(const ChildPlan& plan, const Failure& failure) {
+  if (failure.step == Failure::kCpus) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("cores ", absl::StrJoin(plan.cpus, ","), ": ", std::strerror(failure.error)));
+  }
+  return absl::NotFoundError(absl::StrCat(plan.program, ": cannot run: ", std::strerror(failure.error)));
+}
+
+}  // namespace
+
+absl::StatusOr<pid_t> StartChild(const ChildPlan& plan) {
+  std::array<int, 2> report = {};
+  const int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  if (nothing < 0 || pipe2(report.data(), O_CLOEXEC) != 0) {
+    const int error = errno;
+    if (nothing >= 0) close(nothing);
+    return absl::InternalError(absl::StrCat(plan.program, ": cannot start: ", std::strerror(error)));
+  }
+  Prepared prepared = {
+      .parent = getpid(), .nothing = nothing, .report = report[1], .output = plan.output, .inherited = plan.inherited};
+  std::string program = plan.program;
+  std::vector<std::string> arguments = plan.arguments;
+  prepared.arguments.push_back(program.data());
+  for (std::string& argument : arguments) prepared.arguments.push_back(argument.data());
+  prepared.arguments.push_back(nullptr);
+  CPU_ZERO(&prepared.cpus);
+  for (const int cpu : plan.cpus) CPU_SET(static_cast<size_t>(cpu), &prepared.cpus);
+  prepared.has_cpus = !plan.cpus.empty();
+
+  const pid_t pid = fork();
+  if (pid == 0) Become(prepared);
+  const int fork_error = errno;
+  close(nothing);
+  close(report[1]);
+  Failure failure = {Failure::kRun, fork_error};
+  const bool failed = pid < 0 || ReadReport(report[0], &failure);
+  close(report[0]);
+  if (!failed) return pid;
+  if (pid > 0) waitpid(pid, nullptr, 0);
+  return ToStatus(plan, failure);
+}
+
+}  // namespace roberta::server

@@ -1,0 +1,72 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "loadtest/stats/histogram.h"
+#include "roberta/v1/classifier.pb.h"
+
+namespace roberta::stats {
+
+/// What became of a request: exactly one of these.
+enum class Outcome {
+  kAnswered,
+  kRefused,      ///< RESOURCE_EXHAUSTED: the server had no room, or no time before the deadline
+  kUnavailable,  ///< UNAVAILABLE: not reached, loading or stopping
+  kExpired,      ///< DEADLINE_EXCEEDED
+  kCancelled,
+  kFailed,  ///< every other code
+};
+inline constexpr size_t kOutcomes = 6;
+Outcome OutcomeOf(absl::StatusCode code);
+std::string_view OutcomeName(Outcome outcome);  ///< "answered", "refused", ...
+
+/// One request that ended. Times in ns since the run began.
+struct Sample {
+  int64_t intended_ns = 0;  ///< when the load pattern wanted it sent
+  int64_t ready_ns = 0;  ///< when it could be sent: later than intended if a limit on requests in flight held it back
+  int64_t sent_ns = 0;
+  int64_t received_ns = 0;
+  absl::StatusCode code = absl::StatusCode::kOk;
+  const v1::ClassifyResponse* response = nullptr;  ///< of an answered one
+};
+
+/// Sums over the server's own account of its calls, in ns.
+struct PhaseSums {
+  int64_t calls = 0;
+  int64_t tokenize_ns = 0, queue_ns = 0, form_ns = 0, infer_ns = 0, post_ns = 0, total_ns = 0;
+
+  void Add(const v1::Phases& phases);
+  void Merge(const PhaseSums& other);
+};
+
+/// What a group of requests came to. One thread at a time.
+struct Tally {
+  int64_t sent = 0;  ///< counted when sent, apart from the outcomes
+  std::array<int64_t, kOutcomes> outcomes = {};
+  std::map<absl::StatusCode, int64_t> codes;
+  int64_t good = 0;                                 ///< answered within the objective, from the intended send
+  int64_t items = 0, failed_items = 0, tokens = 0;  ///< of answered requests
+  int64_t batch_items = 0;                          ///< summed over them; over the answered: the mean batch
+  std::map<std::string, int64_t> profiles_used;     ///< answered requests by the profile that answered
+
+  /// Latencies in ns. From the intended send: what a user felt. From the actual send: what connection and server did.
+  Histogram answered_from_intended, answered_from_sent, refused_from_sent;
+  Histogram lateness;  ///< of all requests: how long after it could be sent it was, this program's own fault
+  PhaseSums phases;
+
+  /// Books a request that ended. `objective_ns`: the latency up to which an answer is good.
+  void Add(const Sample& sample, int64_t objective_ns);
+  void Merge(const Tally& other);
+
+  int64_t Count(Outcome outcome) const { return outcomes[static_cast<size_t>(outcome)]; }
+  int64_t ended() const;
+  /// Internal, with the numbers, unless every request that was sent has exactly one outcome, and one code.
+  absl::Status CheckBooks() const;
+};
+
+}  // namespace roberta::stats

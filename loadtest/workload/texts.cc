@@ -1,0 +1,122 @@
+#include "loadtest/workload/texts.h"
+
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <fstream>
+#include <random>
+#include <utility>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "client/cli/item_source.h"
+
+namespace roberta::workload {
+
+namespace {
+
+constexpr int kSpecialTokens = 2;
+constexpr int kFewestTokens = kSpecialTokens + 1;
+constexpr int kMostTokens = 100'000;
+
+// The commonest words of English; each, with the blank before it, is one token of every vocabulary that was learnt on
+// it.
+constexpr std::array kWords = {"the", "of", "and", "to", "a", "in", "is", "it", "that", "for", "with", "as"};
+
+v1::Item ItemOf(std::string text) {
+  v1::Item item;
+  item.set_text(std::move(text));
+  return item;
+}
+
+}  // namespace
+
+absl::StatusOr<Texts> ReadTexts(const std::string& file) {
+  auto source = cli::LinesOfFile(file, {.format = cli::FormatOfFile(file)});
+  if (!source.ok()) return source.status();
+  Texts texts;
+  bool labelled = false;
+  cli::Item read;
+  while (true) {
+    switch ((*source)->Next(std::chrono::hours(1), &read)) {
+      case cli::ItemSource::Outcome::kNothingYet:
+        continue;
+      case cli::ItemSource::Outcome::kFailed:
+        return (*source)->error();
+      case cli::ItemSource::Outcome::kEnd:
+        if (texts.items.empty()) return absl::InvalidArgumentError(absl::StrCat(file, ": no texts"));
+        if (!labelled) texts.labels.clear();
+        return texts;
+      case cli::ItemSource::Outcome::kItem:
+        break;
+    }
+    if (!read.problem.ok()) {
+      return absl::InvalidArgumentError(absl::StrCat(read.place, ": ", read.problem.message()));
+    }
+    texts.items.push_back(ItemOf(std::move(read.text)));
+    if (read.text_pair) texts.items.back().set_text_pair(*read.text_pair);
+    labelled = labelled || !read.expected_label.empty();
+    texts.labels.push_back(std::move(read.expected_label));
+  }
+}
+
+std::string TextOfTokens(int tokens, size_t variant) {
+  std::string text;
+  for (int i = 0; i < tokens - kSpecialTokens; ++i) {
+    absl::StrAppend(&text, " ", kWords[variant % kWords.size()]);
+    variant = variant / kWords.size() + static_cast<size_t>(i) + 1;
+  }
+  return text;
+}
+
+absl::StatusOr<std::vector<v1::Item>> TextsOfLengths(const std::string& file) {
+  std::ifstream stream(file);
+  if (!stream) return absl::NotFoundError(absl::StrCat(file, ": cannot open: ", std::strerror(errno)));
+  std::vector<v1::Item> items;
+  for (std::string line; std::getline(stream, line);) {
+    int tokens = 0;
+    if (!absl::SimpleAtoi(absl::StripSuffix(line, "\r"), &tokens) || tokens < kFewestTokens || tokens > kMostTokens) {
+      return absl::InvalidArgumentError(absl::StrCat(file, ":", items.size() + 1, ": not a number of tokens from ",
+                                                     kFewestTokens, " to ", kMostTokens));
+    }
+    items.push_back(ItemOf(TextOfTokens(tokens, items.size())));
+  }
+  if (items.empty()) return absl::InvalidArgumentError(absl::StrCat(file, ": no lengths"));
+  return items;
+}
+
+std::vector<v1::Item> JoinedTexts(const std::vector<v1::Item>& items, size_t characters, size_t count, uint64_t seed) {
+  std::mt19937_64 random(seed);
+  std::uniform_int_distribution<size_t> any(0, items.size() - 1);
+  std::vector<v1::Item> joined;
+  for (size_t i = 0; i < count; ++i) {
+    std::string text = items[any(random)].text();
+    while (text.size() < characters) absl::StrAppend(&text, " ", items[any(random)].text());
+    joined.push_back(ItemOf(std::move(text)));
+  }
+  return joined;
+}
+
+std::vector<v1::Item> BuiltInTexts() {
+  constexpr const char* kSentences[] = {
+      "a warm, funny and deeply moving film",
+      "a dull, lifeless mess that never finds its story",
+      "not bad at all",
+      "the acting is superb, but the plot goes nowhere",
+      "two hours of my life that i will never get back",
+      "I laughed, I cried, and I would happily see it again.",
+      "The camera lingers on every face as if it had all the time in the world, and so, after a while, do we.",
+      "brilliant",
+      "It is loud, it is long, and it mistakes confusion for depth.",
+      "Nobody in this cast gives less than everything, and the script deserves it.",
+      "so tedious that even the end credits feel like an improvement",
+      "A small story, told with patience; what it leaves unsaid stays with you longest.",
+  };
+  std::vector<v1::Item> items;
+  for (const char* sentence : kSentences) items.push_back(ItemOf(sentence));
+  return items;
+}
+
+}  // namespace roberta::workload
