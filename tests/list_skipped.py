@@ -5,6 +5,8 @@ import re
 import sys
 import xml.etree.ElementTree as ElementTree
 
+# Python's unittest prints the reason on the test's line.
+PYTHON_REASON = re.compile(r"skipped ['\"](.+)['\"]$", re.MULTILINE)
 # GoogleTest prints a place, the word Skipped, the reason, then a line that closes the test.
 REASON = re.compile(r"^[^\n]*: Skipped\n(.*?)(?:\n+\[  SKIPPED \]|\Z)", re.DOTALL | re.MULTILINE)
 
@@ -14,6 +16,9 @@ def reason_of(case):
     found = REASON.search(output)
     if found and found.group(1).strip():
         return " ".join(found.group(1).split())
+    found = PYTHON_REASON.search(output)
+    if found:
+        return found.group(1)
     skipped = case.find("skipped")
     message = skipped.get("message", "") if skipped is not None else ""
     return message or "no reason given"

@@ -9,7 +9,7 @@ import re
 import sys
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]*)"', re.MULTILINE)
-FOLDERS = ["client", "profiles", "server", "tests"]
+FOLDERS = ["client", "loadtest", "profiles", "server", "tests"]
 GENERATED = re.compile(r"\.pb\.h$|^version/version\.h$|^client/service_config\.h$")
 THIRD_PARTY = re.compile(r"^absl/")
 

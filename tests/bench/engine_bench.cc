@@ -21,6 +21,8 @@
 #include "profiles/pruned/pruned.h"
 #include "profiles/quantized/quantized.h"
 #include "profiles/reference/reference_profile.h"
+#include "profiles/team/shared_work.h"
+#include "server/batching/data_loading.h"
 #include "tests/bench/engine_report.h"
 #include "tests/bench/standalone_products.h"
 #include "tests/bench/workload.h"
@@ -49,20 +51,27 @@ const std::map<std::string, std::function<Loaded(const Checkpoint&)>> kLoaders =
 struct Options {
   std::string model, lengths_file;
   std::vector<std::string> names = {"reference", "baseline", "quantized", "amp", "pruned", "integrated"};
-  size_t batch_size = 16;
-  int threads = 2, passes = 3;
+  size_t batch_size = 16, batch_tokens = 2048;
+  std::vector<std::string> strategies;
+  int threads = 2, passes = 3, repeat = 1;
   std::vector<int> single;
   bool as_json = false;
 };
+
+batching::LoadingStrategy StrategyOf(const std::string& name) {
+  const auto& names = batching::kLoadingStrategyNames;
+  return static_cast<batching::LoadingStrategy>(std::find(names.begin(), names.end(), name) - names.begin());
+}
 
 /// What the passes run, and the figures that are taken along with them.
 class Measurement {
  public:
   Measurement(const Options& options, const checkpoint::ModelConfig& config, const std::vector<int>& lengths)
-      : options_(options),
-        config_(config),
-        labels_(static_cast<size_t>(config.num_labels())),
-        batches_(MakeBatches(lengths, options.batch_size, config)) {
+      : options_(options), config_(config), labels_(static_cast<size_t>(config.num_labels())) {
+    if (options.strategies.empty()) batches_[""] = MakeBatches(lengths, options.batch_size, config);
+    for (const std::string& name : options.strategies) {
+      batches_[name] = MakeBatches(lengths, StrategyOf(name), options.batch_tokens, config);
+    }
     for (const int tokens : options.single) single_[tokens] = MakeBatches({tokens}, 1, config).front();
   }
 
@@ -94,7 +103,7 @@ class Measurement {
 
   size_t tokens() const {
     size_t tokens = 0;
-    for (const Batch& batch : batches_) tokens += batch.ids.size();
+    for (const Batch& batch : batches_.begin()->second) tokens += batch.ids.size();
     return tokens;
   }
 
@@ -103,14 +112,14 @@ class Measurement {
     if (dynamic_cast<const encoder::TimedProfile*>(side.profile.get()) == nullptr) return absl::OkStatus();
     const std::string& precision = side.profile->description().precision;
     if (products_.count(precision) > 0) return absl::OkStatus();
-    auto made = StandaloneProducts::Make(config_, batches_, PrecisionsOf(precision));
+    auto made = StandaloneProducts::Make(config_, batches_.at(side.strategy), PrecisionsOf(precision));
     if (made.ok()) products_.emplace(precision, *std::move(made));
     return made.status();
   }
 
   absl::Status RunBatches(bool counts, Side* side) const {
     encoder::PartTimes times;
-    const auto seconds = SecondsOfAll(*side->profile, batches_, labels_, options_.threads, &times);
+    const auto seconds = SecondsOfAll(*side->profile, batches_.at(side->strategy), labels_, options_.threads, &times);
     if (!seconds.ok()) return seconds.status();
     if (counts && *seconds < side->best_seconds) {
       side->best_seconds = *seconds;
@@ -119,15 +128,26 @@ class Measurement {
     return absl::OkStatus();
   }
 
+  /// Each request in turn alone on one thread and with a second one that helps.
   absl::Status RunSingle(bool counts, Side* side) {
+    if (single_.empty()) return absl::OkStatus();
+    team::SharedWork work;
+    std::thread helper([&work, call = work.call()] { work.Help(call); });  // sleeps while nothing is shared
+    absl::Status status;
     for (const auto& [tokens, request] : single_) {
-      for (int run = 0; run <= kSingleRuns; ++run) {
-        const auto seconds = SecondsOfOne(*side->profile, request, labels_);
-        if (!seconds.ok()) return seconds.status();
-        if (counts && run > 0) single_seconds_[side->name][tokens].push_back(*seconds);
+      for (int run = 0; run <= kSingleRuns && status.ok(); ++run) {
+        const auto alone = SecondsOfOne(*side->profile, request, labels_, nullptr);
+        const auto split = SecondsOfOne(*side->profile, request, labels_, &work);
+        status.Update(alone.status());
+        status.Update(split.status());
+        if (!status.ok() || !counts || run == 0) continue;
+        single_seconds_[side->name][tokens].push_back(*alone);
+        split_seconds_[side->name][tokens].push_back(*split);
       }
     }
-    return absl::OkStatus();
+    work.Dismiss();
+    helper.join();
+    return status;
   }
 
   /// Keeps the highest of all measurements.
@@ -146,12 +166,26 @@ class Measurement {
     }
   }
 
-  void Finish(Side* side) {
-    for (auto& [tokens, seconds] : single_seconds_[side->name]) {
+  using SecondsByTokens = std::map<int, std::vector<double>>;
+
+  static std::map<int, double> MediansOf(SecondsByTokens* seconds_of) {
+    std::map<int, double> medians;
+    for (auto& [tokens, seconds] : *seconds_of) {
       const auto middle = seconds.begin() + static_cast<std::ptrdiff_t>(seconds.size() / 2);
       std::nth_element(seconds.begin(), middle, seconds.end());
-      side->median_seconds_of_one[tokens] = *middle;
+      medians[tokens] = *middle;
     }
+    return medians;
+  }
+
+  void Finish(Side* side) {
+    const std::vector<Batch>& batches = batches_.at(side->strategy);
+    int64_t computed = 0;
+    for (const Batch& batch : batches) computed += batch.computed_tokens();
+    side->batches = batches.size();
+    side->padding_ratio = 1 - static_cast<double>(tokens()) / static_cast<double>(computed);
+    side->median_seconds_of_one = MediansOf(&single_seconds_[side->name]);
+    side->median_seconds_of_one_split = MediansOf(&split_seconds_[side->name]);
     const auto products = products_.find(side->profile->description().precision);
     if (side->times.product_macs == 0 || products == products_.end()) return;
     side->alone_gops_per_thread = products->second->GopsPerThread();
@@ -162,9 +196,9 @@ class Measurement {
   const Options& options_;
   const checkpoint::ModelConfig& config_;
   const size_t labels_;
-  const std::vector<Batch> batches_;
-  std::map<int, Batch> single_;                                               ///< by tokens
-  std::map<std::string, std::map<int, std::vector<double>>> single_seconds_;  ///< by profile and tokens
+  std::map<std::string, std::vector<Batch>> batches_;                      ///< by strategy
+  std::map<int, Batch> single_;                                            ///< by tokens
+  std::map<std::string, SecondsByTokens> single_seconds_, split_seconds_;  ///< by profile
   std::map<std::string, kernels::RegisterPeak> peaks_;                   ///< by what a description calls its precisions
   std::map<std::string, std::unique_ptr<StandaloneProducts>> products_;  ///< by what a description calls them
 };
@@ -182,8 +216,10 @@ int Run(const Options& options) {
   const auto checkpoint = Checkpoint::Open(options.model);
   if (!checkpoint.ok()) return Fail(checkpoint.status());
   const checkpoint::ModelConfig& config = (*checkpoint)->config();
-  const auto lengths = ReadLengths(options.lengths_file, config.max_tokens());
+  auto lengths = ReadLengths(options.lengths_file, config.max_tokens());
   if (!lengths.ok()) return Fail(lengths.status());
+  const std::vector<int> once = *lengths;
+  for (int i = 1; i < options.repeat; ++i) lengths->insert(lengths->end(), once.begin(), once.end());
   for (const int tokens : options.single) {
     if (tokens < 2 || tokens > config.max_tokens()) {
       return Fail("--single: " + std::to_string(tokens) + " is not from 2 to " + std::to_string(config.max_tokens()));
@@ -193,16 +229,27 @@ int Run(const Options& options) {
   for (const std::string& name : options.names) {
     const auto loader = kLoaders.find(name);
     if (loader == kLoaders.end()) return Fail("no profile is called " + name);
-    auto profile = loader->second(**checkpoint);
-    if (!profile.ok()) return Fail(name + ": " + std::string(profile.status().message()));
-    sides.emplace_back().name = name;
-    sides.back().profile = *std::move(profile);
+    auto loaded = loader->second(**checkpoint);
+    if (!loaded.ok()) return Fail(name + ": " + std::string(loaded.status().message()));
+    const std::shared_ptr<const Profile> profile = *std::move(loaded);
+    const std::vector<std::string> fixed = {""};
+    for (const std::string& strategy : options.strategies.empty() ? fixed : options.strategies) {
+      Side& side = sides.emplace_back();
+      side.name = name;
+      side.strategy = strategy;
+      side.profile = profile;
+    }
   }
   Measurement measurement(options, config, *lengths);
   const absl::Status status = measurement.Run(&sides);
   if (!status.ok()) return Fail(status);
-  const Workload workload = {ROBERTA_BUILD_TYPE, lengths->size(), measurement.tokens(),
-                             options.batch_size, options.threads, options.passes};
+  const Workload workload = {.build_type = ROBERTA_BUILD_TYPE,
+                             .sequences = lengths->size(),
+                             .tokens = measurement.tokens(),
+                             .batch = options.batch_size,
+                             .batch_tokens = options.strategies.empty() ? 0 : options.batch_tokens,
+                             .threads = options.threads,
+                             .passes = options.passes};
   if (options.as_json) {
     std::printf("%s\n", JsonReport(workload, sides).c_str());
   } else {
@@ -227,9 +274,21 @@ int main(int argc, char** argv) {
   app.add_option("--profiles", options.names, "Profiles to compare; the first is what the others are measured against")
       ->delimiter(',');
   app.add_option("--batch", options.batch_size, "Sequences in a batch (16)")->check(CLI::PositiveNumber);
+  app.add_option(
+         "--strategy", options.strategies,
+         "How batches are made of all sequences, as the server does: packed, padded, bucketed; several are run in "
+         "turn, and compared with packed")
+      ->delimiter(',')
+      ->check(CLI::IsMember(std::vector<std::string>(roberta::batching::kLoadingStrategyNames.begin(),
+                                                     roberta::batching::kLoadingStrategyNames.end())));
+  app.add_option("--batch-tokens", options.batch_tokens, "With --strategy: tokens of a batch, pads included (2048)")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--repeat", options.repeat, "Run the list of lengths so many times over (1)")
+      ->check(CLI::PositiveNumber);
   app.add_option("--threads", options.threads, "Executors (2)")->check(CLI::PositiveNumber);
   app.add_option("--passes", options.passes, "Passes over all batches (3)")->check(CLI::PositiveNumber);
-  app.add_option("--single", options.single, "Also the time of single requests of these many tokens, on one executor")
+  app.add_option("--single", options.single,
+                 "Also the time of single requests of these many tokens, alone on one thread and split over two")
       ->delimiter(',')
       ->check(CLI::PositiveNumber);
   app.add_flag("--json", options.as_json, "Print one JSON object");

@@ -22,6 +22,22 @@ double ProductRate(const encoder::PartTimes& times) {
          static_cast<double>(times.ns[static_cast<size_t>(encoder::Part::kProducts)]);
 }
 
+std::string Title(const Side& side) {
+  return side.strategy.empty() ? side.name : side.name + " " + side.strategy;
+}
+
+/// The first side; where there are strategies, the same profile packed or, without that, with the first strategy.
+const Side& ComparedWith(const Side& side, const std::vector<Side>& sides) {
+  if (side.strategy.empty()) return sides.front();
+  const Side* first = nullptr;
+  for (const Side& other : sides) {
+    if (other.name != side.name) continue;
+    if (other.strategy == "packed") return other;
+    if (first == nullptr) first = &other;
+  }
+  return *first;
+}
+
 void PrintProducts(const Side& side) {
   const double rate = ProductRate(side.times);
   std::printf("            products %.0f Gop/s a thread in %s", rate, side.profile->description().precision.c_str());
@@ -38,10 +54,14 @@ void PrintProducts(const Side& side) {
 }
 
 void PrintSide(const Workload& workload, const Side& side, const Side& first) {
-  std::printf("%-10s %8.1f sequences/s %9.0f tokens/s %6.2f times %s\n", side.name.c_str(),
+  std::printf("%-10s %8.1f sequences/s %9.0f tokens/s %6.2f times %s\n", Title(side).c_str(),
               static_cast<double>(workload.sequences) / side.best_seconds,
               static_cast<double>(workload.tokens) / side.best_seconds, first.best_seconds / side.best_seconds,
-              first.name.c_str());
+              Title(first).c_str());
+  if (!side.strategy.empty()) {
+    std::printf("            %.1f %% of what is computed is padding; %zu batches\n", 100 * side.padding_ratio,
+                side.batches);
+  }
   if (side.times.product_macs > 0) {
     std::printf("           ");
     for (size_t part = 0; part < kParts; ++part) {
@@ -56,6 +76,10 @@ void PrintSide(const Workload& workload, const Side& side, const Side& first) {
   for (const auto& [tokens, seconds] : side.median_seconds_of_one) {
     std::printf(" %d tokens %.2f ms", tokens, 1e3 * seconds);
   }
+  std::printf("\n            split over two threads, of that time:");
+  for (const auto& [tokens, seconds] : side.median_seconds_of_one_split) {
+    std::printf(" %d tokens %.2f", tokens, seconds / side.median_seconds_of_one.at(tokens));
+  }
   std::printf("\n");
 }
 
@@ -65,6 +89,11 @@ Json SideReport(const Workload& workload, const Side& side) {
               {"tokens_per_second", static_cast<double>(workload.tokens) / side.best_seconds},
               {"precision", side.profile->description().precision},
               {"kernels", side.profile->description().kernels}};
+  if (!side.strategy.empty()) {
+    row["strategy"] = side.strategy;
+    row["padding_ratio"] = side.padding_ratio;
+    row["batches"] = side.batches;
+  }
   if (side.times.product_macs > 0) {
     const double rate = ProductRate(side.times);
     for (size_t part = 0; part < kParts; ++part) {
@@ -84,24 +113,29 @@ Json SideReport(const Workload& workload, const Side& side) {
   for (const auto& [tokens, seconds] : side.median_seconds_of_one) {
     row["single_median_ms"][std::to_string(tokens)] = 1e3 * seconds;
   }
+  for (const auto& [tokens, seconds] : side.median_seconds_of_one_split) {
+    row["single_split_ratio"][std::to_string(tokens)] = seconds / side.median_seconds_of_one.at(tokens);
+  }
   return row;
 }
 
 }  // namespace
 
 void PrintReport(const Workload& workload, const std::vector<Side>& sides) {
-  std::printf("%zu sequences, %zu tokens, batches of %zu, %d threads, best of %d passes\n", workload.sequences,
-              workload.tokens, workload.batch, workload.threads, workload.passes);
-  for (const Side& side : sides) PrintSide(workload, side, sides.front());
+  const bool by_tokens = workload.batch_tokens > 0;
+  std::printf("%zu sequences, %zu tokens, batches of %s%zu%s, %d threads, best of %d passes\n", workload.sequences,
+              workload.tokens, by_tokens ? "up to " : "", by_tokens ? workload.batch_tokens : workload.batch,
+              by_tokens ? " tokens" : "", workload.threads, workload.passes);
+  for (const Side& side : sides) PrintSide(workload, side, ComparedWith(side, sides));
 }
 
 std::string JsonReport(const Workload& workload, const std::vector<Side>& sides) {
   Json results = Json::array();
   for (const Side& side : sides) results.push_back(SideReport(workload, side));
-  const Json report = {{"build_type", workload.build_type}, {"sequences", workload.sequences},
-                       {"tokens", workload.tokens},         {"batch", workload.batch},
-                       {"threads", workload.threads},       {"passes", workload.passes},
-                       {"results", std::move(results)}};
+  Json report = {{"build_type", workload.build_type}, {"sequences", workload.sequences}, {"tokens", workload.tokens},
+                 {"batch", workload.batch},           {"threads", workload.threads},     {"passes", workload.passes},
+                 {"results", std::move(results)}};
+  if (workload.batch_tokens > 0) report["batch_tokens"] = workload.batch_tokens;
   return report.dump();
 }
 

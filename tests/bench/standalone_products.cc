@@ -27,7 +27,7 @@ absl::StatusOr<std::unique_ptr<StandaloneProducts>> StandaloneProducts::Make(
     const checkpoint::ModelConfig& config, const std::vector<Batch>& batches,
     const std::vector<kernels::Precision>& precisions) {
   auto products = std::make_unique<StandaloneProducts>();
-  for (const Batch& batch : batches) ++products->batches_[std::min(batch.tokens(), kMostRows)];
+  for (const Batch& batch : batches) ++products->batches_[std::min(batch.computed_tokens(), kMostRows)];
   const int64_t most_rows = products->batches_.rbegin()->first;
   const int64_t hidden = config.hidden_size, neurons = config.intermediate_size;
   for (const auto& [in, out] : {std::pair(hidden, 3 * hidden), std::pair(hidden, hidden), std::pair(hidden, neurons),

@@ -1,13 +1,16 @@
 #include "tests/bench/workload.h"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <fstream>
 #include <mutex>
 #include <random>
 #include <thread>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "server/batching/batch_policy.h"
 
 namespace roberta::bench {
 namespace {
@@ -18,9 +21,27 @@ double SecondsSince(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
+class SequenceMaker {
+ public:
+  explicit SequenceMaker(const checkpoint::ModelConfig& config)
+      : config_(config), token_(4, static_cast<int32_t>(config.vocab_size) - 1) {}
+
+  void AddTo(Batch* batch, int length) {
+    batch->ids.push_back(config_.bos_token_id);
+    for (int k = 2; k < length; ++k) batch->ids.push_back(token_(random_));
+    batch->ids.push_back(config_.eos_token_id);
+    batch->cu_seqlens.push_back(static_cast<int32_t>(batch->ids.size()));
+  }
+
+ private:
+  const checkpoint::ModelConfig& config_;
+  std::mt19937 random_{0};
+  std::uniform_int_distribution<int32_t> token_;
+};
+
 absl::Status RunBatch(const encoder::Profile& profile, const Batch& batch, absl::Span<float> logits,
                       encoder::PartTimes* times) {
-  const encoder::PackedBatch packed = {batch.ids, batch.cu_seqlens};
+  const encoder::PackedBatch packed = {batch.ids, batch.cu_seqlens, batch.padded_length};
   const auto* timed = dynamic_cast<const encoder::TimedProfile*>(&profile);
   return timed != nullptr ? timed->RunTimed(packed, logits, times) : profile.Run(packed, logits);
 }
@@ -45,16 +66,39 @@ absl::StatusOr<std::vector<int>> ReadLengths(const std::string& file, int64_t ma
 }
 
 std::vector<Batch> MakeBatches(const std::vector<int>& lengths, size_t size, const checkpoint::ModelConfig& config) {
-  std::mt19937 random(0);
-  std::uniform_int_distribution<int32_t> token(4, static_cast<int32_t>(config.vocab_size) - 1);
+  SequenceMaker maker(config);
   std::vector<Batch> batches;
   for (size_t i = 0; i < lengths.size(); ++i) {
     if (i % size == 0) batches.emplace_back();
-    Batch& batch = batches.back();
-    batch.ids.push_back(config.bos_token_id);
-    for (int k = 2; k < lengths[i]; ++k) batch.ids.push_back(token(random));
-    batch.ids.push_back(config.eos_token_id);
-    batch.cu_seqlens.push_back(static_cast<int32_t>(batch.ids.size()));
+    maker.AddTo(&batches.back(), lengths[i]);
+  }
+  return batches;
+}
+
+std::vector<Batch> MakeBatches(const std::vector<int>& lengths, batching::LoadingStrategy strategy,
+                               size_t max_batch_tokens, const checkpoint::ModelConfig& config) {
+  const std::vector<size_t> tokens(lengths.begin(), lengths.end());
+  std::vector<batching::WaitingJob> waiting;
+  for (const size_t& length : tokens) waiting.push_back({.lengths = absl::MakeConstSpan(&length, 1)});
+  SequenceMaker maker(config);
+  std::vector<Batch> batches;
+  while (!waiting.empty()) {
+    const size_t seen = std::min(waiting.size(), batching::kBucketedWindowItems);
+    const batching::BatchPlan plan =
+        batching::PlanBatch(absl::MakeConstSpan(waiting).first(seen), 0,
+                            {.strategy = strategy, .max_batch_tokens = max_batch_tokens}, {}, {});
+    Batch& batch = batches.emplace_back();
+    batch.padded_length = plan.padded_length;
+    std::vector<bool> taken(waiting.size(), false);
+    for (const batching::Pick& pick : plan.picks) {
+      maker.AddTo(&batch, static_cast<int>(waiting[pick.job].lengths[0]));
+      taken[pick.job] = true;
+    }
+    std::vector<batching::WaitingJob> left;
+    for (size_t i = 0; i < waiting.size(); ++i) {
+      if (!taken[i]) left.push_back(waiting[i]);
+    }
+    waiting = std::move(left);
   }
   return batches;
 }
@@ -87,10 +131,12 @@ absl::StatusOr<double> SecondsOfAll(const encoder::Profile& profile, const std::
   return seconds;
 }
 
-absl::StatusOr<double> SecondsOfOne(const encoder::Profile& profile, const Batch& request, size_t labels) {
+absl::StatusOr<double> SecondsOfOne(const encoder::Profile& profile, const Batch& request, size_t labels,
+                                    team::Team* team) {
   std::vector<float> logits((request.cu_seqlens.size() - 1) * labels);
   const auto start = Clock::now();
-  const absl::Status status = RunBatch(profile, request, absl::MakeSpan(logits), nullptr);
+  const absl::Status status =
+      profile.RunShared({request.ids, request.cu_seqlens, request.padded_length}, absl::MakeSpan(logits), team);
   const double seconds = SecondsSince(start);
   if (!status.ok()) return status;
   return seconds;

@@ -1,10 +1,12 @@
 """The built binaries as a test runs them."""
 
+import contextlib
 import os
 import pathlib
 import re
 import signal
 import subprocess
+import tempfile
 import threading
 import time
 
@@ -23,13 +25,23 @@ def run(program, *arguments, stdin=None, environment=None, timeout=300):
                           timeout=timeout, env={**os.environ, **(environment or {})}, check=False)
 
 
+@contextlib.contextmanager
+def blunt_config():
+    """A config file whose profile `blunt` leaves out half of the demo model by the size of its weights: it misses its gate."""
+    with tempfile.NamedTemporaryFile("w", suffix=".textproto") as file:
+        file.write('profiles { name: "baseline" }\nprofiles { name: "blunt" recipe: "pruned" keep_macs: 0.5 }\n')
+        file.flush()
+        yield file.name
+
+
 class Server:
-    """roberta-server on free ports, stopped by SIGTERM when the block ends; its exit code must then be 0.
+    """roberta-server on free ports, stopped by SIGTERM when the block ends; its exit code must then be `exit_code`.
 
     It loads `profiles`, separated by commas, and no others, which would cost every test seconds; None: what it loads by itself.
     """
 
-    def __init__(self, *arguments, model=DEMO_MODEL, profiles="baseline", environment=None):
+    def __init__(self, *arguments, model=DEMO_MODEL, profiles="baseline", environment=None, exit_code=0):
+        self._exit_code = exit_code
         command = [str(BIN / "roberta-server"), "--port", "0", "--metrics-port", "0", *map(str, arguments)]
         if profiles is not None:
             command += ["--profiles", profiles]
@@ -77,7 +89,7 @@ class Server:
         if self._process.poll() is None:
             self.signal(signal.SIGTERM)
         code = self.wait()
-        if kind is None and code != 0:
+        if kind is None and code != self._exit_code:
             raise AssertionError(f"the server ended with {code}: " + "".join(self.log))
 
 

@@ -4,8 +4,9 @@ import json
 import pathlib
 import tempfile
 import unittest
+import urllib.request
 
-from binaries import Server
+from binaries import Server, blunt_config
 
 PRAISE = "a warm, funny and deeply moving film"
 BLAME = "a dull, lifeless mess without one good idea"
@@ -38,6 +39,22 @@ class ClientServer(unittest.TestCase):
         for text in (PRAISE, BLAME, "positive", "negative", "baseline", "tokenize", "queue", "infer"):
             self.assertIn(text, result.stdout)
 
+    def test_auto_answers_by_a_profile_that_is_good_enough(self):
+        [result] = self.json_lines("--profile", "auto", "--min-accuracy", "0.5", "--max-latency-ms", "10000", "--priority",
+                                   "high", PRAISE)
+        self.assertEqual(result["label"], "positive")
+        self.assertIn(result["profile"], ("baseline", "quantized", "reference"))
+
+    def test_auto_is_refused_where_no_profile_is_good_enough(self):
+        result = self.server.client("classify", "--profile", "auto", "--min-accuracy", "1", PRAISE)
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("min_accuracy 1;", result.stderr)
+
+    def test_an_objective_without_auto_is_wrong_usage(self):
+        result = self.server.client("classify", "--min-accuracy", "0.5", PRAISE)
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("--profile auto", result.stderr)
+
     def test_json_has_the_documented_fields(self):
         first, second = self.json_lines("--logits", PRAISE, BLAME)
         self.assertEqual((first["index"], first["label"], first["profile"]), (0, "positive", "baseline"))
@@ -61,6 +78,24 @@ class ClientServer(unittest.TestCase):
         self.assertEqual([result["index"] for result in results], list(range(1000)))
         for text, result in zip(texts, results):
             self.assertEqual(result["label"], "positive" if text == PRAISE else "negative")
+
+    def test_a_large_file_goes_by_one_stream_in_order(self):
+        texts = [f"{PRAISE} {i}" if i % 3 else "" if i % 1000 == 0 else f"{BLAME} {i}" for i in range(20000)]
+        path = self.file("large.txt", "\n".join(texts) + "\n")
+        results = self.json_lines("--profile", "quantized", "--file", path, code=1)
+        self.assertEqual([result["index"] for result in results], list(range(20000)))
+        failed = [result["index"] for result in results if "error" in result]
+        self.assertEqual(failed, [i for i, text in enumerate(texts) if not text])
+        url = f"http://127.0.0.1:{self.server.metrics_port}/metrics"
+        with urllib.request.urlopen(url, timeout=60) as page:
+            metrics = page.read().decode()
+        line = 'roberta_requests_total{code="OK",method="ClassifyStream",profile="quantized"} '
+        self.assertGreaterEqual(int(metrics[metrics.index(line) + len(line):].split()[0]), 1)
+
+    def test_a_file_by_calls_gives_what_it_gives_by_stream(self):
+        path = self.file("some.txt", "".join(f"{PRAISE} {i}\n" for i in range(200)))
+        arguments = ("--profile", "quantized", "--logits", "--file", path)
+        self.assertEqual(self.json_lines(*arguments), self.json_lines("--no-stream", *arguments))
 
     def test_tsv_with_labels(self):
         path = self.file("labelled.tsv", f"label\ttext\npositive\t{PRAISE}\nnegative\t{BLAME}\n")
@@ -142,9 +177,12 @@ class ClientServer(unittest.TestCase):
         self.assertEqual((result.returncode, result.stdout), (0, "amp is UNLOADED\n"))
 
     def test_a_profile_that_misses_its_gate_is_not_loaded(self):
-        result = self.server.client("load", "pruned")
+        with blunt_config() as config, Server("--config", config) as server:
+            result = server.client("load", "blunt")
         self.assertEqual(result.returncode, 1)
-        self.assertIn("pruned was not loaded: quality gate: agreement is below", result.stderr)
+        self.assertIn("blunt was not loaded: quality gate: agreement is below", result.stderr)
+
+    def test_a_profile_that_there_is_not_is_not_loaded(self):
         self.assertEqual(self.server.client("load", "turbo").returncode, 1)
 
     def test_health(self):

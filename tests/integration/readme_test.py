@@ -41,7 +41,7 @@ class Documentation(unittest.TestCase):
         """The reader's paths and address as they are in this test."""
         scratch = pathlib.Path(self.directory.name)
         for written, real in (("build/release", BUILD), ("build/install", scratch / "install"), ("build/python", scratch / "python"),
-                              ("127.0.0.1:8001", self.server.address)):
+                              ("build/my-model", scratch / "my-model"), ("127.0.0.1:8001", self.server.address)):
             text = text.replace(written, str(real))
         return text
 
@@ -104,14 +104,27 @@ class Documentation(unittest.TestCase):
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertRegex(result.stdout, r"^positive 0\.9")
 
-    def test_the_config_example(self):
-        (example,) = blocks("README.md", "textproto")
-        path = pathlib.Path(self.directory.name, "server.textproto")
-        path.write_text(example.replace("models/demo-sst2", str(SOURCE / "models/demo-sst2")))
-        with Server("--config", path, model=None, profiles=None) as server:
-            result = server.client("profiles", "--json")
-        states = {profile["name"]: profile["state"] for profile in json.loads(result.stdout)["profiles"]}
-        self.assertEqual(states, {"baseline": "READY", "quantized": "READY", "pruned-80": "READY", "reference": "UNLOADED"})
+    def test_the_config_examples(self):
+        expected = [{"baseline": "READY", "quantized": "READY", "pruned-80": "READY", "reference": "UNLOADED"},
+                    {"baseline": "READY", "baseline-bucketed": "READY"}]
+        examples = [text for text in blocks("README.md", "textproto") if "model {" in text]
+        self.assertEqual(len(examples), len(expected))
+        for example, states in zip(examples, expected):
+            path = pathlib.Path(self.directory.name, "server.textproto")
+            path.write_text(example.replace("models/demo-sst2", str(SOURCE / "models/demo-sst2")))
+            with Server("--config", path, model=None, profiles=None) as server:
+                result = server.client("profiles", "--json")
+            profiles = json.loads(result.stdout)["profiles"]
+            self.assertEqual({profile["name"]: profile["state"] for profile in profiles}, states)
+
+    def test_entries_for_the_config(self):
+        entries = [text for text in blocks("README.md", "textproto") if "model {" not in text]
+        self.assertTrue(entries)
+        for entry in entries:
+            path = pathlib.Path(self.directory.name, "entry.textproto")
+            path.write_text(entry)
+            result = self.run_here(f"build/release/bin/roberta-server --model models/demo-sst2 --config {path} --check-config")
+            self.assertEqual(result.returncode, 0, result.stderr)
 
     def test_grpcurl_example(self):
         grpcurl = shutil.which("grpcurl")

@@ -9,7 +9,7 @@ import tempfile
 import unittest
 import urllib.request
 
-from binaries import DEMO_MODEL, Server, run
+from binaries import DEMO_MODEL, Server, blunt_config, run
 
 
 class StartUpErrors(unittest.TestCase):
@@ -65,9 +65,11 @@ class StartUpErrors(unittest.TestCase):
         self.fails(1, "--model", DEMO_MODEL, "--profiles", "turbo", mentions=["turbo", "baseline"])
 
     def test_a_default_profile_that_misses_its_gate(self):
-        result = run("roberta-server", "--model", DEMO_MODEL, "--port", "0", "--metrics-port", "0", "--profiles", "pruned")
+        with blunt_config() as config:
+            result = run("roberta-server", "--model", DEMO_MODEL, "--config", config, "--port", "0", "--metrics-port", "0",
+                         "--profiles", "blunt")
         self.assertEqual(result.returncode, 1)
-        self.assertIn("the default profile, pruned, did not load: quality gate", result.stderr.splitlines()[-1])
+        self.assertIn("the default profile, blunt, did not load: quality gate", result.stderr.splitlines()[-1])
 
     def test_config_file_that_does_not_exist(self):
         self.fails(1, "--config", "/nonexistent.json", mentions=["/nonexistent.json"])
@@ -144,15 +146,21 @@ class Running(unittest.TestCase):
                      "agreement 100.00 %", "tokens/s expected", "warm-up", "profile amp: not loaded"):
             self.assertIn(text, log)
 
-    def test_by_itself_it_loads_all_and_refuses_what_misses_its_gate(self):
+    def test_by_itself_it_loads_all_but_the_reference(self):
         with Server(profiles=None) as server:
             states = {profile["name"]: profile["state"]
                       for profile in json.loads(server.client("profiles", "--json").stdout)["profiles"]}
             health = {name: server.client("health", "profile/" + name).stdout.strip() for name in states}
         self.assertEqual(states, {"baseline": "READY", "quantized": "READY", "amp": "READY", "reference": "UNLOADED",
-                                  "pruned": "FAILED", "integrated": "FAILED"})
-        self.assertEqual({name for name, serving in health.items() if serving == "SERVING"}, {"baseline", "quantized", "amp"})
-        self.assertIn("profile pruned: FAILED, requests for it are refused: quality gate: agreement is below", "".join(server.log))
+                                  "pruned": "READY", "integrated": "READY"})
+        self.assertEqual({name for name, serving in health.items() if serving != "SERVING"}, {"reference"})
+
+    def test_what_misses_its_gate_is_refused_and_the_others_serve(self):
+        with blunt_config() as config, Server("--config", config, profiles=None) as server:
+            states = {profile["name"]: profile["state"]
+                      for profile in json.loads(server.client("profiles", "--json").stdout)["profiles"]}
+        self.assertEqual(states, {"baseline": "READY", "blunt": "FAILED"})
+        self.assertIn("profile blunt: recipe pruned, FAILED, requests for it are refused: quality gate: agreement is below", "".join(server.log))
 
     def test_a_text_is_never_logged(self):
         with Server("--log-level", "trace") as server:

@@ -1,13 +1,47 @@
 """How roberta-server stops: what it accepted is answered, and a second signal ends it at once."""
 
+import concurrent.futures
+import contextlib
 import json
 import pathlib
 import signal
 import subprocess
 import tempfile
+import threading
+import time
 import unittest
 
+import closed_loop
 from binaries import BIN, Server, wait_until
+from closed_loop import ClosedLoop, grpc
+
+
+@contextlib.contextmanager
+def drain_delay(milliseconds):
+    """The flags of a server that serves on for a while when it is told to stop, and logs every call."""
+    with tempfile.NamedTemporaryFile("w", suffix=".textproto") as file:
+        file.write(f"shutdown {{ drain_delay_ms: {milliseconds} }}\n")
+        file.flush()
+        yield ("--config", file.name, "--log-format", "json", "--log-requests")
+
+
+def answered(server):
+    """How many calls the server says it has answered."""
+    lines = [json.loads(line) for line in list(server.log) if '"method"' in line]
+    return sum(line["code"] == "OK" for line in lines)
+
+
+def await_not_serving(address, watching):
+    """The time at which a watcher of the server's health was told that it takes no more; sets `watching` once it is told anything."""
+    not_serving = b"\x08\x02"  # a HealthCheckResponse
+    with grpc.insecure_channel(address) as channel:
+        watch = channel.unary_stream("/grpc.health.v1.Health/Watch")(b"", timeout=120)
+        for health in watch:
+            watching.set()
+            if health == not_serving:
+                watch.cancel()
+                return time.monotonic()
+    raise AssertionError("the watch ended")
 
 
 class Stop(unittest.TestCase):
@@ -46,15 +80,56 @@ class Stop(unittest.TestCase):
         self.assertEqual([result["index"] for result in results], list(range(len(results))))
 
     def test_a_second_signal_exits_at_once(self):
-        config = 'shutdown { drain_delay_ms: 600000 }'
-        with tempfile.TemporaryDirectory() as directory:
-            path = pathlib.Path(directory, "server.textproto")
-            path.write_text(config)
-            with self.assertRaises(AssertionError), Server("--config", path) as server:
+        with drain_delay(600000) as flags, Server(*flags, exit_code=128 + signal.SIGTERM) as server:
+            server.signal(signal.SIGTERM)
+            wait_until(lambda: any("stopping" in line for line in server.log))
+            server.signal(signal.SIGTERM)
+            server.wait()
+
+
+@unittest.skipIf(grpc is None, "not run: /usr/bin/python3 has no grpcio")
+class StopUnderLoad(unittest.TestCase):
+    """What several processes see of a server that is told to stop while they call it."""
+
+    def test_what_was_accepted_is_answered_and_both_sides_count_the_same(self):
+        with drain_delay(0) as flags, Server(*flags) as server:
+            load = ClosedLoop(server.address)
+            wait_until(lambda: answered(server) > 200)
+            server.signal(signal.SIGTERM)
+            threads = load.wait()
+            self.assertEqual(server.wait(), 0)
+        self.assertEqual(len(threads), closed_loop.PROCESSES * closed_loop.THREADS)
+        self.assertEqual({calls[-1][2] for calls in threads}, {"UNAVAILABLE"})
+        self.assertEqual(sum(len(calls) - 1 for calls in threads), answered(server))
+        self.assertNotIn('"lost"', "".join(server.log))
+
+    def test_readiness_turns_before_a_call_is_refused(self):
+        with drain_delay(3000) as flags, Server(*flags) as server:
+            load = ClosedLoop(server.address)
+            wait_until(lambda: answered(server) > 200)
+            watching = threading.Event()
+            with concurrent.futures.ThreadPoolExecutor(1) as watcher:
+                turned = watcher.submit(await_not_serving, server.address, watching)
+                watching.wait(120)
                 server.signal(signal.SIGTERM)
-                wait_until(lambda: any("stopping" in line for line in server.log))
-                server.signal(signal.SIGTERM)
-                self.assertEqual(server.wait(), 128 + signal.SIGTERM)
+                turned = turned.result(120)
+            threads = load.wait()
+            self.assertEqual(server.wait(), 0)
+        first_refusal = min(calls[-1][1] for calls in threads)
+        self.assertLess(turned, first_refusal)
+        for calls in threads:
+            served_on = [code for began, _, code in calls if turned < began]
+            self.assertGreater(served_on.count("OK"), 0)
+
+    def test_a_second_signal_exits_at_once(self):
+        with drain_delay(600000) as flags, Server(*flags, exit_code=128 + signal.SIGTERM) as server:
+            load = ClosedLoop(server.address)
+            wait_until(lambda: answered(server) > 200)
+            server.signal(signal.SIGTERM)
+            wait_until(lambda: any("stopping" in line for line in server.log))
+            server.signal(signal.SIGTERM)
+            server.wait()
+            self.assertEqual({calls[-1][2] for calls in load.wait()}, {"UNAVAILABLE"})
 
 
 if __name__ == "__main__":
