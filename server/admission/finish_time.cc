@@ -38,6 +38,10 @@ Ahead TokensAhead(const ProfileWork& profile, size_t level, const Discipline& di
 double FreeAfter(std::vector<double> running_ns, double work_ns, size_t executors) {
   if (running_ns.size() < executors) running_ns.resize(executors, 0.0);
   std::sort(running_ns.begin(), running_ns.end());
+  const size_t overtaking = running_ns.size() - executors;
+  for (size_t i = 0; i < overtaking; ++i) running_ns[running_ns.size() - 1 - i] += running_ns[i];
+  running_ns.erase(running_ns.begin(), running_ns.begin() + static_cast<std::ptrdiff_t>(overtaking));
+  std::sort(running_ns.begin(), running_ns.end());
   double busy_ns = 0;
   for (size_t free = 1; free <= running_ns.size(); ++free) {
     busy_ns += running_ns[free - 1];

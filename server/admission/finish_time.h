@@ -20,6 +20,10 @@ struct Discipline {
   std::chrono::nanoseconds ageing_step = std::chrono::milliseconds(500);
   /// Executors that idle help those that run a batch.
   bool split_lone_batches = false;
+  /// Items of so many tokens are long: batches of them let short ones run in between. 0: none is.
+  size_t long_item_tokens = 0;
+
+  bool IsLong(size_t items, size_t tokens) const { return long_item_tokens > 0 && tokens >= items * long_item_tokens; }
 };
 
 /// What one profile has to do.
@@ -41,7 +45,8 @@ struct Newcomer {
 /// least as urgent in its own profile; behind what is more urgent in others; and, since profiles get equal shares,
 /// behind as much work of each other profile as it and its own profile's work ahead of it make. What arrives while it
 /// waits joins its last batch, as far as that has room. A call that leaves an executor idle is helped. `running_ns` is
-/// the time that each batch that runs still needs. A pure function.
+/// the time that each batch that runs still needs; where these are more than executors, the shortest are overtaking the
+/// longest. A pure function.
 double FinishNs(const Newcomer& call, const std::vector<ProfileWork>& profiles, std::vector<double> running_ns,
                 const Discipline& discipline);
 

@@ -50,14 +50,14 @@ void WaitPredictor::Left(size_t profile, size_t level, size_t items, size_t toke
   waiting_items_ -= items;
 }
 
-void WaitPredictor::BatchStarted(size_t profile, size_t tokens, Clock::time_point started) {
+void WaitPredictor::BatchStarted(size_t profile, size_t tokens, Clock::time_point started, bool lets_short_run) {
   const std::lock_guard lock(mutex_);
   const BatchCost& cost = profiles_[profile].cost;
   const auto count = static_cast<double>(tokens);
   const bool is_helped = discipline_.split_lone_batches && running_.size() + 1 < discipline_.executors;
   if (!is_helped) TakeHelpLocked(started);
   const double expected_ns = is_helped ? cost.HelpedNs(count) : cost.alone().BatchNs(count);
-  running_.push_back({profile, tokens, started, started + Nanoseconds(expected_ns), is_helped});
+  running_.push_back({profile, tokens, started, started + Nanoseconds(expected_ns), is_helped, lets_short_run});
 }
 
 void WaitPredictor::TakeHelpLocked(Clock::time_point now) {
@@ -140,7 +140,7 @@ Prediction WaitPredictor::Predict(const Newcomer& call, Behind behind, Clock::ti
   {
     const std::lock_guard lock(mutex_);
     work = WorkLocked(behind, now);
-    running_ns = RunningNsLocked(now);
+    running_ns = RunningNsLocked(!discipline_.IsLong(call.items, call.tokens), now);
     margin = profiles_[call.profile].margins[call.level];
   }
   Prediction prediction;
@@ -160,7 +160,7 @@ WaitPredictor::Backlog WaitPredictor::backlog(Clock::time_point now) const {
       backlog.tokens += state.queued_tokens[level] + state.reserved_tokens[level];
     }
   }
-  backlog.drain = Nanoseconds(DrainNs(WorkLocked(Behind::kAllAdmitted, now), RunningNsLocked(now), discipline_));
+  backlog.drain = Nanoseconds(DrainNs(WorkLocked(Behind::kAllAdmitted, now), RunningNsLocked(false, now), discipline_));
   return backlog;
 }
 
@@ -200,11 +200,12 @@ std::vector<ProfileWork> WaitPredictor::WorkLocked(Behind behind, Clock::time_po
   return work;
 }
 
-std::vector<double> WaitPredictor::RunningNsLocked(Clock::time_point now) const {
+std::vector<double> WaitPredictor::RunningNsLocked(bool for_short_work, Clock::time_point now) const {
   std::vector<double> running_ns;
   running_ns.reserve(running_.size());
   for (const RunningBatch& batch : running_) {
-    running_ns.push_back(std::max(0.0, Count(batch.expected_end - now)));
+    const bool gives_way = for_short_work && batch.lets_short_run;
+    running_ns.push_back(gives_way ? 0.0 : std::max(0.0, Count(batch.expected_end - now)));
   }
   return running_ns;
 }

@@ -58,8 +58,10 @@ class WaitPredictor {
   void Queued(size_t profile, size_t level, size_t items, size_t tokens);
   /// It waits no longer: it is about to run, or was dropped.
   void Left(size_t profile, size_t level, size_t items, size_t tokens);
-  void BatchStarted(size_t profile, size_t tokens, Clock::time_point started);
-  /// `started` as it was told; `helped` is the time that other executors had for it, added up.
+  /// `lets_short_run`: it does not keep its executor from short work.
+  void BatchStarted(size_t profile, size_t tokens, Clock::time_point started, bool lets_short_run = false);
+  /// `started` as it was told; `ended` without the time in between that its executor had for others; `helped` is the
+  /// time that other executors had for it, added up.
   void BatchEnded(size_t profile, size_t tokens, Clock::time_point started, Clock::time_point ended,
                   Clock::duration helped = {});
   /// A call was admitted whose work has still to reach the queue.
@@ -115,6 +117,7 @@ class WaitPredictor {
     Clock::time_point started;
     Clock::time_point expected_end;
     bool is_helped;
+    bool lets_short_run;
   };
   friend class Reservation;
 
@@ -122,7 +125,8 @@ class WaitPredictor {
   void TakeHelpLocked(Clock::time_point now);
   static double ArrivedTokens(const ProfileState& state, Clock::time_point now);
   std::vector<ProfileWork> WorkLocked(Behind behind, Clock::time_point now) const;
-  std::vector<double> RunningNsLocked(Clock::time_point now) const;
+  /// As who comes now sees them: short work need not wait for all.
+  std::vector<double> RunningNsLocked(bool for_short_work, Clock::time_point now) const;
 
   const Discipline discipline_;
   mutable std::mutex mutex_;

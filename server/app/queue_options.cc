@@ -31,6 +31,7 @@ batching::BatchQueueOptions ToQueueOptions(const config::ServerConfig& config, c
     options.most_helpers = std::min<size_t>(config.execution().executors() - 1, kMostHelpers);
   }
   options.policy.max_batch_tokens = config.execution().max_batch_tokens();
+  options.policy.long_item_tokens = config.execution().long_item_tokens();
   options.loading.resize(names.size());
   for (const config::Profile& profile : config.profiles()) {
     const auto name = std::find(names.begin(), names.end(), profile.name());

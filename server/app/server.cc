@@ -66,7 +66,8 @@ admission::Discipline DisciplineOf(const config::ServerConfig& config) {
   return {.executors = config.execution().executors(),
           .max_batch_tokens = config.execution().max_batch_tokens(),
           .ageing_step = batching::PolicyOptions().ageing_step,
-          .split_lone_batches = config.execution().split_lone_requests()};
+          .split_lone_batches = config.execution().split_lone_requests(),
+          .long_item_tokens = config.execution().long_item_tokens()};
 }
 
 service::AdmissionOptions AdmissionOptionsOf(const config::ServerConfig& config, const registry::Registry& registry) {

@@ -40,7 +40,7 @@ GatheredTokens Gather(const Batch& batch) {
   return gathered;
 }
 
-BatchRun RunBatch(const Batch& batch, const std::function<Clock::time_point()>& now) {
+BatchRun RunBatch(const Batch& batch, const std::function<Clock::time_point()>& now, team::Team* team) {
   const Job& first = *batch.parts.front().job;
   const size_t width = first.outputs_per_item;
   BatchRun run;
@@ -50,7 +50,7 @@ BatchRun RunBatch(const Batch& batch, const std::function<Clock::time_point()>& 
     run.statuses = first.backend->Run(
         absl::MakeConstSpan(first.token_ids).subspan(part.first_token, part.tokens),
         absl::MakeConstSpan(first.lengths).subspan(part.first_item, part.items), batch.padded_length,
-        absl::MakeSpan(part.job->outputs).subspan(part.first_item * width, part.items * width), batch.work);
+        absl::MakeSpan(part.job->outputs).subspan(part.first_item * width, part.items * width), team);
     run.ended = now();
     return run;
   }
@@ -59,8 +59,8 @@ BatchRun RunBatch(const Batch& batch, const std::function<Clock::time_point()>& 
   const GatheredTokens& gathered = batch.gathered ? *batch.gathered : own;
   std::vector<float> outputs(batch.items * width);
   run.started = now();
-  run.statuses = first.backend->Run(gathered.token_ids, gathered.lengths, batch.padded_length, absl::MakeSpan(outputs),
-                                    batch.work);
+  run.statuses =
+      first.backend->Run(gathered.token_ids, gathered.lengths, batch.padded_length, absl::MakeSpan(outputs), team);
   auto next = outputs.cbegin();
   for (const BatchPart& part : batch.parts) {
     const auto end = next + static_cast<std::ptrdiff_t>(part.items * width);

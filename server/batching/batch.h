@@ -27,6 +27,8 @@ struct GatheredTokens {
   std::vector<size_t> lengths;
 };
 
+class OvertakenPlace;
+
 /// What an executor runs at once: parts of jobs that agree in profile and weights. Whoever takes one must hand it to
 /// BatchQueue::Complete, exactly once.
 struct Batch {
@@ -39,6 +41,7 @@ struct Batch {
   int64_t charged_ns = 0;
   std::shared_ptr<const GatheredTokens> gathered;  ///< if that was done ahead
   team::SharedWork* work = nullptr;                ///< the queue's, by which others help; nullptr: nobody does
+  OvertakenPlace* overtaken = nullptr;             ///< the queue's, if short items may run first; nullptr: they may not
 };
 
 /// What came of a batch; the outputs are in the jobs.
@@ -46,7 +49,11 @@ struct BatchRun {
   std::vector<absl::Status> statuses;  ///< [Batch::items]
   Clock::time_point started;           ///< the backend had it from then
   Clock::time_point ended;
-  Clock::duration helped{0};  ///< time that other executors had for it, added up; filled in by the queue
+  Clock::duration helped{0};     ///< time that other executors had for it, added up; filled in by the queue
+  Clock::duration overtaken{0};  ///< time between `started` and `ended` that its executor had for other batches
+
+  /// What its own executor spent on it.
+  Clock::duration own_time() const { return ended - started - overtaken; }
 };
 
 /// Takes parts of jobs that are cancelled or at their deadline by the time `batch` was taken out of it, which may leave
@@ -55,8 +62,8 @@ void TakeUnwanted(Batch* batch, std::vector<BatchPart>* expired, std::vector<Bat
 
 GatheredTokens Gather(const Batch& batch);
 
-/// Hands the sequences of `batch` to its backend as one and puts the outputs where they belong in the jobs. `now` tells
-/// the time. What a backend computes of a sequence must not depend on the others.
-BatchRun RunBatch(const Batch& batch, const std::function<Clock::time_point()>& now);
+/// Hands the sequences of `batch` to its backend as one, and `team`, and puts the outputs where they belong in the
+/// jobs. `now` tells the time. What a backend computes of a sequence must not depend on the others.
+BatchRun RunBatch(const Batch& batch, const std::function<Clock::time_point()>& now, team::Team* team = nullptr);
 
 }  // namespace roberta::batching

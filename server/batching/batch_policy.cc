@@ -34,7 +34,11 @@ std::vector<bool> Competing(absl::Span<const WaitingJob> waiting, size_t profile
   return competing;
 }
 
-/// The jobs that may share a batch with the first of them, in the order in which their turn comes.
+bool IsLong(size_t length, const PolicyOptions& options) {
+  return options.long_item_tokens > 0 && length >= options.long_item_tokens;
+}
+
+/// The jobs in the order in which their turn comes.
 std::vector<Candidate> InTurn(absl::Span<const WaitingJob> waiting, const Asker& asker, const PolicyOptions& options) {
   std::vector<Candidate> candidates;
   candidates.reserve(waiting.size());
@@ -43,9 +47,13 @@ std::vector<Candidate> InTurn(absl::Span<const WaitingJob> waiting, const Asker&
     if (a.level != b.level) return a.level > b.level;
     return waiting[a.job].enqueued < waiting[b.job].enqueued;
   });
-  const void* const weights = waiting[candidates.front().job].weights;
-  std::erase_if(candidates, [&](const Candidate& candidate) { return waiting[candidate.job].weights != weights; });
   return candidates;
+}
+
+/// Leaves those that may share a batch with the first.
+void LeaveAlike(absl::Span<const WaitingJob> waiting, std::vector<Candidate>* candidates) {
+  const void* const weights = waiting[candidates->front().job].weights;
+  std::erase_if(*candidates, [&](const Candidate& candidate) { return waiting[candidate.job].weights != weights; });
 }
 
 /// The most tokens that a batch may have now.
@@ -58,10 +66,14 @@ size_t BudgetOf(size_t waiting_tokens, const DataLoading& loading, const Asker& 
 /// A batch that grows item by item.
 class GrowingBatch {
  public:
-  GrowingBatch(bool is_padded, size_t budget) : is_padded_(is_padded), budget_(budget) {}
+  GrowingBatch(bool is_padded, size_t budget, const PolicyOptions& options)
+      : is_padded_(is_padded), budget_(budget), options_(options) {}
 
   /// Whether an item of `length` fits; the first one always does.
   bool Fits(size_t length) const { return items_ == 0 || Cost(length) <= budget_; }
+  /// Whether it is as long, or as short, as the others.
+  bool IsAlike(size_t length) const { return items_ == 0 || IsLong(length, options_) == is_long(); }
+  bool is_long() const { return IsLong(longest_, options_); }
   /// Whether, with such an item, no more than a share of the batch is padding.
   bool IsDense(size_t length) const {
     const size_t cost = Cost(length);
@@ -80,22 +92,23 @@ class GrowingBatch {
 
   const bool is_padded_;
   const size_t budget_;
+  const PolicyOptions& options_;
   size_t items_ = 0, tokens_ = 0, longest_ = 0;
 };
 
-/// Until something does not fit.
+/// Until something does not fit. Short items pass long ones over, but do not take the place of what a job has before.
 std::vector<Pick> FillInTurn(absl::Span<const WaitingJob> waiting, const std::vector<Candidate>& candidates,
                              GrowingBatch* batch) {
   std::vector<Pick> picks;
   for (const Candidate& candidate : candidates) {
+    const absl::Span<const size_t> lengths = waiting[candidate.job].lengths;
     size_t items = 0;
-    for (const size_t length : waiting[candidate.job].lengths) {
-      if (!batch->Fits(length)) break;
-      batch->Add(length);
-      ++items;
+    while (items < lengths.size() && batch->IsAlike(lengths[items]) && batch->Fits(lengths[items])) {
+      batch->Add(lengths[items++]);
     }
     if (items > 0) picks.push_back({candidate.job, items});
-    if (items < waiting[candidate.job].lengths.size()) break;
+    if (items == lengths.size()) continue;
+    if (batch->is_long() || batch->IsAlike(lengths[items])) break;
   }
   return picks;
 }
@@ -115,13 +128,25 @@ std::vector<Pick> FillByLength(absl::Span<const WaitingJob> waiting, std::vector
   std::vector<Pick> picks;
   for (const Candidate& candidate : candidates) {
     const size_t length = length_of(candidate.job);
-    if (!batch->Fits(length) || !batch->IsDense(length)) continue;
+    if (!batch->IsAlike(length) || !batch->Fits(length) || !batch->IsDense(length)) continue;
     batch->Add(length);
     picks.push_back({candidate.job, 1});
   }
   std::stable_sort(picks.begin(), picks.end(),
                    [&](const Pick& a, const Pick& b) { return length_of(a.job) < length_of(b.job); });
   return picks;
+}
+
+BatchPlan Fill(absl::Span<const WaitingJob> waiting, std::vector<Candidate> candidates, const DataLoading& loading,
+               size_t budget, const PolicyOptions& options) {
+  LeaveAlike(waiting, &candidates);
+  GrowingBatch batch(loading.strategy != LoadingStrategy::kPacked, budget, options);
+  BatchPlan plan;
+  plan.picks = loading.strategy == LoadingStrategy::kBucketed ? FillByLength(waiting, std::move(candidates), &batch)
+                                                              : FillInTurn(waiting, candidates, &batch);
+  plan.tokens = batch.tokens();
+  plan.padded_length = batch.padded_length();
+  return plan;
 }
 
 }  // namespace
@@ -166,14 +191,27 @@ ProfileChoice ChooseProfile(absl::Span<const WaitingJob> oldest, absl::Span<cons
 
 BatchPlan PlanBatch(absl::Span<const WaitingJob> waiting, size_t waiting_tokens, const DataLoading& loading,
                     const Asker& asker, const PolicyOptions& options) {
-  GrowingBatch batch(loading.strategy != LoadingStrategy::kPacked, BudgetOf(waiting_tokens, loading, asker, options));
+  return Fill(waiting, InTurn(waiting, asker, options), loading, BudgetOf(waiting_tokens, loading, asker, options),
+              options);
+}
+
+bool MayBeOvertaken(const Job& job, size_t first_length, const PolicyOptions& options) {
+  if (options.long_item_tokens == 0) return false;
+  return IsLong(first_length, options) || job.bulk || job.priority == Priority::kShadow;
+}
+
+BatchPlan PlanOvertaking(absl::Span<const WaitingJob> waiting, const OvertakenBatch& running,
+                         const DataLoading& loading, const Asker& asker, const PolicyOptions& options) {
+  const bool by_any = running.priority == Priority::kShadow;
   std::vector<Candidate> candidates = InTurn(waiting, asker, options);
-  BatchPlan plan;
-  plan.picks = loading.strategy == LoadingStrategy::kBucketed ? FillByLength(waiting, std::move(candidates), &batch)
-                                                              : FillInTurn(waiting, candidates, &batch);
-  plan.tokens = batch.tokens();
-  plan.padded_length = batch.padded_length();
-  return plan;
+  std::erase_if(candidates, [&](const Candidate& candidate) {
+    const WaitingJob& job = waiting[candidate.job];
+    return job.bulk || IsLong(job.lengths.front(), options) ||
+           !(by_any || candidate.level >= static_cast<int64_t>(running.priority));
+  });
+  if (candidates.empty() || running.tokens_left == 0) return {};
+  const size_t most = loading.max_batch_tokens.value_or(options.max_batch_tokens);
+  return Fill(waiting, std::move(candidates), loading, std::min(most, running.tokens_left), options);
 }
 
 }  // namespace roberta::batching

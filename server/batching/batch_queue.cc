@@ -40,6 +40,7 @@ PushResult BatchQueue::Push(const std::shared_ptr<Job>& job) {
     Prepare(*job);
     Enter(job, shadow ? &shadow_ : &waiting_);
     CallBackUnlessOneWaits();
+    if (!shadow) AskToOvertake();
     may_prefetch = MayPrefetch();
   }
   available_.notify_one();
@@ -104,12 +105,31 @@ std::optional<Batch> BatchQueue::Take(std::optional<size_t> last_profile) {
       --idle_executors_;
       if (finished) return std::nullopt;
       if (!NothingWaits()) CallBackUnlessOneWaits();
+      AskToOvertake();
       if (!NothingWaits() || helped_.wanted()) available_.notify_one();  // there is work for one more
       if (MayPrefetch()) prefetch_wanted_.notify_one();
     }
     TellEnded(std::move(ended));
     if (batch) return batch;
   }
+}
+
+void BatchQueue::AskToOvertake() {
+  if (idle_executors_ == 0 && !waiting_.empty()) overtaken_.Ask();
+}
+
+std::optional<Batch> BatchQueue::TakeOvertaking(OvertakenPlace* place) {
+  Jobs ended;
+  std::optional<Batch> batch;
+  {
+    const std::lock_guard lock(mutex_);
+    // Whoever idles takes what waits.
+    if (idle_executors_ == 0) batch = FormOvertaking(overtaken_.batch(*place), &ended);
+    if (batch) overtaken_.Count(place, batch->tokens);
+    if (!batch) overtaken_.Refuse(place);
+  }
+  TellEnded(std::move(ended));
+  return batch;
 }
 
 std::optional<Batch> BatchQueue::TryTake(std::optional<size_t> last_profile) {
@@ -161,7 +181,8 @@ void BatchQueue::Complete(const Batch& batch, BatchRun run) {
     const std::lock_guard lock(mutex_);
     if (LoadingOf(batch.profile).prefetch) --prefetching_running_;
     run.helped = helped_.Ended(batch.work, run.ended);
-    const int64_t spent_ns = std::chrono::nanoseconds(run.ended - run.started + run.helped).count();
+    overtaken_.Ended(batch.overtaken);
+    const int64_t spent_ns = std::chrono::nanoseconds(run.own_time() + run.helped).count();
     ProfileShare& share = shares_[batch.profile];
     const bool shadow = batch.parts.front().job->priority == Priority::kShadow;
     if (!shadow) share.spent_ns += spent_ns - batch.charged_ns;

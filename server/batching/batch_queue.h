@@ -16,6 +16,7 @@
 #include "server/batching/data_loading.h"
 #include "server/batching/helped_batches.h"
 #include "server/batching/job.h"
+#include "server/batching/overtaken_batches.h"
 #include "server/batching/queue_observer.h"
 #include "server/batching/waiting_items.h"
 
@@ -47,6 +48,9 @@ enum class PushResult { kTaken, kFull, kClosed };
 /// An executor that asks while nothing waits helps, if it may, another one with its batch (see Batch::work), until that
 /// has run or something waits.
 ///
+/// While no executor is free, short items need not wait for a batch of long ones to end: whoever runs it takes them in
+/// between, with TakeOvertaking (see PlanOvertaking).
+///
 /// Shadow traffic waits apart from the rest: it does not age and runs only when nothing else waits, the oldest first,
 /// in batches of at most PolicyOptions::max_shadow_tokens. It takes nobody's room, and no profile is charged for it.
 class BatchQueue {
@@ -71,6 +75,9 @@ class BatchQueue {
   std::optional<Batch> Take(std::optional<size_t> last_profile);
   /// The same without waiting: nothing if nothing can run now.
   std::optional<Batch> TryTake(std::optional<size_t> last_profile);
+  /// Short items that the executor of the batch in `place` is to run before it goes on; nothing if there are none.
+  /// Worth a call where place->wanted(). What comes out cannot be overtaken itself.
+  std::optional<Batch> TakeOvertaking(OvertakenPlace* place);
 
   /// Whether a profile prefetches: somebody should then call Prefetch again and again.
   bool prefetches() const { return prefetches_; }
@@ -113,6 +120,10 @@ class BatchQueue {
   }
   void CallBackUnlessOneWaits();
   void Help(std::unique_lock<std::mutex>* lock);
+  void AskToOvertake();
+  void Start(Batch* batch);
+  void Charge(Batch* batch);
+  std::optional<Batch> FormOvertaking(const OvertakenBatch& running, Jobs* ended);
   std::optional<Batch> Next(std::optional<size_t> last_profile, size_t idle_executors, Jobs* ended);
   std::optional<Batch> NextPrefetched(Jobs* ended);
   void FormEarly(Jobs* ended);
@@ -139,6 +150,7 @@ class BatchQueue {
   WaitingItems shadow_;
   BulkLines bulk_;
   HelpedBatches helped_;
+  OvertakenBatches overtaken_;
   std::deque<Batch> prefetched_;
   size_t prefetching_running_ = 0;          ///< batches that run, of profiles that prefetch
   std::optional<size_t> last_prefetching_;  ///< profile of the newest of them

@@ -9,10 +9,15 @@ namespace roberta::batching {
 
 namespace {
 
+constexpr size_t kNoLimit = std::numeric_limits<size_t>::max();
+
+/// Items that a batch which overtakes another is chosen from at each priority, the oldest: with only long ones among
+/// them nothing is found, and what is short waits for its turn.
+constexpr size_t kOvertakingWindowItems = 512;
+
 /// The entries of a profile that a batch of it can hold, of each priority.
 WaitingItems::Listed Shortlist(size_t profile, const DataLoading& loading, size_t max_batch_tokens,
                                WaitingItems* waiting, std::vector<BatchPart>* cancelled) {
-  constexpr size_t kNoLimit = std::numeric_limits<size_t>::max();
   if (loading.strategy == LoadingStrategy::kBucketed) {
     return waiting->Oldest(profile, kBucketedWindowItems, kNoLimit, cancelled);
   }
@@ -30,16 +35,50 @@ std::optional<Batch> BatchQueue::Next(std::optional<size_t> last_profile, size_t
   std::optional<Batch> batch = NextPrefetched(ended);
   if (!batch) batch = FormOfCalls(last_profile, idle_executors, ended);
   if (!batch) batch = FormOfShadow(ended);
-  if (batch && LoadingOf(batch->profile).prefetch) {
+  if (!batch) return std::nullopt;
+  batch->work = helped_.Started(batch->tokens);
+  batch->overtaken = overtaken_.Started(*batch, options_.policy);
+  Start(&*batch);
+  return batch;
+}
+
+void BatchQueue::Start(Batch* batch) {
+  if (LoadingOf(batch->profile).prefetch) {
     ++prefetching_running_;
     last_prefetching_ = batch->profile;
   }
-  if (batch) batch->work = helped_.Started(batch->tokens);
-  if (batch && options_.observer != nullptr) {
-    for (const BatchPart& part : batch->parts) options_.observer->Left(part);
-    options_.observer->Started(*batch);
+  if (options_.observer == nullptr) return;
+  for (const BatchPart& part : batch->parts) options_.observer->Left(part);
+  options_.observer->Started(*batch);
+}
+
+std::optional<Batch> BatchQueue::FormOvertaking(const OvertakenBatch& running, Jobs* ended) {
+  const Asker asker = {.now = options_.now(), .last_profile = {}, .idle_executors = 1};
+  Drop(waiting_.TakeExpired(asker.now), Outcome::kExpired, ended);
+  Drop(waiting_.TakeCancelled(), Outcome::kCancelled, ended);
+  if (waiting_.empty()) return std::nullopt;
+  ProfileChoice choice = ChooseProfile(waiting_.Oldest().jobs, shares_, asker, options_.policy);
+  // Whose turn it is may have nothing short.
+  for (size_t i = 0; i < shares_.size(); ++i) {
+    const size_t profile = (choice.profile + i) % shares_.size();
+    if (waiting_.tokens_of()[profile] == 0) continue;
+    std::vector<BatchPart> cancelled;
+    const WaitingItems::Listed listed = waiting_.Oldest(profile, kOvertakingWindowItems, kNoLimit, &cancelled);
+    Drop(cancelled, Outcome::kCancelled, ended);
+    const BatchPlan plan = PlanOvertaking(listed.jobs, running, LoadingOf(profile), asker, options_.policy);
+    if (plan.picks.empty()) continue;
+    Batch batch = TakePlanned(plan, listed, profile, asker.now, &waiting_);
+    shares_[profile].spent_ns = choice.spent_ns[profile];
+    Charge(&batch);
+    Start(&batch);
+    return batch;
   }
-  return batch;
+  return std::nullopt;
+}
+
+void BatchQueue::Charge(Batch* batch) {
+  batch->charged_ns = ChargeOf(shares_[batch->profile], batch->tokens);
+  shares_[batch->profile].spent_ns += batch->charged_ns;
 }
 
 std::optional<Batch> BatchQueue::NextPrefetched(Jobs* ended) {
@@ -74,8 +113,7 @@ std::optional<Batch> BatchQueue::FormOfCalls(std::optional<size_t> last_profile,
     std::optional<Batch> batch = FormOf(choice.profile, LoadingOf(choice.profile), asker, &waiting_, ended);
     if (!batch) continue;
     for (size_t i = 0; i < shares_.size(); ++i) shares_[i].spent_ns = choice.spent_ns[i];
-    batch->charged_ns = ChargeOf(shares_[choice.profile], batch->tokens);
-    shares_[choice.profile].spent_ns += batch->charged_ns;
+    Charge(&*batch);
     return batch;
   }
   return std::nullopt;

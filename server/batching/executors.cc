@@ -2,6 +2,49 @@
 
 namespace roberta::batching {
 
+namespace {
+
+/// Runs short items, on the thread that runs `batch`, between two steps of it.
+class OvertakenTeam final : public team::Team {
+ public:
+  OvertakenTeam(BatchQueue* queue, const Batch& batch) : queue_(queue), batch_(batch) {}
+
+  void Share(size_t pieces, Work work) override {
+    if (batch_.overtaken->wanted()) RunOthers();
+    if (batch_.work != nullptr) {
+      batch_.work->Share(pieces, work);
+    } else if (pieces > 0) {
+      work(0, pieces);
+    }
+  }
+
+  /// That it ran others for.
+  Clock::duration time() const { return time_; }
+
+ private:
+  void RunOthers() {
+    const Clock::time_point begin = queue_->now()();
+    while (const std::optional<Batch> other = queue_->TakeOvertaking(batch_.overtaken)) {
+      queue_->Complete(*other, RunBatch(*other, queue_->now()));
+    }
+    time_ += queue_->now()() - begin;
+  }
+
+  BatchQueue* const queue_;
+  const Batch& batch_;
+  Clock::duration time_{0};
+};
+
+BatchRun Run(BatchQueue* queue, const Batch& batch) {
+  if (batch.overtaken == nullptr) return RunBatch(batch, queue->now(), batch.work);
+  OvertakenTeam team(queue, batch);
+  BatchRun run = RunBatch(batch, queue->now(), &team);
+  run.overtaken = team.time();
+  return run;
+}
+
+}  // namespace
+
 Executors::Executors(BatchQueue* queue, size_t threads) : queue_(queue) {
   threads_.reserve(threads + 1);
   for (size_t i = 0; i < threads; ++i) threads_.emplace_back([this] { RunBatches(); });
@@ -20,7 +63,7 @@ Executors::~Executors() {
 void Executors::RunBatches() {
   std::optional<size_t> last_profile;
   while (const std::optional<Batch> batch = queue_->Take(last_profile)) {
-    queue_->Complete(*batch, RunBatch(*batch, queue_->now()));
+    queue_->Complete(*batch, Run(queue_, *batch));
     last_profile = batch->profile;
   }
 }

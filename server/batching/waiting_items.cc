@@ -98,7 +98,7 @@ void WaitingItems::List(Lane::iterator entry, Listed* listed) {
   const Job& job = *entry->job;
   listed->entries.push_back(entry);
   listed->jobs.push_back(
-      {job.profile, job.weights, job.priority, entry->enqueued,
+      {job.profile, job.weights, job.priority, job.bulk, entry->enqueued,
        absl::MakeConstSpan(job.lengths).subspan(entry->next_item, entry->end_item - entry->next_item)});
 }
 

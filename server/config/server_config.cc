@@ -92,6 +92,7 @@ void CompleteConfig(const Overrides& overrides, uint32_t usable_cores, ServerCon
   if (!execution.has_queue_capacity_tokens()) execution.set_queue_capacity_tokens(1u << 20);
   if (!execution.has_predictive_admission()) execution.set_predictive_admission(true);
   if (!execution.has_split_lone_requests()) execution.set_split_lone_requests(false);
+  if (!execution.has_long_item_tokens()) execution.set_long_item_tokens(192);
 
   Limits& limits = *config->mutable_limits();
   if (!limits.has_max_message_bytes()) limits.set_max_message_bytes(4u << 20);

@@ -20,11 +20,11 @@ void PredictorFeed::Left(const batching::BatchPart& part) {
 }
 
 void PredictorFeed::Started(const batching::Batch& batch) {
-  predictor_->BatchStarted(batch.profile, batch.tokens, batch.taken);
+  predictor_->BatchStarted(batch.profile, batch.tokens, batch.taken, batch.overtaken != nullptr);
 }
 
 void PredictorFeed::Ended(const batching::Batch& batch, const batching::BatchRun& run) {
-  predictor_->BatchEnded(batch.profile, batch.tokens, batch.taken, run.ended, run.helped);
+  predictor_->BatchEnded(batch.profile, batch.tokens, batch.taken, run.ended - run.overtaken, run.helped);
 }
 
 }  // namespace roberta::service

@@ -93,6 +93,11 @@ TEST(FinishNs, MoreUrgentWorkOfAnotherProfileAllGoesBefore) {
   EXPECT_DOUBLE_EQ(FinishTokens({.tokens = 10}, Waiting({{}, {0, 0, 1000}}), {}, kOneExecutor), 1010);
 }
 
+TEST(FinishNs, WhatOvertakesSharesTheExecutorOfTheLongestThatRuns) {
+  EXPECT_DOUBLE_EQ(FinishTokens({.tokens = 7}, Waiting({{}}), {100, 3, 40}, kTwoExecutors), 47);
+  EXPECT_DOUBLE_EQ(FinishTokens({.tokens = 7}, Waiting({{}}), {100, 3}, kOneExecutor), 110);
+}
+
 TEST(DrainNs, IsAllTheWorkOverTheExecutors) {
   EXPECT_DOUBLE_EQ(DrainNs(Waiting({{1, 2, 3}, {4, 0, 0}}), {6 * kToken}, kTwoExecutors) / kToken, 8);
 }

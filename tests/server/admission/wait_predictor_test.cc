@@ -173,6 +173,17 @@ TEST_F(WaitPredictorTest, ManyThreadsLeaveNothingBehind) {
   EXPECT_EQ(predictor_.backlog(now_).drain, 0ns);
 }
 
+TEST(OvertakingPredictor, ShortWorkDoesNotWaitForALongBatch) {
+  const WaitPredictor::Clock::time_point now{1000s};
+  WaitPredictor predictor(1, {.executors = 1, .long_item_tokens = 50});
+  predictor.Seed(0, 1e6);
+  predictor.BatchStarted(0, 100, now, true);
+  const auto finish = [&](const Newcomer& call) { return predictor.Predict(call, Behind::kAllAdmitted, now).finish; };
+  EXPECT_NEAR(static_cast<double>(finish({.tokens = 49}).count()), 49e6, 1e3);
+  EXPECT_NEAR(static_cast<double>(finish({.tokens = 50}).count()), 150e6, 1e3);
+  EXPECT_NEAR(static_cast<double>(finish({.items = 2, .tokens = 98}).count()), 98e6, 1e3);
+}
+
 /// Two executors, the idle one of which helps; a token takes 1 ms, and 0.6 ms with help.
 class HelpedPredictorTest : public WaitPredictorTest {
  protected:

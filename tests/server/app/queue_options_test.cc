@@ -38,6 +38,11 @@ TEST(ToQueueOptions, AllOtherExecutorsMayHelpButNoMoreThanSeven) {
   EXPECT_EQ(OptionsOf("execution { executors: 4 split_lone_requests: false }", {}).most_helpers, 0u);
 }
 
+TEST(ToQueueOptions, LongTextsAreWhatTheConfigurationCallsLong) {
+  EXPECT_EQ(OptionsOf("execution { long_item_tokens: 77 }", {}).policy.long_item_tokens, 77u);
+  EXPECT_EQ(OptionsOf("execution { long_item_tokens: 0 }", {}).policy.long_item_tokens, 0u);
+}
+
 TEST(ToQueueOptions, KnowsEveryStrategy) {
   const std::pair<const char*, LoadingStrategy> kStrategies[] = {{"padded", LoadingStrategy::kPadded},
                                                                  {"bucketed", LoadingStrategy::kBucketed},

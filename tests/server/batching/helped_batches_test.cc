@@ -121,7 +121,7 @@ void ExpectNothingLostWithHelpers(const DataLoading& loading) {
   BatchQueue queue({.profiles = 2,
                     .bulk_batch_tokens = 20,
                     .most_helpers = 3,
-                    .policy = {.max_batch_tokens = 32},
+                    .policy = {.max_batch_tokens = 32, .long_item_tokens = 0},
                     .loading = {loading, loading}});
   const auto push = [&](uint32_t seed) {
     std::mt19937 random(seed);
@@ -164,7 +164,7 @@ TEST(HelpingExecutors, AStreamOfBulkIsHelpedWithWhenItIsAllThereIs) {
     const size_t mine = ++in_pair;
     while (in_pair < (mine + 1) / 2 * 2) std::this_thread::yield();  // each run needs two threads
   });
-  BatchQueue queue({.most_helpers = 1});
+  BatchQueue queue({.most_helpers = 1, .policy = {.long_item_tokens = 0}});
   Executors executors(&queue, 2);
   for (int i = 0; i < 20; ++i) {
     const auto job = JobOf(backend, i, {5});

@@ -80,6 +80,27 @@ class PuppetBackend final : public Backend {
   mutable std::vector<size_t> padded_lengths_;      // guarded by mutex_
 };
 
+/// A backend of one step after another, whose output of a sequence is its first token.
+class SteppingBackend final : public Backend {
+ public:
+  /// `step` is called in each step and says whether it was the last.
+  explicit SteppingBackend(std::function<bool(size_t)> step) : step_(std::move(step)) {}
+
+  std::vector<absl::Status> Run(absl::Span<const int32_t> token_ids, absl::Span<const size_t> lengths,
+                                size_t /*padded_length*/, absl::Span<float> outputs, team::Team* team) const override {
+    bool ended = false;
+    for (size_t i = 0; !ended; ++i) {
+      team->Share(1, [&](size_t, size_t) { ended = step_(i); });
+    }
+    size_t token = 0;
+    for (size_t i = 0; i < lengths.size(); token += lengths[i++]) outputs[i] = static_cast<float>(token_ids[token]);
+    return std::vector<absl::Status>(lengths.size());
+  }
+
+ private:
+  const std::function<bool(size_t)> step_;
+};
+
 /// A job of items of the given lengths, all of whose tokens are `first_name`, `first_name` + 1 and so on.
 inline std::shared_ptr<Job> JobOf(const std::shared_ptr<const Backend>& backend, int32_t first_name,
                                   const std::vector<size_t>& lengths) {

@@ -83,6 +83,7 @@ TEST(CompleteConfig, FillsInEveryDefaultToAValidConfig) {
   EXPECT_EQ(config.execution().executors(), 3u);
   EXPECT_TRUE(config.execution().predictive_admission());
   EXPECT_FALSE(config.execution().split_lone_requests());
+  EXPECT_EQ(config.execution().long_item_tokens(), 192u);
 }
 
 TEST(CompleteConfig, SplitsLoneRequestsIfTheFileSaysSo) {
