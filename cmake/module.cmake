@@ -1,12 +1,13 @@
 # roberta_module(NAME tokenizer [FOLDER profiles/tokenizer] [SOURCES a.cc ...] [HEADERS a.h ...]
-#                [DEPS public targets ...] [PRIVATE_DEPS targets ...] [USES grpc torch prometheus microhttpd dnnl drawing])
+#                [HOT] [DEPS public targets ...] [PRIVATE_DEPS targets ...] [USES grpc torch prometheus microhttpd dnnl drawing])
 #
 # A module is a folder, a namespace and a target of one name. Its headers are seen under their full path from the root of the
 # repository, but only by modules that name it in DEPS: each module exports an include directory that holds links to its own
 # headers and nothing else, and the root itself is on nobody's include path. So an arrow that is not declared does not compile.
+# HOT: most of the time of tests is spent in it, so that it is optimised where nothing else is (see the presets).
 # Without SOURCES and HEADERS, every .cc and .h of the folder belongs to the module.
 function(roberta_module)
-  cmake_parse_arguments(M "" "NAME;FOLDER" "SOURCES;HEADERS;DEPS;PRIVATE_DEPS;USES" ${ARGN})
+  cmake_parse_arguments(M "HOT" "NAME;FOLDER" "SOURCES;HEADERS;DEPS;PRIVATE_DEPS;USES" ${ARGN})
   if(M_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "roberta_module(${M_NAME}): unknown arguments ${M_UNPARSED_ARGUMENTS}")
   endif()
@@ -30,6 +31,9 @@ function(roberta_module)
     list(TRANSFORM M_SOURCES PREPEND "${folder}/")
     add_library(${M_NAME} STATIC ${M_SOURCES})
     roberta_leave_out(${M_NAME})
+    if(M_HOT AND ROBERTA_SANITIZE)
+      target_compile_options(${M_NAME} PRIVATE -O2)
+    endif()
     target_include_directories(${M_NAME} PUBLIC "$<BUILD_INTERFACE:${exported}>")
     target_link_libraries(${M_NAME} PUBLIC ${M_DEPS} PRIVATE ${M_PRIVATE_DEPS})
     target_compile_options(${M_NAME} PRIVATE ${ROBERTA_WARNINGS})

@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "loadtest/workload/texts.h"
@@ -29,6 +30,19 @@ std::string ConfigOf(const Options& options) {
                       " queue_capacity_items: ", 4 * options.cancels + 16384, " queue_capacity_tokens: 100000000 }\n");
 }
 
+/// Adds a long text, of short ones, for each 20 texts: some 300 tokens, which others may overtake (long_item_tokens),
+/// and fewer than any model of the family takes.
+void AddLongTexts(std::vector<roberta::v1::Item>* texts) {
+  constexpr size_t kShare = 20, kCharacters = 1200;
+  const size_t short_texts = texts->size();
+  for (size_t first = 0; first < short_texts; first += kShare) {
+    std::string text;
+    for (size_t i = first; text.size() < kCharacters; ++i)
+      absl::StrAppend(&text, (*texts)[i % short_texts].text(), " ");
+    texts->emplace_back().set_text(text);
+  }
+}
+
 int Report(const char* what, const Broken& broken) {
   for (const std::string& sentence : broken) std::fprintf(stderr, "BROKEN, %s: %s\n", what, sentence.c_str());
   return broken.empty() ? 0 : 1;
@@ -50,6 +64,7 @@ int Run(const Options& options) {
   auto texts = roberta::workload::ReadTexts(options.model + "/sample.tsv");
   if (!texts.ok()) return Report("texts", {std::string(texts.status().message())});
   setup.texts = std::move(texts->items);
+  AddLongTexts(&setup.texts);
   auto server = roberta::server::ServerProcess::Start({.program = options.server, .config = ConfigOf(options)});
   if (!server.ok()) return Report("start", {std::string(server.status().message())});
   setup.server = server->get();

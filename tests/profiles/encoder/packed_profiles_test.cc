@@ -218,8 +218,9 @@ TEST_P(PackedProfile, PadsDoNotChangeASequence) {
   sequences.push_back({0, 10, model_->checkpoint->config().pad_token_id, 11, 2});  // <pad> written out in a text
   size_t longest = 0;
   for (const auto& sequence : sequences) longest = std::max(longest, sequence.size());
-  const std::vector<float> packed = model_->Run(sequences);
   for (const size_t padded_length : {longest, longest + 5, size_t{512}}) {
+    if (padded_length == 512) sequences.erase(sequences.begin() + 2, sequences.end() - 1);  // many would take long
+    const std::vector<float> packed = model_->Run(sequences);
     const std::vector<float> padded = model_->Run(sequences, padded_length);
     for (size_t i = 0; i < packed.size(); ++i) {
       if (GetParam().bit_equal) {
