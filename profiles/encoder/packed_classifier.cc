@@ -71,7 +71,8 @@ std::string PrecisionsText(const PackedWeights& weights) {
 }
 
 /// The rate that the slowest and the fastest of some shapes reached when they were chosen, and what that is of the
-/// registers' peak: " at 447-461 Gop/s (95-98 % of peak)". Empty where nothing was measured.
+/// registers' peak: " at 447-461 Gop/s (95-98 % of peak)". Empty where nothing was measured; without the peak where
+/// tiles of their own (AMX) compute.
 std::string RateText(const std::vector<const kernels::LinearShape*>& shapes) {
   double least = std::numeric_limits<double>::infinity(), most = 0;
   for (const kernels::LinearShape* shape : shapes) {
@@ -81,7 +82,7 @@ std::string RateText(const std::vector<const kernels::LinearShape*>& shapes) {
   if (!(least > 0) || shapes.empty()) return "";
   const double peak = kernels::RegisterPeakGops(shapes.front()->precision());
   const std::string rate = absl::StrFormat(" at %.0f-%.0f Gop/s", least, most);
-  return peak > 0
+  return peak > 0 && most <= 1.1 * peak
              ? absl::StrCat(rate, absl::StrFormat(" (%.0f-%.0f %% of peak)", 100 * least / peak, 100 * most / peak))
              : rate;
 }

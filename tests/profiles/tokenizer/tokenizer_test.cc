@@ -5,7 +5,7 @@
 
 #include <algorithm>
 #include <atomic>
-#include <chrono>
+#include <ctime>
 #include <memory>
 #include <string>
 #include <thread>
@@ -103,19 +103,27 @@ TEST(Tokenizer, ThreadsDoNotDisturbEachOther) {
   EXPECT_EQ(wrong, 0);
 }
 
+/// Of this thread alone: others may have the cores meanwhile.
+double CpuSeconds() {
+  timespec time{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+}
+
 double SecondsFor(const std::string& text, Encoding* encoding) {
   double best = 1e9;
-  for (int round = 0; round < 3; ++round) {
-    const auto start = std::chrono::steady_clock::now();
+  for (int round = 0; round < 5; ++round) {
+    const double start = CpuSeconds();
     EXPECT_TRUE(Demo().Encode(text, std::nullopt, {.with_offsets = true}, encoding).ok());
-    best = std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+    best = std::min(best, CpuSeconds() - start);
   }
   return best;
 }
 
 class Pathological : public testing::TestWithParam<const char*> {};
 
-/// Sixteen times the length may cost at most 16 x log-ish of it: a quadratic algorithm would need 256 times as long.
+/// Sixteen times the length may cost at most 16 x log-ish of it, and what the caches do not hold: a quadratic algorithm
+/// would need 256 times as long.
 TEST_P(Pathological, TimeGrowsNoFasterThanNLogN) {
   const auto repeated = [](std::string_view piece, size_t bytes) {
     std::string text;
@@ -125,7 +133,7 @@ TEST_P(Pathological, TimeGrowsNoFasterThanNLogN) {
   Encoding encoding;
   const double small = SecondsFor(repeated(GetParam(), 64 << 10), &encoding);
   const double large = SecondsFor(repeated(GetParam(), 1 << 20), &encoding);
-  EXPECT_LT(large, 80 * small) << "64 KiB took " << small << " s, 1 MiB " << large << " s";
+  EXPECT_LT(large, 128 * small) << "64 KiB took " << small << " s, 1 MiB " << large << " s";
   EXPECT_GT(encoding.ids.size(), 1000u);
 }
 
