@@ -6,6 +6,8 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <map>
+#include <string>
 
 #include "loadtest/document/pdf.h"
 #include "loadtest/report/run_report.h"
@@ -47,9 +49,14 @@ class ReportFile : public testing::TestWithParam<const char*> {
             .exit_code != 0) {
       GTEST_SKIP() << "not checked: poppler-utils, gnuplot or the font Inter is not installed";
     }
-    const auto bytes = document::RenderPdf(Make(GetParam()));
-    ASSERT_TRUE(bytes.ok()) << bytes.status();
-    bytes_ = *bytes;
+    static std::map<std::string, std::string> rendered;  // once for all tests of this process
+    std::string& bytes = rendered[GetParam()];
+    if (bytes.empty()) {
+      const auto made = document::RenderPdf(Make(GetParam()));
+      ASSERT_TRUE(made.ok()) << made.status();
+      bytes = *made;
+    }
+    bytes_ = bytes;
     checkpoint_fixture::WriteFile(scratch_.In("x.pdf"), bytes_);
     if (const char* kept = std::getenv("ROBERTA_REPORTS")) {
       checkpoint_fixture::WriteFile(std::string(kept) + "/" + GetParam() + ".pdf", bytes_);
