@@ -2,17 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
-#include <map>
 #include <new>
-#include <set>
-#include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
-#include "absl/strings/str_join.h"
+#include "profiles/encoder/description.h"
 #include "profiles/encoder/packed_batch.h"
 #include "profiles/encoder/packed_weights.h"
 #include "profiles/encoder/workspace.h"
@@ -20,7 +15,6 @@
 #include "profiles/kernels/flush_denormals.h"
 #include "profiles/kernels/linear.h"
 #include "profiles/kernels/passes.h"
-#include "profiles/kernels/register_peak.h"
 
 namespace roberta::encoder {
 
@@ -35,19 +29,6 @@ constexpr size_t kHeadRows = 16;
 /// Rows that a pass takes at a time where threads share them.
 constexpr size_t kRowsOfPiece = 4;
 
-/// What a product multiplies, as lists of kernels show it.
-std::string_view KindName(kernels::Precision precision) {
-  switch (precision) {
-    case kernels::Precision::kBFloat16:
-      return "bf16";
-    case kernels::Precision::kInt8:
-      return "u8s8";
-    case kernels::Precision::kFloat32:
-      break;
-  }
-  return "fp32";
-}
-
 /// Some sequences of a batch that are run together.
 struct Piece {
   const PackedBatch& batch;
@@ -57,49 +38,6 @@ struct Piece {
   size_t tokens() const { return batch.computed_tokens(begin, sequences()); }  ///< pads included
   bool is_padded() const { return batch.padded_length > 0; }
 };
-
-/// The precisions of the encoder's products, the widest first: "fp32", "bf16+fp32".
-std::string PrecisionsText(const PackedWeights& weights) {
-  std::set<std::string> names;
-  for (const LayerWeights& layer : weights.layers) {
-    for (const Linear* linear :
-         {&layer.query_key_value, &layer.key_value, &layer.attention_output, &layer.intermediate, &layer.output}) {
-      if (linear->shape != nullptr) names.emplace(kernels::PrecisionName(linear->shape->precision()));
-    }
-  }
-  return absl::StrJoin(names, "+");
-}
-
-/// The rate that the slowest and the fastest of some shapes reached when they were chosen, and what that is of the
-/// registers' peak: " at 447-461 Gop/s (95-98 % of peak)". Empty where nothing was measured; without the peak where
-/// tiles of their own (AMX) compute.
-std::string RateText(const std::vector<const kernels::LinearShape*>& shapes) {
-  double least = std::numeric_limits<double>::infinity(), most = 0;
-  for (const kernels::LinearShape* shape : shapes) {
-    least = std::min(least, shape->measured_gops());
-    most = std::max(most, shape->measured_gops());
-  }
-  if (!(least > 0) || shapes.empty()) return "";
-  const double peak = kernels::RegisterPeakGops(shapes.front()->precision());
-  const std::string rate = absl::StrFormat(" at %.0f-%.0f Gop/s", least, most);
-  return peak > 0 && most <= 1.1 * peak
-             ? absl::StrCat(rate, absl::StrFormat(" (%.0f-%.0f %% of peak)", 100 * least / peak, 100 * most / peak))
-             : rate;
-}
-
-/// What computes, in words: each kind of product once.
-std::vector<std::string> KernelsText(const PackedWeights& weights, const kernels::Passes& passes, bool is_mixed) {
-  std::map<std::string, std::vector<const kernels::LinearShape*>> products;
-  for (const auto& [key, shape] : weights.shapes) {
-    if (shape.get() == weights.classifier_dense.shape && weights.shapes.size() > 1) continue;
-    products[absl::StrCat(shape->implementation(), " ", std::string(KindName(key.precision)))].push_back(shape.get());
-  }
-  std::vector<std::string> texts;
-  for (const auto& [name, shapes] : products) texts.push_back(absl::StrCat(name, RateText(shapes)));
-  texts.push_back(absl::StrCat("packed attention", is_mixed ? " in bf16" : "", " and fused passes, ",
-                               std::string(IsaName(passes.isa))));
-  return texts;
-}
 
 /// Rows that buffers must have for products of `max_rows`, which some implementations round up.
 int64_t RowsOf(const PackedWeights& weights, int64_t max_rows) {
@@ -120,12 +58,11 @@ class PackedClassifier final : public TimedProfile {
         attention_(mixed_attention
                        ? kernels::FastestMixedAttention(hidden_ / static_cast<size_t>(config_.num_attention_heads))
                        : passes_.attention),
+        description_(Describe(*weights_, passes_, attention_ != passes_.attention)),
         buffer_shape_{RowsOf(*weights_, max_rows), config_.hidden_size, config_.intermediate_size, config_.head_size()},
         scratch_floats_(ScratchFloats(buffer_shape_)),
         buffers_(SharedBuffers(buffer_shape_)) {
-    description_.precision = PrecisionsText(*weights_);
-    description_.kernels = KernelsText(*weights_, passes_, attention_ != passes_.attention);
-    description_.weight_bytes = weights_->bytes + static_cast<int64_t>(word_embeddings_.data.size());
+    description_.weight_bytes += static_cast<int64_t>(word_embeddings_.data.size());
   }
 
   absl::Status Run(const PackedBatch& batch, absl::Span<float> logits) const override {

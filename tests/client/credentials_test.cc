@@ -19,7 +19,7 @@ using ::testing::HasSubstr;
 constexpr Timeout kTimeout = std::chrono::seconds(60);
 
 std::string Tls(const std::string& name) {
-  return std::string(ROBERTA_SOURCE_DIR) + "/tests/client/tls/" + name;
+  return test_paths::InRepository("tests/client/tls/" + name);
 }
 
 std::string FileWith(const std::string& text) {

@@ -3,11 +3,11 @@
 #include <cstdlib>
 #include <filesystem>
 #include <string>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "loadtest/workload/texts.h"
 #include "tests/soak/scenarios.h"
+#include "tests/test_paths.h"
 
 namespace {
 
@@ -28,19 +28,6 @@ std::string ConfigOf(const Options& options) {
                       "profiles { name: \"amp\" } profiles { name: \"reference\" load: false }\n",
                       "execution { queue_capacity_calls: ", options.cancels + 1024,
                       " queue_capacity_items: ", 4 * options.cancels + 16384, " queue_capacity_tokens: 100000000 }\n");
-}
-
-/// Adds a long text, of short ones, for each 20 texts: some 300 tokens, which others may overtake (long_item_tokens),
-/// and fewer than any model of the family takes.
-void AddLongTexts(std::vector<roberta::v1::Item>* texts) {
-  constexpr size_t kShare = 20, kCharacters = 1200;
-  const size_t short_texts = texts->size();
-  for (size_t first = 0; first < short_texts; first += kShare) {
-    std::string text;
-    for (size_t i = first; text.size() < kCharacters; ++i)
-      absl::StrAppend(&text, (*texts)[i % short_texts].text(), " ");
-    texts->emplace_back().set_text(text);
-  }
 }
 
 int Report(const char* what, const Broken& broken) {
@@ -64,7 +51,10 @@ int Run(const Options& options) {
   auto texts = roberta::workload::ReadTexts(options.model + "/sample.tsv");
   if (!texts.ok()) return Report("texts", {std::string(texts.status().message())});
   setup.texts = std::move(texts->items);
-  AddLongTexts(&setup.texts);
+  // Some 300 tokens each, which short texts may overtake (long_item_tokens), and fewer than any model of the family
+  // takes.
+  const auto long_texts = roberta::workload::JoinedTexts(setup.texts, 1200, 1 + setup.texts.size() / 20, options.seed);
+  setup.texts.insert(setup.texts.end(), long_texts.begin(), long_texts.end());
   auto server = roberta::server::ServerProcess::Start({.program = options.server, .config = ConfigOf(options)});
   if (!server.ok()) return Report("start", {std::string(server.status().message())});
   setup.server = server->get();
@@ -82,7 +72,7 @@ int main(int argc, char** argv) {
   setenv("GRPC_VERBOSITY", "NONE", 0);  // what fails is told by us, once
   Options options;
   options.server = (std::filesystem::path(argv[0]).parent_path() / "roberta-server").string();
-  options.model = std::string(ROBERTA_SOURCE_DIR) + "/models/demo-sst2";
+  options.model = roberta::test_paths::InRepository("models/demo-sst2");
   CLI::App app("Tries a roberta-server of its own beyond what users do, and holds it to its promises.", "roberta_soak");
   app.add_option("--server", options.server, "Program (roberta-server beside this one)")->type_name("PROGRAM");
   app.add_option("--model", options.model, "Checkpoint with a sample.tsv (models/demo-sst2)")->type_name("DIR");
