@@ -24,8 +24,8 @@
 #include "client/cli/result_writer.h"
 #include "client/cli/stop_signal.h"
 #include "client/client.h"
-#include "client/terminal/displayed_text.h"
-#include "client/terminal/progress.h"
+#include "profiles/terminal/displayed_text.h"
+#include "profiles/terminal/progress.h"
 
 namespace roberta::cli {
 

@@ -6,8 +6,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "client/terminal/displayed_text.h"
-#include "client/terminal/table.h"
+#include "profiles/terminal/displayed_text.h"
+#include "profiles/terminal/table.h"
 
 namespace roberta::cli {
 

@@ -7,7 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "client/terminal/displayed_text.h"
+#include "profiles/terminal/displayed_text.h"
 
 namespace roberta::cli {
 

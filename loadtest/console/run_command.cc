@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "client/terminal/progress.h"
 #include "loadtest/console/exit_codes.h"
 #include "loadtest/console/measurement.h"
 #include "loadtest/console/output.h"
@@ -19,6 +18,7 @@
 #include "loadtest/console/session.h"
 #include "loadtest/console/stop_signals.h"
 #include "loadtest/series/csv.h"
+#include "profiles/terminal/progress.h"
 
 namespace roberta::console {
 

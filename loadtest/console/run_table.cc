@@ -5,9 +5,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "client/terminal/progress.h"
-#include "client/terminal/table.h"
 #include "loadtest/console/server_text.h"
+#include "profiles/terminal/progress.h"
+#include "profiles/terminal/table.h"
 
 namespace roberta::console {
 

@@ -8,11 +8,11 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "client/terminal/table.h"
 #include "loadtest/record/profile_names.h"
 #include "loadtest/series/objective.h"
 #include "loadtest/series/ratios.h"
 #include "loadtest/stats/order_statistics.h"
+#include "profiles/terminal/table.h"
 
 namespace roberta::console {
 

@@ -7,11 +7,11 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "client/terminal/progress.h"
 #include "loadtest/console/exit_codes.h"
 #include "loadtest/console/output.h"
 #include "loadtest/record/profile_names.h"
 #include "loadtest/server/http_get.h"
+#include "profiles/terminal/progress.h"
 
 namespace roberta::console {
 

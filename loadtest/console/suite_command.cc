@@ -12,7 +12,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "client/terminal/progress.h"
 #include "loadtest/console/exit_codes.h"
 #include "loadtest/console/measurement.h"
 #include "loadtest/console/output.h"
@@ -23,6 +22,7 @@
 #include "loadtest/console/stop_signals.h"
 #include "loadtest/console/suite_plan.h"
 #include "loadtest/series/csv.h"
+#include "profiles/terminal/progress.h"
 
 namespace roberta::console {
 

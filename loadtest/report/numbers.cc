@@ -5,7 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "client/terminal/progress.h"
+#include "profiles/terminal/progress.h"
 
 namespace roberta::report {
 

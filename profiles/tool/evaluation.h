@@ -7,13 +7,13 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "client/terminal/progress.h"
 #include "profiles/quality/agreement.h"
 #include "profiles/quality/label_metrics.h"
 #include "profiles/quality/sample.h"
 #include "profiles/quality/sample_run.h"
 #include "profiles/registry/model.h"
 #include "profiles/registry/recipes.h"
+#include "profiles/terminal/progress.h"
 
 namespace roberta::tool {
 

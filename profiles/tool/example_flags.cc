@@ -2,7 +2,7 @@
 
 #include <cstdio>
 
-#include "client/terminal/progress.h"
+#include "profiles/terminal/progress.h"
 
 namespace roberta::tool {
 

@@ -9,9 +9,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "client/terminal/progress.h"
 #include "profiles/checkpoint/pruning.h"
 #include "profiles/json/quoted.h"
+#include "profiles/terminal/progress.h"
 
 namespace roberta::tool {
 namespace {

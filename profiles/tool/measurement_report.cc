@@ -6,9 +6,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "client/terminal/progress.h"
-#include "client/terminal/table.h"
 #include "profiles/json/quoted.h"
+#include "profiles/terminal/progress.h"
+#include "profiles/terminal/table.h"
 
 namespace roberta::tool {
 namespace {

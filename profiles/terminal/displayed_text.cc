@@ -1,4 +1,4 @@
-#include "client/terminal/displayed_text.h"
+#include "profiles/terminal/displayed_text.h"
 
 #include <sys/ioctl.h>
 #include <unicode/uchar.h>

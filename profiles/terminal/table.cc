@@ -1,9 +1,9 @@
-#include "client/terminal/table.h"
+#include "profiles/terminal/table.h"
 
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
-#include "client/terminal/displayed_text.h"
+#include "profiles/terminal/displayed_text.h"
 
 namespace roberta::terminal {
 

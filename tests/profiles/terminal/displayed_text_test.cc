@@ -1,4 +1,4 @@
-#include "client/terminal/displayed_text.h"
+#include "profiles/terminal/displayed_text.h"
 
 #include <gtest/gtest.h>
 

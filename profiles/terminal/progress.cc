@@ -1,4 +1,4 @@
-#include "client/terminal/progress.h"
+#include "profiles/terminal/progress.h"
 
 #include <unistd.h>
 
@@ -6,7 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "client/terminal/displayed_text.h"
+#include "profiles/terminal/displayed_text.h"
 
 namespace roberta::terminal {
 

@@ -1,4 +1,4 @@
-#include "client/terminal/table.h"
+#include "profiles/terminal/table.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "client/terminal/progress.h"
+#include "profiles/terminal/progress.h"
 
 #include <gtest/gtest.h>
 
