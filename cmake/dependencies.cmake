@@ -15,7 +15,9 @@ if(NOT ROBERTA_CORE_ONLY)
   pkg_check_modules(prometheus REQUIRED IMPORTED_TARGET prometheus-cpp-core)
   # Not prometheus-cpp-pull: its civetweb starts threads with 100 KiB of stack, which LibTorch's thread-local storage fills.
   pkg_check_modules(microhttpd REQUIRED IMPORTED_TARGET libmicrohttpd)
-  pkg_check_modules(drawing REQUIRED IMPORTED_TARGET cairo-pdf pangocairo librsvg-2.0)
+  if(NOT ROBERTA_SERVE_ONLY)
+    pkg_check_modules(drawing REQUIRED IMPORTED_TARGET cairo-pdf pangocairo librsvg-2.0)
+  endif()
 
   # TorchConfig.cmake of the distribution drags in every optional backend; two libraries and two header roots are all we need.
   find_path(TORCH_INCLUDE_DIR torch/csrc/api/include/torch/torch.h REQUIRED)
@@ -27,7 +29,7 @@ if(NOT ROBERTA_CORE_ONLY)
   target_link_libraries(torch_headers_and_libraries INTERFACE "${TORCH_LIBRARY}" "${TORCH_CPU_LIBRARY}" "${C10_LIBRARY}")
 endif()
 
-if(BUILD_TESTING)
+if(BUILD_TESTING AND NOT ROBERTA_SERVE_ONLY)
   find_package(GTest REQUIRED)
   if(ROBERTA_BENCHMARKS)
     find_package(benchmark REQUIRED)
