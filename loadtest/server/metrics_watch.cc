@@ -15,8 +15,8 @@ using std::chrono::milliseconds;
 constexpr milliseconds kReadTimeout(2000);
 constexpr milliseconds kShortestInterval(250);
 constexpr int64_t kMostSamples = 400;
-// A page of all profiles has 10,000 lines, which cost the server 8 ms: asked for four times a second it would be seen
-// in the latencies that are measured.
+// Rendering a page takes the server some milliseconds of CPU if it has many series. Sampled too often, pages would
+// show in the latencies that are measured.
 constexpr int kSharePages = 100;
 constexpr milliseconds kUntilBooked(1000);  // for the server to book calls whose answers are here already
 constexpr milliseconds kBetweenLastReads(20);

@@ -9,48 +9,71 @@
 #include <vector>
 
 #include "server/metrics/families.h"
-#include "server/metrics/per_profile.h"
 
 namespace roberta::metrics {
 
-/// Why a call was given its profile. The first two are those of a call that named it.
+/// Why a call was given its profile. The first two belong to calls that name their profile.
 enum class SelectionReason { kRequest, kMetadata, kDefault, kBrownOut, kAutoMostAccurate, kAutoFastest };
 
 inline constexpr size_t kSelectionReasons = 6;
 inline constexpr std::array<const char*, kSelectionReasons> kSelectionReasonNames = {
     "request", "metadata", "default", "brown_out", "auto_most_accurate", "auto_fastest"};
 
-/// How calls are let in: wait_prediction_error_seconds, wait_prediction_bias_seconds, load_ratio,
-/// profile_selected_total. Any thread may call.
+/// How calls are admitted: wait_prediction_error_seconds, wait_prediction_bias_seconds, load_ratio,
+/// profile_selected_total. Any thread may call. Profiles that are not in the list are not counted.
 class AdmissionMetrics {
  public:
   /// `registry` must outlive this.
   AdmissionMetrics(prometheus::Registry* registry, const std::vector<std::string>& profiles);
 
-  /// A call was admitted, to be answered by the profile `used`.
+  /// A call was admitted, and the profile `used` will answer it.
   void Selected(std::string_view used, SelectionReason reason);
 
-  /// A call had run `error_seconds` later than was predicted (earlier, if negative); `bias_seconds` is the mean of
-  /// late.
+  /// A call ended `error_seconds` later than predicted (earlier, if negative); `bias_seconds` is the mean over recent
+  /// calls.
   void Predicted(std::string_view profile, double error_seconds, double bias_seconds);
 
-  /// `load_ratio` is asked at each scrape, on the thread that scrapes; what it uses must outlive this. Call it before
-  /// the first scrape.
-  void Observe(std::function<double()> load_ratio) { ask_load_ratio_ = std::move(load_ratio); }
-  /// Asks for the ratio. To be called before each scrape.
+  /// Each scrape calls `load_ratio` on its own thread; what it uses must outlive this. Call before the first scrape.
+  void Observe(std::function<double()> load_ratio) { observed_ = std::move(load_ratio); }
+  /// Reads the ratio. Call before each scrape.
   void Refresh();
 
  private:
   struct Handles {
-    std::array<prometheus::Counter*, kSelectionReasons> selected = {};  // nullptr for no profile
-    prometheus::Histogram* error = nullptr;
-    prometheus::Gauge* bias = nullptr;
+    std::array<prometheus::Counter*, kSelectionReasons> selected;
+    prometheus::Histogram* error;
+    prometheus::Gauge* bias;
   };
-  static PerProfile<Handles> MakeHandles(prometheus::Registry* registry, const std::vector<std::string>& profiles);
 
-  const PerProfile<Handles> handles_;
+  PerProfile<Handles> handles_;
   prometheus::Gauge* load_ratio_;
-  std::function<double()> ask_load_ratio_;
+  std::function<double()> observed_;
+};
+
+/// Why the level of the brown-out changed.
+enum class LevelChange { kPressure, kRelief, kLostStep };
+
+inline constexpr std::array<const char*, 3> kLevelChangeNames = {"pressure", "relief", "lost_step"};
+
+/// The level of the brown-out: brown_out_level, brown_out_changes_total. Any thread may call.
+class BrownOutMetrics {
+ public:
+  /// `registry` must outlive this.
+  explicit BrownOutMetrics(prometheus::Registry* registry);
+
+  /// Each scrape calls `level` on its own thread; what it uses must outlive this. Call before the first scrape. Without
+  /// it the level is 0.
+  void Observe(std::function<size_t()> level) { observed_ = std::move(level); }
+
+  void CountChange(LevelChange change);
+
+  /// Reads the level. Call before each scrape.
+  void Refresh();
+
+ private:
+  prometheus::Gauge* level_;
+  std::array<prometheus::Counter*, kLevelChangeNames.size()> changes_;
+  std::function<size_t()> observed_;
 };
 
 }  // namespace roberta::metrics

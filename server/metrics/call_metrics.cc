@@ -5,57 +5,118 @@
 #include <prometheus/gauge.h>
 #include <prometheus/histogram.h>
 
-#include "server/metrics/buckets.h"
-
 namespace roberta::metrics {
 
-PerProfile<CallMetrics::Handles> CallMetrics::MakeHandles(prometheus::Registry* registry,
-                                                          const std::vector<std::string>& profiles) {
-  auto& requests = AddCounters(*registry, "roberta_requests_total", "Calls that ended, by gRPC status code.");
-  auto& duration = AddHistograms(*registry, "roberta_request_duration_seconds", "Time of a call in the service.");
-  auto& phases = AddHistograms(*registry, "roberta_phase_duration_seconds",
-                               "Time of a Classify call by phase; the phases add up to its request duration.");
-  return PerProfile<Handles>(profiles, [&](const std::string& profile) {
-    Handles handles;
-    for (size_t method = 0; method < kMethods; ++method) {
-      for (size_t code = 0; code < kCodes; ++code) {
-        handles.requests[method][code] =
-            &requests.Add({{"method", kMethodNames[method]},
-                           {"profile", profile},
-                           {"code", absl::StatusCodeToString(static_cast<absl::StatusCode>(code))}});
+namespace {
+
+using absl::StatusCode;
+
+constexpr auto kClassify = static_cast<size_t>(Method::kClassify);
+constexpr auto kInfer = static_cast<size_t>(Phase::kInfer);
+constexpr auto kUnknownCode = static_cast<size_t>(StatusCode::kUnknown);
+
+/// The codes that calls of `method` end with, according to the service: calls that were given a profile, or calls that
+/// were not.
+std::vector<StatusCode> ExpectedCodes(Method method, bool has_profile) {
+  using enum StatusCode;
+  switch (method) {
+    case Method::kClassify:
+    case Method::kClassifyStream:
+      if (!has_profile) {
+        return {kInvalidArgument, kFailedPrecondition, kResourceExhausted, kDeadlineExceeded, kCancelled, kUnavailable};
       }
-      handles.duration[method] =
-          &duration.Add({{"method", kMethodNames[method]}, {"profile", profile}}, LatencySeconds());
-    }
-    for (size_t phase = 0; phase < kPhases; ++phase) {
-      handles.phases[phase] = &phases.Add({{"phase", kPhaseNames[phase]}, {"profile", profile}}, LatencySeconds());
-    }
-    return handles;
-  });
+      return {kOk, kInvalidArgument, kResourceExhausted, kDeadlineExceeded, kCancelled, kUnavailable, kInternal};
+    case Method::kCompare:
+      if (has_profile) return {};  // it runs several profiles
+      return {kOk,          kInvalidArgument, kFailedPrecondition, kResourceExhausted, kDeadlineExceeded, kCancelled,
+              kUnavailable, kInternal};
+    case Method::kListProfiles:
+      if (has_profile) return {};
+      return {kOk};
+    case Method::kLoadProfile:
+      if (!has_profile) return {kInvalidArgument, kResourceExhausted, kUnavailable};
+      return {kOk, kResourceExhausted, kUnavailable};
+    case Method::kUnloadProfile:
+    case Method::kSetDefaultProfile:
+      if (!has_profile) return {kInvalidArgument, kResourceExhausted, kUnavailable};
+      return {kOk, kFailedPrecondition, kResourceExhausted, kUnavailable};
+  }
+  return {};
 }
+
+}  // namespace
 
 CallMetrics::CallMetrics(prometheus::Registry* registry, const std::vector<std::string>& profiles,
                          const std::vector<std::string>& failure_reasons)
-    : handles_(MakeHandles(registry, profiles)) {
-  auto& failures =
-      AddCounters(*registry, "roberta_request_failures_total", "Calls that ended without an answer, by reason.");
+    : requests_(&AddCounters(*registry, "roberta_requests_total", "Number of calls that ended, by gRPC status code.")) {
+  auto& durations = AddHistograms(*registry, "roberta_request_duration_seconds",
+                                  "Time that a call spent in the service. Only Classify is split by profile.");
+  auto& phases = AddHistograms(*registry, "roberta_phase_duration_seconds",
+                               "Time that a Classify call spent in each phase. The phases add up to its request "
+                               "duration. Only the phase infer is split by profile.");
+  const auto duration = [&](size_t method, const std::string& profile) {
+    return &durations.Add({{"method", kMethodNames[method]}, {"profile", profile}}, LatencySeconds());
+  };
+  const auto phase_time = [&](size_t phase, const std::string& profile) {
+    return &phases.Add({{"phase", kPhaseNames[phase]}, {"profile", profile}}, LatencySeconds());
+  };
+  Handles handles;  // those that all profiles share, then those of one profile after another as well
+  for (size_t method = 0; method < kMethods; ++method) {
+    if (method != kClassify) handles.duration[method] = duration(method, kAllProfiles);
+  }
+  for (size_t phase = 0; phase < kPhases; ++phase) {
+    if (phase != kInfer) handles.phases[phase] = phase_time(phase, kAllProfiles);
+  }
+  for (const std::string& profile : WithNone(profiles)) {
+    handles.duration[kClassify] = duration(kClassify, profile);
+    handles.phases[kInfer] = phase_time(kInfer, profile);
+    for (size_t method = 0; method < kMethods; ++method) {
+      handles.requests[method] = ExpectedRequests(static_cast<Method>(method), profile);
+    }
+    handles_.Add(profile, handles);
+  }
+  auto& failures = AddCounters(*registry, "roberta_request_failures_total",
+                               "Number of calls that ended without an answer, by reason.");
   for (const std::string& reason : failure_reasons) failures_[reason] = &failures.Add({{"reason", reason}});
   other_failures_ = &failures.Add({{"reason", kOtherReason}});
-  inflight_ = &AddGauges(*registry, "roberta_inflight_requests",
-                         "Classify, ClassifyStream and Compare calls in the service now.")
-                   .Add({});
+  inflight_ = AddGauge(*registry, "roberta_inflight_requests",
+                       "Number of Classify, ClassifyStream and Compare calls that are in the service now.");
+}
+
+CallMetrics::CountersByCode CallMetrics::ExpectedRequests(Method method, const std::string& profile) {
+  CountersByCode counters = {};
+  for (const StatusCode code : ExpectedCodes(method, profile != kNoProfile)) {
+    counters[static_cast<size_t>(code)] = &Requests(method, profile, code);
+  }
+  return counters;
+}
+
+prometheus::Counter& CallMetrics::Requests(Method method, const std::string& profile, StatusCode code) {
+  return requests_->Add({{"method", kMethodNames[static_cast<size_t>(method)]},
+                         {"profile", profile},
+                         {"code", absl::StatusCodeToString(code)}});
 }
 
 void CallMetrics::Started() {
   inflight_->Increment();
 }
 
+void CallMetrics::CountRequest(const End& end, const Handles& handles) {
+  const size_t code = static_cast<size_t>(end.code) % kCodes;
+  prometheus::Counter* counter = handles.requests[static_cast<size_t>(end.method)][code];
+  if (counter == nullptr) {
+    const bool known = handles_.Find(end.profile) != nullptr;
+    counter = &Requests(end.method, known ? std::string(end.profile) : std::string(kNoProfile),
+                        static_cast<StatusCode>(code));
+  }
+  counter->Increment();
+}
+
 void CallMetrics::Ended(const End& end, const PhaseClock& clock) {
   const Handles& handles = handles_.Of(end.profile);
-  const auto method = static_cast<size_t>(end.method);
-  handles.requests[method][static_cast<size_t>(end.code) % kCodes]->Increment();
-  handles.duration[method]->Observe(Seconds(clock.total_ns()));
-  if (end.code != absl::StatusCode::kOk) {
+  CountRequest(end, handles);
+  handles.duration[static_cast<size_t>(end.method)]->Observe(Seconds(clock.total_ns()));
+  if (end.code != StatusCode::kOk) {
     const auto found = failures_.find(end.reason);
     (found != failures_.end() ? found->second : other_failures_)->Increment();
   }
@@ -64,6 +125,65 @@ void CallMetrics::Ended(const End& end, const PhaseClock& clock) {
   for (size_t phase = 0; phase < kPhases; ++phase) {
     handles.phases[phase]->Observe(Seconds(clock.spent_ns(static_cast<Phase>(phase))));
   }
+}
+
+ItemMetrics::ItemMetrics(prometheus::Registry* registry, const std::vector<std::string>& profiles) {
+  auto& items =
+      AddCounters(*registry, "roberta_items_total", "Number of items of Classify calls and streams, by outcome.");
+  for (const std::string& profile : WithNone(profiles)) {
+    handles_.Add(profile, {.answered = &items.Add({{"profile", profile}, {"outcome", "answered"}}),
+                           .failed = &items.Add({{"profile", profile}, {"outcome", "failed"}})});
+  }
+  input_tokens_ = &AddHistograms(*registry, "roberta_input_tokens",
+                                 "Number of tokens that all items of an answered Classify call have together.")
+                       .Add({}, PowersOfTwo(8, 8192));
+  truncated_ =
+      AddCounter(*registry, "roberta_truncated_items_total", "Number of items that lost tokens to truncation.");
+}
+
+void ItemMetrics::Count(std::string_view profile, const Items& items) {
+  const Handles& handles = handles_.Of(profile);
+  handles.answered->Increment(static_cast<double>(items.answered));
+  handles.failed->Increment(static_cast<double>(items.failed));
+  truncated_->Increment(static_cast<double>(items.truncated));
+  if (items.answered > 0) input_tokens_->Observe(static_cast<double>(items.tokens));
+}
+
+RpcMetrics::RpcMetrics(prometheus::Registry* registry, const std::vector<std::string>& methods,
+                       const std::vector<int>& codes) {
+  auto& started = AddCounters(*registry, "grpc_server_call_started_total", "Number of calls that reached the server.");
+  auto& duration =
+      AddHistograms(*registry, "grpc_server_call_duration_seconds", "Time from the arrival of a call to its status.");
+  auto& ended = AddCounters(*registry, "grpc_server_call_ended_total", "Number of calls that ended, by gRPC status.");
+  auto add = [&](const std::string& name) -> const Method* {
+    const auto ended_with = [&](StatusCode code) {
+      return &ended.Add({{"grpc_method", name}, {"grpc_status", absl::StatusCodeToString(code)}});
+    };
+    Method& method = methods_[name];
+    method.started = &started.Add({{"grpc_method", name}});
+    method.duration = &duration.Add({{"grpc_method", name}}, LatencySeconds());
+    method.ended.fill(ended_with(StatusCode::kUnknown));
+    for (const int code : codes) {
+      method.ended.at(static_cast<size_t>(code)) = ended_with(static_cast<StatusCode>(code));
+    }
+    return &method;
+  };
+  for (const std::string& name : methods) add(name);
+  other_ = add(kOtherMethod);
+}
+
+const RpcMetrics::Method& RpcMetrics::Started(std::string_view method) {
+  if (method.starts_with('/')) method.remove_prefix(1);
+  const auto found = methods_.find(method);
+  const Method& series = found != methods_.end() ? found->second : *other_;
+  series.started->Increment();
+  return series;
+}
+
+void RpcMetrics::Ended(const Method& method, int code, std::chrono::nanoseconds duration) {
+  const auto known = static_cast<size_t>(code) < kCodes ? static_cast<size_t>(code) : kUnknownCode;
+  method.ended[known]->Increment();
+  method.duration->Observe(Seconds(duration.count()));
 }
 
 }  // namespace roberta::metrics

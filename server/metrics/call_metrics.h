@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <map>
@@ -10,20 +11,36 @@
 
 #include "absl/status/status.h"
 #include "server/metrics/families.h"
-#include "server/metrics/method.h"
-#include "server/metrics/per_profile.h"
 #include "server/metrics/phases.h"
 
 namespace roberta::metrics {
 
-/// What becomes of calls and how long they take: requests_total, request_failures_total, request_duration_seconds,
+/// The methods whose calls are counted by outcome.
+enum class Method {
+  kClassify,
+  kClassifyStream,
+  kCompare,
+  kListProfiles,
+  kLoadProfile,
+  kUnloadProfile,
+  kSetDefaultProfile
+};
+
+inline constexpr std::array<const char*, 7> kMethodNames = {
+    "Classify", "ClassifyStream", "Compare", "ListProfiles", "LoadProfile", "UnloadProfile", "SetDefaultProfile"};
+inline constexpr size_t kMethods = kMethodNames.size();
+
+/// How calls end and how long they take: requests_total, request_failures_total, request_duration_seconds,
 /// phase_duration_seconds, inflight_requests. Any thread may call.
+///
+/// Durations are split by profile only where the profile makes the difference: those of Classify calls, and of their
+/// inference. The other durations have kAllProfiles as their profile.
 class CallMetrics {
  public:
-  /// The value of the label `reason` for a failure whose reason is none of those known.
+  /// The value of the label `reason` for a failure whose reason is not in the list.
   static constexpr char kOtherReason[] = "other";
 
-  /// `failure_reasons` are the values of the label `reason`, kOtherReason apart. `registry` must outlive this.
+  /// `failure_reasons` are the values of the label `reason`, without kOtherReason. `registry` must outlive this.
   CallMetrics(prometheus::Registry* registry, const std::vector<std::string>& profiles,
               const std::vector<std::string>& failure_reasons);
 
@@ -32,27 +49,91 @@ class CallMetrics {
 
   struct End {
     Method method;
-    std::string_view profile;  ///< empty if it got none
+    std::string_view profile;  ///< empty if the call was given none
     absl::StatusCode code = absl::StatusCode::kOk;
     std::string_view reason;  ///< of a failure; ignored if `code` is kOk
   };
-  /// A call has ended, with the time it took.
+  /// A call has ended, and took the time of `clock`.
   void Ended(const End& end, const PhaseClock& clock);
 
  private:
   static constexpr size_t kCodes = 17;  // gRPC's status codes, 0 to 16; absl's numbers are the same
 
-  struct Handles {
-    std::array<std::array<prometheus::Counter*, kCodes>, kMethods> requests;
-    std::array<prometheus::Histogram*, kMethods> duration;
-    std::array<prometheus::Histogram*, kPhases> phases;
-  };
-  static PerProfile<Handles> MakeHandles(prometheus::Registry* registry, const std::vector<std::string>& profiles);
+  /// nullptr for a code that is not expected; its series is added when the first such call ends.
+  using CountersByCode = std::array<prometheus::Counter*, kCodes>;
 
-  const PerProfile<Handles> handles_;
+  struct Handles {
+    std::array<CountersByCode, kMethods> requests = {};
+    std::array<prometheus::Histogram*, kMethods> duration = {};
+    std::array<prometheus::Histogram*, kPhases> phases = {};
+  };
+  CountersByCode ExpectedRequests(Method method, const std::string& profile);
+  prometheus::Counter& Requests(Method method, const std::string& profile, absl::StatusCode code);
+  void CountRequest(const End& end, const Handles& handles);
+
+  prometheus::Family<prometheus::Counter>* requests_;
+  PerProfile<Handles> handles_;
   std::map<std::string, prometheus::Counter*, std::less<>> failures_;
   prometheus::Counter* other_failures_;
   prometheus::Gauge* inflight_;
+};
+
+/// How the items of Classify calls end: items_total, input_tokens, truncated_items_total. Any thread may call.
+class ItemMetrics {
+ public:
+  /// `registry` must outlive this.
+  ItemMetrics(prometheus::Registry* registry, const std::vector<std::string>& profiles);
+
+  /// The items of one call.
+  struct Items {
+    size_t answered = 0;
+    size_t failed = 0;
+    size_t truncated = 0;
+    size_t tokens = 0;
+  };
+  void Count(std::string_view profile, const Items& items);
+
+ private:
+  struct Handles {
+    prometheus::Counter* answered;
+    prometheus::Counter* failed;
+  };
+
+  PerProfile<Handles> handles_;
+  prometheus::Histogram* input_tokens_;
+  prometheus::Counter* truncated_;
+};
+
+/// Calls of every service on the port as gRPC sees them, named after gRPC's proposal A66 (OpenTelemetry metrics):
+/// grpc_server_call_started_total, grpc_server_call_duration_seconds and, so that the histogram need not be split by
+/// status, grpc_server_call_ended_total. Any thread may call.
+class RpcMetrics {
+  static constexpr size_t kCodes = 17;  // gRPC's status codes, 0 to 16
+
+ public:
+  /// The value of the label `grpc_method` for methods that are not in the list.
+  static constexpr char kOtherMethod[] = "other";
+
+  /// There are series for `methods` ("roberta.v1.Classifier/Classify") and for `codes`, the status codes from 0 to 16
+  /// that this server answers with. `registry` must outlive this.
+  RpcMetrics(prometheus::Registry* registry, const std::vector<std::string>& methods, const std::vector<int>& codes);
+
+  /// The series of one method.
+  struct Method {
+    prometheus::Counter* started;
+    prometheus::Histogram* duration;
+    std::array<prometheus::Counter*, kCodes> ended;
+  };
+
+  /// Counts the start of a call of `method`, which may have a slash in front. The result is for Ended.
+  const Method& Started(std::string_view method);
+
+  /// Counts the end of that call. A code that is not in the list counts as UNKNOWN.
+  void Ended(const Method& method, int code, std::chrono::nanoseconds duration);
+
+ private:
+  std::map<std::string, Method, std::less<>> methods_;
+  const Method* other_ = nullptr;
 };
 
 }  // namespace roberta::metrics

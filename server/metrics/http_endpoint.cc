@@ -34,7 +34,7 @@ absl::Status SystemError(const std::string& where, int error) {
   return error == EADDRINUSE ? absl::AlreadyExistsError(text) : absl::UnavailableError(text);
 }
 
-/// A listening socket, the caller's to close.
+/// A listening socket, which the caller closes.
 absl::StatusOr<int> Listen(const std::string& host, uint16_t port) {
   const std::string where = HostAndPort(host, port);
   addrinfo hints = {};
@@ -48,7 +48,8 @@ absl::StatusOr<int> Listen(const std::string& host, uint16_t port) {
   const int listening = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (listening < 0) return SystemError(where, errno);
   const int on = 1;
-  setsockopt(listening, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);  // a restart need not wait for old connections
+  setsockopt(listening, SOL_SOCKET, SO_REUSEADDR, &on,
+             sizeof on);  // so that a restart does not wait for old connections
   if (bind(listening, address->ai_addr, address->ai_addrlen) != 0 || listen(listening, kBacklog) != 0) {
     const int error = errno;
     close(listening);
@@ -61,7 +62,7 @@ uint16_t BoundPort(int listening) {
   sockaddr_storage address = {};
   socklen_t length = sizeof address;
   getsockname(listening, reinterpret_cast<sockaddr*>(&address), &length);
-  // Both families keep the port in the same place.
+  // IPv4 and IPv6 addresses have the port in the same place.
   return ntohs(reinterpret_cast<const sockaddr_in*>(&address)->sin_port);
 }
 
@@ -77,13 +78,13 @@ MHD_Result Respond(MHD_Connection* connection, const Page& page) {
 
 MHD_Result Answer(void* endpoint, MHD_Connection* connection, const char* path, const char* method, const char*,
                   const char*, size_t* body_bytes, void**) {
-  constexpr char kPlain[] = "text/plain; charset=utf-8";
+  constexpr char kPlainText[] = "text/plain; charset=utf-8";
   if (std::strcmp(method, MHD_HTTP_METHOD_GET) != 0 && std::strcmp(method, MHD_HTTP_METHOD_HEAD) != 0) {
     *body_bytes = 0;
-    return Respond(connection, {MHD_HTTP_METHOD_NOT_ALLOWED, kPlain, "only GET and HEAD are answered here\n"});
+    return Respond(connection, {MHD_HTTP_METHOD_NOT_ALLOWED, kPlainText, "this server answers only GET and HEAD\n"});
   }
   const std::optional<Page> page = static_cast<const HttpEndpoint*>(endpoint)->pages()(path);
-  return Respond(connection, page ? *page : Page{MHD_HTTP_NOT_FOUND, kPlain, "there is no such page\n"});
+  return Respond(connection, page ? *page : Page{MHD_HTTP_NOT_FOUND, kPlainText, "there is no such page\n"});
 }
 
 }  // namespace

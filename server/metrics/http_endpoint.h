@@ -13,25 +13,27 @@ struct MHD_Daemon;
 
 namespace roberta::metrics {
 
-/// What a GET is answered with.
+/// The response to a GET.
 struct Page {
   unsigned status = 200;
   std::string content_type;
   std::string body;
 };
 
-/// Answers GET and HEAD over HTTP from one thread of its own, which any number of connections share. Slow or silent
-/// clients are dropped after 10 seconds.
+/// Answers GET and HEAD over HTTP from one thread, which all connections share. Connections that are silent for 10
+/// seconds are closed.
 class HttpEndpoint {
  public:
-  /// The page at `path` ("/metrics"), nullopt for none (404). Runs on the endpoint's thread and must not throw.
+  /// Returns the page at `path` ("/metrics"), or nullopt if there is none (404). Runs on the endpoint's thread and must
+  /// not throw.
   using Pages = std::function<std::optional<Page>(std::string_view path)>;
 
-  /// Listens on `host` (a numeric address or a name) and `port` (0: a free one). Errors name both and the system's
-  /// reason: AlreadyExists for a port in use, InvalidArgument for a host that is none, else Unavailable.
+  /// Listens on `host` (a numeric address or a name) and `port` (0: a free port). Errors name both and the system's
+  /// reason: AlreadyExists for a port in use, InvalidArgument for a host that cannot be resolved, otherwise
+  /// Unavailable.
   static absl::StatusOr<std::unique_ptr<HttpEndpoint>> Start(const std::string& host, uint16_t port, Pages pages);
 
-  /// Waits for answers that are being written.
+  /// Waits for responses that are being written.
   ~HttpEndpoint();
   HttpEndpoint(const HttpEndpoint&) = delete;
   HttpEndpoint& operator=(const HttpEndpoint&) = delete;

@@ -16,12 +16,14 @@
 #include <string>
 #include <system_error>
 
+#include "version/version.h"
+
 namespace roberta::metrics {
 
 namespace {
 
-/// Ticks of the clock from the machine's start to that of this process: field 22 of /proc/self/stat. The second field
-/// is a name that may hold anything, so what is counted comes after its closing parenthesis.
+/// Clock ticks from the start of the machine to the start of this process: field 22 of /proc/self/stat. The second
+/// field is a name that may hold any characters, so fields are counted from its closing parenthesis.
 std::optional<double> StartTicks() {
   std::string line;
   if (!std::getline(std::ifstream("/proc/self/stat"), line)) return std::nullopt;
@@ -50,20 +52,19 @@ std::optional<size_t> OpenFds() {
   const std::filesystem::directory_iterator open("/proc/self/fd", error);
   if (error) return std::nullopt;
   const auto entries = std::distance(begin(open), end(open));
-  return static_cast<size_t>(entries) - 1;  // that of the directory itself
+  return static_cast<size_t>(entries) - 1;  // one is open only to read the directory
 }
 
 }  // namespace
 
 ProcessMetrics::ProcessMetrics(prometheus::Registry* registry) {
-  auto gauge = [registry](const char* name, const char* help) { return &AddGauges(*registry, name, help).Add({}); };
-  cpu_seconds_ =
-      &AddCounters(*registry, "process_cpu_seconds_total", "Time of processors that this process used.").Add({});
-  resident_memory_ = gauge("process_resident_memory_bytes", "Memory of this process that is in RAM.");
-  virtual_memory_ = gauge("process_virtual_memory_bytes", "Address space of this process.");
-  open_fds_ = gauge("process_open_fds", "Open file descriptors.");
-  max_fds_ = gauge("process_max_fds", "File descriptors that may be open.");
-  prometheus::Gauge* start = gauge("process_start_time_seconds", "When this process started, since 1970.");
+  cpu_seconds_ = AddCounter(*registry, "process_cpu_seconds_total", "CPU time that this process has used.");
+  resident_memory_ = AddGauge(*registry, "process_resident_memory_bytes", "Memory of this process that is in RAM.");
+  virtual_memory_ = AddGauge(*registry, "process_virtual_memory_bytes", "Size of the address space of this process.");
+  open_fds_ = AddGauge(*registry, "process_open_fds", "Number of file descriptors that are open.");
+  max_fds_ = AddGauge(*registry, "process_max_fds", "Number of file descriptors that may be open.");
+  prometheus::Gauge* start =
+      AddGauge(*registry, "process_start_time_seconds", "Time at which this process started, since 1970.");
   const auto ticks = StartTicks();
   const auto boot = BootSeconds();
   if (ticks && boot) start->Set(*boot + *ticks / static_cast<double>(sysconf(_SC_CLK_TCK)));
@@ -86,6 +87,24 @@ void ProcessMetrics::Refresh() {
   if (const auto open = OpenFds()) open_fds_->Set(static_cast<double>(*open));
   rlimit limit = {};
   if (getrlimit(RLIMIT_NOFILE, &limit) == 0) max_fds_->Set(static_cast<double>(limit.rlim_cur));
+}
+
+BuildMetrics::BuildMetrics(prometheus::Registry* registry, const Computation& computation)
+    : primitives_created_(computation.primitives_created) {
+  primitives_ = AddCounter(*registry, "roberta_kernel_primitives_created_total",
+                           "Number of matrix product primitives created. It is constant unless a profile is loaded.");
+  AddGauges(*registry, "roberta_build_info", "Always 1. The labels name the build that runs and what it computes with.")
+      .Add({{"version", version::kVersion},
+            {"git", version::kGitCommit},
+            {"libtorch", computation.libtorch},
+            {"onednn", computation.onednn},
+            {"isa", computation.isa}})
+      .Set(1);
+}
+
+void BuildMetrics::Refresh() {
+  if (primitives_created_ == nullptr) return;
+  primitives_->Increment(static_cast<double>(primitives_created_()) - primitives_->Value());
 }
 
 }  // namespace roberta::metrics

@@ -4,10 +4,10 @@
 #include <cstddef>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "server/metrics/families.h"
-#include "server/metrics/per_profile.h"
 
 namespace roberta::metrics {
 
@@ -18,9 +18,9 @@ inline constexpr std::array<const char*, kPriorities> kPriorityNames = {"low", "
 struct QueueState {
   struct Profile {
     std::array<size_t, kPriorities> items = {};
-    size_t tokens = 0;  ///< shadow traffic not included
+    size_t tokens = 0;  ///< without shadow traffic
   };
-  std::vector<Profile> profiles;  ///< in the order in which the metrics were given them, then comparisons as "none"
+  std::vector<Profile> profiles;  ///< in the order that QueueMetrics was given, then comparisons, counted as kNoProfile
   double oldest_age_seconds = 0;  ///< 0 if nothing but shadow traffic waits
 };
 
@@ -30,11 +30,10 @@ class QueueMetrics {
   /// `registry` must outlive this.
   QueueMetrics(prometheus::Registry* registry, const std::vector<std::string>& profiles);
 
-  /// `state` is asked at each scrape, on the thread that scrapes; what it uses must outlive this. Call it before the
-  /// first scrape.
+  /// Each scrape calls `state` on its own thread; what it uses must outlive this. Call before the first scrape.
   void Observe(size_t capacity_items, std::function<QueueState()> state);
 
-  /// Asks for the state. To be called before each scrape.
+  /// Reads the state. Call before each scrape.
   void Refresh();
 
  private:
@@ -42,12 +41,36 @@ class QueueMetrics {
     std::array<prometheus::Gauge*, kPriorities> items;
     prometheus::Gauge* tokens;
   };
-  static PerProfile<Handles> MakeHandles(prometheus::Registry* registry, const std::vector<std::string>& profiles);
 
-  const PerProfile<Handles> handles_;
+  PerProfile<Handles> handles_;
   prometheus::Gauge* oldest_age_;
   prometheus::Gauge* capacity_;
   std::function<QueueState()> state_;
+};
+
+/// The batches that executors ran: batches_total, batch_items, batch_tokens, batch_padding_ratio. Any thread may call.
+class BatchMetrics {
+ public:
+  /// `registry` must outlive this.
+  BatchMetrics(prometheus::Registry* registry, const std::vector<std::string>& profiles);
+
+  struct Batch {
+    size_t items = 0;
+    size_t tokens = 0;         ///< of the items
+    size_t padded_tokens = 0;  ///< computed in addition, only to make the items equally long
+  };
+  /// Does nothing for a profile that is not in the list.
+  void Count(std::string_view profile, const Batch& batch);
+
+ private:
+  struct Handles {
+    prometheus::Counter* batches;
+    prometheus::Histogram* items;
+    prometheus::Histogram* tokens;
+    prometheus::Histogram* padding;
+  };
+
+  PerProfile<Handles> handles_;
 };
 
 }  // namespace roberta::metrics

@@ -13,18 +13,18 @@ namespace roberta::metrics {
 
 namespace {
 
-constexpr char kPlain[] = "text/plain; charset=utf-8";
+constexpr char kPlainPage[] = "text/plain; charset=utf-8";
 
 Page ReadyPage(Readiness::State state) {
   switch (state) {
     case Readiness::State::kServing:
-      return {200, kPlain, "ready\n"};
+      return {200, kPlainPage, "ready\n"};
     case Readiness::State::kLoading:
-      return {503, kPlain, "not ready: the profiles are being loaded\n"};
+      return {503, kPlainPage, "not ready: the profiles are being loaded\n"};
     case Readiness::State::kDraining:
       break;
   }
-  return {503, kPlain, "not ready: the server is shutting down\n"};
+  return {503, kPlainPage, "not ready: the server is shutting down\n"};
 }
 
 }  // namespace
@@ -48,7 +48,7 @@ ServerMetrics::~ServerMetrics() = default;
 absl::StatusOr<uint16_t> ServerMetrics::Expose(const std::string& host, uint16_t port) {
   auto endpoint = HttpEndpoint::Start(host, port, [this](std::string_view path) -> std::optional<Page> {
     if (path == "/metrics") return Page{200, "text/plain; version=0.0.4; charset=utf-8", Scrape()};
-    if (path == "/healthz") return Page{200, kPlain, "alive\n"};
+    if (path == "/healthz") return Page{200, kPlainPage, "alive\n"};
     if (path == "/readyz") return ReadyPage(readiness_.state());
     return std::nullopt;
   });

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -7,19 +8,24 @@
 
 #include "absl/status/statusor.h"
 #include "server/metrics/admission_metrics.h"
-#include "server/metrics/batch_metrics.h"
-#include "server/metrics/brown_out_metrics.h"
-#include "server/metrics/build_metrics.h"
 #include "server/metrics/call_metrics.h"
-#include "server/metrics/item_metrics.h"
 #include "server/metrics/process_metrics.h"
 #include "server/metrics/profile_metrics.h"
 #include "server/metrics/queue_metrics.h"
-#include "server/metrics/readiness.h"
-#include "server/metrics/rpc_metrics.h"
-#include "server/metrics/shadow_metrics.h"
 
 namespace roberta::metrics {
+
+/// Whether the server takes requests, which /readyz reports. Any thread may call.
+class Readiness {
+ public:
+  enum class State { kLoading, kServing, kDraining };
+
+  void Set(State state) { state_.store(state, std::memory_order_release); }
+  State state() const { return state_.load(std::memory_order_acquire); }
+
+ private:
+  std::atomic<State> state_{State::kLoading};
+};
 
 class HttpEndpoint;
 
@@ -31,10 +37,10 @@ struct MetricsOptions {
   Computation computation;
 };
 
-/// The server's Prometheus metrics, a class for each group of families that belong together, and the HTTP endpoint that
-/// serves them and tells whether the server is alive and ready. All series are made at construction; counting takes no
-/// lock but for histograms. Any thread may call. Label values come from fixed lists only: a profile name nobody knows
-/// is counted as "none".
+/// The server's Prometheus metrics, with a class for each group of families that belong together, and the HTTP endpoint
+/// that serves them and reports whether the server is alive and ready. Every series that is expected to occur exists
+/// from construction, and no other. Only histograms take a lock when they count. Any thread may call. Label values come
+/// from fixed lists, so that clients cannot add series: a profile name that is not in the list counts as "none".
 class ServerMetrics {
  public:
   explicit ServerMetrics(const MetricsOptions& options);
@@ -53,11 +59,12 @@ class ServerMetrics {
   RpcMetrics& rpcs() { return rpcs_; }
   Readiness& readiness() { return readiness_; }
 
-  /// Serves over HTTP on `host`:`port` (0: a free one) and returns the port: /metrics; /healthz, 200 as long as there
-  /// is an answer at all; /readyz, 200 when serving and else 503 with the reason. Errors: see HttpEndpoint::Start.
+  /// Serves HTTP on `host`:`port` (0: a free port) and returns the port. The pages are /metrics; /healthz, which always
+  /// answers 200; /readyz, which answers 200 while the server serves and otherwise 503 with the reason. Errors: see
+  /// HttpEndpoint::Start.
   absl::StatusOr<uint16_t> Expose(const std::string& host, uint16_t port);
 
-  /// All metrics in Prometheus' text format. By one thread at a time: once exposed, by the endpoint's alone.
+  /// All metrics in Prometheus' text format. One thread at a time may call; after Expose only the endpoint may.
   std::string Scrape();
 
  private:
@@ -74,7 +81,7 @@ class ServerMetrics {
   BuildMetrics build_;
   ProcessMetrics process_;
   Readiness readiness_;
-  std::unique_ptr<HttpEndpoint> endpoint_;  // last: it reads the others until it is gone
+  std::unique_ptr<HttpEndpoint> endpoint_;  // last, because it reads the others until it is destroyed
 };
 
 }  // namespace roberta::metrics

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "server/metrics/method.h"
+#include "server/metrics/call_metrics.h"
 #include "server/request_log/call_identity.h"
 #include "server/request_log/record.h"
 #include "server/service/classify_call.h"

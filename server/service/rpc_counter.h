@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "server/metrics/rpc_metrics.h"
+#include "server/metrics/call_metrics.h"
 
 namespace roberta::service {
 

@@ -30,6 +30,20 @@ class Files(unittest.TestCase):
                 names.add(family if family in known else name)
         self.assertGreater(len(names), 20)
 
+    def test_alerts_and_dashboard_use_only_labels_that_exist(self):
+        known = golden()
+        scraped = {"job", "instance"}  # Prometheus adds these
+        for expression in expressions():
+            with self.subTest(expression=expression):
+                available = set(scraped)
+                for name, matchers in re.findall(rf"({NAME.pattern})(?:\{{([^}}]*)\}})?", expression):
+                    family = re.sub(r"_(bucket|sum|count)$", "", name)
+                    labels = known[family if family in known else name][1] | scraped
+                    available |= labels | ({"le"} if name.endswith("_bucket") else set())
+                    self.assertLessEqual(set(re.findall(r'(\w+)\s*(?:=~|!=|!~|=)', matchers)), labels)
+                for grouping in re.findall(r"\b(?:by|on|ignoring)\s*\(([^)]*)\)", expression):
+                    self.assertLessEqual({label.strip() for label in grouping.split(",")}, available)
+
     def test_every_alert_says_what_is_wrong_what_to_do_and_how_urgent_it_is(self):
         rules = ALERTS.read_text().split("- alert: ")[1:]
         self.assertEqual(len(rules), len(re.findall(r"^ +expr:", ALERTS.read_text(), re.MULTILINE)))
@@ -56,6 +70,23 @@ class Running(unittest.TestCase):
         self.assertEqual(families, {name: kind for name, (kind, _) in golden().items()})
         for name, kind in families.items():
             self.assertRegex(page, rf"(?m)^{name}{'_count' if kind == 'histogram' else ''}[{{ ]")
+
+    def test_the_page_of_six_profiles_stays_small_enough_for_a_fleet(self):
+        with Server() as server:
+            self.assertEqual(server.client("classify", "good", "bad").returncode, 0)
+            _, page = get(server.metrics_port, "/metrics")
+        self.assertEqual(len(set(re.findall(r'^roberta_profile_ready\{profile="(\w+)"\}', page, re.MULTILINE))), 6)
+        series = [line for line in page.splitlines() if not line.startswith("#")]
+        self.assertLessEqual(len(series), 1500)
+        self.assertLessEqual(len(page.encode()), 160_000)
+
+    def test_thresholds_of_alerts_are_bounds_of_the_histogram(self):
+        with Server() as server:
+            _, page = get(server.metrics_port, "/metrics")
+        bounds = set(re.findall(r'^roberta_request_duration_seconds_bucket\{.*le="([^"]+)"\}', page, re.MULTILINE))
+        objective = re.search(r"roberta_request_duration_seconds_bucket.*\n?.*> ([0-9.]+)$", ALERTS.read_text(), re.MULTILINE)
+        self.assertIn(objective[1], bounds)
+        self.assertLessEqual(set(re.findall(r'\ble="([^"]+)"', (DEPLOY / "prometheus/alerts_test.yml").read_text())), bounds)
 
     def test_readiness_turns_before_a_call_is_refused(self):
         with tempfile.NamedTemporaryFile("w", suffix=".textproto") as config:

@@ -8,8 +8,8 @@
 
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "tests/server/app/running_server.h"
+#include "tests/server/metrics/exposed_metrics.h"
 #include "tests/server/metrics/exposition.h"
-#include "tests/server/metrics/http_get.h"
 
 namespace roberta::app {
 namespace {
@@ -78,7 +78,8 @@ TEST(Monitoring, CallsOfAllServicesAreCountedAsGrpcNamesThem) {
     const std::string label = std::string("grpc_method=\"") + method + "\"";
     const std::string status_label = std::string("grpc_status=\"") + status + "\"";
     EXPECT_EQ(SumOf(page, "grpc_server_call_started_total", {label}), 1) << method;
-    EXPECT_EQ(SumOf(page, "grpc_server_call_duration_seconds_count", {label, status_label}), 1) << method;
+    EXPECT_EQ(SumOf(page, "grpc_server_call_ended_total", {label, status_label}), 1) << method;
+    EXPECT_EQ(SumOf(page, "grpc_server_call_ended_total", {label}), 1) << method;
     EXPECT_EQ(SumOf(page, "grpc_server_call_duration_seconds_count", {label}), 1) << method;
   }
   EXPECT_EQ(SumOf(page, "grpc_server_call_started_total"), 4);

@@ -23,19 +23,19 @@ TEST(AdmissionMetrics, EverySelectionExistsFromTheStart) {
   }
 }
 
-TEST(AdmissionMetrics, CountsTheProfileUsedAndWhy) {
+TEST(AdmissionMetrics, CountsTheProfileUsedAndTheReason) {
   ExposedMetrics exposed;
   exposed.metrics.admission().Selected("quantized", SelectionReason::kAutoFastest);
   EXPECT_THAT(exposed.Scrape(), HasSubstr("{reason=\"auto_fastest\",requested=\"auto\",used=\"quantized\"} 1"));
 }
 
-TEST(AdmissionMetrics, AProfileNobodyKnowsIsSelectedByNoOne) {
+TEST(AdmissionMetrics, AnUnknownProfileMakesNoSeries) {
   ExposedMetrics exposed;
   exposed.metrics.admission().Selected("x\"}evil", SelectionReason::kRequest);
   EXPECT_THAT(exposed.Scrape(), Not(HasSubstr("evil")));
 }
 
-TEST(AdmissionMetrics, AnErrorCountsBySizeAndTheBiasKeepsItsSign) {
+TEST(AdmissionMetrics, TheErrorIsAbsoluteAndTheBiasKeepsItsSign) {
   ExposedMetrics exposed;
   exposed.metrics.admission().Predicted("baseline", -0.25, -0.5);
   const std::string page = exposed.Scrape();
@@ -43,7 +43,7 @@ TEST(AdmissionMetrics, AnErrorCountsBySizeAndTheBiasKeepsItsSign) {
   EXPECT_THAT(page, HasSubstr("roberta_wait_prediction_bias_seconds{profile=\"baseline\"} -0.5"));
 }
 
-TEST(AdmissionMetrics, TheLoadRatioIsAskedForAtEachScrape) {
+TEST(AdmissionMetrics, EachScrapeReadsTheLoadRatio) {
   static double ratio = 0.5;
   ServerMetrics metrics({.profiles = {"baseline"}});
   metrics.admission().Observe([] { return ratio; });
@@ -51,6 +51,28 @@ TEST(AdmissionMetrics, TheLoadRatioIsAskedForAtEachScrape) {
   EXPECT_THAT(Get(port, "/metrics"), HasSubstr("roberta_load_ratio 0.5"));
   ratio = 3;
   EXPECT_THAT(Get(port, "/metrics"), HasSubstr("roberta_load_ratio 3"));
+}
+
+TEST(BrownOutMetrics, EachScrapeReadsTheLevel) {
+  static size_t level = 0;
+  ExposedMetrics exposed;
+  exposed.metrics.brown_out().Observe([] { return level; });
+  EXPECT_THAT(exposed.Scrape(), HasSubstr("roberta_brown_out_level 0\n"));
+  level = 2;
+  EXPECT_THAT(exposed.Scrape(), HasSubstr("roberta_brown_out_level 2\n"));
+}
+
+TEST(BrownOutMetrics, WithoutABrownOutTheLevelIsZero) {
+  EXPECT_THAT(ExposedMetrics().Scrape(), HasSubstr("roberta_brown_out_level 0\n"));
+}
+
+TEST(BrownOutMetrics, CountsChangesByReason) {
+  ExposedMetrics exposed;
+  exposed.metrics.brown_out().CountChange(LevelChange::kRelief);
+  const std::string page = exposed.Scrape();
+  EXPECT_THAT(page, HasSubstr("roberta_brown_out_changes_total{reason=\"pressure\"} 0\n"));
+  EXPECT_THAT(page, HasSubstr("roberta_brown_out_changes_total{reason=\"relief\"} 1\n"));
+  EXPECT_THAT(page, HasSubstr("roberta_brown_out_changes_total{reason=\"lost_step\"} 0\n"));
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 namespace roberta::metrics {
 namespace {
 
+using namespace std::chrono_literals;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -27,6 +28,37 @@ TEST(CallMetrics, CountsACallWithItsPhases) {
   EXPECT_THAT(page, HasSubstr("roberta_phase_duration_seconds_count{phase=\"infer\",profile=\"baseline\"} 1"));
 }
 
+TEST(CallMetrics, OnlyTheInferencePhaseIsSplitByProfile) {
+  ExposedMetrics exposed;
+  exposed.metrics.calls().Ended({.method = Method::kClassify, .profile = "baseline"}, JustArrived());
+  exposed.metrics.calls().Ended({.method = Method::kClassify, .profile = "quantized"}, JustArrived());
+  const std::string page = exposed.Scrape();
+  EXPECT_THAT(page, HasSubstr("roberta_phase_duration_seconds_count{phase=\"queue\",profile=\"all\"} 2"));
+  EXPECT_THAT(page, Not(HasSubstr("{phase=\"queue\",profile=\"baseline\"")));
+}
+
+TEST(CallMetrics, OnlyTheDurationOfClassifyIsSplitByProfile) {
+  ExposedMetrics exposed;
+  exposed.metrics.calls().Ended({.method = Method::kClassify, .profile = "baseline"}, JustArrived());
+  exposed.metrics.calls().Ended({.method = Method::kClassifyStream, .profile = "baseline"}, JustArrived());
+  const std::string page = exposed.Scrape();
+  EXPECT_THAT(page, HasSubstr("roberta_request_duration_seconds_count{method=\"Classify\",profile=\"baseline\"} 1"));
+  EXPECT_THAT(page, HasSubstr("roberta_request_duration_seconds_count{method=\"ClassifyStream\",profile=\"all\"} 1"));
+}
+
+TEST(CallMetrics, AnUnexpectedCodeAddsItsSeries) {
+  ExposedMetrics exposed;
+  EXPECT_THAT(exposed.Scrape(), Not(HasSubstr("code=\"DATA_LOSS\"")));
+  for (const char* profile : {"baseline", "baseline", "unheard of"}) {
+    exposed.metrics.calls().Ended(
+        {.method = Method::kLoadProfile, .profile = profile, .code = absl::StatusCode::kDataLoss}, JustArrived());
+  }
+  const std::string page = exposed.Scrape();
+  EXPECT_THAT(page,
+              HasSubstr("roberta_requests_total{code=\"DATA_LOSS\",method=\"LoadProfile\",profile=\"baseline\"} 2"));
+  EXPECT_THAT(page, HasSubstr("roberta_requests_total{code=\"DATA_LOSS\",method=\"LoadProfile\",profile=\"none\"} 1"));
+}
+
 TEST(CallMetrics, ACallIsInFlightUntilItEnds) {
   for (const Method method : {Method::kClassify, Method::kCompare}) {
     ExposedMetrics exposed;
@@ -37,7 +69,7 @@ TEST(CallMetrics, ACallIsInFlightUntilItEnds) {
   }
 }
 
-TEST(CallMetrics, ANameNobodyKnowsMakesNoSeries) {
+TEST(CallMetrics, AnUnknownProfileMakesNoSeries) {
   ExposedMetrics exposed;
   exposed.metrics.calls().Ended(
       {.method = Method::kClassify, .profile = "x\"}evil", .code = absl::StatusCode::kInvalidArgument}, JustArrived());
@@ -57,19 +89,62 @@ TEST(CallMetrics, AFailureHasItsReason) {
   EXPECT_THAT(page, HasSubstr("roberta_request_failures_total{reason=\"bad_field\"} 0"));
 }
 
-TEST(CallMetrics, AFailureWithAReasonThatNobodyKnowsIsAnother) {
+TEST(CallMetrics, AFailureWithAnUnknownReasonCountsAsOther) {
   ExposedMetrics exposed;
-  exposed.metrics.calls().Ended({.method = Method::kCompare, .code = absl::StatusCode::kUnknown, .reason = "moon"},
-                                JustArrived());
+  exposed.metrics.calls().Ended(
+      {.method = Method::kCompare, .code = absl::StatusCode::kUnknown, .reason = "unheard_of"}, JustArrived());
   EXPECT_THAT(exposed.Scrape(), HasSubstr("roberta_request_failures_total{reason=\"other\"} 1"));
 }
 
-TEST(CallMetrics, AnAnswerIsNoFailure) {
+TEST(CallMetrics, AnAnsweredCallIsNoFailure) {
   ExposedMetrics exposed;
   exposed.metrics.calls().Ended({.method = Method::kClassify, .reason = "queue_full"}, JustArrived());
   const std::string page = exposed.Scrape();
   EXPECT_THAT(page, HasSubstr("roberta_request_failures_total{reason=\"queue_full\"} 0"));
   EXPECT_THAT(page, HasSubstr("roberta_request_failures_total{reason=\"other\"} 0"));
+}
+
+TEST(ItemMetrics, CountsItemsByOutcome) {
+  ExposedMetrics exposed;
+  exposed.metrics.items().Count("baseline", {.answered = 3, .failed = 1, .truncated = 2, .tokens = 40});
+  const std::string page = exposed.Scrape();
+  EXPECT_THAT(page, HasSubstr("roberta_items_total{outcome=\"answered\",profile=\"baseline\"} 3"));
+  EXPECT_THAT(page, HasSubstr("roberta_items_total{outcome=\"failed\",profile=\"baseline\"} 1"));
+  EXPECT_THAT(page, HasSubstr("roberta_truncated_items_total 2"));
+  EXPECT_THAT(page, HasSubstr("roberta_input_tokens_sum 40"));
+}
+
+ExposedMetrics ForClassify() {
+  return ExposedMetrics({.rpc_methods = {"roberta.v1.Classifier/Classify"}, .rpc_codes = {0, 14}});
+}
+
+TEST(RpcMetrics, CountsTheStartAndTheEndOfACall) {
+  ExposedMetrics exposed = ForClassify();
+  RpcMetrics& rpcs = exposed.metrics.rpcs();
+  const RpcMetrics::Method& method = rpcs.Started("/roberta.v1.Classifier/Classify");
+  rpcs.Ended(method, 14, 3s);
+  const std::string page = exposed.Scrape();
+  EXPECT_THAT(page, HasSubstr("grpc_server_call_started_total{grpc_method=\"roberta.v1.Classifier/Classify\"} 1"));
+  EXPECT_THAT(page,
+              HasSubstr("grpc_server_call_duration_seconds_sum{grpc_method=\"roberta.v1.Classifier/Classify\"} 3"));
+  EXPECT_THAT(page, HasSubstr("grpc_server_call_ended_total{grpc_method=\"roberta.v1.Classifier/Classify\","
+                              "grpc_status=\"UNAVAILABLE\"} 1"));
+}
+
+TEST(RpcMetrics, AnUnknownMethodMakesNoSeries) {
+  ExposedMetrics exposed = ForClassify();
+  exposed.metrics.rpcs().Started("/evil.Service/Method");
+  const std::string page = exposed.Scrape();
+  EXPECT_THAT(page, Not(HasSubstr("evil")));
+  EXPECT_THAT(page, HasSubstr("grpc_server_call_started_total{grpc_method=\"other\"} 1"));
+}
+
+TEST(RpcMetrics, AnUnexpectedCodeCountsAsUnknown) {
+  ExposedMetrics exposed = ForClassify();
+  RpcMetrics& rpcs = exposed.metrics.rpcs();
+  for (const int code : {5, 17, -1}) rpcs.Ended(rpcs.Started("roberta.v1.Classifier/Classify"), code, 1s);
+  EXPECT_THAT(exposed.Scrape(), HasSubstr("grpc_server_call_ended_total{grpc_method=\"roberta.v1.Classifier/Classify\","
+                                          "grpc_status=\"UNKNOWN\"} 3"));
 }
 
 }  // namespace

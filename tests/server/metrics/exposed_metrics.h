@@ -1,14 +1,35 @@
 #pragma once
 
+#include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <cstdint>
 #include <string>
 
 #include "server/metrics/server_metrics.h"
-#include "tests/server/metrics/http_get.h"
 
 namespace roberta::metrics {
+
+/// GET `path` from the loopback port, headers included.
+inline std::string Get(uint16_t port, const std::string& path) {
+  const int socket_fd = socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address = {};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  EXPECT_EQ(connect(socket_fd, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  const std::string request = "GET " + path + " HTTP/1.0\r\n\r\n";
+  EXPECT_EQ(write(socket_fd, request.data(), request.size()), static_cast<ssize_t>(request.size()));
+  std::string answer;
+  char buffer[4096];
+  for (ssize_t got; (got = read(socket_fd, buffer, sizeof buffer)) > 0;)
+    answer.append(buffer, static_cast<size_t>(got));
+  close(socket_fd);
+  return answer;
+}
 
 /// Metrics on a free port of the loopback interface.
 struct ExposedMetrics {

@@ -7,8 +7,8 @@
 
 namespace roberta::metrics {
 
-/// The sum of the samples of `name` that have all of `labels` (`code="OK"`) in a page of Prometheus' text format. Not a
-/// number if there are none, so that a name that is wrong equals nothing.
+/// The sum of the samples of `name` that have all of `labels` (`code="OK"`) in a page of Prometheus' text format. NaN
+/// if there are no such samples, so that a misspelled name equals nothing.
 inline double SumOf(const std::string& page, std::string_view name, const std::vector<std::string_view>& labels = {}) {
   double sum = 0;
   bool found = false;

@@ -21,7 +21,7 @@ struct Family {
   std::set<std::string> labels;
 };
 
-/// The labels' names in `{a="x",b="y"}`, `le` apart, which every histogram has.
+/// The names of the labels in `{a="x",b="y"}`, without `le`, which every histogram has.
 std::set<std::string> LabelsOf(const std::string& sample) {
   std::set<std::string> labels;
   for (size_t at = sample.find('{'); at != std::string::npos && sample[at] != '}';) {
@@ -33,7 +33,7 @@ std::set<std::string> LabelsOf(const std::string& sample) {
   return labels;
 }
 
-/// Reads Prometheus' text format as far as this server writes it.
+/// Reads the part of Prometheus' text format that this server writes.
 std::map<std::string, Family> FamiliesOf(const std::string& page) {
   std::map<std::string, Family> families;
   std::istringstream lines(page);
@@ -69,7 +69,7 @@ TEST(MetricNames, AreTheGoldenOnes) {
   EXPECT_EQ(table, golden.str());
 }
 
-TEST(MetricNames, SayWhatAndInWhichUnit) {
+TEST(MetricNames, HaveHelpLinesAndUnits) {
   for (const auto& [name, family] : FamiliesOf(WithEverything().Scrape())) {
     EXPECT_FALSE(family.help.empty()) << name;
     EXPECT_EQ(family.type == "counter", name.ends_with("_total")) << name;

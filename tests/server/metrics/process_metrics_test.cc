@@ -1,6 +1,7 @@
 #include "server/metrics/process_metrics.h"
 
 #include <fcntl.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -20,7 +21,7 @@ double ValueOf(const std::string& page, const std::string& name) {
   return at == std::string::npos ? 0 : std::stod(page.substr(at + name.size() + 2));
 }
 
-TEST(ProcessMetrics, MemoryFollowsWhatIsUsed) {
+TEST(ProcessMetrics, MemoryFollowsItsUse) {
   ServerMetrics metrics({});
   const double before = ValueOf(metrics.Scrape(), "process_resident_memory_bytes");
   const std::vector<char> memory(64 << 20, 'x');
@@ -58,6 +59,23 @@ TEST(ProcessMetrics, TheProcessStartedBeforeNowAndAfterTheMachine) {
   timespec since_boot = {};
   ASSERT_EQ(clock_gettime(CLOCK_BOOTTIME, &since_boot), 0);
   EXPECT_GE(started, std::chrono::duration<double>(now).count() - static_cast<double>(since_boot.tv_sec) - 3);
+}
+
+using ::testing::ContainsRegex;
+using ::testing::HasSubstr;
+
+TEST(BuildMetrics, EachScrapeReadsTheNumberOfPrimitives) {
+  static int64_t created = 3;
+  const ExposedMetrics exposed({.computation = {.primitives_created = [] { return created; }}});
+  EXPECT_THAT(exposed.Scrape(), HasSubstr("roberta_kernel_primitives_created_total 3"));
+  created = 5;
+  EXPECT_THAT(exposed.Scrape(), HasSubstr("roberta_kernel_primitives_created_total 5"));
+}
+
+TEST(BuildMetrics, NameTheBuild) {
+  const ExposedMetrics exposed({.computation = {.libtorch = "1.13.0", .onednn = "2.6.0", .isa = "avx2"}});
+  EXPECT_THAT(exposed.Scrape(), ContainsRegex("roberta_build_info\\{git=\"[^\"]+\",isa=\"avx2\",libtorch=\"1.13.0\","
+                                              "onednn=\"2.6.0\",version=\"[0-9.]+\"\\} 1\n"));
 }
 
 }  // namespace

@@ -12,7 +12,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-TEST(QueueMetrics, AreAskedForAtEachScrape) {
+TEST(QueueMetrics, EachScrapeReadsTheQueue) {
   static size_t waiting = 0;
   ServerMetrics metrics({.profiles = {"baseline", "quantized"}});
   metrics.queue().Observe(64, [] {
@@ -27,6 +27,22 @@ TEST(QueueMetrics, AreAskedForAtEachScrape) {
   EXPECT_THAT(page, HasSubstr("roberta_queue_tokens{profile=\"quantized\"} 40"));
   EXPECT_THAT(page, HasSubstr("roberta_queue_capacity_items 64"));
   EXPECT_THAT(page, HasSubstr("roberta_queue_oldest_age_seconds 0.5"));
+}
+
+TEST(BatchMetrics, CountsABatchWithItsSize) {
+  ExposedMetrics exposed;
+  exposed.metrics.batches().Count("baseline", {.items = 3, .tokens = 40});
+  const std::string page = exposed.Scrape();
+  EXPECT_THAT(page, HasSubstr("roberta_batches_total{profile=\"baseline\"} 1"));
+  EXPECT_THAT(page, HasSubstr("roberta_batch_items_sum{profile=\"baseline\"} 3"));
+  EXPECT_THAT(page, HasSubstr("roberta_batch_tokens_sum{profile=\"baseline\"} 40"));
+  EXPECT_THAT(page, HasSubstr("roberta_batch_padding_ratio_sum{profile=\"baseline\"} 0\n"));
+}
+
+TEST(BatchMetrics, PaddingIsAShareOfAllComputedTokens) {
+  ExposedMetrics exposed;
+  exposed.metrics.batches().Count("quantized", {.items = 3, .tokens = 30, .padded_tokens = 10});
+  EXPECT_THAT(exposed.Scrape(), HasSubstr("roberta_batch_padding_ratio_sum{profile=\"quantized\"} 0.25\n"));
 }
 
 }  // namespace

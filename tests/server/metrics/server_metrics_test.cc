@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
 
 #include "tests/server/metrics/exposed_metrics.h"
@@ -10,7 +11,9 @@
 namespace roberta::metrics {
 namespace {
 
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
+using ::testing::StartsWith;
 
 TEST(ServerMetrics, EverySeriesExistsFromTheStart) {
   const std::string page = ExposedMetrics().Scrape();
@@ -21,10 +24,66 @@ TEST(ServerMetrics, EverySeriesExistsFromTheStart) {
   EXPECT_THAT(page, HasSubstr("roberta_build_info{"));
 }
 
+TEST(ServerMetrics, OneCallOfEachMethodAddsNoSeries) {
+  ExposedMetrics exposed;
+  const auto series = [&] {
+    const std::string page = exposed.Scrape();
+    return std::count(page.begin(), page.end(), '\n');
+  };
+  const auto before = series();
+  const PhaseClock clock(PhaseClock::Clock::now());
+  for (const Method method : {Method::kClassify, Method::kClassifyStream, Method::kLoadProfile, Method::kUnloadProfile,
+                              Method::kSetDefaultProfile}) {
+    exposed.metrics.calls().Ended({.method = method, .profile = "quantized"}, clock);
+    exposed.metrics.calls().Ended({.method = method, .code = absl::StatusCode::kInvalidArgument}, clock);
+  }
+  for (const Method method : {Method::kCompare, Method::kListProfiles}) {
+    exposed.metrics.calls().Ended({.method = method}, clock);
+  }
+  EXPECT_EQ(series(), before);
+}
+
 TEST(ServerMetrics, APortInUseIsAnError) {
   const ExposedMetrics first;
   ServerMetrics second({.profiles = {"baseline"}});
   EXPECT_EQ(second.Expose("127.0.0.1", first.port).status().code(), absl::StatusCode::kAlreadyExists);
+}
+
+TEST(Pages, AServerThatLoadsIsNotReady) {
+  const ExposedMetrics exposed;
+  const std::string page = Get(exposed.port, "/readyz");
+  EXPECT_THAT(page, StartsWith("HTTP/1.1 503 "));
+  EXPECT_THAT(page, EndsWith("\r\n\r\nnot ready: the profiles are being loaded\n"));
+}
+
+TEST(Pages, AServerThatServesIsReady) {
+  ExposedMetrics exposed;
+  exposed.metrics.readiness().Set(Readiness::State::kServing);
+  EXPECT_THAT(Get(exposed.port, "/readyz"), StartsWith("HTTP/1.1 200 "));
+}
+
+TEST(Pages, AServerThatShutsDownIsNotReady) {
+  ExposedMetrics exposed;
+  exposed.metrics.readiness().Set(Readiness::State::kServing);
+  exposed.metrics.readiness().Set(Readiness::State::kDraining);
+  const std::string page = Get(exposed.port, "/readyz");
+  EXPECT_THAT(page, StartsWith("HTTP/1.1 503 "));
+  EXPECT_THAT(page, EndsWith("\r\n\r\nnot ready: the server is shutting down\n"));
+}
+
+TEST(Pages, AServerIsAliveInEveryState) {
+  for (const auto state : {Readiness::State::kLoading, Readiness::State::kServing, Readiness::State::kDraining}) {
+    ExposedMetrics exposed;
+    exposed.metrics.readiness().Set(state);
+    EXPECT_THAT(Get(exposed.port, "/healthz"), StartsWith("HTTP/1.1 200 "));
+  }
+}
+
+TEST(Pages, OtherPagesAreNotFound) {
+  const ExposedMetrics exposed;
+  for (const char* path : {"/", "/readyz/", "/metricsx", "/../metrics"}) {
+    EXPECT_THAT(Get(exposed.port, path), StartsWith("HTTP/1.1 404 ")) << path;
+  }
 }
 
 }  // namespace
