@@ -65,10 +65,15 @@ Quality CompareLogits(absl::Span<const float> logits, absl::Span<const float> ba
     largest = std::max(largest, difference);
   }
   size_t right = 0, baseline_right = 0;
+  statistics::PairedAnswers paired = {.texts = static_cast<int64_t>(sample.size())};
   for (size_t i = 0; i < sample.size() && sample.front().label; ++i) {
     const auto label = static_cast<size_t>(*sample[i].label);
-    right += LabelOf(absl::MakeConstSpan(own).subspan(i * labels, labels)) == label;
-    baseline_right += LabelOf(absl::MakeConstSpan(baseline).subspan(i * labels, labels)) == label;
+    const bool is_right = LabelOf(absl::MakeConstSpan(own).subspan(i * labels, labels)) == label;
+    const bool baseline_is_right = LabelOf(absl::MakeConstSpan(baseline).subspan(i * labels, labels)) == label;
+    right += is_right;
+    baseline_right += baseline_is_right;
+    paired.only_first_correct += baseline_is_right && !is_right;
+    paired.only_second_correct += is_right && !baseline_is_right;
   }
   const size_t different = CountDifferent(AgreementOf(config), labels, own, baseline);
   const auto examples = static_cast<double>(sample.size());
@@ -81,6 +86,7 @@ Quality CompareLogits(absl::Span<const float> logits, absl::Span<const float> ba
   if (sample.front().label) {
     quality.accuracy = static_cast<double>(right) / examples;
     quality.baseline_accuracy = static_cast<double>(baseline_right) / examples;
+    quality.paired = paired;
   }
   return quality;
 }

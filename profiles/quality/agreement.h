@@ -9,6 +9,7 @@
 #include "absl/types/span.h"
 #include "profiles/checkpoint/config.h"
 #include "profiles/quality/sample.h"
+#include "profiles/statistics/proportions.h"
 
 namespace roberta::quality {
 
@@ -36,6 +37,8 @@ struct Quality {
   double max_abs_dp = 0;
   std::optional<double> accuracy;           ///< share that has the sample's label; absent for a sample without labels
   std::optional<double> baseline_accuracy;  ///< the baseline's on the same sample
+  /// The baseline is the first of the two classifiers, the profile the second; absent for a sample without labels.
+  std::optional<statistics::PairedAnswers> paired = std::nullopt;
 };
 
 /// Compares finite `logits` [examples, labels] with the baseline's, of the same shape.

@@ -146,6 +146,10 @@ void AddEvaluate(CLI::App* app, int* exit_code) {
       "  flips                      texts whose answer alone differs from that in a batch\n"
       "  mean_abs_dp, max_abs_dp    difference of a score from baseline's\n"
       "  confusion                  examples by true label (rows) and answered label\n"
+      "  accuracy_difference, accuracy_difference_low, accuracy_difference_high\n"
+      "                             accuracy minus baseline's on the same texts, and the limits of its 95 % "
+      "confidence\n"
+      "                             interval (Tango's score interval, which inverts McNemar's test); only with labels\n"
       "A profile that cannot be loaded or run is told with its reason, the others go on, and the exit code is 1.\n\n",
       kExampleFormats,
       "Labels are of use for models that give a text one of several labels; for others they are passed over.\n\n"

@@ -77,6 +77,9 @@ class Evaluator {
     if (sample_.front().label) evaluation->labels = quality::MeasureLabels(scores, sample_);
     if (baseline == nullptr) return;
     evaluation->quality = quality::CompareLogits(answers.batched, baseline->batched, sample_, config_);
+    if (evaluation->quality->paired && evaluation->name != registry::kBaseline) {
+      evaluation->accuracy_difference = statistics::CompareAccuracies(*evaluation->quality->paired);
+    }
     evaluation->gate = quality::CheckGate(registry::FindRecipe(recipes_, evaluation->name)->gate, *evaluation->quality);
   }
 

@@ -13,6 +13,7 @@
 #include "profiles/quality/sample_run.h"
 #include "profiles/registry/model.h"
 #include "profiles/registry/recipes.h"
+#include "profiles/statistics/proportions.h"
 #include "profiles/terminal/progress.h"
 
 namespace roberta::tool {
@@ -25,6 +26,8 @@ struct Evaluation {
   size_t flips = 0;                             ///< texts whose answer alone does not agree with that in a batch
   std::optional<quality::Quality> quality;      ///< beside the baseline's answers, where there are any
   std::optional<quality::LabelMetrics> labels;  ///< of examples that have labels
+  /// From the baseline's accuracy on the same texts; absent for the baseline itself and without labels.
+  std::optional<statistics::AccuracyDifference> accuracy_difference;
   absl::Status gate;  ///< what the recipe's gate would say, were it held to it; only with `quality`
 };
 

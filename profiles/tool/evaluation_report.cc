@@ -65,6 +65,13 @@ std::vector<std::string> Row(const Evaluation& evaluation) {
   return row;
 }
 
+/// How sure the difference between a profile's accuracy and the baseline's is.
+std::string DifferenceNote(const Evaluation& evaluation) {
+  if (!evaluation.accuracy_difference) return "";
+  return absl::StrCat(evaluation.name, ": accuracy compared with baseline: ",
+                      statistics::DifferenceText(*evaluation.accuracy_difference), "\n");
+}
+
 std::string Note(const Evaluation& evaluation) {
   const absl::Status& status = evaluation.status.ok() ? evaluation.gate : evaluation.status;
   if (status.ok()) return "";
@@ -86,13 +93,22 @@ std::string MatrixText(const Evaluation& evaluation, const std::vector<std::stri
 
 Json ToJson(const Evaluation& evaluation) {
   const bool is_ok = evaluation.status.ok();
-  Json json = {{"name", evaluation.name}, {"status", is_ok ? "ok" : "failed"},
-               {"reason", nullptr},       {"examples", nullptr},
-               {"accuracy", nullptr},     {"macro_f1", nullptr},
-               {"agreement", nullptr},    {"flips", nullptr},
-               {"mean_abs_dp", nullptr},  {"max_abs_dp", nullptr},
-               {"ece", nullptr},          {"gate", nullptr},
-               {"confusion", nullptr}};
+  Json json = {{"name", evaluation.name},
+               {"status", is_ok ? "ok" : "failed"},
+               {"reason", nullptr},
+               {"examples", nullptr},
+               {"accuracy", nullptr},
+               {"macro_f1", nullptr},
+               {"agreement", nullptr},
+               {"flips", nullptr},
+               {"mean_abs_dp", nullptr},
+               {"max_abs_dp", nullptr},
+               {"ece", nullptr},
+               {"gate", nullptr},
+               {"confusion", nullptr},
+               {"accuracy_difference", nullptr},
+               {"accuracy_difference_low", nullptr},
+               {"accuracy_difference_high", nullptr}};
   if (!is_ok) {
     json["reason"] = std::string(evaluation.status.message());
     return json;
@@ -111,6 +127,11 @@ Json ToJson(const Evaluation& evaluation) {
     json["macro_f1"] = evaluation.labels->macro_f1;
     json["ece"] = evaluation.labels->expected_calibration_error;
     json["confusion"] = evaluation.labels->confusion;
+  }
+  if (evaluation.accuracy_difference) {
+    json["accuracy_difference"] = evaluation.accuracy_difference->difference;
+    json["accuracy_difference_low"] = evaluation.accuracy_difference->interval.low;
+    json["accuracy_difference_high"] = evaluation.accuracy_difference->interval.high;
   }
   return json;
 }
@@ -131,13 +152,15 @@ std::string EvaluationCsv(const std::vector<Evaluation>& evaluations) {
 
 std::string EvaluationText(const std::vector<Evaluation>& evaluations, const std::vector<std::string>& labels) {
   Rows rows = {{"profile", "accuracy", "macro F1", "agreement", "flips", "mean |dp|", "max |dp|", "ECE", "gate"}};
-  std::string notes, matrices;
+  std::string differences, notes, matrices;
   for (const Evaluation& evaluation : evaluations) {
     rows.push_back(Row(evaluation));
+    differences += DifferenceNote(evaluation);
     notes += Note(evaluation);
     if (evaluation.labels && labels.size() <= kMostShownLabels) matrices += MatrixText(evaluation, labels);
   }
-  return absl::StrCat(terminal::TableText(rows), notes.empty() ? "" : "\n", notes, matrices);
+  return absl::StrCat(terminal::TableText(rows), differences.empty() ? "" : "\n", differences,
+                      notes.empty() ? "" : "\n", notes, matrices);
 }
 
 }  // namespace roberta::tool

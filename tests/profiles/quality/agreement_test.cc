@@ -36,6 +36,7 @@ TEST(CompareLogits, EqualLogitsAgreeInFull) {
   EXPECT_EQ(quality.mean_abs_dp, 0);
   EXPECT_EQ(quality.max_abs_dp, 0);
   EXPECT_FALSE(quality.accuracy.has_value());
+  EXPECT_FALSE(quality.paired.has_value());
 }
 
 TEST(CompareLogits, CountsLabelsThatDifferAndMeasuresProbabilities) {
@@ -52,6 +53,10 @@ TEST(CompareLogits, MeasuresBothAccuraciesOnALabelledSample) {
   const Quality quality = CompareLogits(std::vector<float>{0, 1, 1, 0}, std::vector<float>{0, 1, 0, 1}, sample, kTwo);
   EXPECT_EQ(quality.accuracy, 0.5);
   EXPECT_EQ(quality.baseline_accuracy, 1.0);
+  ASSERT_TRUE(quality.paired.has_value());
+  EXPECT_EQ(quality.paired->texts, 2);
+  EXPECT_EQ(quality.paired->only_first_correct, 1);
+  EXPECT_EQ(quality.paired->only_second_correct, 0);
 }
 
 TEST(CompareLogits, OfMultiLabelModelsTheSetsMustBeTheSame) {

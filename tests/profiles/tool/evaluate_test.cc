@@ -57,7 +57,8 @@ TEST_F(Evaluate, EveryProfileIsReportedUnderTheDocumentedNames) {
   ASSERT_GE(report["profiles"].size(), 5u);
   for (const json& profile : report["profiles"]) {
     for (const char* name : {"name", "accuracy", "macro_f1", "agreement", "flips", "mean_abs_dp", "max_abs_dp", "ece",
-                             "examples", "confusion", "status", "reason", "gate"}) {
+                             "examples", "confusion", "status", "reason", "gate", "accuracy_difference",
+                             "accuracy_difference_low", "accuracy_difference_high"}) {
       EXPECT_TRUE(profile.contains(name)) << name;
     }
     EXPECT_EQ(profile["status"], "ok");
@@ -158,8 +159,9 @@ TEST_F(Evaluate, TheCsvFileHasALineForEachProfile) {
   EXPECT_THAT(result.output, HasSubstr("macro F1"));
   EXPECT_THAT(ReadFile(scratch_.In("quality.csv")),
               AllOf(StartsWith("name,status,reason,examples,accuracy,macro_f1,agreement,flips,mean_abs_dp,max_abs_dp,"
-                               "ece,gate,confusion\nbaseline,ok,,2,1.0,1.0,1.0,0,0.0,0.0,"),
-                    HasSubstr(",passed,\"[[1,0],[0,1]]\"\nquantized,ok,,2,")));
+                               "ece,gate,confusion,accuracy_difference,accuracy_difference_low,"
+                               "accuracy_difference_high\nbaseline,ok,,2,1.0,1.0,1.0,0,0.0,0.0,"),
+                    HasSubstr(",passed,\"[[1,0],[0,1]]\",,,\nquantized,ok,,2,")));
 }
 
 TEST_F(Evaluate, AFileThatCannotBeWrittenIsToldBeforeTheWork) {

@@ -88,7 +88,26 @@ TEST(EvaluationCsv, WhatHoldsCommasOrQuotesIsQuoted) {
   Evaluation failed;
   failed.name = "pruned";
   failed.status = absl::InternalError("tensor \"a\", or so");
-  EXPECT_THAT(EvaluationCsv({failed}), HasSubstr("\npruned,failed,\"tensor \"\"a\"\", or so\",,,,,,,,,,\n"));
+  EXPECT_THAT(EvaluationCsv({failed}), HasSubstr("\npruned,failed,\"tensor \"\"a\"\", or so\",,,,,,,,,,,,,\n"));
+}
+
+TEST_F(EvaluationTest, AccuracyIsComparedTextByText) {
+  const registry::Recipe contrary = registry::PuppetRecipe("contrary", 100);
+  const Evaluations evaluations = Run({registry::PuppetRecipe("baseline"), registry::PuppetRecipe("same"), contrary},
+                                      {"baseline", "same", "contrary"});
+  EXPECT_FALSE(evaluations.profiles[0].accuracy_difference.has_value());
+  // The limits for three texts on which both are equally right: z^2 / (3 + z^2).
+  ASSERT_TRUE(evaluations.profiles[1].accuracy_difference.has_value());
+  EXPECT_EQ(evaluations.profiles[1].accuracy_difference->difference, 0);
+  EXPECT_NEAR(evaluations.profiles[1].accuracy_difference->interval.high, 3.841458821 / 6.841458821, 1e-9);
+  EXPECT_NE(evaluations.profiles[2].accuracy_difference->difference, 0);
+  EXPECT_THAT(
+      EvaluationText(evaluations.profiles, {"no", "yes"}),
+      HasSubstr("\nsame: accuracy compared with baseline: no difference shown: between -56.1 and +56.1 points\n"));
+  const nlohmann::ordered_json json = ToJson(evaluations.profiles[1]);
+  EXPECT_EQ(json["accuracy_difference"], 0.0);
+  EXPECT_NEAR(json["accuracy_difference_low"].get<double>(), -0.561497, 1e-6);
+  EXPECT_TRUE(ToJson(evaluations.profiles[0])["accuracy_difference"].is_null());
 }
 
 TEST(EvaluationText, AFailedProfileHasALineAndAReason) {
