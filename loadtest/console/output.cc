@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 
 #include "absl/strings/str_cat.h"
 
@@ -15,8 +16,11 @@ int Complain(const std::string& text, int exit_code) {
 absl::Status Output::Open(const std::string& name) {
   name_ = name;
   if (name.empty()) return absl::OkStatus();
+  const bool is_new = name != kStandardOutput && !std::filesystem::exists(std::filesystem::symlink_status(name));
   file_ = name == kStandardOutput ? stdout : std::fopen(name.c_str(), "a");
-  return file_ != nullptr ? absl::OkStatus() : Failure("cannot write");
+  if (file_ == nullptr) return Failure("cannot write");
+  if (is_new) std::remove(name.c_str());  // a program that fails leaves no empty file
+  return absl::OkStatus();
 }
 
 Output::~Output() {

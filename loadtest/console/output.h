@@ -13,8 +13,8 @@ inline constexpr char kStandardOutput[] = "-";
 /// One line on stderr; returns `exit_code`.
 int Complain(const std::string& text, int exit_code = kSomethingFailed);
 
-/// A file that is written when the work is over. Opened before, so that one that cannot be is known before; what it
-/// held stays until then.
+/// A file that is written when the work is over. It is opened before the work begins, so that a file that cannot be
+/// written is found out early; what the file held stays until it is written, and a new file appears only then.
 class Output {
  public:
   Output() = default;

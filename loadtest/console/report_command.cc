@@ -47,6 +47,7 @@ absl::StatusOr<record::Series> ReadSeries(const std::string& name) {
 }
 
 int Report(const ReportOptions& options) {
+  if (absl::Status status = CheckReportRequirements(); !status.ok()) return Complain(std::string(status.message()));
   record::Series all;
   for (const std::string& name : options.records) {
     absl::StatusOr<record::Series> series = ReadSeries(name);

@@ -11,6 +11,13 @@
 
 namespace roberta::console {
 
+absl::Status CheckReportRequirements() {
+  absl::Status status = document::CheckRequirements();
+  if (!status.ok()) return status;
+  if (const std::string remark = document::FontRemark(); !remark.empty()) Complain(remark);
+  return status;
+}
+
 absl::Status WriteSuiteReports(const record::Series& series, const std::string& directory) {
   std::error_code error;
   std::filesystem::create_directories(directory, error);

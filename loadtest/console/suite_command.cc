@@ -124,6 +124,8 @@ void Print(const SuiteOptions& options, const record::Series& series) {
 }
 
 int Suite(SuiteOptions options) {
+  // Before minutes of measuring, not after them.
+  if (absl::Status ready = CheckReportRequirements(); !ready.ok()) return Complain(std::string(ready.message()));
   auto config = ConfigText(options.run.server.config);
   if (!config.ok()) return Complain(std::string(config.status().message()));
   options.run.server.config = *std::move(config);

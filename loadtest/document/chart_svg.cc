@@ -1,7 +1,6 @@
 #include "loadtest/document/chart_svg.h"
 
 #include <fcntl.h>
-#include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -14,12 +13,13 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-
-extern char** environ;
+#include "loadtest/process/child.h"
 
 namespace roberta::document {
 
 namespace {
+
+constexpr char kGnuplot[] = "gnuplot";
 
 /// A directory of its own that goes when this does.
 class TemporaryDirectory {
@@ -49,29 +49,27 @@ std::string ReadAll(const std::string& path) {
   return text.str();
 }
 
-/// Runs gnuplot on a script, its words going to the file `errors`.
-absl::Status RunGnuplot(const std::string& script, const std::string& errors) {
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-  posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-  posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, errors.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
-  std::string program = "gnuplot", no_defaults = "-d", argument = script;
-  char* arguments[] = {program.data(), no_defaults.data(), argument.data(), nullptr};
-  pid_t child = 0;
-  const int spawned = posix_spawnp(&child, "gnuplot", &actions, nullptr, arguments, environ);
-  posix_spawn_file_actions_destroy(&actions);
-  if (spawned != 0) {
-    return absl::NotFoundError(absl::StrCat("charts need gnuplot, which does not start: ", std::strerror(spawned)));
-  }
+/// Runs gnuplot on a script; what it prints goes to the file `messages`.
+absl::Status RunGnuplot(const std::string& script, const std::string& messages) {
+  if (absl::Status status = CheckGnuplot(); !status.ok()) return status;
+  const int output = open(messages.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  const auto child =
+      process::StartChild({.program = process::FindOnPath(kGnuplot), .arguments = {"-d", script}, .output = output});
+  if (output >= 0) close(output);
+  if (!child.ok()) return child.status();
   int status = 0;
-  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  while (waitpid(*child, &status, 0) < 0 && errno == EINTR) {
   }
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return absl::OkStatus();
-  return absl::InternalError(absl::StrCat("gnuplot cannot draw a chart: ", ReadAll(errors).substr(0, 500)));
+  return absl::InternalError(absl::StrCat("gnuplot cannot draw a chart: ", ReadAll(messages).substr(0, 500)));
 }
 
 }  // namespace
+
+absl::Status CheckGnuplot() {
+  if (!process::FindOnPath(kGnuplot).empty()) return absl::OkStatus();
+  return absl::NotFoundError("charts need gnuplot, which is not installed (Debian package: gnuplot-nox)");
+}
 
 absl::StatusOr<std::string> DrawChart(const Chart& chart, const ChartSize& size) {
   const TemporaryDirectory directory;
@@ -83,7 +81,7 @@ absl::StatusOr<std::string> DrawChart(const Chart& chart, const ChartSize& size)
   file << ChartScript(chart, size, output);
   file.close();
   if (!file) return absl::UnavailableError(absl::StrCat(script, ": cannot write"));
-  if (absl::Status status = RunGnuplot(script, directory.path() + "/errors"); !status.ok()) return status;
+  if (absl::Status status = RunGnuplot(script, directory.path() + "/messages"); !status.ok()) return status;
   std::string svg = ReadAll(output);
   if (svg.find("</svg>") == std::string::npos) return absl::InternalError("gnuplot's drawing is incomplete");
   return svg;

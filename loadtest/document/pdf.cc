@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "loadtest/document/chart_svg.h"
 #include "loadtest/document/page_layout.h"
+#include "loadtest/document/text.h"
 
 namespace roberta::document {
 
@@ -62,6 +63,17 @@ absl::StatusOr<size_t> Render(const Document& document, const std::vector<Drawin
 }
 
 }  // namespace
+
+absl::Status CheckRequirements() {
+  if (absl::Status status = CheckGnuplot(); !status.ok()) return status;
+  if (FindFont() != InstalledFont::kNone) return absl::OkStatus();
+  return absl::NotFoundError("reports need a font, and none is installed (Debian package: fonts-inter)");
+}
+
+std::string FontRemark() {
+  if (FindFont() == InstalledFont::kInter) return "";
+  return "the font Inter is not installed (Debian package: fonts-inter), so reports use another font";
+}
 
 absl::StatusOr<std::string> RenderPdf(const Document& document) {
   std::vector<Drawing> drawings;

@@ -2,10 +2,18 @@
 
 #include <string>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "loadtest/document/content.h"
 
 namespace roberta::document {
+
+/// Whether RenderPdf finds what it needs on this machine. NotFound, naming the Debian package to install, without
+/// gnuplot and without any font.
+absl::Status CheckRequirements();
+
+/// Why documents will look different from their design, with the Debian package that mends it; empty if they will not.
+std::string FontRemark();
 
 /// The bytes of an A4 PDF: vector charts, embedded fonts, page numbers, metadata and an outline of the headings, with
 /// the charts and tables below them. A chart of which nothing was measured, or that cannot be drawn, leaves its reason

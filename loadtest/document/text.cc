@@ -96,6 +96,21 @@ void Text::DrawLine(int line, double x, double y) const {
   pango_cairo_show_layout_line(cairo_, laid_out);
 }
 
+InstalledFont FindFont() {
+  PangoFontFamily** families = nullptr;
+  int count = 0;
+  pango_font_map_list_families(pango_cairo_font_map_get_default(), &families, &count);
+  InstalledFont found = InstalledFont::kNone;
+  for (int i = 0; i < count && found != InstalledFont::kInter; ++i) {
+    const std::string name = pango_font_family_get_name(families[i]);
+    // Pango lists these whether there is a font for them or not.
+    const bool alias = name == "Sans" || name == "Serif" || name == "Monospace" || name == "System-ui";
+    if (!alias) found = name == "Inter" ? InstalledFont::kInter : InstalledFont::kAnother;
+  }
+  g_free(families);
+  return found;
+}
+
 double LongestWord(cairo_t* cairo, const std::string& text, const Font& font) {
   std::istringstream words(text);
   double longest = 0;

@@ -47,6 +47,10 @@ class Text {
   double height_ = 0;
 };
 
+/// Which of the fonts that documents are designed for is installed: as designed, another one instead, or none at all.
+enum class InstalledFont { kInter, kAnother, kNone };
+InstalledFont FindFont();
+
 /// Width of the longest word of `text`.
 double LongestWord(cairo_t* cairo, const std::string& text, const Font& font);
 

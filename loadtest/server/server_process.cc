@@ -15,7 +15,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
-#include "loadtest/server/child.h"
+#include "loadtest/process/child.h"
 
 namespace roberta::server {
 
@@ -87,11 +87,11 @@ absl::StatusOr<std::unique_ptr<ServerProcess>> ServerProcess::Start(const Launch
   if (config.get() < 0 && !options.config.empty()) {
     return absl::InternalError(absl::StrCat("no room for the server's config: ", std::strerror(errno)));
   }
-  const auto pid = StartChild({.program = options.program,
-                               .arguments = ArgumentsOf(options, config.get()),
-                               .output = writing.get(),
-                               .inherited = config.get(),
-                               .cpus = options.cpus});
+  const auto pid = process::StartChild({.program = options.program,
+                                        .arguments = ArgumentsOf(options, config.get()),
+                                        .output = writing.get(),
+                                        .inherited = config.get(),
+                                        .cpus = options.cpus});
   if (!pid.ok()) return pid.status();
   writing.Close();  // the child's alone, so that the log ends with it
   std::unique_ptr<ServerProcess> server(

@@ -1,40 +1,28 @@
 #include <sched.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <filesystem>
 #include <vector>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "loadtest/process/child.h"
 #include "loadtest/server/server_process.h"
 
 namespace roberta::server {
 
 namespace {
 
-constexpr char kProgram[] = "roberta-server";
+using process::FindOnPath;
+using process::IsProgram;
 
-bool IsProgram(const std::filesystem::path& path) {
-  std::error_code error;
-  return std::filesystem::is_regular_file(path, error) && access(path.c_str(), X_OK) == 0;
-}
+constexpr char kProgram[] = "roberta-server";
 
 std::string BesideThisProgram() {
   std::error_code error;
   const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", error);
   return error ? std::string() : (self.parent_path() / kProgram).string();
-}
-
-std::string OnPath(const std::string& name) {
-  const char* path = std::getenv("PATH");
-  for (const absl::string_view folder : absl::StrSplit(path == nullptr ? "" : path, ':', absl::SkipEmpty())) {
-    std::filesystem::path candidate = std::filesystem::path(std::string(folder)) / name;
-    if (IsProgram(candidate)) return candidate;
-  }
-  return "";
 }
 
 }  // namespace
@@ -43,13 +31,13 @@ absl::StatusOr<std::string> FindServerProgram(const std::string& named) {
   if (!named.empty()) {
     if (IsProgram(named)) return named;
     if (named.find('/') == std::string::npos) {
-      if (const std::string found = OnPath(named); !found.empty()) return found;
+      if (const std::string found = FindOnPath(named); !found.empty()) return found;
     }
     return absl::NotFoundError(absl::StrCat(named, ": no program"));
   }
   const std::string beside = BesideThisProgram();
   if (IsProgram(beside)) return beside;
-  if (std::string found = OnPath(kProgram); !found.empty()) return found;
+  if (std::string found = FindOnPath(kProgram); !found.empty()) return found;
   return absl::NotFoundError(absl::StrCat("there is no ", kProgram, " beside this program (", beside, ") nor on PATH"));
 }
 

@@ -432,6 +432,26 @@ class LoadTest(unittest.TestCase):
         self.assertEqual(result.returncode, 1)
         self.assertRegex(result.stderr, r"^roberta-loadtest: .*file: cannot make the directory: .*\n$")
 
+    def test_a_report_checks_what_it_needs_before_it_works(self):
+        records = self.path("absent.json")
+        no_gnuplot = run("roberta-loadtest", "report", records, "--out", self.path("none.pdf"),
+                         environment={"PATH": "/nowhere"})
+        self.assertEqual(no_gnuplot.returncode, 1)
+        self.assertEqual(no_gnuplot.stderr, "roberta-loadtest: charts need gnuplot, which is not installed "
+                                            "(Debian package: gnuplot-nox)\n")
+        fonts = self.path("fonts.conf", "<fontconfig><dir>/nowhere</dir></fontconfig>")
+        no_font = run("roberta-loadtest", "report", records, "--out", self.path("none.pdf"),
+                      environment={"FONTCONFIG_FILE": str(fonts)})
+        self.assertEqual(no_font.returncode, 1)
+        self.assertEqual(no_font.stderr, "roberta-loadtest: reports need a font, and none is installed "
+                                         "(Debian package: fonts-inter)\n")
+        self.assertFalse(self.path("none.pdf").exists())
+
+    def test_a_run_that_fails_leaves_no_empty_file(self):
+        result = self.load("--json", self.path("none.json"), target="127.0.0.1:1")
+        self.assertEqual(result.returncode, 3, result.stderr)
+        self.assertFalse(self.path("none.json").exists())
+
     def test_a_report_of_what_is_no_record_is_one_line(self):
         for name, content, error in (("absent.json", None, "absent.json: cannot read: No such file or directory"),
                                      ("empty.json", "", "empty.json: "), ("other.json", "{}", "other.json: ")):
@@ -681,6 +701,14 @@ class Suite(unittest.TestCase):
         if shutil.which("pdftotext"):
             text = subprocess.run(["pdftotext", "-layout", out / "summary.pdf", "-"], capture_output=True, text=True)
             self.assertIn("Partial: ", text.stdout)
+
+    def test_what_reports_need_is_checked_before_anything_is_measured(self):
+        result = run("roberta-loadtest", "suite", "--spawn", DEMO_MODEL, "--out", self.directory / "results",
+                     environment={"PATH": "/nowhere"})
+        self.assertEqual(result.returncode, 1)
+        self.assertEqual(result.stderr, "roberta-loadtest: charts need gnuplot, which is not installed "
+                                        "(Debian package: gnuplot-nox)\n")
+        self.assertFalse((self.directory / "results").exists())
 
     def test_bad_input_is_one_line(self):
         self.fails(1, "no/such/model", "--spawn", "no/such/model", "--out", self.directory / "a")

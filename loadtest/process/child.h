@@ -7,7 +7,7 @@
 
 #include "absl/status/statusor.h"
 
-namespace roberta::server {
+namespace roberta::process {
 
 /// What a child process is made of.
 struct ChildPlan {
@@ -23,4 +23,10 @@ struct ChildPlan {
 /// if none of the cores is there.
 absl::StatusOr<pid_t> StartChild(const ChildPlan& plan);
 
-}  // namespace roberta::server
+/// Whether `path` is a file that this process may execute.
+bool IsProgram(const std::string& path);
+
+/// The program called `name` in the first folder of PATH that has one; empty if none has.
+std::string FindOnPath(const std::string& name);
+
+}  // namespace roberta::process

@@ -1,4 +1,4 @@
-#include "loadtest/server/child.h"
+#include "loadtest/process/child.h"
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
@@ -13,7 +13,7 @@
 
 #include "absl/strings/str_cat.h"
 
-namespace roberta::server {
+namespace roberta::process {
 namespace {
 
 using ::testing::HasSubstr;
@@ -109,5 +109,10 @@ TEST(StartChild, IsKilledWhenItsStarterEnds) {
   close(pipe[1]);
 }
 
+TEST(FindOnPath, IsTheFirstProgramOfThatName) {
+  EXPECT_THAT(FindOnPath("sh"), testing::EndsWith("/sh"));
+  EXPECT_EQ(FindOnPath("no-such-program-anywhere"), "");
+}
+
 }  // namespace
-}  // namespace roberta::server
+}  // namespace roberta::process

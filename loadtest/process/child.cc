@@ -1,4 +1,4 @@
-#include "loadtest/server/child.h"
+#include "loadtest/process/child.h"
 
 #include <fcntl.h>
 #include <sched.h>
@@ -9,12 +9,15 @@
 
 #include <array>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
+#include <filesystem>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 
-namespace roberta::server {
+namespace roberta::process {
 
 namespace {
 
@@ -112,4 +115,18 @@ absl::StatusOr<pid_t> StartChild(const ChildPlan& plan) {
   return ToStatus(plan, failure);
 }
 
-}  // namespace roberta::server
+bool IsProgram(const std::string& path) {
+  std::error_code error;
+  return std::filesystem::is_regular_file(path, error) && access(path.c_str(), X_OK) == 0;
+}
+
+std::string FindOnPath(const std::string& name) {
+  const char* path = std::getenv("PATH");
+  for (const absl::string_view folder : absl::StrSplit(path == nullptr ? "" : path, ':', absl::SkipEmpty())) {
+    std::string candidate = absl::StrCat(folder, "/", name);
+    if (IsProgram(candidate)) return candidate;
+  }
+  return "";
+}
+
+}  // namespace roberta::process
