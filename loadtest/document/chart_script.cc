@@ -24,14 +24,10 @@ std::string Frame(const ChartSize& size, const std::string& output) {
                       "set datafile missing 'NaN'\nset tmargin 0.6\nset rmargin 2.5\n");
 }
 
-bool Shown(double value, const Axis& axis) {
-  return std::isfinite(value) && (!axis.logarithmic || value > 0);
-}
-
 bool HasValue(const LineChart& chart) {
   for (const Series& series : chart.series) {
     for (const Point& point : series.points) {
-      if (Shown(point.x, chart.x) && Shown(point.y, chart.y)) return true;
+      if (IsDrawable(point.x, chart.x) && IsDrawable(point.y, chart.y)) return true;
     }
   }
   return false;

@@ -111,13 +111,21 @@ bool HasIntervals(const Series& series) {
   return std::any_of(series.points.begin(), series.points.end(), [](const Point& p) { return p.interval.has_value(); });
 }
 
+size_t CountDrawable(const LineChart& chart, const Series& series) {
+  return static_cast<size_t>(std::count_if(series.points.begin(), series.points.end(), [&](const Point& p) {
+    return IsDrawable(p.x, chart.x) && IsDrawable(p.y, chart.y);
+  }));
+}
+
 std::string LinePlots(const LineChart& chart) {
   std::vector<std::string> plots;
   for (size_t i = 0; i < chart.series.size(); ++i) {
     const Series& series = chart.series[i];
     if (series.points.empty()) continue;
     const std::string colour = Hex(series.style.colour);
-    const bool marked = !series.joined || (series.marked && series.points.size() <= kMostMarks);
+    // A lone point is no line: without a mark nothing of it would be seen.
+    const bool lone = CountDrawable(chart, series) < 2;
+    const bool marked = !series.joined || lone || (series.marked && series.points.size() <= kMostMarks);
     if (HasIntervals(series)) {
       plots.push_back(absl::StrCat("$data", i, " using 1:3:(0):($4-$3) with vectors nohead linecolor rgb ", colour,
                                    " linewidth 1.2"));
@@ -131,12 +139,17 @@ std::string LinePlots(const LineChart& chart) {
     if (!marked) continue;
     const size_t point = static_cast<size_t>(series.style.point) % kPointTypes.size();
     absl::StrAppend(&plots.back(), " pointtype ", series.joined ? kPointTypes[point] : kHollow, " pointsize ",
-                    series.points.size() == 1 || !series.joined ? 0.7 : 0.5);
+                    lone || !series.joined ? 0.7 : 0.5);
   }
   return absl::StrCat("plot ", absl::StrJoin(plots, ", \\\n  "), "\n");
 }
 
 }  // namespace
+
+bool IsDrawable(double value, const Axis& axis) {
+  if (!std::isfinite(value) || (axis.logarithmic && value <= 0)) return false;
+  return !axis.range || (value >= axis.range->first && value <= axis.range->second);
+}
 
 LogarithmicTicks TicksBetween(double least, double most) {
   const bool fives = std::log10(most / least) <= kMostDecadesOfFives;

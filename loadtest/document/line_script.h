@@ -11,6 +11,10 @@ namespace roberta::document {
 /// value.
 std::string LineScript(const LineChart& chart, double width);
 
+/// Whether a point with this coordinate can be seen: it is a number, within a range that is set, and above 0 where the
+/// axis is logarithmic.
+bool IsDrawable(double value, const Axis& axis);
+
 /// Values for the labels of a logarithmic axis from `least` to `most`, both above 0, and where it is to begin and end:
 /// ones, twos and fives, or where these would be too many only powers of ten.
 struct LogarithmicTicks {

@@ -30,7 +30,11 @@ std::string FirstReason(const std::vector<ProfileRuns>& sorted) {
     const std::string& missing = Busiest(runs).runs.front()->resources.missing;
     if (!missing.empty()) return missing;
   }
-  return "the server's process was not watched";
+  const bool any = std::any_of(sorted.begin(), sorted.end(), [](const ProfileRuns& runs) {
+    return !Busiest(runs).runs.front()->resources.samples.empty();
+  });
+  return any ? "the runs were too short for two readings of the server's metrics page"
+             : "the server's process was not watched";
 }
 
 Chart OverTime(const std::vector<ProfileRuns>& sorted, std::vector<Point> (*points_of)(const RunRecord&)) {

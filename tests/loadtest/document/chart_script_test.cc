@@ -115,6 +115,23 @@ TEST(ChartScript, PointsOffALogarithmicAxisDoNotCount) {
   EXPECT_THAT(WhyEmpty(chart), Not(IsEmpty()));
 }
 
+TEST(ChartScript, ALonePointOfALineIsMarkedSinceALineNeedsTwo) {
+  Chart chart = Lines("baseline");
+  Series& series = std::get<LineChart>(chart.plot).series[0];
+  series.marked = false;
+  EXPECT_THAT(ChartScript(chart, kSize, "/tmp/x.svg"), Not(HasSubstr("linespoints")));
+  series.points[1].y = std::numeric_limits<double>::quiet_NaN();
+  EXPECT_THAT(ChartScript(chart, kSize, "/tmp/x.svg"), HasSubstr("linespoints"));
+  series.points.pop_back();
+  EXPECT_THAT(ChartScript(chart, kSize, "/tmp/x.svg"), HasSubstr("linespoints"));
+}
+
+TEST(ChartScript, PointsOutsideOfTheRangeDoNotCount) {
+  Chart chart = Lines("baseline");
+  std::get<LineChart>(chart.plot).x.range = {5, 10};
+  EXPECT_THAT(WhyEmpty(chart), Not(IsEmpty()));
+}
+
 /// Labels that would be commands, ends of strings, markup or ends of data if gnuplot took them so.
 class HostileLabel : public testing::TestWithParam<const char*> {};
 
