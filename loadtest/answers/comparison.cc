@@ -42,15 +42,20 @@ void AddAlone(const Reference& reference, record::Quality* quality) {
   for (uint32_t text = 0; text < reference.own->of_text.size(); ++text) {
     const std::string& label = reference.own->of_text[text];
     if (label.empty()) continue;
-    if (const std::string& expected = At(reference.expected, text); !expected.empty()) {
-      ++quality->texts_labelled;
-      quality->texts_correct += IsLabel(expected, label, reference.own->index_of_text[text]);
-    }
+    const std::string& expected = At(reference.expected, text);
+    const bool correct = !expected.empty() && IsLabel(expected, label, reference.own->index_of_text[text]);
+    quality->texts_labelled += !expected.empty();
+    quality->texts_correct += correct;
     if (reference.of_baseline == nullptr) continue;
-    if (const std::string& of_baseline = At(reference.of_baseline->of_text, text); !of_baseline.empty()) {
-      ++quality->texts_compared;
-      quality->texts_agreed += label == of_baseline;
-    }
+    const std::string& of_baseline = At(reference.of_baseline->of_text, text);
+    if (of_baseline.empty()) continue;
+    ++quality->texts_compared;
+    quality->texts_agreed += label == of_baseline;
+    if (expected.empty() || reference.own == reference.of_baseline) continue;
+    const bool baseline_correct = IsLabel(expected, of_baseline, reference.of_baseline->index_of_text[text]);
+    ++quality->texts_paired;
+    quality->texts_only_correct += correct && !baseline_correct;
+    quality->texts_only_baseline_correct += baseline_correct && !correct;
   }
 }
 

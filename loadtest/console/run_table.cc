@@ -92,7 +92,12 @@ std::string QualityText(const record::Quality& quality) {
   add("accuracy", quality.correct, quality.labelled);
   add("agreement with baseline", quality.baseline_agreed, quality.baseline_compared);
   add("flips (label other than alone)", quality.alone_flips, quality.alone_compared);
-  return parts.empty() ? "" : absl::StrCat("quality    ", absl::StrJoin(parts, ", "), "\n");
+  std::string text = parts.empty() ? "" : absl::StrCat("quality    ", absl::StrJoin(parts, ", "), "\n");
+  if (const auto accuracy = record::AccuracyDifferenceOf(quality)) {
+    absl::StrAppend(&text, "           accuracy compared with baseline, on ", Number(quality.texts_paired),
+                    " texts sent alone: ", statistics::DifferenceText(*accuracy), "\n");
+  }
+  return text;
 }
 
 std::vector<std::string> LatencyRow(std::string name, const stats::Histogram& histogram) {

@@ -77,11 +77,30 @@ std::string RatioText(const std::optional<stats::Spread>& ratio) {
   return ratio->low < ratio->high ? absl::StrFormat("%s (%.2f to %.2f)", text, ratio->low, ratio->high) : text;
 }
 
+/// "-0.4 (-1.5 to +0.6)".
+std::string PointsText(const std::optional<statistics::AccuracyDifference>& accuracy) {
+  if (!accuracy) return kNotMeasured;
+  return absl::StrFormat("%+.1f (%s)", 100 * accuracy->difference, statistics::IntervalText(*accuracy));
+}
+
+/// What the accuracies of the profiles allow to say, a line each.
+std::string AccuracyText(const std::vector<RunRecord>& runs) {
+  std::set<std::string> seen;
+  std::string text;
+  for (const series::Ratios& ratios : series::RatiosToBaseline(runs)) {
+    if (!ratios.accuracy || !seen.insert(ratios.profile).second) continue;
+    absl::StrAppend(&text, ratios.profile,
+                    ": accuracy compared with baseline: ", statistics::DifferenceText(*ratios.accuracy), "\n");
+  }
+  return text.empty() ? "" : "\n" + text;
+}
+
 std::string RatiosText(const std::vector<RunRecord>& runs) {
-  std::vector<std::vector<std::string>> rows = {{"against baseline", "load", "texts/s", "p50", "p99"}};
+  std::vector<std::vector<std::string>> rows = {
+      {"against baseline", "load", "texts/s", "p50", "p99", "accuracy, points"}};
   for (const series::Ratios& ratios : series::RatiosToBaseline(runs)) {
     rows.push_back({ratios.profile, LoadText(ratios.open, ratios.level), RatioText(ratios.texts_per_second),
-                    RatioText(ratios.p50), RatioText(ratios.p99)});
+                    RatioText(ratios.p50), RatioText(ratios.p99), PointsText(ratios.accuracy)});
   }
   return rows.size() == 1 ? "" : absl::StrCat("\n", terminal::TableText(rows));
 }
@@ -125,7 +144,7 @@ std::string SeriesText(const std::vector<RunRecord>& runs) {
   std::vector<std::vector<std::string>> rows = {{"profile", "load", "turn", "texts/s", "p50 ms", "p99 ms", "answered",
                                                  "goodput", "accuracy", "agreement", "flips", ""}};
   for (const RunRecord& run : runs) rows.push_back(Line(run));
-  return absl::StrCat(terminal::TableText(rows), RatiosText(runs), MissingText(runs));
+  return absl::StrCat(terminal::TableText(rows), RatiosText(runs), AccuracyText(runs), MissingText(runs));
 }
 
 std::string SearchesText(const std::vector<record::RateSearch>& searches) {

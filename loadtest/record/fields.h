@@ -5,7 +5,7 @@
 namespace roberta::record {
 
 // The fields of each part of a file, by name. Writing and reading go over the same list, so that neither can forget
-// one: `field(name, value)` is called for each.
+// one: `field(name, value)` is called for each, or `field.Added(name, value)` for one that older files lack.
 
 template <typename A>
 void Fields(A& field, Settings::Class& value) {
@@ -148,6 +148,9 @@ void Fields(A& field, Quality& value) {
   field("texts_correct", value.texts_correct);
   field("texts_compared", value.texts_compared);
   field("texts_agreed", value.texts_agreed);
+  field.Added("texts_paired", value.texts_paired);
+  field.Added("texts_only_correct", value.texts_only_correct);
+  field.Added("texts_only_baseline_correct", value.texts_only_baseline_correct);
   field("calibration", value.calibration);
   field("missing", value.missing);
 }

@@ -20,6 +20,10 @@ class Writer {
   explicit Writer(Json* json) : json_(*json) {}
   template <typename T>
   void operator()(const char* name, const T& value);
+  template <typename T>
+  void Added(const char* name, const T& value) {
+    (*this)(name, value);
+  }
 
  private:
   Json& json_;
@@ -30,6 +34,10 @@ class Reader {
   explicit Reader(const Json& json) : json_(json) {}
   template <typename T>
   void operator()(const char* name, T& value);
+  template <typename T>
+  void Added(const char* name, T& value) {
+    if (json_.contains(name)) (*this)(name, value);
+  }
 
  private:
   const Json& json_;
@@ -101,6 +109,11 @@ void Reader::operator()(const char* name, T& value) {
   FromValue(json_.at(name), value);
 }
 
+Json ToValue(const std::optional<statistics::AccuracyDifference>& accuracy) {
+  if (!accuracy) return nullptr;
+  return {{"difference", accuracy->difference}, {"low", accuracy->interval.low}, {"high", accuracy->interval.high}};
+}
+
 /// What follows from the counts.
 Json Derived(const runner::RunResult& result) {
   const stats::Tally total = result.Total();
@@ -118,11 +131,19 @@ Json Derived(const runner::RunResult& result) {
 
 }  // namespace
 
+std::optional<statistics::AccuracyDifference> AccuracyDifferenceOf(const Quality& quality) {
+  if (quality.texts_paired <= 0) return std::nullopt;
+  return statistics::CompareAccuracies({.texts = quality.texts_paired,
+                                        .only_first_correct = quality.texts_only_baseline_correct,
+                                        .only_second_correct = quality.texts_only_correct});
+}
+
 std::string ToJson(const Series& series) {
   Json runs = Json::array();
   for (const RunRecord& run : series.runs) {
     Json json = {{"derived", Derived(run.result)}};
     json["derived"]["total"] = ToValue(run.result.Total());
+    json["derived"]["accuracy_difference"] = ToValue(AccuracyDifferenceOf(run.quality));
     json["derived"]["server_gaps"] = ServerGaps(run.result, run.counters);
     json.update(ToValue(run));
     runs.push_back(std::move(json));

@@ -2,11 +2,13 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "loadtest/runner/run_result.h"
+#include "profiles/statistics/proportions.h"
 
 namespace roberta::record {
 
@@ -69,6 +71,9 @@ struct Quality {
   int64_t baseline_compared = 0, baseline_agreed = 0;  ///< label that of baseline, to which the text was sent alone
   int64_t texts_labelled = 0, texts_correct = 0;       ///< sent alone: against the labels that came with them
   int64_t texts_compared = 0, texts_agreed = 0;        ///< sent alone: with baseline's label
+  /// Labelled texts that both this profile and baseline answered alone, and of them those that only one of the two
+  /// classified correctly. 0 in files that were written before these were counted.
+  int64_t texts_paired = 0, texts_only_correct = 0, texts_only_baseline_correct = 0;
   /// Labelled answers by the probability of the predicted label, bins of equal width from 0 to 1.
   struct CalibrationBin {
     int64_t count = 0, correct = 0;
@@ -77,6 +82,10 @@ struct Quality {
   std::vector<CalibrationBin> calibration;
   std::string missing;  ///< why a part was not measured
 };
+
+/// How far the profile's accuracy is from baseline's on the same texts, each sent alone. Nothing without such texts,
+/// and of baseline itself, whose answers are the same.
+std::optional<statistics::AccuracyDifference> AccuracyDifferenceOf(const Quality& quality);
 
 /// The server's process while a run lasted, as its metrics page tells it.
 struct Resources {

@@ -32,6 +32,11 @@ void Add(const Quality& more, Quality* sum) {
     sum->texts_compared = more.texts_compared;
     sum->texts_agreed = more.texts_agreed;
   }
+  if (more.texts_paired > sum->texts_paired) {
+    sum->texts_paired = more.texts_paired;
+    sum->texts_only_correct = more.texts_only_correct;
+    sum->texts_only_baseline_correct = more.texts_only_baseline_correct;
+  }
   if (more.calibration.empty()) return;
   if (sum->calibration.empty()) sum->calibration.resize(more.calibration.size());
   if (sum->calibration.size() != more.calibration.size()) return;  // bins of other widths are not the same bins
@@ -83,7 +88,10 @@ Answers AnswersOf(const ProfileRuns& runs) {
   answers.flips = Share(answers.sum.alone_flips, answers.sum.alone_compared);
   answers.accuracy = Share(answers.sum.texts_correct, answers.sum.texts_labelled);
   answers.agreement = Share(answers.sum.texts_agreed, answers.sum.texts_compared);
-  if (answers.accuracy) answers.accuracy_source = Source::kAlone;
+  if (answers.accuracy) {
+    answers.accuracy_source = Source::kAlone;
+    answers.difference = record::AccuracyDifferenceOf(answers.sum);
+  }
   if (answers.agreement) answers.agreement_source = Source::kAlone;
   if (!answers.accuracy) JudgeByRunsOrSample(runs, &answers);
   if (!answers.agreement && (answers.agreement = Share(answers.sum.baseline_agreed, answers.sum.baseline_compared))) {
@@ -108,6 +116,7 @@ std::vector<Answers> AnswersOfAll(const std::vector<ProfileRuns>& sorted) {
   for (size_t i = 0; i < sorted.size(); ++i) {
     all[i].accuracy = SampleAccuracy(sorted[i]);
     all[i].accuracy_source = Source::kSample;
+    all[i].difference.reset();
   }
   return all;
 }
@@ -116,13 +125,13 @@ std::optional<AccuracyPair> CompareAccuracy(const Answers& baseline, const Profi
                                             const Answers& answers, const ProfileRuns& runs) {
   const Source source = answers.accuracy_source;
   if (baseline.accuracy_source == source && (source == Source::kAlone || source == Source::kRuns)) {
-    return AccuracyPair{*baseline.accuracy, *answers.accuracy, source};
+    return AccuracyPair{*baseline.accuracy, *answers.accuracy, source, answers.difference};
   }
   const std::optional<double> before = SampleAccuracy(baseline_runs), after = SampleAccuracy(runs);
-  if (before && after) return AccuracyPair{*before, *after, Source::kSample};
+  if (before && after) return AccuracyPair{*before, *after, Source::kSample, std::nullopt};
   const std::optional<double> was = Share(baseline.sum.correct, baseline.sum.labelled);
   const std::optional<double> is = Share(answers.sum.correct, answers.sum.labelled);
-  if (was && is) return AccuracyPair{*was, *is, Source::kRuns};
+  if (was && is) return AccuracyPair{*was, *is, Source::kRuns, std::nullopt};
   return std::nullopt;
 }
 
@@ -149,14 +158,6 @@ std::optional<double> CalibrationError(const Quality& quality) {
   }
   if (count == 0) return std::nullopt;
   return error / static_cast<double>(count);
-}
-
-std::pair<double, double> ShareInterval(double share, int64_t of) {
-  constexpr double z = 1.959964;
-  const auto n = static_cast<double>(of);
-  const double middle = (share + z * z / (2 * n)) / (1 + z * z / n);
-  const double half = z / (1 + z * z / n) * std::sqrt(share * (1 - share) / n + z * z / (4 * n * n));
-  return {std::max(0.0, middle - half), std::min(1.0, middle + half)};
 }
 
 }  // namespace roberta::report

@@ -28,6 +28,9 @@ struct Answers {
   std::optional<double> agreement;  ///< share of the texts with baseline's label
   std::optional<double> flips;  ///< share of the texts whose label in a batch is another than alone; of the runs only
   Source accuracy_source = Source::kNone, agreement_source = Source::kNone;
+  /// From baseline's accuracy on the same texts, each sent alone; nothing of baseline, or where accuracies come from
+  /// elsewhere, since then it is not known which texts the two classify differently.
+  std::optional<statistics::AccuracyDifference> difference;
   record::Quality sum;               ///< over the runs
   int64_t texts = 0;                 ///< that the runs chose from; a text counts in `sum` each time it was answered
   std::vector<std::string> missing;  ///< why parts were not measured
@@ -40,6 +43,7 @@ std::vector<Answers> AnswersOfAll(const std::vector<ProfileRuns>& sorted);
 struct AccuracyPair {
   double before = 0, after = 0;
   Source source = Source::kNone;
+  std::optional<statistics::AccuracyDifference> difference;  ///< as Answers has it
 };
 std::optional<AccuracyPair> CompareAccuracy(const Answers& baseline, const ProfileRuns& baseline_runs,
                                             const Answers& answers, const ProfileRuns& runs);
@@ -50,8 +54,5 @@ std::string SourceName(Source source);
 /// Expected calibration error: how far the probability of the predicted label is from the share of right answers, on
 /// average over the answers. Nothing without labelled answers.
 std::optional<double> CalibrationError(const record::Quality& quality);
-
-/// Where a share of `hits` in `of` texts lies with 95 % confidence (E. B. Wilson, 1927). `of` > 0.
-std::pair<double, double> ShareInterval(double share, int64_t of);
 
 }  // namespace roberta::report

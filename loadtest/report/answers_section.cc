@@ -22,6 +22,10 @@ using document::TextStyle;
 using record::Quality;
 
 constexpr char kNoLabels[] = "no answer of these runs was compared with a label";
+constexpr char kNoDifference[] =
+    "How far chance alone could move the differences of accuracy is not known: no text with a label was sent alone to "
+    "a "
+    "profile and to baseline.";
 /// Too few answers say nothing about a bin: at least that many, and that share of all.
 constexpr int64_t kLeastInBin = 10;
 constexpr double kLeastShareInBin = 0.02;
@@ -46,10 +50,14 @@ int64_t TextsJudged(const Answers& answers) {
 }
 
 Block AnswersTable(const std::vector<ProfileRuns>& sorted) {
-  Table table = {
-      "Compared with labels, with baseline, and with the same text sent alone",
-      {{"profile", Align::kText}, {"accuracy"}, {"baseline's label"}, {"flips in a batch"}, {"calibration error"}},
-      {}};
+  Table table = {"Compared with labels, with baseline, and with the same text sent alone",
+                 {{"profile", Align::kText},
+                  {"accuracy"},
+                  {"against baseline, points"},
+                  {"baseline's label"},
+                  {"flips in a batch"},
+                  {"calibration error"}},
+                 {}};
   const std::vector<Answers> all = AnswersOfAll(sorted);
   for (size_t i = 0; i < sorted.size(); ++i) {
     const ProfileRuns& runs = sorted[i];
@@ -60,11 +68,24 @@ Block AnswersTable(const std::vector<ProfileRuns>& sorted) {
     const std::optional<double> error = CalibrationError(answers.sum);
     table.rows.push_back({{runs.label, false, runs.style.colour},
                           cell(answers.accuracy, answers.accuracy_source),
+                          DifferenceCell(answers, runs.profile == kBaseline),
                           cell(answers.agreement, answers.agreement_source),
                           cell(answers.flips, answers.flips ? Source::kRuns : Source::kNone),
                           cell(error, error ? Source::kRuns : Source::kNone)});
   }
   return table;
+}
+
+/// What the differences of accuracy show, profile by profile.
+std::string DifferencesText(const std::vector<ProfileRuns>& sorted) {
+  std::string text;
+  for (const ProfileRuns& runs : sorted) {
+    const std::optional<statistics::AccuracyDifference> difference = AnswersOf(runs).difference;
+    if (!difference) continue;
+    absl::StrAppend(&text, text.empty() ? "Accuracy compared with baseline: " : "; ", runs.label, ": ",
+                    statistics::DifferenceText(*difference));
+  }
+  return text.empty() ? kNoDifference : absl::StrCat(text, " (95 % confidence).");
 }
 
 Block ReliabilityChart(const std::vector<ProfileRuns>& sorted) {
@@ -116,8 +137,8 @@ Block AccuracyChart(const std::vector<ProfileRuns>& sorted) {
     if (named) chart.x.ticks.emplace_back(x, sorted[i].label);
     document::Series series = {named ? "" : sorted[i].label, sorted[i].style, {}};
     if (answers.accuracy_source == Source::kRuns || answers.accuracy_source == Source::kAlone) {
-      const auto [low, high] = ShareInterval(*answers.accuracy, TextsJudged(answers));
-      series.points.push_back({x, 100 * *answers.accuracy, std::pair(100 * low, 100 * high)});
+      const auto interval = statistics::ShareInterval(*answers.accuracy, TextsJudged(answers));
+      series.points.push_back({x, 100 * *answers.accuracy, std::pair(100 * interval.low, 100 * interval.high)});
     } else if (answers.accuracy) {
       series.points.push_back({x, 100 * *answers.accuracy, std::nullopt});
     }
@@ -135,6 +156,7 @@ Block AccuracyChart(const std::vector<ProfileRuns>& sorted) {
 
 Blocks AnswersSection(const std::vector<ProfileRuns>& sorted) {
   Blocks blocks = {Heading{"Quality of the answers"}, AnswersTable(sorted)};
+  blocks.emplace_back(Paragraph{DifferencesText(sorted), TextStyle::kNote});
   Append(MissingNote(sorted, MissingQuality), &blocks);
   blocks.push_back(AccuracyChart(sorted));
   blocks.push_back(ReliabilityChart(sorted));

@@ -59,7 +59,9 @@ std::string Advice(const ProfileRuns& before, const ProfileRuns& after) {
   if (const std::string doubt = Doubt(before, after); !doubt.empty()) return doubt;
   const Answers answers = AnswersOf(after);
   if (CompareAccuracy(AnswersOf(before), before, answers, after)) {
-    return absl::StrFormat(" It loses no more than %.1f points of accuracy, so run it.", kMostPointsLost);
+    return absl::StrCat(
+        absl::StrFormat(" On these texts it loses no more than %.1f points of accuracy, so run it.", kMostPointsLost),
+        AccuracyDoubt(before, after));
   }
   return answers.agreement ? " So run it." : " Measure that before you run it.";
 }

@@ -126,6 +126,16 @@ std::vector<Cell> SpeedUpRow(const Comparison& comparison) {
   return row;
 }
 
+/// The row of accuracies minus the baseline's, with their intervals.
+std::vector<Cell> AccuracyRow(const Comparison& comparison) {
+  std::vector<Cell> row = {{"accuracy against baseline, points"}};
+  const std::vector<Answers> all = AnswersOfAll(comparison.sorted);
+  for (size_t i = 0; i < all.size(); ++i) {
+    row.push_back(DifferenceCell(all[i], comparison.sorted[i].profile == kBaseline));
+  }
+  return row;
+}
+
 }  // namespace
 
 Block FiguresTable(const Comparison& comparison) {
@@ -154,6 +164,7 @@ Block FiguresTable(const Comparison& comparison) {
     }
     finish(std::move(row), before_and_after ? ChangeText(figure, values[0], values[1]) : "");
     if (&figure == &figures.front()) finish(SpeedUpRow(comparison), "");
+    if (figure.name.rfind("accuracy", 0) == 0) finish(AccuracyRow(comparison), "");
   }
   return table;
 }

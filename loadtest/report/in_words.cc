@@ -55,6 +55,12 @@ std::string AgreementWords(const Answers& answers, Source accuracy_source) {
                          same ? "" : Whence(answers.agreement_source));
 }
 
+/// How sure a difference of accuracy is.
+std::string DifferenceWords(const AccuracyPair& accuracy) {
+  if (accuracy.difference) return absl::StrCat(" (", statistics::DifferenceText(*accuracy.difference), ").");
+  return "; how far chance alone could move it is not known, as the answers were not compared text by text.";
+}
+
 std::string AccuracyWords(const ProfileRuns& baseline, const ProfileRuns& profile) {
   const Answers before = AnswersOf(baseline), after = AnswersOf(profile);
   const auto accuracy = CompareAccuracy(before, baseline, after, profile);
@@ -64,8 +70,8 @@ std::string AccuracyWords(const ProfileRuns& baseline, const ProfileRuns& profil
       absl::StrFormat("%.2f", accuracy->before * 100) == absl::StrFormat("%.2f", accuracy->after * 100)
           ? absl::StrFormat("stays at %.2f %%", accuracy->after * 100)
           : absl::StrFormat("goes from %.2f to %.2f %%", accuracy->before * 100, accuracy->after * 100);
-  return absl::StrCat(" Its accuracy, on the labelled texts", Whence(accuracy->source), ", ", change, ".",
-                      AgreementWords(after, accuracy->source));
+  return absl::StrCat(" Its accuracy, on the labelled texts", Whence(accuracy->source), ", ", change,
+                      DifferenceWords(*accuracy), AgreementWords(after, accuracy->source));
 }
 
 std::string OwnAccuracyWords(const ProfileRuns& profile) {

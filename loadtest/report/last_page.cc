@@ -159,11 +159,12 @@ Blocks LastPage(const RunPointers& runs, const std::vector<std::string>& more) {
       "took turns, in brackets the lowest and the highest.",
       kSmall});
   blocks.emplace_back(Paragraph{
-      "Accuracy and agreement are those of the answers that the runs got, where the texts had labels or were sent to "
-      "the baseline as well; elsewhere the server's, on its own sample of texts, measured when it loaded the profile. "
-      "Where the runs did not get through their texts ten times, so that each profile answered other ones, the "
-      "accuracy is the "
-      "sample's, too, if it has labels.",
+      "Accuracy and agreement are those of the texts that were sent alone, each once, to every profile; where there "
+      "are "
+      "none, those of the answers that the runs got, if the runs went through their texts ten times; else those of the "
+      "server's own sample, measured when it loaded the profile. The interval of a difference of accuracy holds the "
+      "true difference with 95 % confidence. It is Tango's score interval over the texts that only one of the two "
+      "profiles classifies correctly: all differences that McNemar's test does not reject.",
       kSmall});
   blocks.emplace_back(Paragraph{absl::StrFormat("Recommended is the profile with the most texts a second at full load "
                                                 "among those that lose at most %.1f points "

@@ -5,6 +5,7 @@
 
 #include "loadtest/document/content.h"
 #include "loadtest/record/run_record.h"
+#include "loadtest/report/answers.h"
 #include "loadtest/report/profile_runs.h"
 
 namespace roberta::report {
@@ -22,6 +23,9 @@ document::Table WithoutEmptyColumns(const document::Table& table);
 
 /// The median, and below it the lowest and the highest where they differ.
 document::Cell RangeCell(const Spread& spread, int decimals, bool strong);
+
+/// A profile's points of accuracy from baseline, with their interval below; empty for baseline.
+document::Cell DifferenceCell(const Answers& answers, bool is_baseline);
 
 /// A box for each kind of trouble: runs that broke off, runs that measured the client.
 Blocks Warnings(const std::vector<ProfileRuns>& sorted);

@@ -49,6 +49,11 @@ std::vector<std::string> NextSteps(const record::Series& series, const Compariso
   if (best != nullptr && best != baseline) {
     steps.push_back(absl::StrCat("Make it the default: roberta-client set-default ", best->profile,
                                  ", or default_profile in the server's config."));
+    if (!AccuracyDoubt(*baseline, *best).empty()) {
+      steps.emplace_back(
+          "Compare the accuracies on more texts with labels (roberta-model evaluate, or --file of the suite) "
+          "if such a loss would matter.");
+    }
     if (!Doubt(*baseline, *best).empty()) steps.emplace_back("Measure again, with more repeats, before relying on it.");
   }
   if (best != nullptr) {

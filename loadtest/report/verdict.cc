@@ -55,7 +55,10 @@ std::string WhyNot(const ProfileRuns* baseline, const ProfileRuns& profile) {
   const Answers before = AnswersOf(*baseline), after = AnswersOf(profile);
   if (const auto accuracy = CompareAccuracy(before, *baseline, after, profile)) {
     const double lost = 100 * (accuracy->before - accuracy->after);
-    return lost > kMostPointsLost ? absl::StrFormat("loses %.2f points of accuracy", lost) : "";
+    if (lost <= kMostPointsLost) return "";
+    const std::string sure =
+        accuracy->difference ? absl::StrCat(" (", statistics::DifferenceText(*accuracy->difference), ")") : "";
+    return absl::StrFormat("loses %.2f points of accuracy%s", lost, sure);
   }
   if (after.agreement && *after.agreement < kLeastAgreement) {
     return absl::StrFormat("agrees with the baseline on only %.2f %%", 100 * *after.agreement);
@@ -83,6 +86,16 @@ std::string Doubt(const ProfileRuns& baseline, const ProfileRuns& profile) {
   return doubt;
 }
 
+std::string AccuracyDoubt(const ProfileRuns& baseline, const ProfileRuns& profile) {
+  const Answers after = AnswersOf(profile);
+  const auto accuracy = CompareAccuracy(AnswersOf(baseline), baseline, after, profile);
+  if (!accuracy || !accuracy->difference) return "";
+  const double most_lost = -100 * accuracy->difference->interval.low;
+  if (most_lost <= kMostPointsLost) return "";
+  return absl::StrFormat(" With %s texts, a loss of up to %.1f points of accuracy cannot be ruled out.",
+                         Count(after.sum.texts_paired), most_lost);
+}
+
 Verdict Judge(const std::vector<ProfileRuns>& sorted) {
   const ProfileRuns* const baseline = FindBaseline(sorted);
   if (baseline == nullptr || sorted.size() == 1) return NothingToChoose(sorted);
@@ -105,7 +118,8 @@ Verdict Judge(const std::vector<ProfileRuns>& sorted) {
     return {nullptr, "No profile can be recommended: none answered a request and kept its accuracy."};
   }
   if (best == baseline) return NothingFaster(sorted, *baseline);
-  return {best, absl::StrCat("Run ", best->label, ". ", InWords(baseline, *best), Doubt(*baseline, *best))};
+  return {best, absl::StrCat("Run ", best->label, ". ", InWords(baseline, *best), Doubt(*baseline, *best),
+                             AccuracyDoubt(*baseline, *best))};
 }
 
 }  // namespace roberta::report

@@ -33,6 +33,8 @@ std::string WhyNot(const ProfileRuns* baseline, const ProfileRuns& profile);
 
 /// What makes the speed-up uncertain, in sentences; empty if nothing.
 std::string Doubt(const ProfileRuns& baseline, const ProfileRuns& profile);
+/// The same of the accuracy of a profile that may be recommended: how much it may lose for all that the texts show.
+std::string AccuracyDoubt(const ProfileRuns& baseline, const ProfileRuns& profile);
 
 struct Verdict {
   const ProfileRuns* recommended = nullptr;  ///< nullptr: nothing can be recommended

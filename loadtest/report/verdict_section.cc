@@ -89,6 +89,15 @@ Cell RangeCell(const Spread& spread, int decimals, bool strong) {
           .note = low == high ? "" : absl::StrCat(low, " to ", high)};
 }
 
+Cell DifferenceCell(const Answers& answers, bool is_baseline) {
+  if (is_baseline) return {};
+  if (!answers.difference) return {kNotMeasured};
+  return {.text = Decimals(100 * answers.difference->difference, 2),
+          .strong = false,
+          .swatch = {},
+          .note = statistics::IntervalText(*answers.difference)};
+}
+
 Blocks Warnings(const std::vector<ProfileRuns>& sorted) {
   size_t partial = 0, all = 0;
   std::set<std::string> faults;
@@ -137,6 +146,7 @@ Block VerdictTable(const std::vector<ProfileRuns>& sorted) {
        {"p50, ms"},
        {"p99, ms"},
        {"accuracy"},
+       {"against baseline, points"},
        {"agreement"},
        {"remark", Align::kText}},
       {}};
@@ -153,6 +163,7 @@ Block VerdictTable(const std::vector<ProfileRuns>& sorted) {
                           {LatencyCell(runs, shared, 0.5)},
                           {LatencyCell(runs, shared, 0.99)},
                           {Percent(answers.accuracy)},
+                          answers.difference ? DifferenceCell(answers, false) : Cell(),
                           {Percent(answers.agreement)},
                           {Remark(verdict, baseline, runs)}});
   }

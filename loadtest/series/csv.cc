@@ -71,6 +71,10 @@ std::vector<std::string> ColumnsOf(const record::RunRecord& run) {
         Ratio(quality.alone_flips, quality.alone_compared)}) {
     row.push_back(std::move(field));
   }
+  const auto accuracy = record::AccuracyDifferenceOf(quality);
+  const auto share = [&](double value) { return accuracy ? absl::StrFormat("%.6f", value) : ""; };
+  const statistics::AccuracyDifference known = accuracy.value_or(statistics::AccuracyDifference());
+  for (const double value : {known.difference, known.interval.low, known.interval.high}) row.push_back(share(value));
   return row;
 }
 
@@ -106,7 +110,10 @@ std::string ToCsv(const std::vector<record::RunRecord>& runs) {
                           "Goodput Ratio",
                           "Accuracy",
                           "Agreement",
-                          "Flips"});
+                          "Flips",
+                          "Accuracy Difference",
+                          "Accuracy Difference Low",
+                          "Accuracy Difference High"});
   for (const record::RunRecord& run : runs) text += Row(ColumnsOf(run));
   return text;
 }

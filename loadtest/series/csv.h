@@ -12,7 +12,8 @@ namespace roberta::series {
 /// are means that add up to the mean latency from the intended send: what passed before the actual send; the network
 /// and what the server does not account for; its queue; tokenizing and forming batches; inference; scores and response.
 /// "Client Recv" is always 0: reading an answer is not told apart from the network. What is not known is empty. After
-/// perf_analyzer's columns come those of profile, turn, validity and quality.
+/// perf_analyzer's columns come those of profile, turn, validity and quality; last, the accuracy minus baseline's on
+/// the same texts, each sent alone, and the limits of its 95 % confidence interval, as shares.
 std::string ToCsv(const std::vector<record::RunRecord>& runs);
 
 /// A field as RFC 4180 wants it: in quotes where it must be.

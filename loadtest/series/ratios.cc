@@ -63,6 +63,7 @@ std::vector<Ratios> RatiosToBaseline(const std::vector<RunRecord>& runs) {
     const auto index = static_cast<size_t>(place - all.begin());
     if (place == all.end()) {
       all.push_back({.profile = ProfileOf(run), .open = open, .level = LevelOf(run)});
+      all.back().accuracy = record::AccuracyDifferenceOf(run.quality);
       turns.emplace_back();
     }
     AddRatio(TextsPerSecond(run), TextsPerSecond(*baseline), &turns[index].texts_per_second);

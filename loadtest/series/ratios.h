@@ -15,6 +15,7 @@ struct Ratios {
   bool open = false;
   double level = 0;                                         ///< requests/s, or users
   std::optional<stats::Spread> texts_per_second, p50, p99;  ///< nothing where one of the two has none
+  std::optional<statistics::AccuracyDifference> accuracy;   ///< from baseline's, on the same texts
 };
 
 /// Of every profile but baseline at every load that both have complete runs of, in the order in which they appear.

@@ -1,9 +1,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <fstream>
 #include <string>
 
+#include "loadtest/console/output.h"
 #include "loadtest/console/run_options.h"
 #include "loadtest/console/run_table.h"
 #include "loadtest/console/series_table.h"
@@ -224,6 +226,11 @@ TEST(RunText, TellsQualityAsFarAsItIsKnown) {
   record.quality.labelled = 1000;
   record.quality.correct = 883;
   EXPECT_THAT(RunText(record), HasSubstr("quality    accuracy 88.30 % of 1,000\n"));
+  record.quality.texts_paired = 256;
+  record.quality.texts_only_correct = record.quality.texts_only_baseline_correct = 2;
+  EXPECT_THAT(RunText(record),
+              HasSubstr("accuracy compared with baseline, on 256 texts sent alone: no difference shown: "
+                        "between -2.1 and +2.1 points\n"));
 }
 
 TEST(SeriesText, HasALineForEachRunAndRatiosWithTheirInterval) {
@@ -244,6 +251,33 @@ TEST(SeriesText, HasALineForEachRunAndRatiosWithTheirInterval) {
               ContainsRegex("amp +2 users +2 +1500.0 +12.50. +12.50. +99.70 % +99.70 % +- +- +- +warm-up not steady"));
   EXPECT_THAT(text, ContainsRegex("amp +2 users +2.50x .2.00 to 3.00. +1.00x +1.00x"));
   EXPECT_EQ(text.find("not measured"), text.rfind("not measured")) << "once for all runs";
+}
+
+TEST(SeriesText, SaysHowSureDifferencesOfAccuracyAre) {
+  std::vector<record::RunRecord> runs(2, RecordOfAnswers());
+  runs[0].settings.profile = "baseline";
+  runs[1].quality.texts_paired = 256;
+  runs[1].quality.texts_only_baseline_correct = 6;
+  const std::string text = SeriesText(runs);
+  EXPECT_THAT(text, ContainsRegex("against baseline +load +texts/s +p50 +p99 +accuracy, points"));
+  EXPECT_THAT(text, ContainsRegex("amp +2 users +.* -2.3 .-5.0 to -0.8."));
+  EXPECT_THAT(text, HasSubstr("\namp: accuracy compared with baseline: 2.3 points lower, between -5.0 and -0.8\n"));
+}
+
+TEST(Output, AFileAppearsWhenItIsWrittenAndNotBefore) {
+  const std::string file = ::testing::TempDir() + "/output.json";
+  std::filesystem::remove(file);
+  {
+    Output output;
+    ASSERT_TRUE(output.Open(file).ok());
+    EXPECT_FALSE(std::filesystem::exists(file));
+    ASSERT_TRUE(output.Write("text").ok());
+  }
+  EXPECT_EQ(std::filesystem::file_size(file), 4u);
+  Output again;
+  ASSERT_TRUE(again.Open(file).ok());
+  EXPECT_EQ(std::filesystem::file_size(file), 4u) << "what a file holds stays until it is written";
+  EXPECT_FALSE(Output().Open("/nowhere/file").ok());
 }
 
 TEST(SearchesText, TellsTheSpreadAndTheRatioToBaseline) {

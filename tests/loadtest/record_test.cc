@@ -82,7 +82,7 @@ RunRecord FullRecord() {
   result.windows[1] = {.sent = 5, .answered = 2, .refused = 1, .other = 1};
   result.windows[1].from_intended.Add(12'345'678);
   record.quality = {
-      20, 19, 18, 1, 17, 16, 15, 14, 13, 12, {{0, 0, 0}, {9, 8, 7.25}}, "half of the texts have no label"};
+      20, 19, 18, 1, 17, 16, 15, 14, 13, 12, 11, 2, 3, {{0, 0, 0}, {9, 8, 7.25}}, "half of the texts have no label"};
   record.resources = {{{0.5, 1 << 20, 1.25, 3, 4}}, "lost after 1 s"};
   record.counters = {51, 50, 1.5, {{"infer", 1.25}}, 12, 48, 432, 0.125, "counted from the middle on"};
   return record;
@@ -117,6 +117,8 @@ TEST(RunRecord, SaysWhatFollowsFromItsCounts) {
   EXPECT_DOUBLE_EQ(derived.at("answered_per_second"), 48 / 3.25);
   EXPECT_DOUBLE_EQ(derived.at("goodput_ratio"), 31 / 100.0);
   EXPECT_EQ(derived.at("valid"), false);
+  EXPECT_DOUBLE_EQ(derived.at("accuracy_difference").at("difference"), -1.0 / 11);
+  EXPECT_LT(derived.at("accuracy_difference").at("low"), derived.at("accuracy_difference").at("high"));
   EXPECT_EQ(derived.at("total").at("outcomes").at("refused"), 50);
   EXPECT_EQ(derived.at("total").at("codes").at("RESOURCE_EXHAUSTED"), 50);
   EXPECT_GT(derived.at("total").at("answered_from_intended").at("percentiles_ms").at("p99"), 2000.0);
@@ -144,6 +146,17 @@ TEST(RunRecord, HolesAndWrongTypesNeverCrashTheReader) {
   whole["runs"][0].erase("derived");
   EveryFieldIsNeeded(whole, &whole);
   EXPECT_TRUE(FromJson(whole.dump()).ok());
+}
+
+TEST(RunRecord, FilesFromBeforeAnswersWerePairedAreRead) {
+  json whole = json::parse(ToJson(FullSeries()));
+  for (const char* added : {"texts_paired", "texts_only_correct", "texts_only_baseline_correct"}) {
+    whole["runs"][0]["quality"].erase(added);
+  }
+  const auto series = FromJson(whole.dump());
+  ASSERT_TRUE(series.ok()) << series.status();
+  EXPECT_EQ(series->runs.at(0).quality.texts_paired, 0);
+  EXPECT_FALSE(AccuracyDifferenceOf(series->runs.at(0).quality).has_value());
 }
 
 TEST(RunRecord, WhatIsMissingIsNamed) {

@@ -59,13 +59,16 @@ TEST(Comparison, CountsFlipsAndAgreement) {
 
 TEST(AddAlone, JudgesEveryTextOnce) {
   const AloneLabels own = {.of_text = {"positive", "negative", "", "negative"}, .index_of_text = {1, 0, 0, 0}};
-  const AloneLabels baseline = {.of_text = {"positive", "positive", "positive", ""}};
+  const AloneLabels baseline = {.of_text = {"positive", "positive", "positive", ""}, .index_of_text = {1, 1, 1, 0}};
   record::Quality quality;
   AddAlone({.expected = {"1", "positive", "positive", ""}, .own = &own, .of_baseline = &baseline}, &quality);
   EXPECT_EQ(quality.texts_labelled, 2);
   EXPECT_EQ(quality.texts_correct, 1);
   EXPECT_EQ(quality.texts_compared, 2);
   EXPECT_EQ(quality.texts_agreed, 1);
+  EXPECT_EQ(quality.texts_paired, 2);
+  EXPECT_EQ(quality.texts_only_correct, 0);
+  EXPECT_EQ(quality.texts_only_baseline_correct, 1);
   EXPECT_EQ(quality.labelled, 0);
   quality = {};
   AddAlone({.expected = {"1"}}, &quality);

@@ -54,6 +54,7 @@ TEST(AnswersOf, FallsBackOnTheServersSample) {
 
 TEST(AnswersOf, FewPassesOverTheTextsGoBehindTheSample) {
   std::vector<RunRecord> runs = {MakeRun({.users = 1})};
+  runs[0].quality = MakeQuality(770, 872, 0);
   EXPECT_EQ(Of(runs).accuracy_source, Source::kRuns);
   runs[0].quality.labelled -= 1;
   EXPECT_EQ(Of(runs).accuracy_source, Source::kSample);
@@ -96,13 +97,21 @@ TEST(CalibrationError, IsTheMeanDistanceOfScoreAndTruth) {
   EXPECT_EQ(CalibrationError({}), std::nullopt);
 }
 
-TEST(ShareInterval, IsWilsons) {
-  // Where |p - q| = 1.959964 sqrt(q (1 - q) / n), solved by bisection.
-  const auto [low, high] = ShareInterval(770.0 / 872, 872);
-  EXPECT_NEAR(low, 0.859997, 1e-6);
-  EXPECT_NEAR(high, 0.902698, 1e-6);
-  EXPECT_DOUBLE_EQ(ShareInterval(1, 10).second, 1.0);
-  EXPECT_LT(ShareInterval(1, 10).first, 0.8);
+TEST(AnswersOf, TextsSentAloneGiveTheDifferenceFromBaseline) {
+  std::vector<RunRecord> runs = {MakeRun({.profile = "integrated", .users = 1})};
+  Answers answers = Of(runs);
+  EXPECT_EQ(answers.accuracy_source, Source::kAlone);
+  ASSERT_TRUE(answers.difference.has_value());
+  EXPECT_DOUBLE_EQ(answers.difference->difference, -2.0 / 872);
+  runs[0].quality = MakeQuality(768, 848, 2);
+  EXPECT_FALSE(Of(runs).difference.has_value()) << "the runs do not say which texts were classified differently";
+}
+
+TEST(AnswersOfAll, OfTheSampleHaveNoDifference) {
+  std::vector<RunRecord> runs = {MakeRun({.users = 1}), MakeRun({.profile = "quantized", .users = 1}),
+                                 MakeRun({.profile = "amp", .users = 1})};
+  runs[2].quality = {};
+  EXPECT_FALSE(AnswersOfAll(Sort(PointersTo(runs)))[1].difference.has_value());
 }
 
 }  // namespace

@@ -66,7 +66,7 @@ TEST(RunReport, WhatWasNotMeasuredSaysWhy) {
   EXPECT_THAT(text, HasSubstr("(Batch size against rate: not measured: the server has no counters)"));
   EXPECT_THAT(text, HasSubstr("Not measured, at least in part: the server has no counters."));
   EXPECT_THAT(text,
-              HasSubstr("baseline | 88.28 % [the server's sample] | not measured | not measured | not measured |"));
+              HasSubstr("baseline | 88.28 % [the server's sample] |  | not measured | not measured | not measured |"));
 }
 
 TEST(RunReport, PartialAndInvalidRunsAreMarked) {
@@ -80,6 +80,25 @@ TEST(RunReport, PartialAndInvalidRunsAreMarked) {
                         "program used 99 % of the 2 cores it has."));
   EXPECT_THAT(text, HasSubstr("1 user, partial |"));
   EXPECT_THAT(text, HasSubstr("4 users, invalid |"));
+}
+
+TEST(ResourceSection, RunsWithOneReadingHaveNoCpuOverTime) {
+  std::vector<RunRecord> runs = {MakeRun({.users = 1}), MakeRun({.profile = "amp", .users = 1})};
+  for (RunRecord& run : runs) run.resources.samples.resize(1);
+  const std::string text = ReportOf(runs);
+  EXPECT_THAT(text, HasSubstr("(CPU over time: not measured: the runs were too short for two readings of the server's "
+                              "metrics page)"));
+  for (RunRecord& run : runs) run.resources.samples.clear();
+  EXPECT_THAT(ReportOf(runs), HasSubstr("(CPU over time: not measured: the server's process was not watched)"));
+}
+
+TEST(AnswersSection, SaysHowSureDifferencesOfAccuracyAre) {
+  std::vector<RunRecord> runs = {MakeRun({.users = 1}), MakeRun({.profile = "quantized", .users = 1})};
+  EXPECT_THAT(ReportOf(runs), AllOf(HasSubstr("quantized | 88.07 % [each text alone] | −0.23 [-0.8 to +0.2] | "),
+                                    HasSubstr("quantized: no difference shown: between -0.8 and +0.2 points (95 %")));
+  runs[1].quality.texts_paired = 0;
+  EXPECT_THAT(ReportOf(runs), AllOf(HasSubstr("quantized | 88.07 % [each text alone] | not measured | "),
+                                    HasSubstr("could move the differences of accuracy is not known")));
 }
 
 TEST(RunReport, RefusalsStandByTheirCode) {

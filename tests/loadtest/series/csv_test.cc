@@ -74,7 +74,17 @@ TEST(Csv, PartsAddUpToTheMeanLatency) {
 TEST(Csv, TellsProfileTurnAndQualityAtTheEnd) {
   const std::vector<std::string> fields = absl::StrSplit(Lines({FullRun()}).at(1), ',');
   EXPECT_THAT(std::vector(fields.begin() + 13, fields.end()),
-              ElementsAre("quantized", "1", "complete", "", "2", "2", "0", "0.500000", "0.875000", "", ""));
+              ElementsAre("quantized", "1", "complete", "", "2", "2", "0", "0.500000", "0.875000", "", "", "", "", ""));
+}
+
+TEST(Csv, TheDifferenceOfAccuracyHasItsInterval) {
+  record::RunRecord run = FullRun();
+  run.quality.texts_paired = 256;
+  run.quality.texts_only_correct = 1;
+  run.quality.texts_only_baseline_correct = 3;
+  EXPECT_THAT(Lines({run}).at(0),
+              testing::EndsWith(",Accuracy Difference,Accuracy Difference Low,Accuracy Difference High"));
+  EXPECT_THAT(Lines({run}).at(1), testing::EndsWith(",-0.007812,-0.030457,0.011216"));
 }
 
 TEST(Csv, EveryLineHasAllColumns) {
