@@ -40,11 +40,12 @@ TinyModel Balanced(const quality::TokenizedSample& sample) {
   const std::vector<float> logits = Logits(TinyModel(2), sample);
   std::vector<float> leads;  // of label 1
   for (size_t i = 0; i < logits.size(); i += 2) leads.push_back(logits[i + 1] - logits[i]);
-  const auto middle = leads.begin() + static_cast<std::ptrdiff_t>(leads.size() / 2);
-  std::nth_element(leads.begin(), middle, leads.end());
+  std::sort(leads.begin(), leads.end());
+  // Between two texts: at a text itself both labels would score the same, and rounding would choose.
+  const float middle = (leads[leads.size() / 2 - 1] + leads[leads.size() / 2]) / 2;
   return TinyModel(tiny_model::Config(2), checkpoint::Dtype::kF32,
                    [&](const std::string& name, std::vector<float>* values) {
-                     if (name == "classifier.out_proj.bias") (*values)[1] -= *middle;
+                     if (name == "classifier.out_proj.bias") (*values)[1] -= middle;
                    });
 }
 
