@@ -7,6 +7,7 @@
 #include <ostream>
 #include <string>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "profiles/amp/amp.h"
@@ -72,6 +73,25 @@ const ProfileUnderTest kProfiles[] = {
     {"integrated", [](const auto& checkpoint) { return integrated::LoadIntegrated(checkpoint, 1); }, kInt8, 0}};
 const char* const kCheckpoints[] = {"tiny-3label", "odd-multilabel-bf16", "regression-fp16", "demo-sst2"};
 
+/// What a profile of a checkpoint answers to the texts of its golden file, alone and in mixed batches: [texts, labels].
+struct Answers {
+  std::vector<GoldenCase> cases;
+  std::vector<float> alone, in_batches;
+};
+
+/// Computed once for all tests, as that takes most of their time.
+const Answers& AnswersOf(const ProfileUnderTest& profile, const std::string& directory) {
+  static auto& computed = *new std::map<std::pair<std::string, std::string>, Answers>;
+  const auto [place, is_new] = computed.try_emplace({profile.name, directory});
+  if (is_new) {
+    const LoadedModel model(directory, profile.load);
+    std::vector<GoldenCase> cases = ReadGolden(directory + "/golden_logits.jsonl", model);
+    const std::vector<float> alone = RunAlone(model, cases), in_batches = RunInMixedBatches(model, cases);
+    place->second = {std::move(cases), alone, in_batches};
+  }
+  return place->second;
+}
+
 class GoldenLogits : public testing::TestWithParam<std::tuple<ProfileUnderTest, const char*>> {
  protected:
   const ProfileUnderTest& profile() const { return std::get<0>(GetParam()); }
@@ -98,24 +118,20 @@ class GoldenLogits : public testing::TestWithParam<std::tuple<ProfileUnderTest, 
 
 TEST_P(GoldenLogits, MatchAlone) {
   ROBERTA_SHARED_OR_SKIP(directory, std::string("models/") + checkpoint());
-  const LoadedModel model(directory, profile().load);
-  const std::vector<GoldenCase> cases = ReadGolden(directory + "/golden_logits.jsonl", model);
-  ExpectWithinTolerance(RunAlone(model, cases), cases, "alone");
+  const Answers& answers = AnswersOf(profile(), directory);
+  ExpectWithinTolerance(answers.alone, answers.cases, "alone");
 }
 
 TEST_P(GoldenLogits, MatchInMixedBatches) {
   ROBERTA_SHARED_OR_SKIP(directory, std::string("models/") + checkpoint());
-  const LoadedModel model(directory, profile().load);
-  const std::vector<GoldenCase> cases = ReadGolden(directory + "/golden_logits.jsonl", model);
-  ExpectWithinTolerance(RunInMixedBatches(model, cases), cases, "in mixed batches");
+  const Answers& answers = AnswersOf(profile(), directory);
+  ExpectWithinTolerance(answers.in_batches, answers.cases, "in mixed batches");
 }
 
 TEST_P(GoldenLogits, AreThoseOfATextAloneInABatchToo) {
   ROBERTA_SHARED_OR_SKIP(directory, std::string("models/") + checkpoint());
-  const LoadedModel model(directory, profile().load);
-  const std::vector<GoldenCase> cases = ReadGolden(directory + "/golden_logits.jsonl", model);
-  const std::vector<float> alone = RunAlone(model, cases), batched = RunInMixedBatches(model, cases);
-  const double largest = DistanceOf(batched, {alone.begin(), alone.end()}).largest;
+  const Answers& answers = AnswersOf(profile(), directory);
+  const double largest = DistanceOf(answers.in_batches, {answers.alone.begin(), answers.alone.end()}).largest;
   std::printf("%s on %s: largest difference of alone and in a batch %.2e\n", profile().name, checkpoint(), largest);
   EXPECT_LE(largest, profile().neighbours_change);
 }
