@@ -1,4 +1,5 @@
-"""What README.md and CONTRIBUTING.md tell a reader to type works as it stands there."""
+"""What README.md, CONTRIBUTING.md and the README of each folder tell a reader to type works as it stands there, and what they name
+exists."""
 
 import json
 import os
@@ -9,24 +10,45 @@ import subprocess
 import tempfile
 import unittest
 
-from binaries import BUILD, SOURCE, Server
+from binaries import BIN, BUILD, SOURCE, Server
 
-BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-START_SERVER = "build/release/bin/roberta-server --model models/demo-sst2"
-# Run in a bare machine by tests/fresh_machine/run, and one of them runs this test; here it is enough that they are there.
-WHOLE_MACHINE = {"deploy/quickstart", "tests/run"}
+FOLDERS = ("client", "cmake", "deploy", "loadtest", "models", "profiles", "proto", "server", "tests")
+DOCUMENTS = ["README.md", "CONTRIBUTING.md",
+             *(str(path.relative_to(SOURCE)) for folder in FOLDERS for path in sorted((SOURCE / folder).rglob("*.md")))]
+LONGEST_FIRST_PAGE = 150
+# A fenced block, and the reason not to run it, if the line before it is a comment that says so.
+BLOCK = re.compile(r"^(?:<!-- not run: ([^\n]+) -->\n)?```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+PROGRAM = re.compile(r"build/release/bin/(\S+)")
+LOAD_TEST = re.compile(r"\broberta-loadtest (run|suite) ")
+MEASURED = (0, 4)  # 4: the machine was too busy for the load generator to keep up, which it says
+
+
+def text_of(document):
+    return (SOURCE / document).read_text()
 
 
 def blocks(document, language):
-    return [text for kind, text in BLOCK.findall((SOURCE / document).read_text()) if kind == language]
+    return [text for _, kind, text in BLOCK.findall(text_of(document)) if kind == language]
 
 
-def commands(document):
-    for block in blocks(document, "sh"):
-        yield from block.replace("\\\n", " ").strip().splitlines()
+def commands(document, run):
+    """The commands of the sh blocks that are run, or of those that are only shown."""
+    for reason, kind, text in BLOCK.findall(text_of(document)):
+        if kind == "sh" and run == (reason == ""):
+            yield from text.replace("\\\n", " ").strip().splitlines()
 
 
-class Documentation(unittest.TestCase):
+def code_words(document):
+    """What stands in backticks outside of blocks."""
+    return re.findall(r"`([^`\n]+)`", BLOCK.sub("", text_of(document)))
+
+
+def anchors(document):
+    headings = re.findall(r"^#+ (.+)$", BLOCK.sub("", text_of(document)), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+class Commands(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.server = Server(profiles=None)
@@ -38,42 +60,51 @@ class Documentation(unittest.TestCase):
         cls.server.__exit__(None, None, None)
 
     def here(self, text):
-        """The reader's paths and address as they are in this test."""
-        scratch = pathlib.Path(self.directory.name)
-        for written, real in (("build/release", BUILD), ("build/install", scratch / "install"), ("build/python", scratch / "python"),
-                              ("build/my-model", scratch / "my-model"), ("127.0.0.1:8001", self.server.address)):
-            text = text.replace(written, str(real))
-        return text
+        """The reader's paths and addresses as they are in this test."""
+        text = text.replace("build/release", str(BUILD))
+        text = re.sub(r"(?<![\w./-])build/(?=\w)", self.directory.name + "/", text)
+        text = text.replace("127.0.0.1:8002", f"127.0.0.1:{self.server.metrics_port}")
+        return text.replace("127.0.0.1:8001", self.server.address)
 
     def run_here(self, command):
         environment = {**os.environ, "ROBERTA_ADDRESS": self.server.address, "PATH": "/usr/bin:" + os.environ["PATH"]}
         return subprocess.run(["bash", "-c", self.here(command)], cwd=SOURCE, env=environment, capture_output=True, text=True,
                               timeout=600, check=False)
 
-    def test_every_command_of_the_readme_succeeds(self):
+    def test_every_command_succeeds(self):
         count = 0
-        for command in commands("README.md"):
-            if command in WHOLE_MACHINE or command == START_SERVER:
-                continue
-            if command.startswith("protoc"):
-                continue  # test_the_python_example runs it
-            with self.subTest(command=command):
-                result = self.run_here(command)
-                self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
-            count += 1
-        self.assertGreater(count, 8)
+        for document in DOCUMENTS:
+            for command in commands(document, run=True):
+                if command.startswith("protoc"):
+                    continue  # test_the_python_example runs it
+                with self.subTest(document=document, command=command):
+                    result = self.run_here(command)
+                    expected = MEASURED if LOAD_TEST.search(command) else (0,)
+                    self.assertIn(result.returncode, expected, result.stdout + result.stderr)
+                count += 1
+        self.assertGreater(count, 30)
 
-    def test_the_commands_for_a_whole_machine_explain_themselves(self):
-        self.assertLessEqual(WHOLE_MACHINE, set(commands("README.md")))
-        for command in WHOLE_MACHINE:
-            result = self.run_here(command + " --help")
-            self.assertEqual(result.returncode, 0, result.stderr)
-            self.assertIn("Usage: " + command, result.stdout)
+    def test_commands_that_are_only_shown_have_the_options_that_they_use(self):
+        checked = set()
+        for document in DOCUMENTS:
+            for command in commands(document, run=False):
+                found = re.search(r"(?:build/release/bin|deploy|tests)/[\w/-]+(?: (?:run|suite|init)\b)?", command)
+                if found is None or (PROGRAM.match(found[0]) and not (BIN / PROGRAM.match(found[0])[1].split()[0]).exists()):
+                    continue
+                with self.subTest(document=document, command=command):
+                    result = self.run_here(found[0] + " --help")
+                    self.assertEqual(result.returncode, 0, result.stderr)
+                    if not found[0].startswith("build/"):
+                        self.assertIn("Usage: " + found[0], result.stdout)
+                    for option in re.findall(r" (--(?!gtest_)[a-z-]+)", command[found.end():]):
+                        self.assertIn(option, result.stdout)
+                checked.add(found[0])
+        self.assertLessEqual({"deploy/quickstart", "tests/run", "build/release/bin/roberta-server"}, checked)
 
     def test_the_python_example(self):
         if subprocess.run(["/usr/bin/python3", "-c", "import google.protobuf, grpc"], capture_output=True, check=False).returncode != 0:
             self.skipTest("not run: /usr/bin/python3 has no grpcio and protobuf")
-        (generate,) = [command for command in commands("README.md") if command.startswith("protoc")]
+        (generate,) = [command for command in commands("README.md", run=True) if command.startswith("protoc")]
         os.makedirs(pathlib.Path(self.directory.name, "python"), exist_ok=True)
         result = self.run_here(generate)
         self.assertEqual(result.returncode, 0, result.stderr)
@@ -90,10 +121,11 @@ class Documentation(unittest.TestCase):
         scratch.mkdir()
         (example,) = blocks("README.md", "cpp")
         (scratch / "example.cc").write_text(self.here(example))
+        link = "target_link_libraries(example PRIVATE roberta-serve::client)"
+        self.assertIn(link, text_of("README.md"))
         (scratch / "CMakeLists.txt").write_text(
             "cmake_minimum_required(VERSION 3.25)\nproject(example LANGUAGES C CXX)\nset(CMAKE_CXX_STANDARD 20)\n"
-            "find_package(roberta-serve REQUIRED)\nadd_executable(example example.cc)\n"
-            "target_link_libraries(example PRIVATE roberta-serve::client)\n")
+            f"find_package(roberta-serve REQUIRED)\nadd_executable(example example.cc)\n{link}\n")
         prefix = scratch / "install"
         for command in (["cmake", "--install", BUILD, "--prefix", prefix],
                         ["cmake", "-G", "Ninja", "-S", scratch, "-B", scratch / "build", f"-DCMAKE_PREFIX_PATH={prefix}"],
@@ -105,20 +137,20 @@ class Documentation(unittest.TestCase):
         self.assertRegex(result.stdout, r"^positive 0\.9")
 
     def test_the_config_examples(self):
-        expected = [{"baseline": "READY", "quantized": "READY", "pruned-80": "READY", "reference": "UNLOADED"},
-                    {"baseline": "READY", "baseline-bucketed": "READY"}]
-        examples = [text for text in blocks("README.md", "textproto") if "model {" in text]
-        self.assertEqual(len(examples), len(expected))
-        for example, states in zip(examples, expected):
+        expected = {"profiles/README.md": {"baseline": "READY", "quantized": "READY", "pruned-80": "READY", "reference": "UNLOADED"},
+                    "server/README.md": {"baseline": "READY", "baseline-bucketed": "READY"}}
+        examples = {document: text for document in DOCUMENTS for text in blocks(document, "textproto") if "model {" in text}
+        self.assertEqual(examples.keys(), expected.keys())
+        for document, example in examples.items():
             path = pathlib.Path(self.directory.name, "server.textproto")
             path.write_text(example.replace("models/demo-sst2", str(SOURCE / "models/demo-sst2")))
             with Server("--config", path, model=None, profiles=None) as server:
                 result = server.client("profiles", "--json")
             profiles = json.loads(result.stdout)["profiles"]
-            self.assertEqual({profile["name"]: profile["state"] for profile in profiles}, states)
+            self.assertEqual({profile["name"]: profile["state"] for profile in profiles}, expected[document])
 
     def test_entries_for_the_config(self):
-        entries = [text for text in blocks("README.md", "textproto") if "model {" not in text]
+        entries = [text for document in DOCUMENTS for text in blocks(document, "textproto") if "model {" not in text]
         self.assertTrue(entries)
         for entry in entries:
             path = pathlib.Path(self.directory.name, "entry.textproto")
@@ -135,18 +167,73 @@ class Documentation(unittest.TestCase):
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertIn('"positive"', result.stdout)
 
-    def test_presets_of_contributing_exist(self):
+
+class Names(unittest.TestCase):
+    """Needs no server and no build."""
+
+    def test_the_first_page_is_one(self):
+        self.assertLessEqual(len(text_of("README.md").splitlines()), LONGEST_FIRST_PAGE)
+
+    def test_links_lead_somewhere(self):
+        for document in DOCUMENTS:
+            for target, fragment in re.findall(r'(?:\]\(|src=")(?!\w+:)([^)#"]*)#?([^)"]*)', text_of(document)):
+                with self.subTest(document=document, link=f"{target}#{fragment}"):
+                    path = (SOURCE / document).parent / target if target else SOURCE / document
+                    self.assertTrue(path.exists())
+                    if fragment:
+                        self.assertIn(fragment, anchors(path))
+
+    def test_paths_exist(self):
+        for document in DOCUMENTS:
+            for words in code_words(document):
+                path = words.split()[0]
+                if path.split("/")[0] in FOLDERS and "/" in path and "<" not in path:
+                    self.assertTrue((SOURCE / path).exists(), f"{document}: {path}")
+
+    def test_recipes_name_files(self):
+        recipes = text_of("CONTRIBUTING.md").split("## How to add\n")[1].split("\n### ")[1:]
+        self.assertGreater(len(recipes), 5)
+        for recipe in recipes:
+            files = [word for word in re.findall(r"`([^`\s]+)`", recipe) if word.split("/")[0] in FOLDERS]
+            self.assertTrue(files, recipe)
+
+    def test_options_and_metrics_exist(self):
+        sources = [path.read_text(errors="replace") for folder in FOLDERS for path in (SOURCE / folder).rglob("*")
+                   if path.is_file() and (path.suffix in ("", ".cc", ".h", ".py", ".txt", ".cmake") or path.name == "metrics.tsv")]
+        words = set(re.findall(r"--[a-z][\w-]*|\b(?:roberta|process|grpc_server)_\w+", "\n".join(sources)))
+        for document in DOCUMENTS:
+            for code in code_words(document):
+                for word in re.findall(r"(?<![\w-])--[a-z][\w-]*|\b(?:roberta|process|grpc_server)_\w+", code):
+                    self.assertIn(word, words, document)
+
+    def test_programs_are_built_by_the_commands_before(self):
+        quickstart = set(re.findall(r"\broberta-\w+", text_of("deploy/quickstart")))
+        for document in DOCUMENTS:
+            built = set(quickstart)
+            for _, kind, text in BLOCK.findall(text_of(document)):
+                for command in text.replace("\\\n", " ").splitlines() if kind == "sh" else ():
+                    if "--target " in command:
+                        built.update(command.split("--target ")[1].split())
+                    for program in PROGRAM.findall(command):
+                        self.assertIn(program, built, f"{document}: {command}")
+
+    def test_targets_and_presets_exist(self):
         listed = subprocess.run(["cmake", "--list-presets=all"], cwd=SOURCE, capture_output=True, text=True, check=True).stdout
-        named = re.findall(r"--preset (\S+)", "\n".join(commands("CONTRIBUTING.md")))
-        named += re.findall(r"^\| `([\w-]+)` \|", (SOURCE / "CONTRIBUTING.md").read_text(), re.MULTILINE)
-        self.assertGreater(len(named), 8)
-        for preset in named:
+        lists = "\n".join(path.read_text() for folder in FOLDERS for path in (SOURCE / folder).rglob("CMakeLists.txt"))
+        presets = re.findall(r"^\| `([\w-]+)` \|", text_of("tests/README.md").split("## Presets")[1].split("\n## ")[0], re.MULTILINE)
+        self.assertGreater(len(presets), 6)
+        for document in DOCUMENTS:
+            for command in (*commands(document, run=True), *commands(document, run=False)):
+                presets += re.findall(r"--preset (\S+)", command)
+                for target in command.split("--target ")[1].split() if command.startswith("cmake --build") and "--target" in command else ():
+                    self.assertRegex(lists, rf"NAME {target}\b", f"{document}: {command}")
+        for preset in presets:
             self.assertIn(f'"{preset}"', listed)
 
-    def test_paths_that_are_named_exist(self):
-        for document in ("README.md", "CONTRIBUTING.md", "models/demo-sst2/README.md"):
-            for path in re.findall(r"`((?:client|cmake|deploy|models|profiles|proto|server|tests)/[\w./-]*)`", (SOURCE / document).read_text()):
-                self.assertTrue((SOURCE / path).exists(), f"{document}: {path}")
+    def test_json_is_json(self):
+        for document in DOCUMENTS:
+            for text in blocks(document, "json"):
+                json.loads(text)
 
 
 if __name__ == "__main__":
