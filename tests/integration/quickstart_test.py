@@ -59,7 +59,9 @@ class Quickstart(unittest.TestCase):
             text = document.read_text()
             # A document may tell its reader to build a program first.
             targets = {target for line in re.findall(r"--target ([^\n`]+)", text) for target in line.split()}
-            for program in set(re.findall(r"(?:build/release/bin/|(?m:^))(roberta-[a-z]+)", text)) - targets:
+            commands = "".join(re.findall(r"^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL))
+            programs = {*re.findall(r"build/release/bin/([\w-]+)", text), *re.findall(r"^(roberta-[a-z]+)", commands, re.MULTILINE)}
+            for program in programs - targets:
                 with self.subTest(document=str(document.relative_to(SOURCE)), program=program):
                     self.assertIn(program, built)
 
