@@ -206,16 +206,16 @@ class Names(unittest.TestCase):
                 for word in re.findall(r"(?<![\w-])--[a-z][\w-]*|\b(?:roberta|process|grpc_server)_\w+", code):
                     self.assertIn(word, words, document)
 
-    def test_programs_are_built_by_the_commands_before(self):
-        quickstart = set(re.findall(r"\broberta-\w+", text_of("deploy/quickstart")))
-        for document in DOCUMENTS:
-            built = set(quickstart)
-            for _, kind, text in BLOCK.findall(text_of(document)):
-                for command in text.replace("\\\n", " ").splitlines() if kind == "sh" else ():
-                    if "--target " in command:
-                        built.update(command.split("--target ")[1].split())
-                    for program in PROGRAM.findall(command):
-                        self.assertIn(program, built, f"{document}: {command}")
+    def test_the_picture_of_the_modules_has_them_all(self):
+        picture = re.search(r"```text\n(server/.*?)```", text_of("CONTRIBUTING.md"), re.DOTALL)[1]
+        declared = set()
+        for folder in ("client", "loadtest", "profiles", "server"):
+            for path in (SOURCE / folder).rglob("CMakeLists.txt"):
+                for name, arguments in re.findall(r"(?:roberta|profiles)_module\((?:NAME )?([a-z]\w*)([^)]*)\)", path.read_text()):
+                    folder_of_module = re.search(r"FOLDER (\S+)", arguments)
+                    declared.add(folder_of_module[1].split("/")[-1] if folder_of_module else name)
+        shown = set(re.findall(r"\b[a-z_]+\b(?!/)", picture))
+        self.assertEqual(declared, shown)
 
     def test_targets_and_presets_exist(self):
         listed = subprocess.run(["cmake", "--list-presets=all"], cwd=SOURCE, capture_output=True, text=True, check=True).stdout
