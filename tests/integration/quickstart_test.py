@@ -164,7 +164,8 @@ class Stages(unittest.TestCase):
         log = [line for line in self.log() if "--missing" not in line]
         self.assertEqual(log[:2], ["packages serve", "cmake --preset release -D ROBERTA_SERVE_ONLY=ON"])
         self.assertTrue(log[2].endswith("--target roberta-server roberta-client"), log)
-        self.assertEqual(log[3:5], ["packages build charts", "cmake --preset release"])
+        self.assertRegex(log[3], r"^packages build charts\b")
+        self.assertEqual(log[4], "cmake --preset release")
         self.assertTrue(log[5].endswith("--target programs"), log)
         self.assertLess(said.index("the label"), said.index("Building the other programs"))
 
