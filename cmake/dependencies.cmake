@@ -6,15 +6,16 @@ find_package(CLI11 REQUIRED)
 find_package(ICU REQUIRED COMPONENTS uc)
 find_package(Protobuf REQUIRED)
 
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(prometheus REQUIRED IMPORTED_TARGET prometheus-cpp-core)
+# Not prometheus-cpp-pull: its civetweb starts threads with 100 KiB of stack, which LibTorch's thread-local storage fills.
+pkg_check_modules(microhttpd REQUIRED IMPORTED_TARGET libmicrohttpd)
+
 if(NOT ROBERTA_CORE_ONLY)
-  find_package(PkgConfig REQUIRED)
   pkg_check_modules(grpcpp REQUIRED IMPORTED_TARGET grpc++)
   find_library(GRPCPP_REFLECTION_LIBRARY grpc++_reflection REQUIRED)
   find_program(GRPC_CPP_PLUGIN grpc_cpp_plugin REQUIRED)
   find_package(spdlog REQUIRED)
-  pkg_check_modules(prometheus REQUIRED IMPORTED_TARGET prometheus-cpp-core)
-  # Not prometheus-cpp-pull: its civetweb starts threads with 100 KiB of stack, which LibTorch's thread-local storage fills.
-  pkg_check_modules(microhttpd REQUIRED IMPORTED_TARGET libmicrohttpd)
   if(NOT ROBERTA_SERVE_ONLY)
     pkg_check_modules(drawing REQUIRED IMPORTED_TARGET cairo-pdf pangocairo librsvg-2.0)
   endif()

@@ -58,6 +58,7 @@ class RegistryImpl final : public Registry {
       if (baseline_name_.empty() && spec.recipe == kBaseline && spec.directory.empty()) baseline_name_ = spec.name;
       names_.push_back(spec.name);
       Entry& entry = entries_[spec.name];
+      entry.index = names_.size() - 1;
       entry.status.name = spec.name;
       entry.status.recipe = spec.recipe;
       entry.status.reason = kNeverAskedFor;
@@ -115,6 +116,7 @@ class RegistryImpl final : public Registry {
       }
       unloaded = std::move(entry.profile);
       entry.profile = nullptr;
+      entry.attachment = nullptr;
       entry.status.state = ProfileState::kUnloaded;
       entry.status.reason = "it was unloaded on request";
       entry.status.revision.clear();
@@ -166,9 +168,11 @@ class RegistryImpl final : public Registry {
 
  private:
   struct Entry {
-    ProfileSpec spec;  // never changes
+    ProfileSpec spec;  // never changes, nor does the index
+    size_t index = 0;
     ProfileStatus status;
     std::shared_ptr<const encoder::Profile> profile;  // set exactly when READY
+    std::shared_ptr<const void> attachment;           // to that profile
     std::shared_future<absl::Status> under_way;       // valid while a load is
   };
 
@@ -184,7 +188,8 @@ class RegistryImpl final : public Registry {
     if (status.state != ProfileState::kReady) {
       return absl::FailedPreconditionError(absl::StrCat("profile \"", status.name, "\" is not ready: ", status.reason));
     }
-    return LoadedProfile{status.name, status.revision, found->second.profile};
+    const Entry& entry = found->second;
+    return LoadedProfile{status.name, status.revision, entry.index, entry.profile, entry.attachment};
   }
 
   ProfileStatus StatusLocked(const Entry& entry) const {
@@ -202,7 +207,12 @@ class RegistryImpl final : public Registry {
       });
     }
     const absl::Status status = outcome.status;
+    std::shared_ptr<const void> attachment;
+    if (status.ok() && observer_ != nullptr) {
+      attachment = observer_->Loaded({entry.spec.name, outcome.revision, entry.index, outcome.profile, nullptr});
+    }
     std::shared_ptr<const encoder::Profile> replaced;  // freed without the lock
+    std::shared_ptr<const void> replaced_attachment;
     const std::lock_guard lock(mutex_);
     entry.under_way = {};
     if (!status.ok() && entry.profile != nullptr) {
@@ -210,6 +220,7 @@ class RegistryImpl final : public Registry {
       return status;
     }
     replaced = std::exchange(entry.profile, std::move(outcome.profile));
+    replaced_attachment = std::exchange(entry.attachment, std::move(attachment));
     Publish(std::move(outcome), &entry.status);
     return status;
   }

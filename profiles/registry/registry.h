@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <optional>
 #include <string>
@@ -39,11 +40,14 @@ struct ProfileStatus {
   std::optional<double> expected_tokens_per_second;
 };
 
-/// A profile that is ready to run, kept alive by whoever holds it.
+/// A profile that is ready to run. Holding it keeps it alive.
 struct LoadedProfile {
   std::string name;
   std::string revision;
+  size_t index = 0;  ///< in Registry::names()
   std::shared_ptr<const encoder::Profile> profile;
+  /// What Observer::Loaded made for it, once per load: the registry does not know how its user runs a profile.
+  std::shared_ptr<const void> attachment;
 };
 
 struct RegistryOptions {
@@ -56,11 +60,14 @@ struct RegistryOptions {
   std::vector<Recipe> recipes = BuiltInRecipes();
 };
 
-/// Told what happens in a registry, on the thread that makes it happen.
+/// Observes a registry; called on the thread that makes the change.
 class Observer {
  public:
   virtual ~Observer() = default;
   virtual void StepEnded(std::string_view profile, const LoadStep& step) = 0;
+  /// A profile was loaded, and becomes READY when this returns. What it returns is kept in LoadedProfile::attachment
+  /// for as long as the profile.
+  virtual std::shared_ptr<const void> Loaded(const LoadedProfile& /*profile*/) { return nullptr; }
   /// The profile's state, or the default, may be another now. Calls for changes that come close together may arrive in
   /// any order: ask the registry what holds.
   virtual void Changed(std::string_view profile) = 0;

@@ -9,14 +9,14 @@ namespace {
 constexpr double kForgetting = 1.0 / 32;
 constexpr double kSeedWeight = 4;
 constexpr double kSeedTokens = 512;
-/// A batch that took this many times what was expected tells of the machine rather than of the batch.
+/// Where a batch takes longer than this many times its prediction, the machine is the cause rather than the batch.
 constexpr double kLongestSurprise = 4;
-/// Batches whose sizes differ by less, relative to their mean, say nothing of the slope.
+/// If the sizes of batches differ by less, relative to their mean, they do not determine the slope.
 constexpr double kLeastSpread = 0.1;
 constexpr double kLargestOverheadShare = 0.8;
-/// A batch counts as helped, all the time, if it had help for at least so much of its time.
+/// A batch counts as helped if it had help for at least this share of its time.
 constexpr double kHelpedShare = 0.8;
-/// What an hour of a helper saves of the time without it, until batches tell.
+/// The time that an hour of help saves, until batches show it.
 constexpr double kFirstGain = 0.8;
 
 }  // namespace
@@ -46,7 +46,7 @@ void BatchCost::Learn(size_t tokens, int64_t duration_ns, int64_t helped_ns) {
   const bool is_helped = helped >= kHelpedShare * duration && duration_ns > 0;
   if (is_helped) helped_.Learn(tokens, duration_ns);
   if (is_helped && alone_.known()) return;
-  // Of others, what it would have been without the help.
+  // Other batches count with the time that they would have taken without help.
   const auto count = static_cast<double>(tokens);
   const bool is_known = alone_.known() && helped_.known() && tokens > 0;
   const double gain = is_known ? std::max(0.0, alone_.BatchNs(count) / helped_.BatchNs(count) - 1) : kFirstGain;

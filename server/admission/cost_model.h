@@ -9,20 +9,20 @@ namespace roberta::admission {
 /// that ran lately (least squares, each batch counts a little less with every one after it). Not thread-safe.
 class CostModel {
  public:
-  /// Starts anew from a rate that was measured elsewhere; what runs from then on replaces it.
+  /// Starts again from a rate that was measured elsewhere; batches that run from then on replace it.
   void Seed(double ns_per_token);
 
   /// A batch of so many tokens took so long.
   void Learn(size_t tokens, int64_t duration_ns);
 
-  /// Whether anything was seeded or learned; until then everything costs 0.
+  /// Whether anything was seeded or learned; until then every cost is 0.
   bool known() const { return weight_ > 0; }
   double overhead_ns() const { return overhead_ns_; }
   double ns_per_token() const { return ns_per_token_; }
 
   /// The time of one batch; 0 for no tokens.
   double BatchNs(double tokens) const { return tokens > 0 ? overhead_ns_ + tokens * ns_per_token_ : 0; }
-  /// The time on executors, all added up, of tokens that run in batches of `batch_tokens` each.
+  /// The total executor time of tokens that run in batches of `batch_tokens` each.
   double WorkNs(double tokens, double batch_tokens) const {
     return tokens * (ns_per_token_ + overhead_ns_ / batch_tokens);
   }
@@ -41,19 +41,19 @@ class CostModel {
   double ns_per_token_ = 0;
 };
 
-/// What a batch of one profile takes, by itself on its executor and with idle ones helping all the time. Not
+/// The time of a batch of one profile, alone on its executor and with idle executors helping all the time. Not
 /// thread-safe.
 class BatchCost {
  public:
-  /// Starts anew from a rate that was measured without help.
+  /// Starts again from a rate that was measured without help.
   void Seed(double ns_per_token);
 
-  /// A batch of so many tokens took so long, and the time that others helped with it, added up, was `helped_ns`.
+  /// A batch of so many tokens took so long, and other executors spent `helped_ns` on it in total.
   void Learn(size_t tokens, int64_t duration_ns, int64_t helped_ns);
 
-  /// Of batches that nobody helps with.
+  /// The cost of batches without help.
   const CostModel& alone() const { return alone_; }
-  /// The time of one batch that executors help with; as long as none was seen, that without help.
+  /// The time of one batch with help; until one was seen, the time without help.
   double HelpedNs(double tokens) const;
 
  private:

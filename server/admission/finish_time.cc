@@ -14,20 +14,21 @@ struct Ahead {
 };
 
 double WorkNs(const ProfileWork& profile, double tokens, const Discipline& discipline) {
-  return profile.cost.alone().WorkNs(tokens, static_cast<double>(discipline.max_batch_tokens));
+  return profile.cost.alone().WorkNs(tokens, static_cast<double>(discipline.policy.max_batch_tokens));
 }
 
-/// The tokens of one profile that go before a call of `level`. What is less urgent does once it has waited long enough:
-/// of a backlog, that is what takes longer to drain than the steps between the two levels.
-Ahead TokensAhead(const ProfileWork& profile, size_t level, const Discipline& discipline) {
+/// The tokens of one profile that go before a call of `priority`. Less urgent ones do once they have waited long
+/// enough: of a backlog, that is the part which takes longer to drain than the ageing steps between the two priorities.
+Ahead TokensAhead(const ProfileWork& profile, call::Priority priority, const Discipline& discipline) {
   Ahead ahead;
   const double token_ns = WorkNs(profile, 1, discipline) / static_cast<double>(discipline.executors);
-  for (size_t other = 0; other < kLevels; ++other) {
-    if (other > level) {
+  const auto own = static_cast<size_t>(priority);
+  for (size_t other = 0; other < call::kCallPriorities; ++other) {
+    if (other > own) {
       ahead.more_urgent += profile.tokens[other];
     } else if (token_ns > 0) {
-      const auto steps = static_cast<double>(level - other);
-      const double too_young = steps * static_cast<double>(discipline.ageing_step.count()) / token_ns;
+      const auto steps = static_cast<double>(own - other);
+      const double too_young = steps * static_cast<double>(discipline.policy.ageing_step.count()) / token_ns;
       ahead.as_urgent += std::max(0.0, profile.tokens[other] - too_young);
     }
   }
@@ -53,23 +54,25 @@ double FreeAfter(std::vector<double> running_ns, double work_ns, size_t executor
 
 }  // namespace
 
-double FinishNs(const Newcomer& call, const std::vector<ProfileWork>& profiles, std::vector<double> running_ns,
+double FinishNs(const PendingCall& call, const std::vector<ProfileWork>& profiles, std::vector<double> running_ns,
                 const Discipline& discipline) {
   const ProfileWork& own = profiles[call.profile];
-  const auto budget = static_cast<double>(discipline.max_batch_tokens);
-  const Ahead own_ahead = TokensAhead(own, call.level, discipline);
+  const auto budget = static_cast<double>(discipline.policy.max_batch_tokens);
+  const Ahead own_ahead = TokensAhead(own, call.priority, discipline);
   const double together = own_ahead.more_urgent + own_ahead.as_urgent + static_cast<double>(call.tokens);
   // The last of them share its last batch, so only the rest goes before it.
   double batch_tokens = std::min(budget, together);
   const double before_ns = WorkNs(own, together - batch_tokens, discipline);
 
   double others_ns = 0;
-  const double own_ns = before_ns + own.cost.alone().BatchNs(batch_tokens);
+  // Profiles get equal shares from when their more urgent work has run: until then only those that have such work
+  // compete.
+  const double own_turn_ns = WorkNs(own, own_ahead.as_urgent + static_cast<double>(call.tokens), discipline);
   for (size_t profile = 0; profile < profiles.size(); ++profile) {
     if (profile == call.profile) continue;
-    const Ahead ahead = TokensAhead(profiles[profile], call.level, discipline);
+    const Ahead ahead = TokensAhead(profiles[profile], call.priority, discipline);
     others_ns += WorkNs(profiles[profile], ahead.more_urgent, discipline) +
-                 std::min(WorkNs(profiles[profile], ahead.as_urgent, discipline), own_ns);
+                 std::min(WorkNs(profiles[profile], ahead.as_urgent, discipline), own_turn_ns);
   }
   const size_t idle = discipline.executors - std::min(discipline.executors, running_ns.size());
   if (before_ns + others_ns == 0 && idle > 1) {

@@ -47,11 +47,11 @@ uint64_t Permits::AdmitWhenFree(Admitted admitted) {
 }
 
 void Permits::CancelWait(uint64_t wait) {
-  Admitted forgotten;  // what it owns is destroyed without the lock
+  Admitted cancelled;  // destroyed without the lock
   const std::lock_guard lock(mutex_);
   const auto found = waits_.find(wait);
   if (found == waits_.end()) return;
-  forgotten = std::move(found->second);
+  cancelled = std::move(found->second);
   waits_.erase(found);
 }
 
@@ -94,7 +94,7 @@ size_t Permits::in_flight() const {
 void Permits::Return(bool for_stream) {
   std::vector<std::pair<Admitted, Permit>> admitted;
   {
-    // Notified under the lock: whoever waits may destroy this object as soon as it wakes.
+    // Notified under the lock, because a thread that waits may destroy this object as soon as it wakes.
     const std::lock_guard lock(mutex_);
     if (for_stream) --streams_in_flight_;
     --in_flight_;
@@ -104,7 +104,7 @@ void Permits::Return(bool for_stream) {
     }
     if (in_flight_ == 0) idle_.notify_all();
   }
-  for (auto& [tell, permit] : admitted) tell({std::move(permit), Refusal::kNone});
+  for (auto& [callback, permit] : admitted) callback({std::move(permit), Refusal::kNone});
 }
 
 }  // namespace roberta::admission

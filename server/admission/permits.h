@@ -14,7 +14,7 @@ namespace roberta::admission {
 
 class Permits;
 
-/// The right to be in flight, returned when destroyed. Movable; an empty one stands for a refusal.
+/// The right to be in flight; its destructor returns it. Movable; an empty permit stands for a refusal.
 class Permit {
  public:
   Permit() = default;
@@ -36,9 +36,9 @@ class Permit {
 /// Why a permit was refused.
 enum class Refusal { kNone, kFull, kClosed };
 
-/// Bounds the calls in flight: a call is refused at once, before any work is spent on it, when `capacity` others are in
-/// flight or the door is closed. Streams, which may last long, wait instead of being refused, and never hold more than
-/// half of the permits. Any thread may call; must outlive its permits.
+/// Bounds the calls in flight: a call is refused at once, before any work is done for it, if `capacity` others are in
+/// flight or the permits are closed. Streams, which may last long, wait instead of being refused, and never hold more
+/// than half of the permits. Any thread may call; must outlive its permits.
 class Permits {
  public:
   explicit Permits(size_t capacity) : capacity_(capacity), stream_capacity_(capacity > 1 ? capacity / 2 : 1) {}
@@ -49,21 +49,23 @@ class Permits {
   };
   Decision TryAdmit();
 
-  /// Calls `admitted` with a permit for a stream as soon as there is one, the longest waiting first, or with kClosed;
-  /// exactly once unless CancelWait comes before. It is called without any lock, on this thread before this returns, or
-  /// on one that returns a permit or closes. The number names the wait, for CancelWait; 0: there was none.
+  /// Calls `admitted` with a permit for a stream as soon as one is free, the longest waiting first, or with kClosed;
+  /// exactly once unless CancelWait is called before. It is called without any lock, on this thread before this
+  /// returns, or on a thread that returns a permit or closes. Returns the number of the wait for CancelWait; 0: no
+  /// wait.
   using Admitted = std::function<void(Decision)>;
   uint64_t AdmitWhenFree(Admitted admitted);
-  /// Forgets a wait, if it has not ended; `admitted` is then not called.
+  /// Cancels a wait that has not ended; its `admitted` is then not called.
   void CancelWait(uint64_t wait);
 
-  /// From now on nothing is admitted; who waits is told.
+  /// From now on nothing is admitted; waits end with kClosed.
   void Close();
 
-  /// Waits until nothing is in flight, at most `timeout`. True if it came to that.
+  /// Waits until nothing is in flight, at most `timeout`. Returns whether that happened.
   bool WaitUntilIdle(std::chrono::milliseconds timeout);
 
-  /// After Close: waits until nobody was turned away for the time `quiet`, at most `timeout`. True if it came to that.
+  /// After Close: waits until no call was refused for the time `quiet`, at most `timeout`. Returns whether that
+  /// happened.
   bool WaitUntilQuiet(std::chrono::milliseconds quiet, std::chrono::milliseconds timeout);
 
   size_t in_flight() const;
@@ -85,7 +87,7 @@ class Permits {
   size_t streams_in_flight_ = 0;
   bool closed_ = false;
   size_t turned_away_count_ = 0;
-  std::map<uint64_t, Admitted> waits_;  ///< by number, so the oldest is first
+  std::map<uint64_t, Admitted> waits_;  ///< by number, the oldest first
   uint64_t last_wait_ = 0;
 };
 

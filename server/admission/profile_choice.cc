@@ -24,7 +24,7 @@ bool IsMoreAccurate(const Candidate& a, const Candidate& b) {
 
 }  // namespace
 
-Choice ChooseProfile(const std::vector<Candidate>& candidates, const Objective& objective) {
+Choice ChooseByObjective(const std::vector<Candidate>& candidates, const Objective& objective) {
   const Candidate* best_in_time = nullptr;
   const Candidate* fastest = nullptr;
   for (const Candidate& candidate : candidates) {

@@ -14,20 +14,20 @@
 namespace roberta::admission {
 
 struct StreamLimits {
-  size_t items_in_flight = 1024;      ///< worked on, or answered and not yet written
-  size_t bytes_per_write = 1u << 20;  ///< of answers in one message, or one larger answer
+  size_t items_in_flight = 1024;      ///< that are worked on, or whose answers are not yet written
+  size_t bytes_per_write = 1u << 20;  ///< of answers in one message; a larger answer is a message by itself
 };
 
-/// Says when a stream of messages in, with items to work on, and messages out, with their answers, may read, work,
-/// write and end. It knows nothing of what carries the stream: each call tells it what happened and returns the steps
-/// to take now. Each step is handed out once, so any number of threads may call and take steps at the same time.
+/// Decides when a stream may read messages with items, work on the items, write messages with their answers, and end.
+/// It does not depend on the transport of the stream: each call reports an event and returns the steps to take now.
+/// Each step is returned once, so any number of threads may call and take steps at the same time.
 ///
-/// - At most `items_in_flight` items are worked on or wait to be written, and while there are so many nothing is read.
-///   The rest of a message that is too large for the room is held until there is some, so a reader that does not read
-///   stops the writer at the other end, and memory is bounded by the limits and one message.
-/// - Items are numbered, and work on them is begun, in the order in which they came; answers come in any order.
-/// - One read and one write are under way at most. Answers that come while a write is under way go out together.
-/// - A stream that has items in its hands holds one permit, any other none.
+/// - At most `items_in_flight` items are worked on or wait to be written; at that limit nothing is read. The rest of a
+///   message that exceeds the limit is held until there is room. So a client that does not read answers is stopped from
+///   writing, and memory is bounded by the limits and one message.
+/// - Items are numbered, and work on them begins, in the order of arrival; answers come in any order.
+/// - At most one read and one write are under way. Answers that come while a write is under way are written together.
+/// - A stream holds one permit while it has unanswered items.
 template <typename Message, typename Answer>
 class StreamFlow {
  public:
@@ -38,10 +38,10 @@ class StreamFlow {
     size_t items = 0;
     uint64_t first_sequence = 0;  ///< of first_item, in the stream
   };
-  /// To be taken in this order; the permit is returned when they are destroyed.
+  /// To be taken in this order; their destructor returns the permit.
   struct Steps {
     Permit returned;
-    bool admit = false;  ///< ask for a permit; Admitted or Refused must follow
+    bool admit = false;  ///< request a permit; Admitted or Refused must follow
     std::optional<Work> work;
     std::vector<Answer> write;  ///< unless empty: write these as one message; Written must follow
     bool read = false;          ///< MessageRead or ReadsEnded must follow, unless `finish` comes before
@@ -55,14 +55,14 @@ class StreamFlow {
     const std::lock_guard lock(mutex_);
     return Next();
   }
-  /// A message with that many items came. After Stop it is left alone: none of its items has a number.
+  /// A message with that many items was read. After Stop it is ignored: its items get no numbers.
   Steps MessageRead(std::shared_ptr<Message> message, size_t items) {
     const std::lock_guard lock(mutex_);
     reading_ = false;
     if (items > 0 && !stopped_) held_ = {std::move(message), 0, items, items_begun_};
     return Next();
   }
-  /// No more messages will come.
+  /// The client sends no more messages.
   Steps ReadsEnded() {
     const std::lock_guard lock(mutex_);
     reading_ = false;
@@ -75,7 +75,7 @@ class StreamFlow {
     permit_ = std::move(permit);
     return Next();
   }
-  /// There will be no permit: what is held is given up, and the stream ends.
+  /// There will be no permit: held items are dropped, and the stream ends.
   Steps Refused() {
     const std::lock_guard lock(mutex_);
     admitting_ = false;
@@ -93,19 +93,19 @@ class StreamFlow {
     }
     return Next();
   }
-  /// The last write has gone.
+  /// The last write is done.
   Steps Written() {
     const std::lock_guard lock(mutex_);
     in_flight_ -= std::exchange(items_in_write_, 0);
     return Next();
   }
-  /// Nothing more is read; what was read is worked on and answered, then the stream ends.
+  /// Nothing more is read; items that were read are answered, then the stream ends.
   Steps Stop() {
     const std::lock_guard lock(mutex_);
     stopped_ = true;
     return Next();
   }
-  /// The stream ends as soon as no write is under way; answers that still come are dropped.
+  /// The stream ends as soon as no write is under way; later answers are dropped.
   Steps Abort() {
     const std::lock_guard lock(mutex_);
     aborted_ = stopped_ = true;
@@ -147,7 +147,7 @@ class StreamFlow {
     return steps;
   }
 
-  /// Begins what there is room for. A little room is left to grow, for work in small pieces costs more.
+  /// Begins the items that there is room for. Waits for a little more room, because small pieces of work cost more.
   void Begin(Steps* steps) {
     const size_t room = limits_.items_in_flight - in_flight_;
     const size_t items = std::min(held_.items, room);
@@ -179,7 +179,7 @@ class StreamFlow {
   mutable std::mutex mutex_;
   // All below are guarded by mutex_.
   Permit permit_;
-  Work held_;  ///< of the last message: what is not begun
+  Work held_;  ///< the rest of the last message
   std::vector<Ready> ready_;
   size_t in_flight_ = 0;
   size_t items_in_write_ = 0;

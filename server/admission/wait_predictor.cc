@@ -14,6 +14,10 @@ std::chrono::nanoseconds Nanoseconds(double ns) {
   return std::chrono::nanoseconds(static_cast<int64_t>(ns));
 }
 
+size_t IndexOf(call::Priority priority) {
+  return static_cast<size_t>(priority);
+}
+
 double Count(std::chrono::nanoseconds time) {
   return static_cast<double>(time.count());
 }
@@ -38,16 +42,16 @@ WaitPredictor::WaitPredictor(size_t profiles, const Discipline& discipline)
   running_.reserve(discipline.executors);
 }
 
-void WaitPredictor::Queued(size_t profile, size_t level, size_t items, size_t tokens) {
+void WaitPredictor::Queued(const PendingCall& work) {
   const std::lock_guard lock(mutex_);
-  profiles_[profile].queued_tokens[level] += tokens;
-  waiting_items_ += items;
+  profiles_[work.profile].queued_tokens[IndexOf(work.priority)] += work.tokens;
+  waiting_items_ += work.items;
 }
 
-void WaitPredictor::Left(size_t profile, size_t level, size_t items, size_t tokens) {
+void WaitPredictor::Left(const PendingCall& work) {
   const std::lock_guard lock(mutex_);
-  profiles_[profile].queued_tokens[level] -= tokens;
-  waiting_items_ -= items;
+  profiles_[work.profile].queued_tokens[IndexOf(work.priority)] -= work.tokens;
+  waiting_items_ -= work.items;
 }
 
 void WaitPredictor::BatchStarted(size_t profile, size_t tokens, Clock::time_point started, bool lets_short_run) {
@@ -82,19 +86,19 @@ void WaitPredictor::BatchEnded(size_t profile, size_t tokens, Clock::time_point 
   if (found != running_.end()) running_.erase(found);
 }
 
-Reservation WaitPredictor::Reserve(const Newcomer& work, Clock::time_point now) {
+Reservation WaitPredictor::Reserve(const PendingCall& work, Clock::time_point now) {
   const std::lock_guard lock(mutex_);
   ProfileState& state = profiles_[work.profile];
   state.arrived_tokens = ArrivedTokens(state, now) + static_cast<double>(work.tokens);
   state.last_arrival = std::max(state.last_arrival, now);
-  profiles_[work.profile].reserved_tokens[work.level] += work.tokens;
+  profiles_[work.profile].reserved_tokens[IndexOf(work.priority)] += work.tokens;
   waiting_items_ += work.items;
   return Reservation(this, work);
 }
 
-void WaitPredictor::Release(const Newcomer& work) {
+void WaitPredictor::Release(const PendingCall& work) {
   const std::lock_guard lock(mutex_);
-  profiles_[work.profile].reserved_tokens[work.level] -= work.tokens;
+  profiles_[work.profile].reserved_tokens[IndexOf(work.priority)] -= work.tokens;
   waiting_items_ -= work.items;
 }
 
@@ -111,21 +115,21 @@ void WaitPredictor::LearnTokens(size_t items, size_t bytes, size_t tokens) {
   token_rate_.Learn(items, bytes, tokens);
 }
 
-void WaitPredictor::LearnError(const Newcomer& call, const Prediction& prediction, std::chrono::nanoseconds actual,
+void WaitPredictor::LearnError(const PendingCall& call, const Prediction& prediction, std::chrono::nanoseconds actual,
                                Clock::time_point now) {
   if (!prediction.known) return;
   const std::lock_guard lock(mutex_);
   ProfileState& state = profiles_[call.profile];
-  state.margins[call.level].Learn(now, Count(prediction.finish), Count(actual));
+  state.margins[IndexOf(call.priority)].Learn(now, Count(prediction.finish), Count(actual));
   state.bias_ns += kBiasRate * (Count(actual - prediction.finish) - state.bias_ns);
 }
 
-void WaitPredictor::LearnExpiry(const Newcomer& call, const Prediction& prediction, std::chrono::nanoseconds actual,
+void WaitPredictor::LearnExpiry(const PendingCall& call, const Prediction& prediction, std::chrono::nanoseconds actual,
                                 Clock::time_point now) {
   // Less than was predicted says nothing of the prediction.
   if (!prediction.known || actual <= prediction.finish) return;
   const std::lock_guard lock(mutex_);
-  profiles_[call.profile].margins[call.level].Learn(now, Count(prediction.finish), Count(actual));
+  profiles_[call.profile].margins[IndexOf(call.priority)].Learn(now, Count(prediction.finish), Count(actual));
 }
 
 TokenRate WaitPredictor::token_rate() const {
@@ -133,7 +137,7 @@ TokenRate WaitPredictor::token_rate() const {
   return token_rate_;
 }
 
-Prediction WaitPredictor::Predict(const Newcomer& call, Behind behind, Clock::time_point now) const {
+Prediction WaitPredictor::Predict(const PendingCall& call, Behind behind, Clock::time_point now) const {
   std::vector<ProfileWork> work;
   std::vector<double> running_ns;
   ErrorMargin margin;
@@ -141,7 +145,7 @@ Prediction WaitPredictor::Predict(const Newcomer& call, Behind behind, Clock::ti
     const std::lock_guard lock(mutex_);
     work = WorkLocked(behind, now);
     running_ns = RunningNsLocked(!discipline_.IsLong(call.items, call.tokens), now);
-    margin = profiles_[call.profile].margins[call.level];
+    margin = profiles_[call.profile].margins[IndexOf(call.priority)];
   }
   Prediction prediction;
   prediction.known = work[call.profile].cost.alone().known();
@@ -156,8 +160,8 @@ WaitPredictor::Backlog WaitPredictor::backlog(Clock::time_point now) const {
   const std::lock_guard lock(mutex_);
   Backlog backlog = {.items = waiting_items_};
   for (const ProfileState& state : profiles_) {
-    for (size_t level = 0; level < kLevels; ++level) {
-      backlog.tokens += state.queued_tokens[level] + state.reserved_tokens[level];
+    for (size_t priority = 0; priority < call::kCallPriorities; ++priority) {
+      backlog.tokens += state.queued_tokens[priority] + state.reserved_tokens[priority];
     }
   }
   backlog.drain = Nanoseconds(DrainNs(WorkLocked(Behind::kAllAdmitted, now), RunningNsLocked(false, now), discipline_));
@@ -169,10 +173,10 @@ std::chrono::nanoseconds WaitPredictor::bias(size_t profile) const {
   return Nanoseconds(profiles_[profile].bias_ns);
 }
 
-void WaitPredictor::Offer(const Newcomer& call, Clock::time_point now) {
+void WaitPredictor::Offer(const PendingCall& call, Clock::time_point now) {
   const std::lock_guard lock(mutex_);
-  load_.Offer(now, profiles_[call.profile].cost.alone().WorkNs(static_cast<double>(call.tokens),
-                                                               static_cast<double>(discipline_.max_batch_tokens)));
+  load_.Offer(now, profiles_[call.profile].cost.alone().WorkNs(
+                       static_cast<double>(call.tokens), static_cast<double>(discipline_.policy.max_batch_tokens)));
 }
 
 double WaitPredictor::load_ratio(Clock::time_point now) const {
@@ -191,10 +195,10 @@ std::vector<ProfileWork> WaitPredictor::WorkLocked(Behind behind, Clock::time_po
     const ProfileState& state = profiles_[profile];
     work[profile].cost = state.cost;
     work[profile].arriving_per_ns = ArrivedTokens(state, now) / Count(kArrivalMemory);
-    for (size_t level = 0; level < kLevels; ++level) {
-      size_t tokens = state.queued_tokens[level];
-      if (behind == Behind::kAllAdmitted) tokens += state.reserved_tokens[level];
-      work[profile].tokens[level] = static_cast<double>(tokens);
+    for (size_t priority = 0; priority < call::kCallPriorities; ++priority) {
+      size_t tokens = state.queued_tokens[priority];
+      if (behind == Behind::kAllAdmitted) tokens += state.reserved_tokens[priority];
+      work[profile].tokens[priority] = static_cast<double>(tokens);
     }
   }
   return work;

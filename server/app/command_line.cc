@@ -62,15 +62,15 @@ void Declare(CLI::App& app, Flags& flags) {
       ->delimiter(',')
       ->envname("ROBERTA_PROFILES");
   AddOverride(app, "--default-profile", overrides.default_profile, "ROBERTA_DEFAULT_PROFILE",
-              "Profile of requests that name none (the first of --profiles)");
+              "Profile for requests that name no profile (the first of --profiles)");
   AddOverride(app, "--log-format", overrides.log_format, "ROBERTA_LOG_FORMAT", "text or json");
   AddOverride(app, "--log-level", overrides.log_level, "ROBERTA_LOG_LEVEL", "trace, debug, info, warn or error");
   AddOverride(app, "--slow-request-ms", overrides.slow_request_ms, "ROBERTA_SLOW_REQUEST_MS",
-              "Log calls that took as long (5000); 0 logs none")
+              "Log calls that take at least so long (5000); 0: never")
       ->type_name("MS");
   app.add_flag_function(
          "--log-requests", [&overrides](int64_t count) { overrides.log_requests = count > 0; },
-         "Log every call: a line without its texts")
+         "Log one line for every call, without its texts")
       ->envname("ROBERTA_LOG_REQUESTS");
   app.add_flag("--check-config", flags.check_config, "Check the configuration and the flags, then exit");
   app.add_option("--print-config", flags.print_config,

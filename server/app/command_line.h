@@ -7,11 +7,10 @@
 
 namespace roberta::app {
 
-/// What main has to do after the command line is read.
+/// What main must do after the command line was read.
 struct Instructions {
-  std::optional<int>
-      exit_code;  ///< set: everything asked for was done (--help, --check-config, an error): leave with it
-  config::ServerConfig config;  ///< complete and valid otherwise
+  std::optional<int> exit_code;  ///< set: there is nothing else to do (--help, --check-config, an error): exit with it
+  config::ServerConfig config;   ///< complete and valid otherwise
 };
 
 /// Reads flags, environment variables and the config file, in this order of precedence, and answers --help, --version,

@@ -33,7 +33,7 @@ class JsonMessage final : public spdlog::custom_flag_formatter {
   std::unique_ptr<custom_flag_formatter> clone() const override { return std::make_unique<JsonMessage>(); }
 };
 
-/// A logger to stderr whose lines are as `pattern` has them; `%*` is JsonMessage.
+/// A logger to stderr whose lines have that `pattern`; `%*` is JsonMessage.
 std::shared_ptr<spdlog::logger> LoggerTo(const char* name, const std::string& pattern, const std::string& level) {
   auto logger = std::make_shared<spdlog::logger>(name, std::make_shared<spdlog::sinks::stderr_sink_mt>());
   auto formatter = std::make_unique<spdlog::pattern_formatter>(spdlog::pattern_time_type::utc);

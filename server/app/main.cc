@@ -25,8 +25,8 @@ void WriteToPipe(int signal) {
   errno = saved_errno;
 }
 
-/// From now on SIGTERM and SIGINT go to WaitForSignal. Blocking them for sigwait would not do: libraries start threads
-/// before main, which do not block them and would die of them for all.
+/// From now on WaitForSignal receives SIGTERM and SIGINT. Blocking them for sigwait would not work: libraries start
+/// threads before main that do not block them, and such a thread would end the process.
 bool CatchStopSignals() {
   if (pipe2(signal_pipe, O_CLOEXEC) != 0) return false;
   struct sigaction action = {};
@@ -55,7 +55,7 @@ int main(int argc, char** argv) {
   if (instructions.exit_code) return *instructions.exit_code;
   const roberta::config::ServerConfig& config = instructions.config;
   roberta::app::SetUpLogging(config.logging().format(), config.logging().level());
-  setenv("GRPC_VERBOSITY", "NONE", 0);  // gRPC's own lines about what we report ourselves
+  setenv("GRPC_VERBOSITY", "NONE", 0);  // we report ourselves what gRPC would write
 
   if (!CatchStopSignals()) {
     std::perror("roberta-server: cannot catch signals");

@@ -2,11 +2,10 @@
 
 #include <spdlog/spdlog.h>
 
-#include <algorithm>
-
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "server/service/profile_backend.h"
 
 namespace roberta::app {
 
@@ -50,7 +49,7 @@ std::string ProfileLine(const ProfileStatus& status) {
   return line;
 }
 
-void ProfileReporter::TellHealth(grpc::HealthCheckServiceInterface* health) {
+void ProfileReporter::ReportTo(grpc::HealthCheckServiceInterface* health) {
   const std::lock_guard lock(mutex_);
   health_ = health;
 }
@@ -66,6 +65,11 @@ void ProfileReporter::StepEnded(std::string_view profile, const registry::LoadSt
   spdlog::debug("profile {}: {} took {:.3f} s", profile, step.name, step.seconds);
 }
 
+std::shared_ptr<const void> ProfileReporter::Loaded(const registry::LoadedProfile& profile) {
+  const auto labels = static_cast<size_t>(registry_->checkpoint().config().num_labels());
+  return std::make_shared<const service::ProfileBackend>(profile, labels, metrics_);
+}
+
 void ProfileReporter::Changed(std::string_view profile) {
   const std::lock_guard lock(mutex_);
   const auto status = registry_->StatusOf(profile);
@@ -75,7 +79,7 @@ void ProfileReporter::Changed(std::string_view profile) {
 void ProfileReporter::Report(const ProfileStatus& status) {
   const bool ready = status.state == ProfileState::kReady;
   metrics::ProfileState state = {.ready = ready};
-  // What a profile once was is nothing to alert on when it was unloaded on purpose.
+  // A profile that was unloaded on purpose must not raise alerts on what it was.
   const bool unloaded = status.state == ProfileState::kUnloaded;
   if (!unloaded) state.load_seconds = status.load_seconds;
   if (!unloaded && status.quality) state.agreement_ratio = status.quality->agreement;
@@ -92,9 +96,8 @@ void ProfileReporter::Report(const ProfileStatus& status) {
 void ProfileReporter::SeedPredictor(const ProfileStatus& status) {
   const double rate = status.expected_tokens_per_second.value_or(0);
   if (rate <= 0) return;
-  const auto& names = registry_->names();
-  const auto profile = static_cast<size_t>(std::find(names.begin(), names.end(), status.name) - names.begin());
-  predictor_->Seed(profile, 1e9 * static_cast<double>(executors_) / rate);
+  const auto profile = registry_->Get(status.name);
+  if (profile.ok()) predictor_->Seed(profile->index, 1e9 * static_cast<double>(executors_) / rate);
 }
 
 }  // namespace roberta::app

@@ -3,6 +3,7 @@
 #include <grpcpp/health_check_service_interface.h>
 
 #include <map>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
@@ -13,8 +14,8 @@
 
 namespace roberta::app {
 
-/// Keeps health (`profile/<name>`), metrics, the predictor of waits and the log in step with the registry. Any thread
-/// may call.
+/// Keeps health (`profile/<name>`), metrics, the wait predictor and the log up to date with the registry, and makes the
+/// backend of each profile that is loaded. Any thread may call.
 class ProfileReporter final : public registry::Observer {
  public:
   /// All must outlive this. `executors` is what expected_tokens_per_second is for.
@@ -22,12 +23,13 @@ class ProfileReporter final : public registry::Observer {
                   admission::WaitPredictor* predictor, size_t executors)
       : registry_(registry), metrics_(metrics), predictor_(predictor), executors_(executors) {}
 
-  /// From then on health is told as well. `health` must outlive this; nullptr: no longer.
-  void TellHealth(grpc::HealthCheckServiceInterface* health);
+  /// From then on it updates `health`, which must outlive this; nullptr: no longer.
+  void ReportTo(grpc::HealthCheckServiceInterface* health);
   /// From then on every profile is NOT_SERVING.
   void Stop();
 
   void StepEnded(std::string_view profile, const registry::LoadStep& step) override;
+  std::shared_ptr<const void> Loaded(const registry::LoadedProfile& profile) override;
   void Changed(std::string_view profile) override;
 
  private:
@@ -38,7 +40,7 @@ class ProfileReporter final : public registry::Observer {
   metrics::ServerMetrics* const metrics_;
   admission::WaitPredictor* const predictor_;
   const size_t executors_;
-  std::mutex mutex_;  // held from reading a status to telling it, so that the last told is what holds
+  std::mutex mutex_;  // held from reading a status to reporting it, so that the last report is right
   grpc::HealthCheckServiceInterface* health_ = nullptr;     // guarded by mutex_
   bool stopped_ = false;                                    // guarded by mutex_
   std::map<std::string, std::string, std::less<>> logged_;  // guarded by mutex_: the last line of each profile

@@ -26,7 +26,7 @@ void SampleThreads::RunAll(size_t count, const std::function<void(size_t)>& task
   if (threads <= 1) return quality::RunInTurn(count, task);
   batching::WorkerPool pool(threads);
   for (size_t i = 0; i < count; ++i) pool.Push([&task, i] { task(i); });
-}  // the pool runs all of it before it goes
+}  // the destructor of the pool runs all tasks
 
 registry::RegistryOptions ToRegistryOptions(const config::ServerConfig& config,
                                             std::shared_ptr<const SampleThreads> sample_threads) {

@@ -13,7 +13,7 @@
 
 namespace roberta::app {
 
-/// Threads for the sample of a load: as many as it is told at that moment, for the time it takes. Any thread may call.
+/// Runs the sample of a load on threads, as many as were last Set. Any thread may call.
 class SampleThreads {
  public:
   explicit SampleThreads(size_t threads) : threads_(threads) {}
@@ -25,15 +25,15 @@ class SampleThreads {
   std::atomic<size_t> threads_;
 };
 
-/// What the registry has to know of a config that config::ValidateConfig accepted.
+/// The registry's options by a config that config::ValidateConfig accepted.
 registry::RegistryOptions ToRegistryOptions(const config::ServerConfig& config,
                                             std::shared_ptr<const SampleThreads> sample_threads);
 
 /// The recipes that this server was built with, for config::ValidateConfig.
 std::vector<config::KnownRecipe> KnownRecipes();
 
-/// Names of the profiles to load at start: the baseline first, because others are compared with it, then the default,
-/// so that a server which cannot start says so soon, then the rest as configured.
+/// The names of the profiles to load at start: the baseline first, because others are compared with it; then the
+/// default, so that a server that cannot start fails early; then the rest as configured.
 std::vector<std::string> LoadOrder(const config::ServerConfig& config);
 
 }  // namespace roberta::app

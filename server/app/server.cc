@@ -21,26 +21,24 @@
 #include "profiles/registry/registry.h"
 #include "server/admission/permits.h"
 #include "server/admission/wait_predictor.h"
+#include "server/app/execution_options.h"
 #include "server/app/logging.h"
-#include "server/app/pressure.h"
 #include "server/app/profile_reporter.h"
-#include "server/app/queue_options.h"
 #include "server/app/registry_options.h"
 #include "server/batching/batch_queue.h"
 #include "server/batching/executors.h"
 #include "server/batching/worker_pool.h"
+#include "server/call/failure_reason.h"
 #include "server/metrics/server_metrics.h"
 #include "server/service/admission_control.h"
-#include "server/service/classification_core.h"
-#include "server/service/classifier_service.h"
-#include "server/service/comparison_core.h"
-#include "server/service/entrance.h"
-#include "server/service/predictor_feed.h"
+#include "server/service/classification.h"
+#include "server/service/classify_stream.h"
+#include "server/service/comparison.h"
+#include "server/service/concurrency_limit.h"
 #include "server/service/profile_administration.h"
-#include "server/service/profiles_service.h"
-#include "server/service/rpc_counter.h"
-#include "server/service/situations.h"
-#include "server/service/stream_core.h"
+#include "server/service/queued_job.h"
+#include "server/transport/rpc_counter.h"
+#include "server/transport/services.h"
 #include "version/version.h"
 
 namespace roberta::app {
@@ -62,22 +60,6 @@ service::RequestLimits LimitsOf(const config::ServerConfig& config) {
           .max_item_characters = config.limits().max_item_characters()};
 }
 
-admission::Discipline DisciplineOf(const config::ServerConfig& config) {
-  return {.executors = config.execution().executors(),
-          .max_batch_tokens = config.execution().max_batch_tokens(),
-          .ageing_step = batching::PolicyOptions().ageing_step,
-          .split_lone_batches = config.execution().split_lone_requests(),
-          .long_item_tokens = config.execution().long_item_tokens()};
-}
-
-service::AdmissionOptions AdmissionOptionsOf(const config::ServerConfig& config, const registry::Registry& registry) {
-  return {.predictive = config.execution().predictive_admission(),
-          .max_tokens = static_cast<size_t>(registry.checkpoint().config().max_tokens()),
-          .capacity_items = config.execution().queue_capacity_items(),
-          .capacity_tokens = config.execution().queue_capacity_tokens(),
-          .profiles = registry.names()};
-}
-
 batching::BatchQueueOptions QueueOptions(const config::ServerConfig& config, const registry::Registry& registry,
                                          batching::QueueObserver* observer) {
   batching::BatchQueueOptions options = ToQueueOptions(config, registry.names());
@@ -86,7 +68,6 @@ batching::BatchQueueOptions QueueOptions(const config::ServerConfig& config, con
 }
 
 metrics::QueueState StateOf(const batching::BatchQueue& queue) {
-  static_assert(metrics::kPriorityNames.size() == batching::kPriorityNames.size());
   const batching::BatchQueue::Depth depth = queue.depth();
   metrics::QueueState state;
   for (size_t i = 0; i < depth.items.size(); ++i) state.profiles.push_back({depth.items[i], depth.tokens[i]});
@@ -99,13 +80,13 @@ class ServerImpl final : public Server {
   ServerImpl(const config::ServerConfig& config, std::unique_ptr<registry::Registry> registry)
       : config_(config),
         registry_(std::move(registry)),
-        predictor_(registry_->names().size() + 1, DisciplineOf(config)),
+        predictor_(service::QueueProfiles(registry_->names()), ToDiscipline(config)),
         queue_(QueueOptions(config, *registry_, &predictor_feed_)),
         brown_out_(MakeBrownOut(config, {.registry = registry_.get(), .queue = &queue_, .metrics = &metrics_})),
         metrics_({.profiles = registry_->names(),
-                  .failure_reasons = service::SituationNames(),
-                  .rpc_methods = service::RpcMethods(),
-                  .rpc_codes = service::RpcCodes(),
+                  .failure_reasons = call::FailureReasonNames(),
+                  .rpc_methods = transport::RpcMethods(),
+                  .rpc_codes = transport::RpcCodes(),
                   .computation = {.libtorch = reference::LibTorchVersion(),
                                   .onednn = kernels::OneDnnVersion(),
                                   .isa = std::string(kernels::IsaName(kernels::FastestIsa())),
@@ -113,37 +94,47 @@ class ServerImpl final : public Server {
         reporter_(registry_.get(), &metrics_, &predictor_, config.execution().executors()),
         request_log_(MakeRequestLog(config.logging())),
         permits_(config.execution().queue_capacity_calls()),
-        entrance_(&permits_, &predictor_),
-        admission_(AdmissionOptionsOf(config, *registry_), &predictor_, &metrics_.admission()),
+        concurrency_(&permits_, &predictor_),
+        admission_(ToAdmissionOptions(config, registry_->names(),
+                                      static_cast<size_t>(registry_->checkpoint().config().max_tokens())),
+                   &predictor_, &metrics_.admission()),
         shadow_(MakeShadow(config, {.registry = registry_.get(), .queue = &queue_, .metrics = &metrics_})),
-        core_({.model_name = config.model().name(), .limits = LimitsOf(config)}, {.registry = registry_.get(),
-                                                                                  .entrance = &entrance_,
-                                                                                  .admission = &admission_,
-                                                                                  .tokenizers = &tokenizers_,
-                                                                                  .queue = &queue_,
-                                                                                  .metrics = &metrics_,
-                                                                                  .log = request_log_.get(),
-                                                                                  .brown_out = brown_out_.get(),
-                                                                                  .shadow = shadow_.get()}),
+        classification_({.model_name = config.model().name(), .limits = LimitsOf(config)},
+                        {.registry = registry_.get(),
+                         .concurrency = &concurrency_,
+                         .admission = &admission_,
+                         .tokenizers = &tokenizers_,
+                         .queue = &queue_,
+                         .metrics = &metrics_,
+                         .log = request_log_.get(),
+                         .brown_out = brown_out_.get(),
+                         .shadow = shadow_.get()}),
         streams_({.model_name = config.model().name(),
                   .model_revision = registry_->checkpoint().revision(),
                   .max_items_per_message = config.limits().max_items_per_call(),
                   .limits = {.items_in_flight = config.limits().max_stream_items_in_flight()}},
-                 {.core = &core_, .entrance = &entrance_, .metrics = &metrics_, .log = request_log_.get()}),
-        comparisons_(config.model().name(), LimitsOf(config),
-                     {.registry = registry_.get(),
-                      .entrance = &entrance_,
-                      .admission = &admission_,
-                      .tokenizers = &tokenizers_,
-                      .queue = &queue_,
-                      .metrics = &metrics_,
-                      .log = request_log_.get()}),
-        administration_({.registry = registry_.get(), .entrance = &entrance_, .loads = &loads_, .metrics = &metrics_}),
+                 {.classification = &classification_,
+                  .concurrency = &concurrency_,
+                  .metrics = &metrics_,
+                  .log = request_log_.get()}),
+        comparison_(config.model().name(), LimitsOf(config),
+                    {.registry = registry_.get(),
+                     .concurrency = &concurrency_,
+                     .admission = &admission_,
+                     .tokenizers = &tokenizers_,
+                     .queue = &queue_,
+                     .metrics = &metrics_,
+                     .log = request_log_.get()}),
+        administration_(config.model().name(), {.registry = registry_.get(),
+                                                .concurrency = &concurrency_,
+                                                .loads = &loads_,
+                                                .metrics = &metrics_,
+                                                .log = request_log_.get()}),
         tokenizers_(config.execution().tokenizer_workers()),
         executors_(&queue_, config.execution().executors()),
         loads_(1),
-        classifier_service_(&core_, &streams_, &comparisons_),
-        profiles_service_(config.model().name(), registry_.get(), &metrics_, &administration_, request_log_.get()) {
+        classifier_service_(&classification_, &streams_, &comparison_),
+        profiles_service_(&administration_) {
     registry_->Observe(&reporter_);
     metrics_.admission().Observe([this] { return predictor_.load_ratio(admission::WaitPredictor::Clock::now()); });
     metrics_.queue().Observe(queue_.capacity_items(), [this] { return StateOf(queue_); });
@@ -158,7 +149,7 @@ class ServerImpl final : public Server {
     grpc_server_->Wait();
     // A call that was cut off may still be in a pool; the pools' tasks use one another and the core.
     permits_.WaitUntilIdle(std::chrono::hours(1));
-    reporter_.TellHealth(nullptr);
+    reporter_.ReportTo(nullptr);
   }
 
   absl::Status Listen() {
@@ -180,7 +171,7 @@ class ServerImpl final : public Server {
     builder.RegisterService(&classifier_service_);
     builder.RegisterService(&profiles_service_);
     std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> interceptors;
-    interceptors.push_back(service::MakeRpcCounter(&metrics_.rpcs()));
+    interceptors.push_back(transport::MakeRpcCounter(&metrics_.rpcs()));
     builder.experimental().SetInterceptorCreators(std::move(interceptors));
     grpc_server_ = builder.BuildAndStart();
     if (grpc_server_ == nullptr || port == 0) {
@@ -190,7 +181,7 @@ class ServerImpl final : public Server {
     }
     port_ = static_cast<uint16_t>(port);
     SetReadiness(Readiness::State::kLoading);
-    reporter_.TellHealth(grpc_server_->GetHealthCheckService());
+    reporter_.ReportTo(grpc_server_->GetHealthCheckService());
     for (const std::string& name : registry_->names()) {
       grpc_server_->GetHealthCheckService()->SetServingStatus("profile/" + name, false);
     }
@@ -204,7 +195,7 @@ class ServerImpl final : public Server {
       return absl::Status(status.code(),
                           absl::StrCat("the default profile, ", name, ", did not load: ", status.message()));
     }
-    entrance_.SetReady();
+    concurrency_.SetReady();
     SetReadiness(Readiness::State::kServing);
     return absl::OkStatus();
   }
@@ -250,7 +241,7 @@ class ServerImpl final : public Server {
   uint16_t metrics_port() const override { return metrics_port_; }
 
  private:
-  /// The one place that tells health over HTTP and over gRPC.
+  /// The only place that sets health over HTTP and over gRPC.
   void SetReadiness(Readiness::State state) {
     metrics_.readiness().Set(state);
     grpc::HealthCheckServiceInterface* health = grpc_server_->GetHealthCheckService();
@@ -271,18 +262,18 @@ class ServerImpl final : public Server {
   ProfileReporter reporter_;
   const std::unique_ptr<request_log::RequestLog> request_log_;
   admission::Permits permits_;
-  service::Entrance entrance_;
+  service::ConcurrencyLimit concurrency_;
   const service::AdmissionControl admission_;
   const std::unique_ptr<service::ShadowTraffic> shadow_;
-  service::ClassificationCore core_;
-  service::StreamCore streams_;
-  service::ComparisonCore comparisons_;
+  service::Classification classification_;
+  service::ClassifyStreams streams_;
+  service::Comparison comparison_;
   service::ProfileAdministration administration_;
   batching::WorkerPool tokenizers_;
   batching::Executors executors_;
   batching::WorkerPool loads_;
-  service::ClassifierService classifier_service_;
-  service::ProfilesService profiles_service_;
+  transport::ClassifierService classifier_service_;
+  transport::ProfilesService profiles_service_;
   std::unique_ptr<grpc::Server> grpc_server_;
   uint16_t port_ = 0;
   uint16_t metrics_port_ = 0;

@@ -14,17 +14,17 @@ namespace roberta::app {
 class Server {
  public:
   /// Opens the model, binds both ports and loads the profiles of a config that config::ValidateConfig accepted. Until
-  /// all of them have loaded or failed, the port answers UNAVAILABLE and NOT_SERVING: a client that repeats such a call
-  /// gets its answer, while one that was told that its profile is not ready would give up. Errors: what is wrong with
-  /// the model or its sample, a port that cannot be bound (AlreadyExists), a default profile that does not load or
-  /// misses its quality gate. Another profile of which that is true is logged and shown as FAILED.
+  /// all of them have loaded or failed, calls end as UNAVAILABLE and health is NOT_SERVING: a client that repeats such
+  /// a call gets its response, while a client would give up if the status were that its profile is not ready. Errors:
+  /// those of the model or its sample, a port that cannot be bound (AlreadyExists), a default profile that does not
+  /// load or fails its quality gate. Any other profile that fails is logged and listed as FAILED.
   static absl::StatusOr<std::unique_ptr<Server>> Start(const config::ServerConfig& config);
 
-  /// Stops at once what is still running; Drain before for an orderly end.
+  /// Stops everything that still runs at once; call Drain before for an orderly shutdown.
   virtual ~Server() = default;
 
-  /// Reports NOT_SERVING, goes on serving for `drain_delay`, then refuses new calls with UNAVAILABLE and waits until
-  /// accepted ones are answered, at most `drain_timeout`. True if none was left.
+  /// Reports NOT_SERVING, continues to serve for `drain_delay`, then refuses new calls with UNAVAILABLE and waits until
+  /// accepted calls are answered, at most `drain_timeout`. Returns whether all of them were.
   virtual bool Drain(std::chrono::milliseconds drain_delay, std::chrono::milliseconds drain_timeout) = 0;
 
   virtual uint16_t port() const = 0;

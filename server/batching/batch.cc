@@ -5,7 +5,9 @@
 
 namespace roberta::batching {
 
-void TakeUnwanted(Batch* batch, std::vector<BatchPart>* expired, std::vector<BatchPart>* cancelled) {
+using call::Phase;
+
+void RemoveUnwanted(Batch* batch, std::vector<BatchPart>* expired, std::vector<BatchPart>* cancelled) {
   std::vector<BatchPart> wanted;
   for (BatchPart& part : batch->parts) {
     const Job& job = *part.job;
@@ -44,7 +46,7 @@ BatchRun RunBatch(const Batch& batch, const std::function<Clock::time_point()>& 
   const Job& first = *batch.parts.front().job;
   const size_t width = first.outputs_per_item;
   BatchRun run;
-  if (batch.parts.size() == 1) {  // it stands in one piece already
+  if (batch.parts.size() == 1) {  // its sequences follow one another already
     const BatchPart& part = batch.parts.front();
     run.started = now();
     run.statuses = first.backend->Run(
@@ -69,6 +71,36 @@ BatchRun RunBatch(const Batch& batch, const std::function<Clock::time_point()>& 
   }
   run.ended = now();
   return run;
+}
+
+std::vector<PhaseEnd> PhasesOf(const std::vector<BatchTimes>& batches) {
+  struct Change {
+    Clock::time_point time;
+    int forming;
+    int running;
+  };
+  std::vector<Change> changes;
+  changes.reserve(3 * batches.size());
+  for (const BatchTimes& batch : batches) {
+    changes.push_back({batch.taken, +1, 0});
+    changes.push_back({batch.started, -1, +1});
+    changes.push_back({batch.ended, 0, -1});
+  }
+  std::stable_sort(changes.begin(), changes.end(), [](const Change& a, const Change& b) { return a.time < b.time; });
+
+  std::vector<PhaseEnd> phases;
+  int forming = 0, running = 0;
+  for (const Change& change : changes) {
+    const Phase phase = running > 0 ? Phase::kInfer : forming > 0 ? Phase::kForm : Phase::kQueue;
+    if (!phases.empty() && phases.back().phase == phase) {
+      phases.back().end = change.time;
+    } else if (phases.empty() || phases.back().end != change.time) {
+      phases.push_back({phase, change.time});
+    }
+    forming += change.forming;
+    running += change.running;
+  }
+  return phases;
 }
 
 }  // namespace roberta::batching

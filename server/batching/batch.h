@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "profiles/team/shared_work.h"
 #include "server/batching/job.h"
+#include "server/call/phases.h"
 
 namespace roberta::batching {
 
@@ -21,7 +22,7 @@ struct BatchPart {
   size_t tokens = 0;
 };
 
-/// The sequences of several parts in one piece.
+/// The sequences of several parts, one after another.
 struct GatheredTokens {
   std::vector<int32_t> token_ids;
   std::vector<size_t> lengths;
@@ -29,8 +30,8 @@ struct GatheredTokens {
 
 class OvertakenPlace;
 
-/// What an executor runs at once: parts of jobs that agree in profile and weights. Whoever takes one must hand it to
-/// BatchQueue::Complete, exactly once.
+/// The sequences that an executor runs together: parts of jobs with the same profile and backend. Whoever takes a batch
+/// must pass it to BatchQueue::Complete exactly once.
 struct Batch {
   size_t profile = 0;
   std::vector<BatchPart> parts;
@@ -39,31 +40,57 @@ struct Batch {
   size_t padded_length = 0;  ///< 0: without padding
   Clock::time_point taken;
   int64_t charged_ns = 0;
-  std::shared_ptr<const GatheredTokens> gathered;  ///< if that was done ahead
-  team::SharedWork* work = nullptr;                ///< the queue's, by which others help; nullptr: nobody does
-  OvertakenPlace* overtaken = nullptr;             ///< the queue's, if short items may run first; nullptr: they may not
+  std::shared_ptr<const GatheredTokens> gathered;  ///< if that was done early
+  team::SharedWork* work = nullptr;                ///< the queue's, with which other executors help; nullptr: none may
+  OvertakenPlace* overtaken = nullptr;             ///< the queue's, if short items may overtake; nullptr: they may not
 };
 
-/// What came of a batch; the outputs are in the jobs.
+/// The result of a batch; the outputs are in the jobs.
 struct BatchRun {
   std::vector<absl::Status> statuses;  ///< [Batch::items]
-  Clock::time_point started;           ///< the backend had it from then
+  Clock::time_point started;           ///< when it was passed to the backend
   Clock::time_point ended;
-  Clock::duration helped{0};     ///< time that other executors had for it, added up; filled in by the queue
-  Clock::duration overtaken{0};  ///< time between `started` and `ended` that its executor had for other batches
+  Clock::duration helped{0};     ///< total time that other executors spent on it; filled in by the queue
+  Clock::duration overtaken{0};  ///< time between `started` and `ended` that its executor spent on other batches
 
-  /// What its own executor spent on it.
+  /// The time that its own executor spent on it.
   Clock::duration own_time() const { return ended - started - overtaken; }
 };
 
-/// Takes parts of jobs that are cancelled or at their deadline by the time `batch` was taken out of it, which may leave
-/// it empty.
-void TakeUnwanted(Batch* batch, std::vector<BatchPart>* expired, std::vector<BatchPart>* cancelled);
+/// Removes the parts of `batch` whose jobs are cancelled or past their deadline at Batch::taken, which may leave it
+/// empty.
+void RemoveUnwanted(Batch* batch, std::vector<BatchPart>* expired, std::vector<BatchPart>* cancelled);
 
 GatheredTokens Gather(const Batch& batch);
 
-/// Hands the sequences of `batch` to its backend as one, and `team`, and puts the outputs where they belong in the
-/// jobs. `now` tells the time. What a backend computes of a sequence must not depend on the others.
+/// Runs the sequences of `batch` through its backend together, with `team`, and writes the outputs into the jobs. `now`
+/// is the clock. What a backend computes for a sequence must not depend on the others.
 BatchRun RunBatch(const Batch& batch, const std::function<Clock::time_point()>& now, team::Team* team = nullptr);
+
+/// The end of one phase of a job between its push and its last outcome.
+struct PhaseEnd {
+  call::Phase phase;  ///< kQueue, kForm or kInfer
+  Clock::time_point end;
+  friend bool operator==(const PhaseEnd&, const PhaseEnd&) = default;
+};
+
+/// Puts the batches of a job, which may overlap, into one sequence of phases: kInfer while any of them runs, else kForm
+/// while any is put together, else kQueue. The first phase begins when the job was pushed, every other one where the
+/// previous one ends; the last one ends with the last batch. In the order of time; empty without batches.
+std::vector<PhaseEnd> PhasesOf(const std::vector<BatchTimes>& batches);
+
+/// Reports what goes through a BatchQueue, in the order in which it happens and under the queue's lock: an observer
+/// must be quick and must not call the queue.
+class QueueObserver {
+ public:
+  virtual ~QueueObserver() = default;
+  /// All items of `job` wait from now on.
+  virtual void Queued(const Job& job) = 0;
+  /// The items of `part` no longer wait: they are about to run, or were dropped.
+  virtual void Left(const BatchPart& part) = 0;
+  /// An executor has `batch`, since Batch::taken.
+  virtual void Started(const Batch& batch) = 0;
+  virtual void Ended(const Batch& batch, const BatchRun& run) = 0;
+};
 
 }  // namespace roberta::batching

@@ -9,7 +9,7 @@ namespace {
 
 constexpr int64_t kHighestLevel = static_cast<int64_t>(Priority::kHigh);
 
-/// Of a bucketed batch, the share that may be padding: one in so many tokens.
+/// The share of a bucketed batch that may be padding: one in so many tokens.
 constexpr size_t kBucketedPaddingShare = 4;
 
 struct Candidate {
@@ -17,19 +17,19 @@ struct Candidate {
   int64_t level;
 };
 
-int64_t LevelOf(const WaitingJob& job, const Asker& asker, const PolicyOptions& options) {
-  const int64_t steps = (asker.now - job.enqueued) / options.ageing_step;
+int64_t LevelOf(const WaitingJob& job, const BatchRequest& request, const PolicyOptions& options) {
+  const int64_t steps = (request.now - job.enqueued) / options.ageing_step;
   return std::min(kHighestLevel, static_cast<int64_t>(job.priority) + std::max<int64_t>(steps, 0));
 }
 
-/// [profiles]: which have a job at the highest level that occurs.
-std::vector<bool> Competing(absl::Span<const WaitingJob> waiting, size_t profiles, const Asker& asker,
+/// [profiles]: whether the profile has a job at the highest level.
+std::vector<bool> Competing(absl::Span<const WaitingJob> waiting, size_t profiles, const BatchRequest& request,
                             const PolicyOptions& options) {
   int64_t highest = 0;
-  for (const WaitingJob& job : waiting) highest = std::max(highest, LevelOf(job, asker, options));
+  for (const WaitingJob& job : waiting) highest = std::max(highest, LevelOf(job, request, options));
   std::vector<bool> competing(profiles, false);
   for (const WaitingJob& job : waiting) {
-    if (LevelOf(job, asker, options) == highest) competing[job.profile] = true;
+    if (LevelOf(job, request, options) == highest) competing[job.profile] = true;
   }
   return competing;
 }
@@ -38,11 +38,12 @@ bool IsLong(size_t length, const PolicyOptions& options) {
   return options.long_item_tokens > 0 && length >= options.long_item_tokens;
 }
 
-/// The jobs in the order in which their turn comes.
-std::vector<Candidate> InTurn(absl::Span<const WaitingJob> waiting, const Asker& asker, const PolicyOptions& options) {
+/// The jobs in the order of their turns.
+std::vector<Candidate> InTurn(absl::Span<const WaitingJob> waiting, const BatchRequest& request,
+                              const PolicyOptions& options) {
   std::vector<Candidate> candidates;
   candidates.reserve(waiting.size());
-  for (size_t i = 0; i < waiting.size(); ++i) candidates.push_back({i, LevelOf(waiting[i], asker, options)});
+  for (size_t i = 0; i < waiting.size(); ++i) candidates.push_back({i, LevelOf(waiting[i], request, options)});
   std::stable_sort(candidates.begin(), candidates.end(), [&](const Candidate& a, const Candidate& b) {
     if (a.level != b.level) return a.level > b.level;
     return waiting[a.job].enqueued < waiting[b.job].enqueued;
@@ -50,17 +51,18 @@ std::vector<Candidate> InTurn(absl::Span<const WaitingJob> waiting, const Asker&
   return candidates;
 }
 
-/// Leaves those that may share a batch with the first.
-void LeaveAlike(absl::Span<const WaitingJob> waiting, std::vector<Candidate>* candidates) {
-  const void* const weights = waiting[candidates->front().job].weights;
-  std::erase_if(*candidates, [&](const Candidate& candidate) { return waiting[candidate.job].weights != weights; });
+/// Keeps the jobs that may share a batch with the first one.
+void KeepAlike(absl::Span<const WaitingJob> waiting, std::vector<Candidate>* candidates) {
+  const Backend* const backend = waiting[candidates->front().job].backend;
+  std::erase_if(*candidates, [&](const Candidate& candidate) { return waiting[candidate.job].backend != backend; });
 }
 
 /// The most tokens that a batch may have now.
-size_t BudgetOf(size_t waiting_tokens, const DataLoading& loading, const Asker& asker, const PolicyOptions& options) {
+size_t BudgetOf(size_t waiting_tokens, const DataLoading& loading, const BatchRequest& request,
+                const PolicyOptions& options) {
   const size_t most = loading.max_batch_tokens.value_or(options.max_batch_tokens);
-  if (asker.idle_executors <= 1) return most;
-  return std::min(most, (waiting_tokens + asker.idle_executors - 1) / asker.idle_executors);
+  if (request.idle_executors <= 1) return most;
+  return std::min(most, (waiting_tokens + request.idle_executors - 1) / request.idle_executors);
 }
 
 /// A batch that grows item by item.
@@ -71,10 +73,10 @@ class GrowingBatch {
 
   /// Whether an item of `length` fits; the first one always does.
   bool Fits(size_t length) const { return items_ == 0 || Cost(length) <= budget_; }
-  /// Whether it is as long, or as short, as the others.
+  /// Whether an item of `length` is long, or short, as the others are.
   bool IsAlike(size_t length) const { return items_ == 0 || IsLong(length, options_) == is_long(); }
   bool is_long() const { return IsLong(longest_, options_); }
-  /// Whether, with such an item, no more than a share of the batch is padding.
+  /// Whether, with an item of `length`, little enough of the batch is padding.
   bool IsDense(size_t length) const {
     const size_t cost = Cost(length);
     return (cost - tokens_ - length) * kBucketedPaddingShare <= cost;
@@ -96,7 +98,8 @@ class GrowingBatch {
   size_t items_ = 0, tokens_ = 0, longest_ = 0;
 };
 
-/// Until something does not fit. Short items pass long ones over, but do not take the place of what a job has before.
+/// Takes items in turn until one does not fit. A batch of short items skips long ones, but within a job the order
+/// stays.
 std::vector<Pick> FillInTurn(absl::Span<const WaitingJob> waiting, const std::vector<Candidate>& candidates,
                              GrowingBatch* batch) {
   std::vector<Pick> picks;
@@ -139,7 +142,7 @@ std::vector<Pick> FillByLength(absl::Span<const WaitingJob> waiting, std::vector
 
 BatchPlan Fill(absl::Span<const WaitingJob> waiting, std::vector<Candidate> candidates, const DataLoading& loading,
                size_t budget, const PolicyOptions& options) {
-  LeaveAlike(waiting, &candidates);
+  KeepAlike(waiting, &candidates);
   GrowingBatch batch(loading.strategy != LoadingStrategy::kPacked, budget, options);
   BatchPlan plan;
   plan.picks = loading.strategy == LoadingStrategy::kBucketed ? FillByLength(waiting, std::move(candidates), &batch)
@@ -168,30 +171,31 @@ std::optional<size_t> ChooseToHelp(absl::Span<const RunningBatch> running, size_
   return chosen;
 }
 
-ProfileChoice ChooseProfile(absl::Span<const WaitingJob> oldest, absl::Span<const ProfileShare> shares,
-                            const Asker& asker, const PolicyOptions& options) {
-  const std::vector<bool> competing = Competing(oldest, shares.size(), asker, options);
+ProfileTurn NextProfile(absl::Span<const WaitingJob> oldest, absl::Span<const ProfileShare> shares,
+                        const BatchRequest& request, const PolicyOptions& options) {
+  const std::vector<bool> competing = Competing(oldest, shares.size(), request, options);
   size_t least = shares.size();
   for (size_t profile = 0; profile < shares.size(); ++profile) {
     if (!competing[profile]) continue;
     if (least == shares.size() || shares[profile].spent_ns < shares[least].spent_ns) least = profile;
   }
   const int64_t floor_ns = shares[least].spent_ns;
-  ProfileChoice choice = {.profile = least};
+  ProfileTurn turn = {.profile = least};
   for (size_t profile = 0; profile < shares.size(); ++profile) {
     const int64_t spent_ns = shares[profile].spent_ns;
-    choice.spent_ns.push_back(competing[profile] ? spent_ns : std::max(spent_ns, floor_ns));
+    turn.spent_ns.push_back(competing[profile] ? spent_ns : std::max(spent_ns, floor_ns));
   }
-  const bool may_stay = asker.last_profile && *asker.last_profile < shares.size() && competing[*asker.last_profile];
-  if (may_stay && shares[*asker.last_profile].spent_ns - floor_ns <= options.switch_allowance.count()) {
-    choice.profile = *asker.last_profile;
+  const bool may_stay =
+      request.last_profile && *request.last_profile < shares.size() && competing[*request.last_profile];
+  if (may_stay && shares[*request.last_profile].spent_ns - floor_ns <= options.switch_allowance.count()) {
+    turn.profile = *request.last_profile;
   }
-  return choice;
+  return turn;
 }
 
 BatchPlan PlanBatch(absl::Span<const WaitingJob> waiting, size_t waiting_tokens, const DataLoading& loading,
-                    const Asker& asker, const PolicyOptions& options) {
-  return Fill(waiting, InTurn(waiting, asker, options), loading, BudgetOf(waiting_tokens, loading, asker, options),
+                    const BatchRequest& request, const PolicyOptions& options) {
+  return Fill(waiting, InTurn(waiting, request, options), loading, BudgetOf(waiting_tokens, loading, request, options),
               options);
 }
 
@@ -201,9 +205,9 @@ bool MayBeOvertaken(const Job& job, size_t first_length, const PolicyOptions& op
 }
 
 BatchPlan PlanOvertaking(absl::Span<const WaitingJob> waiting, const OvertakenBatch& running,
-                         const DataLoading& loading, const Asker& asker, const PolicyOptions& options) {
+                         const DataLoading& loading, const BatchRequest& request, const PolicyOptions& options) {
   const bool by_any = running.priority == Priority::kShadow;
-  std::vector<Candidate> candidates = InTurn(waiting, asker, options);
+  std::vector<Candidate> candidates = InTurn(waiting, request, options);
   std::erase_if(candidates, [&](const Candidate& candidate) {
     const WaitingJob& job = waiting[candidate.job];
     return job.bulk || IsLong(job.lengths.front(), options) ||

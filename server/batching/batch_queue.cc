@@ -7,12 +7,15 @@ namespace roberta::batching {
 
 namespace {
 
-/// How much of the estimate of a token's cost one batch makes up.
-constexpr double kLearningRate = 0.1;
-
 bool AnyPrefetches(const BatchQueueOptions& options) {
   return std::any_of(options.loading.begin(), options.loading.end(),
                      [](const DataLoading& loading) { return loading.prefetch; });
+}
+
+void PrepareResults(Job& job) {
+  job.outputs.resize(job.lengths.size() * job.outputs_per_item);
+  job.results.resize(job.lengths.size());
+  job.unsettled_items = job.lengths.size();
 }
 
 }  // namespace
@@ -20,43 +23,32 @@ bool AnyPrefetches(const BatchQueueOptions& options) {
 BatchQueue::BatchQueue(BatchQueueOptions options)
     : options_(std::move(options)),
       prefetches_(AnyPrefetches(options_)),
-      waiting_(options_.profiles),
-      shadow_(options_.profiles),
-      bulk_(options_.profiles),
-      helped_(options_.most_helpers),
-      shares_(options_.profiles) {}
+      former_(options_),
+      helped_(options_.most_helpers) {}
 
 PushResult BatchQueue::Push(const std::shared_ptr<Job>& job) {
-  bool may_prefetch = false;
-  {
-    const std::lock_guard lock(mutex_);
-    if (closed_) return PushResult::kClosed;
-    const bool shadow = job->priority == Priority::kShadow;
-    const size_t items = waiting_.items() + job->lengths.size();
-    const size_t tokens = waiting_.tokens() + job->token_ids.size();
-    if (!shadow && !waiting_.empty() && (items > options_.capacity_items || tokens > options_.capacity_tokens)) {
-      return PushResult::kFull;
-    }
-    Prepare(*job);
-    Enter(job, shadow ? &shadow_ : &waiting_);
-    CallBackUnlessOneWaits();
-    if (!shadow) AskToOvertake();
-    may_prefetch = MayPrefetch();
-  }
-  available_.notify_one();
-  if (may_prefetch) prefetch_wanted_.notify_one();
-  return PushResult::kTaken;
+  return Add(job, /*bulk=*/false);
 }
 
 PushResult BatchQueue::PushBulk(const std::shared_ptr<Job>& job) {
+  return Add(job, /*bulk=*/true);
+}
+
+PushResult BatchQueue::Add(const std::shared_ptr<Job>& job, bool bulk) {
   bool may_prefetch = false;
   {
     const std::lock_guard lock(mutex_);
     if (closed_) return PushResult::kClosed;
-    Prepare(*job);
-    job->bulk = true;
-    bulk_.Add(job);
-    CallBackUnlessOneWaits();
+    if (!bulk && !former_.HasRoomFor(*job)) return PushResult::kFull;
+    PrepareResults(*job);
+    if (bulk) {
+      job->bulk = true;
+      former_.AddBulk(job);
+    } else {
+      former_.Add(job);
+    }
+    CallHelpersBackUnlessOneWaits();
+    if (!bulk && job->priority != Priority::kShadow) WantOvertaking();
     may_prefetch = MayPrefetch();
   }
   available_.notify_one();
@@ -64,19 +56,12 @@ PushResult BatchQueue::PushBulk(const std::shared_ptr<Job>& job) {
   return PushResult::kTaken;
 }
 
-void BatchQueue::Prepare(Job& job) {
-  job.outputs.resize(job.lengths.size() * job.outputs_per_item);
-  job.results.resize(job.lengths.size());
-  job.unsettled_items = job.lengths.size();
-}
-
-void BatchQueue::Enter(const std::shared_ptr<Job>& job, WaitingItems* waiting) {
-  waiting->Add(job, options_.now(), LoadingOf(job->profile).strategy == LoadingStrategy::kBucketed);
-  if (options_.observer != nullptr) options_.observer->Queued(*job);
-}
-
-void BatchQueue::CallBackUnlessOneWaits() {
+void BatchQueue::CallHelpersBackUnlessOneWaits() {
   if (idle_executors_ == helped_.helpers()) helped_.CallBack();
+}
+
+void BatchQueue::WantOvertaking() {
+  if (idle_executors_ == 0 && former_.items_wait()) overtaken_.Ask();
 }
 
 void BatchQueue::Help(std::unique_lock<std::mutex>* lock) {
@@ -96,40 +81,23 @@ std::optional<Batch> BatchQueue::Take(std::optional<size_t> last_profile) {
     {
       std::unique_lock lock(mutex_);
       ++idle_executors_;
-      while (NothingWaits() && !closed_) {
-        available_.wait(lock, [this] { return closed_ || !NothingWaits() || helped_.wanted(); });
-        if (NothingWaits() && !closed_) Help(&lock);
+      while (former_.nothing_waits() && !closed_) {
+        available_.wait(lock, [this] { return closed_ || !former_.nothing_waits() || helped_.wanted(); });
+        if (former_.nothing_waits() && !closed_) Help(&lock);
       }
-      const bool finished = NothingWaits();
-      if (!finished) batch = Next(last_profile, idle_executors_, &ended);
+      const bool finished = former_.nothing_waits();
+      if (!finished) batch = Next(last_profile, idle_executors_);
+      SettleDropped(&ended);
       --idle_executors_;
       if (finished) return std::nullopt;
-      if (!NothingWaits()) CallBackUnlessOneWaits();
-      AskToOvertake();
-      if (!NothingWaits() || helped_.wanted()) available_.notify_one();  // there is work for one more
+      if (!former_.nothing_waits()) CallHelpersBackUnlessOneWaits();
+      WantOvertaking();
+      if (!former_.nothing_waits() || helped_.wanted()) available_.notify_one();  // there is work for one more
       if (MayPrefetch()) prefetch_wanted_.notify_one();
     }
-    TellEnded(std::move(ended));
+    CallDone(std::move(ended));
     if (batch) return batch;
   }
-}
-
-void BatchQueue::AskToOvertake() {
-  if (idle_executors_ == 0 && !waiting_.empty()) overtaken_.Ask();
-}
-
-std::optional<Batch> BatchQueue::TakeOvertaking(OvertakenPlace* place) {
-  Jobs ended;
-  std::optional<Batch> batch;
-  {
-    const std::lock_guard lock(mutex_);
-    // Whoever idles takes what waits.
-    if (idle_executors_ == 0) batch = FormOvertaking(overtaken_.batch(*place), &ended);
-    if (batch) overtaken_.Count(place, batch->tokens);
-    if (!batch) overtaken_.Refuse(place);
-  }
-  TellEnded(std::move(ended));
-  return batch;
 }
 
 std::optional<Batch> BatchQueue::TryTake(std::optional<size_t> last_profile) {
@@ -137,11 +105,50 @@ std::optional<Batch> BatchQueue::TryTake(std::optional<size_t> last_profile) {
   std::optional<Batch> batch;
   {
     const std::lock_guard lock(mutex_);
-    batch = Next(last_profile, idle_executors_ + 1, &ended);
+    batch = Next(last_profile, idle_executors_ + 1);
+    SettleDropped(&ended);
     if (MayPrefetch()) prefetch_wanted_.notify_one();
   }
-  TellEnded(std::move(ended));
+  CallDone(std::move(ended));
   return batch;
+}
+
+std::optional<Batch> BatchQueue::TakeOvertaking(OvertakenPlace* place) {
+  Jobs ended;
+  std::optional<Batch> batch;
+  {
+    const std::lock_guard lock(mutex_);
+    // An idle executor would take what waits.
+    if (idle_executors_ == 0) batch = former_.FormOvertaking(overtaken_.batch(*place));
+    SettleDropped(&ended);
+    if (batch) {
+      Start(*batch);
+      overtaken_.Count(place, batch->tokens);
+    } else {
+      overtaken_.Refuse(place);
+    }
+  }
+  CallDone(std::move(ended));
+  return batch;
+}
+
+std::optional<Batch> BatchQueue::Next(std::optional<size_t> last_profile, size_t idle_executors) {
+  std::optional<Batch> batch = former_.Form(last_profile, idle_executors);
+  if (!batch) return std::nullopt;
+  batch->work = helped_.Started(batch->tokens);
+  batch->overtaken = overtaken_.Started(*batch, options_.policy);
+  Start(*batch);
+  return batch;
+}
+
+void BatchQueue::Start(const Batch& batch) {
+  if (former_.LoadingOf(batch.profile).prefetch) {
+    ++prefetching_running_;
+    last_prefetching_ = batch.profile;
+  }
+  if (options_.observer == nullptr) return;
+  for (const BatchPart& part : batch.parts) options_.observer->Left(part);
+  options_.observer->Started(batch);
 }
 
 bool BatchQueue::Prefetch() {
@@ -150,9 +157,10 @@ bool BatchQueue::Prefetch() {
     std::unique_lock lock(mutex_);
     prefetch_wanted_.wait(lock, [this] { return closed_ || MayPrefetch(); });
     if (closed_) return false;
-    FormEarly(&ended);
+    former_.FormEarly(last_prefetching_);
+    SettleDropped(&ended);
   }
-  TellEnded(std::move(ended));
+  CallDone(std::move(ended));
   return true;
 }
 
@@ -160,14 +168,40 @@ void BatchQueue::TryPrefetch() {
   Jobs ended;
   {
     const std::lock_guard lock(mutex_);
-    if (MayPrefetch()) FormEarly(&ended);
+    if (MayPrefetch()) former_.FormEarly(last_prefetching_);
+    SettleDropped(&ended);
   }
-  TellEnded(std::move(ended));
+  CallDone(std::move(ended));
 }
 
-void BatchQueue::Settle(const BatchPart& part, Outcome outcome, Jobs* ended) {
-  for (size_t i = 0; i < part.items; ++i) part.job->results[part.first_item + i].outcome = outcome;
-  CountSettled(part, ended);
+void BatchQueue::Complete(const Batch& batch, BatchRun run) {
+  Jobs ended;
+  {
+    const std::lock_guard lock(mutex_);
+    if (former_.LoadingOf(batch.profile).prefetch) --prefetching_running_;
+    run.helped = helped_.Ended(batch.work, run.ended);
+    overtaken_.Ended(batch.overtaken);
+    former_.BatchEnded(batch, run.own_time() + run.helped);
+    if (options_.observer != nullptr) options_.observer->Ended(batch, run);
+    const BatchTimes times = {batch.taken, run.started, run.ended};
+    auto status = run.statuses.begin();
+    for (const BatchPart& part : batch.parts) {
+      Job& job = *part.job;
+      for (size_t i = 0; i < part.items; ++i) job.results[part.first_item + i] = {Outcome::kRan, *status++};
+      // Once per batch, though several parts of it may belong to the same job.
+      if (job.batches.empty() || job.batches.back() != times) job.batches.push_back(times);
+      job.largest_batch_items = std::max(job.largest_batch_items, batch.items);
+      CountSettled(part, &ended);
+    }
+  }
+  CallDone(std::move(ended));
+}
+
+void BatchQueue::SettleDropped(Jobs* ended) {
+  for (const auto& [part, outcome] : former_.TakeDropped()) {
+    for (size_t i = 0; i < part.items; ++i) part.job->results[part.first_item + i].outcome = outcome;
+    CountSettled(part, ended);
+  }
 }
 
 void BatchQueue::CountSettled(const BatchPart& part, Jobs* ended) {
@@ -175,35 +209,7 @@ void BatchQueue::CountSettled(const BatchPart& part, Jobs* ended) {
   if (part.job->unsettled_items == 0) ended->push_back(part.job);
 }
 
-void BatchQueue::Complete(const Batch& batch, BatchRun run) {
-  Jobs ended;
-  {
-    const std::lock_guard lock(mutex_);
-    if (LoadingOf(batch.profile).prefetch) --prefetching_running_;
-    run.helped = helped_.Ended(batch.work, run.ended);
-    overtaken_.Ended(batch.overtaken);
-    const int64_t spent_ns = std::chrono::nanoseconds(run.own_time() + run.helped).count();
-    ProfileShare& share = shares_[batch.profile];
-    const bool shadow = batch.parts.front().job->priority == Priority::kShadow;
-    if (!shadow) share.spent_ns += spent_ns - batch.charged_ns;
-    const double ns_per_token = static_cast<double>(spent_ns) / static_cast<double>(std::max<size_t>(batch.tokens, 1));
-    share.ns_per_token += kLearningRate * (ns_per_token - share.ns_per_token);
-    if (options_.observer != nullptr) options_.observer->Ended(batch, run);
-    const BatchTimes times = {batch.taken, run.started, run.ended};
-    auto status = run.statuses.begin();
-    for (const BatchPart& part : batch.parts) {
-      Job& job = *part.job;
-      for (size_t i = 0; i < part.items; ++i) job.results[part.first_item + i] = {Outcome::kRan, *status++};
-      // Once a batch, though several parts of it may be of the same job.
-      if (job.batches.empty() || job.batches.back() != times) job.batches.push_back(times);
-      job.largest_batch_items = std::max(job.largest_batch_items, batch.items);
-      CountSettled(part, &ended);
-    }
-  }
-  TellEnded(std::move(ended));
-}
-
-void BatchQueue::TellEnded(Jobs ended) {
+void BatchQueue::CallDone(Jobs ended) {
   for (const std::shared_ptr<Job>& job : ended) {
     absl::AnyInvocable<void(Job&)> done = std::exchange(job->done, nullptr);
     done(*job);
@@ -222,21 +228,12 @@ void BatchQueue::Close() {
 
 BatchQueue::Depth BatchQueue::depth() const {
   const std::lock_guard lock(mutex_);
-  const Clock::time_point now = options_.now();
-  Depth depth = {
-      .items = waiting_.items_of(), .tokens = waiting_.tokens_of(), .oldest_age = now - waiting_.oldest(now)};
-  constexpr auto kShadow = static_cast<size_t>(Priority::kShadow);
-  for (size_t i = 0; i < depth.items.size(); ++i) depth.items[i][kShadow] = shadow_.items_of()[i][kShadow];
-  return depth;
+  return former_.depth();
 }
 
 Clock::duration BatchQueue::waiting_work() const {
   const std::lock_guard lock(mutex_);
-  double ns = 0;
-  for (size_t i = 0; i < shares_.size(); ++i) {
-    ns += static_cast<double>(waiting_.tokens_of()[i]) * shares_[i].ns_per_token;
-  }
-  return std::chrono::nanoseconds(static_cast<int64_t>(ns));
+  return former_.waiting_work();
 }
 
 size_t BatchQueue::idle_executors() const {

@@ -4,13 +4,13 @@ namespace roberta::batching {
 
 namespace {
 
-/// Runs short items, on the thread that runs `batch`, between two steps of it.
+/// Runs short items on the thread that runs `batch`, between two steps of the batch.
 class OvertakenTeam final : public team::Team {
  public:
   OvertakenTeam(BatchQueue* queue, const Batch& batch) : queue_(queue), batch_(batch) {}
 
   void Share(size_t pieces, Work work) override {
-    if (batch_.overtaken->wanted()) RunOthers();
+    if (batch_.overtaken->wanted()) RunOvertaking();
     if (batch_.work != nullptr) {
       batch_.work->Share(pieces, work);
     } else if (pieces > 0) {
@@ -18,11 +18,11 @@ class OvertakenTeam final : public team::Team {
     }
   }
 
-  /// That it ran others for.
+  /// Time that was spent on other batches.
   Clock::duration time() const { return time_; }
 
  private:
-  void RunOthers() {
+  void RunOvertaking() {
     const Clock::time_point begin = queue_->now()();
     while (const std::optional<Batch> other = queue_->TakeOvertaking(batch_.overtaken)) {
       queue_->Complete(*other, RunBatch(*other, queue_->now()));

@@ -9,7 +9,7 @@
 namespace roberta::batching {
 
 /// A fixed number of threads that each run one batch after another, and one that forms batches early if the queue
-/// prefetches. The destructor closes the queue and returns when all that it had taken in has run.
+/// prefetches. The destructor closes the queue and returns when everything in it has run.
 class Executors {
  public:
   /// `queue` must outlive the executors.

@@ -7,8 +7,8 @@ namespace roberta::batching {
 
 namespace {
 
-/// Entries that TakeCancelled looks at in a call: some microseconds, and a client that has gone holds its place for no
-/// more than a few batches, even in a long queue.
+/// TakeCancelled looks at so many entries per call: that takes some microseconds, and the items of a client that has
+/// gone stay for no more than a few batches, even in a long queue.
 constexpr size_t kLooksForCancelled = 256;
 
 }  // namespace
@@ -98,7 +98,7 @@ void WaitingItems::List(Lane::iterator entry, Listed* listed) {
   const Job& job = *entry->job;
   listed->entries.push_back(entry);
   listed->jobs.push_back(
-      {job.profile, job.weights, job.priority, job.bulk, entry->enqueued,
+      {job.profile, job.backend.get(), job.priority, job.bulk, entry->enqueued,
        absl::MakeConstSpan(job.lengths).subspan(entry->next_item, entry->end_item - entry->next_item)});
 }
 
@@ -135,6 +135,33 @@ Clock::time_point WaitingItems::oldest(Clock::time_point now) const {
     if (!lane.empty()) oldest = std::min(oldest, lane.front().enqueued);
   }
   return oldest;
+}
+
+void BulkLines::Add(const JobPtr& job) {
+  lines_[job->profile][static_cast<size_t>(job->priority)].push_back(job);
+  ++jobs_;
+}
+
+void BulkLines::LetIn(size_t enough, Clock::time_point now, const WaitingItems& waiting,
+                      absl::FunctionRef<void(const JobPtr&)> enter,
+                      absl::FunctionRef<void(const JobPtr&, Outcome)> drop) {
+  if (empty()) return;
+  for (size_t profile = 0; profile < lines_.size(); ++profile) {
+    for (size_t priority = 0; priority < kPriorities; ++priority) {
+      Line& line = lines_[profile][priority];
+      const size_t before = line.size();
+      const auto dropped = std::stable_partition(
+          line.begin(), line.end(), [&](const JobPtr& job) { return !IsCancelled(*job) && job->deadline > now; });
+      for (auto job = dropped; job != line.end(); ++job) {
+        drop(*job, IsCancelled(**job) ? Outcome::kCancelled : Outcome::kExpired);
+      }
+      line.erase(dropped, line.end());
+      for (; !line.empty() && waiting.bulk_tokens_of()[profile][priority] < enough; line.pop_front()) {
+        enter(line.front());
+      }
+      jobs_ -= before - line.size();
+    }
+  }
 }
 
 }  // namespace roberta::batching

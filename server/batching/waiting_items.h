@@ -2,32 +2,34 @@
 
 #include <array>
 #include <cstddef>
+#include <deque>
 #include <list>
 #include <map>
 #include <memory>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "server/batching/batch.h"
 #include "server/batching/batch_policy.h"
 #include "server/batching/job.h"
 
 namespace roberta::batching {
 
-/// The items that wait, in the order of arrival for each profile and priority, so that what a batch costs to form
-/// depends on what it holds and not on how much waits. Not for several threads at once.
+/// The items that wait, in the order of arrival for each profile and priority, so that the cost of forming a batch
+/// depends on its items and not on how many wait. Not thread-safe.
 class WaitingItems {
  public:
   explicit WaitingItems(size_t profiles);
   WaitingItems(const WaitingItems&) = delete;
   WaitingItems& operator=(const WaitingItems&) = delete;
 
-  /// `one_by_one`: each item is taken by itself; else in the order in which they stand.
+  /// `one_by_one`: each item can be taken by itself; else the items of the job are taken in their order.
   void Add(const std::shared_ptr<Job>& job, Clock::time_point now, bool one_by_one);
 
-  /// Takes out all of the jobs whose deadline is not after `now`.
+  /// Takes out all items of jobs whose deadline is not after `now`.
   std::vector<BatchPart> TakeExpired(Clock::time_point now);
-  /// Takes out what it finds cancelled: of the oldest of every profile and priority, and of a number of others, with
-  /// every call the next ones, so that each is looked at again and again.
+  /// Takes out items of cancelled jobs, as far as it finds them: it looks at the oldest of each profile and priority
+  /// and at a number of others, with every call the next ones, so that each job is looked at again and again.
   std::vector<BatchPart> TakeCancelled();
 
   /// Consecutive items of a job that wait together.
@@ -36,21 +38,21 @@ class WaitingItems {
     Clock::time_point enqueued;
     size_t next_item, end_item;
     size_t next_token, end_token;
-    std::multimap<Clock::time_point, std::list<Entry>::iterator>::iterator expiry;  ///< unless it has no deadline
+    std::multimap<Clock::time_point, std::list<Entry>::iterator>::iterator expiry;  ///< end() if it has no deadline
   };
-  /// Some entries, and the same as the policy sees them. Valid until the next call of anything but TakeItems for
-  /// another entry.
+  /// Some entries, and what the policy sees of them. Valid until the next call of anything but TakeItems for another
+  /// entry.
   struct Listed {
     std::vector<std::list<Entry>::iterator> entries;
     std::vector<WaitingJob> jobs;
   };
-  /// Of every profile and priority the oldest.
+  /// The oldest entry of each profile and priority.
   Listed Oldest();
-  /// Of every priority of `profile` the oldest that are not cancelled, until these are `items` or have `tokens`.
-  /// `*cancelled` grows by what was found cancelled and taken out.
+  /// The oldest entries of each priority of `profile`, until they have `items` items or `tokens` tokens. Cancelled ones
+  /// are taken out and added to `*cancelled` instead.
   Listed Oldest(size_t profile, size_t items, size_t tokens, std::vector<BatchPart>* cancelled);
 
-  /// Takes out the first `items` items of an entry, which is gone if that is all.
+  /// Takes out the first `items` items of an entry; an entry without items is removed.
   BatchPart TakeItems(std::list<Entry>::iterator entry, size_t items);
 
   bool empty() const { return items_ == 0; }
@@ -60,11 +62,11 @@ class WaitingItems {
   const std::vector<size_t>& tokens_of() const { return tokens_of_; }                         ///< [profiles]
   /// [profiles]: tokens of bulk work.
   const std::vector<std::array<size_t, kPriorities>>& bulk_tokens_of() const { return bulk_tokens_of_; }
-  /// When the oldest came; `now` if nothing waits.
+  /// When the oldest item arrived; `now` if nothing waits.
   Clock::time_point oldest(Clock::time_point now) const;
 
  private:
-  using Lane = std::list<Entry>;  ///< of one profile and priority, the oldest first
+  using Lane = std::list<Entry>;  ///< the entries of one profile and priority, the oldest first
 
   Lane& LaneOf(const Job& job) { return lanes_[job.profile * kPriorities + static_cast<size_t>(job.priority)]; }
   void AddEntry(Entry entry);
@@ -73,12 +75,36 @@ class WaitingItems {
 
   std::vector<Lane> lanes_;  ///< [profiles * priorities]
   std::multimap<Clock::time_point, Lane::iterator> by_deadline_;
-  size_t looked_at_lane_ = 0;      ///< where TakeCancelled goes on
+  size_t looked_at_lane_ = 0;      ///< where TakeCancelled continues
   Lane::iterator looked_at_next_;  ///< in that lane; may be its end
   size_t items_ = 0, tokens_ = 0;
   std::vector<std::array<size_t, kPriorities>> items_of_;
   std::vector<size_t> tokens_of_;
   std::vector<std::array<size_t, kPriorities>> bulk_tokens_of_;
+};
+
+/// Bulk work that is not in the queue proper until an executor needs it (see BatchQueue::PushBulk): a line for each
+/// profile and priority. Not thread-safe.
+class BulkLines {
+ public:
+  using JobPtr = std::shared_ptr<Job>;
+
+  explicit BulkLines(size_t profiles) : lines_(profiles) {}
+
+  void Add(const JobPtr& job);
+  bool empty() const { return jobs_ == 0; }
+
+  /// Passes jobs that are cancelled or past their deadline at `now` to `drop`, wherever they are in their line. Then
+  /// passes the first jobs of each line to `enter`, which must add them to `waiting`, until `enough` tokens of bulk
+  /// work of that profile and priority wait there.
+  void LetIn(size_t enough, Clock::time_point now, const WaitingItems& waiting,
+             absl::FunctionRef<void(const JobPtr&)> enter, absl::FunctionRef<void(const JobPtr&, Outcome)> drop);
+
+ private:
+  using Line = std::deque<JobPtr>;
+
+  std::vector<std::array<Line, kPriorities>> lines_;  ///< [profiles]
+  size_t jobs_ = 0;
 };
 
 }  // namespace roberta::batching

@@ -11,8 +11,8 @@
 
 namespace roberta::batching {
 
-/// A fixed number of threads that run tasks, oldest first. What may be pushed is bounded by whoever pushes (see
-/// admission::Permits); nothing pushed is ever lost: the destructor runs what is left before it returns.
+/// A fixed number of threads that run tasks, oldest first. The callers bound the number of tasks (see
+/// admission::Permits). No task is lost: the destructor runs the remaining tasks before it returns.
 class WorkerPool {
  public:
   using Task = absl::AnyInvocable<void()>;
@@ -22,12 +22,12 @@ class WorkerPool {
   WorkerPool(const WorkerPool&) = delete;
   WorkerPool& operator=(const WorkerPool&) = delete;
 
-  /// Runs `task` after all that were pushed before it. Tasks must not throw.
+  /// Runs `task` after all tasks that were pushed before it. Tasks must not throw.
   void Push(Task task);
-  /// Runs `task` before all that wait: for the last step of work that is nearly done.
+  /// Runs `task` before all tasks that wait: for the last step of a call.
   void PushUrgent(Task task);
-  /// Runs `task` when nothing of the above waits, but lets no more than a few tasks go before it: for work that comes
-  /// in bulk, oldest first.
+  /// Runs `task` when none of the tasks above wait, but lets at most a few of them go first: for bulk work, oldest
+  /// first.
   void PushBulk(Task task);
 
   size_t threads() const { return threads_.size(); }
@@ -40,7 +40,7 @@ class WorkerPool {
   std::condition_variable available_;
   std::deque<Task> tasks_;  // guarded by mutex_, like all below
   std::deque<Task> bulk_;
-  size_t since_bulk_ = 0;  // other tasks that went before waiting bulk since the last of it
+  size_t since_bulk_ = 0;  // other tasks that ran while bulk tasks waited, since the last bulk task
   bool stopping_ = false;
   std::vector<std::thread> threads_;
 };

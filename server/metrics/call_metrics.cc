@@ -7,6 +7,14 @@
 
 namespace roberta::metrics {
 
+using call::kMethodNames;
+using call::kMethods;
+using call::kPhaseNames;
+using call::kPhases;
+using call::Method;
+using call::Phase;
+using call::PhaseClock;
+
 namespace {
 
 using absl::StatusCode;
@@ -97,8 +105,13 @@ prometheus::Counter& CallMetrics::Requests(Method method, const std::string& pro
                          {"code", absl::StatusCodeToString(code)}});
 }
 
-void CallMetrics::Started() {
+CallMetrics::InFlight CallMetrics::Started() {
   inflight_->Increment();
+  return InFlight(inflight_);
+}
+
+void CallMetrics::InFlight::End() {
+  if (prometheus::Gauge* gauge = std::exchange(gauge_, nullptr); gauge != nullptr) gauge->Decrement();
 }
 
 void CallMetrics::CountRequest(const End& end, const Handles& handles) {
@@ -120,7 +133,6 @@ void CallMetrics::Ended(const End& end, const PhaseClock& clock) {
     const auto found = failures_.find(end.reason);
     (found != failures_.end() ? found->second : other_failures_)->Increment();
   }
-  if (end.method <= Method::kCompare) inflight_->Decrement();
   if (end.method != Method::kClassify) return;
   for (size_t phase = 0; phase < kPhases; ++phase) {
     handles.phases[phase]->Observe(Seconds(clock.spent_ns(static_cast<Phase>(phase))));

@@ -7,28 +7,15 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "server/call/method.h"
+#include "server/call/phases.h"
 #include "server/metrics/families.h"
-#include "server/metrics/phases.h"
 
 namespace roberta::metrics {
-
-/// The methods whose calls are counted by outcome.
-enum class Method {
-  kClassify,
-  kClassifyStream,
-  kCompare,
-  kListProfiles,
-  kLoadProfile,
-  kUnloadProfile,
-  kSetDefaultProfile
-};
-
-inline constexpr std::array<const char*, 7> kMethodNames = {
-    "Classify", "ClassifyStream", "Compare", "ListProfiles", "LoadProfile", "UnloadProfile", "SetDefaultProfile"};
-inline constexpr size_t kMethods = kMethodNames.size();
 
 /// How calls end and how long they take: requests_total, request_failures_total, request_duration_seconds,
 /// phase_duration_seconds, inflight_requests. Any thread may call.
@@ -44,17 +31,34 @@ class CallMetrics {
   CallMetrics(prometheus::Registry* registry, const std::vector<std::string>& profiles,
               const std::vector<std::string>& failure_reasons);
 
+  /// Counts a Classify, ClassifyStream or Compare call as in flight until it is destroyed. Movable.
+  class InFlight {
+   public:
+    InFlight() = default;
+    InFlight(InFlight&& other) noexcept : gauge_(std::exchange(other.gauge_, nullptr)) {}
+    InFlight& operator=(InFlight&& other) noexcept {
+      std::swap(gauge_, other.gauge_);
+      return *this;
+    }
+    ~InFlight() { End(); }
+    void End();
+
+   private:
+    friend class CallMetrics;
+    explicit InFlight(prometheus::Gauge* gauge) : gauge_(gauge) {}
+    prometheus::Gauge* gauge_ = nullptr;
+  };
   /// A Classify, ClassifyStream or Compare call has begun.
-  void Started();
+  [[nodiscard]] InFlight Started();
 
   struct End {
-    Method method;
+    call::Method method;
     std::string_view profile;  ///< empty if the call was given none
     absl::StatusCode code = absl::StatusCode::kOk;
     std::string_view reason;  ///< of a failure; ignored if `code` is kOk
   };
   /// A call has ended, and took the time of `clock`.
-  void Ended(const End& end, const PhaseClock& clock);
+  void Ended(const End& end, const call::PhaseClock& clock);
 
  private:
   static constexpr size_t kCodes = 17;  // gRPC's status codes, 0 to 16; absl's numbers are the same
@@ -63,12 +67,12 @@ class CallMetrics {
   using CountersByCode = std::array<prometheus::Counter*, kCodes>;
 
   struct Handles {
-    std::array<CountersByCode, kMethods> requests = {};
-    std::array<prometheus::Histogram*, kMethods> duration = {};
-    std::array<prometheus::Histogram*, kPhases> phases = {};
+    std::array<CountersByCode, call::kMethods> requests = {};
+    std::array<prometheus::Histogram*, call::kMethods> duration = {};
+    std::array<prometheus::Histogram*, call::kPhases> phases = {};
   };
-  CountersByCode ExpectedRequests(Method method, const std::string& profile);
-  prometheus::Counter& Requests(Method method, const std::string& profile, absl::StatusCode code);
+  CountersByCode ExpectedRequests(call::Method method, const std::string& profile);
+  prometheus::Counter& Requests(call::Method method, const std::string& profile, absl::StatusCode code);
   void CountRequest(const End& end, const Handles& handles);
 
   prometheus::Family<prometheus::Counter>* requests_;

@@ -16,8 +16,8 @@ QueueMetrics::QueueMetrics(prometheus::Registry* registry, const std::vector<std
                            "Number of tokens that wait for an executor, without those of shadow traffic.");
   for (const std::string& profile : WithNone(profiles)) {
     Handles handles;
-    for (size_t p = 0; p < kPriorities; ++p) {
-      handles.items[p] = &items.Add({{"profile", profile}, {"priority", kPriorityNames[p]}});
+    for (size_t p = 0; p < call::kPriorities; ++p) {
+      handles.items[p] = &items.Add({{"profile", profile}, {"priority", call::kPriorityNames[p]}});
     }
     handles.tokens = &tokens.Add({{"profile", profile}});
     handles_.Add(profile, handles);
@@ -37,7 +37,7 @@ void QueueMetrics::Refresh() {
   const QueueState state = state_();
   const auto& in_order = handles_.in_order();
   for (size_t i = 0; i < std::min(state.profiles.size(), in_order.size()); ++i) {
-    for (size_t p = 0; p < kPriorities; ++p) {
+    for (size_t p = 0; p < call::kPriorities; ++p) {
       in_order[i]->items[p]->Set(static_cast<double>(state.profiles[i].items[p]));
     }
     in_order[i]->tokens->Set(static_cast<double>(state.profiles[i].tokens));

@@ -7,17 +7,15 @@
 #include <string_view>
 #include <vector>
 
+#include "server/call/priority.h"
 #include "server/metrics/families.h"
 
 namespace roberta::metrics {
 
-inline constexpr size_t kPriorities = 4;
-inline constexpr std::array<const char*, kPriorities> kPriorityNames = {"low", "normal", "high", "shadow"};
-
 /// What waits for executors at one moment.
 struct QueueState {
   struct Profile {
-    std::array<size_t, kPriorities> items = {};
+    std::array<size_t, call::kPriorities> items = {};
     size_t tokens = 0;  ///< without shadow traffic
   };
   std::vector<Profile> profiles;  ///< in the order that QueueMetrics was given, then comparisons, counted as kNoProfile
@@ -38,7 +36,7 @@ class QueueMetrics {
 
  private:
   struct Handles {
-    std::array<prometheus::Gauge*, kPriorities> items;
+    std::array<prometheus::Gauge*, call::kPriorities> items;
     prometheus::Gauge* tokens;
   };
 

@@ -21,7 +21,7 @@ bool LineWriter::Push(Level level, std::string line, size_t capacity) {
     const std::lock_guard lock(mutex_);
     if (lines_.size() >= capacity) return false;
     lines_.push_back({level, std::move(line)});
-    if (lines_.size() > 1) return true;  // whoever pushed the first has woken the writer
+    if (lines_.size() > 1) return true;  // the push of the first line has woken the writer
   }
   available_.notify_one();
   return true;

@@ -18,20 +18,20 @@ enum class Level { kInfo, kWarn, kError };
 /// Writes one line; may block, and may be called by one thread at a time.
 using Sink = std::function<void(Level, std::string_view line)>;
 
-/// Writes lines on a thread of its own, in their order, so that whoever reads the log too slowly slows down no call.
+/// Writes lines in their order on its own thread, so that a slow reader of the log slows down no call.
 /// Any thread may push.
 class LineWriter {
  public:
   /// At most `capacity` lines wait.
   LineWriter(size_t capacity, Sink sink);
-  /// Writes what waits.
+  /// Writes the lines that wait.
   ~LineWriter();
   LineWriter(const LineWriter&) = delete;
   LineWriter& operator=(const LineWriter&) = delete;
 
-  /// False if there was no room: the line is lost.
+  /// Returns false if there was no room: the line is lost.
   bool Push(Level level, std::string line) { return Push(level, std::move(line), capacity_); }
-  /// Makes room: for the last few lines, which say what was lost.
+  /// Ignores the capacity: for the last few lines, which say how many were lost.
   void PushLast(Level level, std::string line) { Push(level, std::move(line), SIZE_MAX); }
 
  private:

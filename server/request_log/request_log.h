@@ -2,27 +2,44 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
 
 #include "absl/status/status.h"
 #include "server/request_log/line_writer.h"
-#include "server/request_log/rate_limit.h"
 #include "server/request_log/record.h"
 
 namespace roberta::request_log {
 
-/// One line for a call that has ended, at most. Calls that were not answered, that were slow or that failed for a fault
-/// of the server are limited to kLinesPerSecond of each of these kinds, so that an overload does not become a flood of
-/// lines; the next line of the kind says how many had none (`suppressed`), the last ones when the log is destroyed. A
-/// line that cannot be written in time is dropped and counted too (`lost`). Any thread may call; nothing waits for
-/// whoever reads the log.
+/// Allows `per_second` events a second in the long run, and as many at once. Any thread may call; nothing blocks.
+/// The generic cell rate algorithm (ITU-T I.371), a token bucket that is one number: when the bucket will be full.
+class RateLimit {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  /// `per_second` is positive.
+  explicit RateLimit(int64_t per_second) : interval_ns_(1'000'000'000 / per_second) {}
+
+  /// True if an event may happen at `now`, which then counts.
+  bool Take(Clock::time_point now);
+
+ private:
+  const int64_t interval_ns_;
+  std::atomic<int64_t> full_at_ns_{INT64_MIN};
+};
+
+/// Writes at most one line for a call that has ended. Calls that were refused, that were slow or that failed by a fault
+/// of the server are limited to kLinesPerSecond of each of these kinds, so that an overload does not flood the log. The
+/// next line of the kind says how many calls had no line (`suppressed`), the last line when the log is destroyed. A
+/// line that cannot be written in time is dropped and counted too (`lost`). Any thread may call; a slow reader of the
+/// log slows down no call.
 class RequestLog {
  public:
   struct Options {
-    bool every_call = false;  ///< else only slow ones, and those that failed for a fault of the server
-    int64_t slow_ns = std::numeric_limits<int64_t>::max();  ///< a call that takes as long is slow
+    bool every_call = false;  ///< else only slow calls, and those that failed by a fault of the server
+    int64_t slow_ns = std::numeric_limits<int64_t>::max();  ///< a call that takes at least so long is slow
     Format format = Format::kText;
     Level lowest = Level::kInfo;
   };
@@ -30,7 +47,7 @@ class RequestLog {
   static constexpr int64_t kLinesPerSecond = 10;
   static constexpr size_t kMostWaitingLines = 4096;
 
-  /// `sink` gets what follows the time and the level of a line.
+  /// `sink` gets lines without time and level.
   RequestLog(const Options& options, Sink sink);
   ~RequestLog();
 
@@ -39,7 +56,7 @@ class RequestLog {
     return options_.every_call || total_ns >= options_.slow_ns || code == absl::StatusCode::kInternal;
   }
 
-  /// Takes a record of a call that Wants is true of.
+  /// Writes the record of a call for which Wants returned true.
   void Write(const Record& record);
 
  private:

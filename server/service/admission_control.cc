@@ -4,26 +4,25 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "server/call/failure_reason.h"
 #include "server/service/queued_job.h"
-#include "server/service/retry_delay.h"
-#include "server/service/situations.h"
+#include "server/service/request_validation.h"
 
 namespace roberta::service {
 
 using admission::Prediction;
+using call::FailureReason;
+using call::MakeStatus;
+using call::WithRetryDelay;
 using std::chrono::nanoseconds;
 
 namespace {
 
-/// What an answer takes from its last batch to the client's hands, at most; of short deadlines less.
-constexpr nanoseconds kWayBack = std::chrono::milliseconds(5);
-constexpr int kLargestPartForWayBack = 20;
+/// The most that is kept of a deadline for sending the response; of short deadlines less.
+constexpr nanoseconds kResponseTime = std::chrono::milliseconds(5);
+constexpr int kShareForResponse = 20;
 
-size_t BytesOf(const internal::RawItem& item) {
-  return item.text().size() + item.text_pair().size();
-}
-
-/// The part of a backlog's drain time after which `excess` of its `all` have gone.
+/// The part of the drain time of a backlog after which `excess` of its `all` items or tokens have run.
 nanoseconds DrainOf(nanoseconds drain, size_t excess, size_t all) {
   if (all == 0) return nanoseconds(0);
   const double share = std::min(1.0, static_cast<double>(excess) / static_cast<double>(all));
@@ -40,28 +39,28 @@ double Seconds(nanoseconds time) {
 
 }  // namespace
 
-admission::Newcomer AdmissionControl::Estimate(const internal::RawClassifyRequest& request, size_t profile,
-                                               batching::Priority priority) const {
+admission::PendingCall AdmissionControl::Estimate(const internal::RawClassifyRequest& request, size_t profile,
+                                                  call::Priority priority) const {
   const admission::TokenRate rate = predictor_->token_rate();
-  admission::Newcomer work = {
-      .profile = profile, .level = static_cast<size_t>(priority), .items = static_cast<size_t>(request.items_size())};
+  admission::PendingCall work = {
+      .profile = profile, .priority = priority, .items = static_cast<size_t>(request.items_size())};
   for (const internal::RawItem& item : request.items())
     work.tokens += rate.Estimate(BytesOf(item), options_.max_tokens);
   return work;
 }
 
-Prediction AdmissionControl::Predict(const admission::Newcomer& work, Clock::time_point now) const {
+Prediction AdmissionControl::Predict(const admission::PendingCall& work, Clock::time_point now) const {
   return predictor_->Predict(work, admission::WaitPredictor::Behind::kAllAdmitted, now);
 }
 
 nanoseconds AdmissionControl::TimeLeft(Clock::time_point deadline, Clock::time_point now) {
   if (deadline == Clock::time_point::max()) return nanoseconds::max();
   const nanoseconds left = deadline - now;
-  return left - std::clamp(left / kLargestPartForWayBack, nanoseconds(0), kWayBack);
+  return left - std::clamp(left / kShareForResponse, nanoseconds(0), kResponseTime);
 }
 
-absl::Status AdmissionControl::Admit(const admission::Newcomer& work, Clock::time_point deadline, Clock::time_point now,
-                                     Forecast* forecast) const {
+absl::Status AdmissionControl::Admit(const admission::PendingCall& work, Clock::time_point deadline,
+                                     Clock::time_point now, Forecast* forecast) const {
   if (absl::Status room = CheckRoom(work, now); !room.ok()) return room;
   forecast->work = work;
   forecast->made = now;
@@ -100,15 +99,15 @@ void AdmissionControl::Ended(const batching::Job& job, const Forecast& forecast,
 }
 
 absl::Status AdmissionControl::TooLate(const Prediction& prediction, nanoseconds time_left) {
-  // After the difference, as much will have drained as a call of the same deadline finds too much now.
+  // After the difference, the backlog will be short enough for a call with the same deadline.
   return WithRetryDelay(
-      MakeStatus(Situation::kPredictedTooLate,
+      MakeStatus(FailureReason::kPredictedTooLate,
                  absl::StrFormat("the call is predicted to take %.0f ms and has %.0f ms left; try again later",
                                  1e3 * Seconds(prediction.latest()), 1e3 * std::max(0.0, Seconds(time_left)))),
       prediction.latest() - time_left);
 }
 
-absl::Status AdmissionControl::CheckRoom(const admission::Newcomer& work, Clock::time_point now) const {
+absl::Status AdmissionControl::CheckRoom(const admission::PendingCall& work, Clock::time_point now) const {
   const admission::WaitPredictor::Backlog backlog = predictor_->backlog(now);
   const bool full =
       backlog.items + work.items > options_.capacity_items || backlog.tokens + work.tokens > options_.capacity_tokens;
@@ -123,6 +122,26 @@ absl::Status AdmissionControl::WithAdvice(absl::Status refusal, size_t items, si
       std::move(refusal),
       std::max(DrainOf(backlog.drain, Excess(backlog.items + items, options_.capacity_items), backlog.items),
                DrainOf(backlog.drain, Excess(backlog.tokens + tokens, options_.capacity_tokens), backlog.tokens)));
+}
+
+// Calls do not wait for shadow traffic that waits, only for the batches of it that run.
+
+void PredictorFeed::Queued(const batching::Job& job) {
+  if (job.priority == call::Priority::kShadow) return;
+  predictor_->Queued({job.profile, job.priority, job.lengths.size(), job.token_ids.size()});
+}
+
+void PredictorFeed::Left(const batching::BatchPart& part) {
+  if (part.job->priority == call::Priority::kShadow) return;
+  predictor_->Left({part.job->profile, part.job->priority, part.items, part.tokens});
+}
+
+void PredictorFeed::Started(const batching::Batch& batch) {
+  predictor_->BatchStarted(batch.profile, batch.tokens, batch.taken, batch.overtaken != nullptr);
+}
+
+void PredictorFeed::Ended(const batching::Batch& batch, const batching::BatchRun& run) {
+  predictor_->BatchEnded(batch.profile, batch.tokens, batch.taken, run.ended - run.overtaken, run.helped);
 }
 
 }  // namespace roberta::service

@@ -13,24 +13,24 @@
 
 namespace roberta::service {
 
-/// What was foretold of a call when it was let in.
+/// What was predicted for a call when it was admitted.
 struct Forecast {
-  admission::Newcomer work;  ///< its tokens are an estimate until they are known
+  admission::PendingCall work;  ///< its tokens are an estimate until the call is tokenized
   admission::Prediction prediction;
   batching::Clock::time_point made;
-  admission::Reservation reservation;  ///< until the call is in the queue
+  admission::Reservation reservation;  ///< held until the call is in the queue
 };
 
 struct AdmissionOptions {
-  bool predictive = true;             ///< whether calls are refused that are foretold to miss their deadline
+  bool predictive = true;             ///< refuse calls that are predicted to miss their deadline
   size_t max_tokens = 512;            ///< of an item
   size_t capacity_items = 0;          ///< of the queue
-  size_t capacity_tokens = 0;         ///< likewise
+  size_t capacity_tokens = 0;         ///< of the queue
   std::vector<std::string> profiles;  ///< names, in the predictor's order
 };
 
-/// Says, before anything is spent on a call, whether the queue has room for it and whether it can be answered in time;
-/// and learns from how that went. Refusals say when it is worth trying again. Nothing blocks; any thread may call.
+/// Decides, before any work is done for a call, whether the queue has room for it and whether it can be answered in
+/// time, and learns from what happened. Refusals have a retry delay. Nothing blocks; any thread may call.
 class AdmissionControl {
  public:
   using Clock = batching::Clock;
@@ -41,40 +41,55 @@ class AdmissionControl {
 
   bool predictive() const { return options_.predictive; }
 
-  /// How much work the items of a request are, by their bytes.
-  admission::Newcomer Estimate(const internal::RawClassifyRequest& request, size_t profile,
-                               batching::Priority priority) const;
-  /// When a call that arrives at `now` would have run.
-  admission::Prediction Predict(const admission::Newcomer& work, Clock::time_point now) const;
-  /// Of the time until `deadline`, what there is to run in: a little goes to the answer's way back.
+  /// Estimates the work of the items of a request, by their bytes.
+  admission::PendingCall Estimate(const internal::RawClassifyRequest& request, size_t profile,
+                                  call::Priority priority) const;
+  /// Predicts when a call that arrives at `now` will have run.
+  admission::Prediction Predict(const admission::PendingCall& work, Clock::time_point now) const;
+  /// The part of the time until `deadline` in which the call must run: a little is kept for sending the response.
   static std::chrono::nanoseconds TimeLeft(Clock::time_point deadline, Clock::time_point now);
 
-  /// A call arrived, whatever becomes of it.
-  void Offer(const admission::Newcomer& work, Clock::time_point now) const { predictor_->Offer(work, now); }
-  /// Lets a call in that has `deadline`: fills `*forecast`, which is to live as long as the call does. Situations:
+  /// Counts a call as offered load, whether it will be admitted or not.
+  void Offer(const admission::PendingCall& work, Clock::time_point now) const { predictor_->Offer(work, now); }
+  /// Admits a call with that `deadline` and fills `*forecast`, which must live as long as the call. Failure reasons:
   /// kQueueFull, kPredictedTooLate.
-  absl::Status Admit(const admission::Newcomer& work, Clock::time_point deadline, Clock::time_point now,
+  absl::Status Admit(const admission::PendingCall& work, Clock::time_point deadline, Clock::time_point now,
                      Forecast* forecast) const;
-  /// Looks again when the tokens of a call are known and it is about to be queued. A call that was let in is only
-  /// refused now if it will be late even without the margin. Situation: kPredictedTooLate.
+  /// Checks again when the tokens of a call are known and it is about to be queued. An admitted call is refused now
+  /// only if it will be late even without the margin. Failure reason: kPredictedTooLate.
   absl::Status CheckAgain(size_t tokens, Clock::time_point deadline, Clock::time_point now, Forecast* forecast) const;
   /// Learns from a job that ended at `now`.
   void Ended(const batching::Job& job, const Forecast& forecast, Clock::time_point now) const;
-  /// Learns from texts that were tokenised, see TokenRate.
+  /// Learns from texts that were tokenized; see TokenRate.
   void LearnTokens(size_t items, size_t bytes, size_t tokens) const { predictor_->LearnTokens(items, bytes, tokens); }
 
-  /// kPredictedTooLate for a call of which `prediction` was made.
+  /// The status kPredictedTooLate for a call with that prediction.
   static absl::Status TooLate(const admission::Prediction& prediction, std::chrono::nanoseconds time_left);
-  /// A `refusal` because the queue has no room for so many items and tokens, with the advice to come again when enough
-  /// of what waits has run.
+  /// Adds a retry delay to a `refusal` of that many items and tokens by a full queue: the time until enough of what
+  /// waits has run.
   absl::Status WithAdvice(absl::Status refusal, size_t items, size_t tokens, Clock::time_point now) const;
 
  private:
-  absl::Status CheckRoom(const admission::Newcomer& work, Clock::time_point now) const;
+  absl::Status CheckRoom(const admission::PendingCall& work, Clock::time_point now) const;
 
   const AdmissionOptions options_;
   admission::WaitPredictor* const predictor_;
   metrics::AdmissionMetrics* const metrics_;
+};
+
+/// Reports what goes through a queue to a predictor. Any thread may call.
+class PredictorFeed final : public batching::QueueObserver {
+ public:
+  /// `predictor`, for as many profiles as the queue has, must outlive this.
+  explicit PredictorFeed(admission::WaitPredictor* predictor) : predictor_(predictor) {}
+
+  void Queued(const batching::Job& job) override;
+  void Left(const batching::BatchPart& part) override;
+  void Started(const batching::Batch& batch) override;
+  void Ended(const batching::Batch& batch, const batching::BatchRun& run) override;
+
+ private:
+  admission::WaitPredictor* const predictor_;
 };
 
 }  // namespace roberta::service

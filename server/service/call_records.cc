@@ -4,12 +4,13 @@
 #include <set>
 
 #include "absl/strings/str_join.h"
-#include "server/service/auto_profile.h"
-#include "server/service/situations.h"
+#include "server/call/failure_reason.h"
+#include "server/service/profile_selection.h"
 
 namespace roberta::service {
 
-using metrics::Phase;
+using call::Phase;
+using call::ReasonOf;
 using request_log::Record;
 using request_log::Work;
 
@@ -17,7 +18,7 @@ namespace {
 
 constexpr char kUnknown[] = "(unknown)";
 
-void AddTimes(const metrics::PhaseClock& clock, Record* record) {
+void AddTimes(const call::PhaseClock& clock, Record* record) {
   record->work->tokenize_ns = clock.spent_ns(Phase::kTokenize);
   record->work->queue_ns = clock.spent_ns(Phase::kQueue);
   record->work->form_ns = clock.spent_ns(Phase::kForm);
@@ -33,9 +34,9 @@ std::string LoggedName(const std::string& name, const std::vector<std::string>& 
   return kUnknown;
 }
 
-Record BeginRecord(metrics::Method method, const absl::Status& status, const request_log::CallIdentity& identity) {
+Record BeginRecord(call::Method method, const absl::Status& status, const call::Identity& identity) {
   Record record;
-  record.method = metrics::kMethodNames[static_cast<size_t>(method)];
+  record.method = call::NameOf(method);
   record.code = status.code();
   record.reason = ReasonOf(status);
   record.request_id = identity.request_id;
@@ -46,7 +47,7 @@ Record BeginRecord(metrics::Method method, const absl::Status& status, const req
 
 Record RecordOf(const ClassifyCall& call, const std::vector<std::string>& known) {
   const CallOutcome& outcome = call.outcome;
-  Record record = BeginRecord(metrics::Method::kClassify, outcome.status, call.identity);
+  Record record = BeginRecord(call::Method::kClassify, outcome.status, call.identity);
   const std::string& in_request = call.request.profile();
   record.profile_requested = LoggedName(in_request.empty() ? call.metadata_profile : in_request, known);
   record.profile = call.profile.name;
@@ -57,16 +58,16 @@ Record RecordOf(const ClassifyCall& call, const std::vector<std::string>& known)
   for (const v1::ItemResult& result : outcome.response.results()) {
     work.truncated_items += result.classification().truncated();
   }
-  work.priority = batching::kPriorityNames[static_cast<size_t>(call.settings.priority)];
+  work.priority = call::NameOf(call.settings.priority);
   work.batch_items = call.job.largest_batch_items;
   record.work = work;
   AddTimes(call.clock, &record);
   return record;
 }
 
-Record RecordOfStream(const request_log::CallIdentity& identity, const absl::Status& status,
-                      const v1::StreamEnd& totals, Work work) {
-  Record record = BeginRecord(metrics::Method::kClassifyStream, status, identity);
+Record RecordOfStream(const call::Identity& identity, const absl::Status& status, const v1::StreamEnd& totals,
+                      Work work) {
+  Record record = BeginRecord(call::Method::kClassifyStream, status, identity);
   record.length_is_the_clients = true;
   work.items = totals.items_taken();
   work.failed_items = totals.items_failed();
@@ -82,16 +83,16 @@ Record RecordOfStream(const request_log::CallIdentity& identity, const absl::Sta
 }
 
 Record RecordOf(const ComparisonCall& call, const std::vector<std::string>& known) {
-  Record record = BeginRecord(metrics::Method::kCompare, call.status, call.identity);
+  Record record = BeginRecord(call::Method::kCompare, call.outcome.status, call.identity);
   std::set<std::string> names;
   for (const std::string& name : call.request.profiles()) names.insert(LoggedName(name, known));
   record.profile_requested = absl::StrJoin(names, ",");
   Work work;
   work.items = 1;
-  work.failed_items = call.status.ok() ? 0 : 1;
+  work.failed_items = call.outcome.status.ok() ? 0 : 1;
   work.tokens = call.encoding.ids.size();
   work.truncated_items = call.encoding.tokens_dropped > 0;
-  work.priority = batching::kPriorityNames[static_cast<size_t>(call.settings.priority)];
+  work.priority = call::NameOf(call.settings.priority);
   work.batch_items = call.job.largest_batch_items;
   record.work = work;
   AddTimes(call.clock, &record);

@@ -3,25 +3,25 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "server/request_log/request_id.h"
+#include "server/call/failure_reason.h"
+#include "server/call/identity.h"
 #include "server/service/call_records.h"
-#include "server/service/situations.h"
-#include "server/service/stream_core.h"
 
 namespace roberta::service {
 
+using call::FailureReason;
+using call::MakeStatus;
+using call::ReasonOf;
+using call::WithMessage;
+
 namespace {
 
-/// A part is what runs together: enough for an executor to be efficient, and no more, so that results come early and
-/// nobody waits long behind it.
+/// The items of a part run together: enough for an executor to be efficient, and no more, so that results come early
+/// and no other call waits long behind it.
 constexpr int kItemsPerPart = 32;
 constexpr size_t kBytesPerPart = 2048;
 
-size_t BytesOf(const internal::RawItem& item) {
-  return item.text().size() + item.text_pair().size();
-}
-
-/// From `first` on, at most `left` items.
+/// The number of items of the part that begins at `first`, at most `left`.
 int ItemsOfPart(const internal::RawClassifyStreamRequest& message, int first, int left) {
   size_t bytes = BytesOf(message.items(first));
   int items = 1;
@@ -48,19 +48,18 @@ FieldProblem InSettings(const FieldProblem& problem) {
 
 }  // namespace
 
-ClassifyStream::ClassifyStream(StreamCore* core, std::shared_ptr<StreamTransport> transport, StreamHead head)
-    : core_(core),
+ClassifyStream::ClassifyStream(ClassifyStreams* streams, std::shared_ptr<StreamTransport> transport, call::Head head)
+    : streams_(streams),
       transport_(std::move(transport)),
-      head_(metrics::PhaseClock::Clock::now()),
-      flow_(core->options_.limits) {
-  head_.identity = std::move(head.identity);
-  if (head_.identity.request_id.empty()) head_.identity.request_id = request_log::NewRequestId();
-  head_.metadata_profile = std::move(head.metadata_profile);
-  head_.deadline = head.deadline;
+      head_(call::PhaseClock::Clock::now()),
+      flow_(streams->options_.limits) {
+  static_cast<call::Head&>(head_) = std::move(head);
+  if (head_.identity.request_id.empty()) head_.identity.request_id = call::NewRequestId();
+  head_.in_flight = streams->parts_.metrics->calls().Started();
 }
 
 void ClassifyStream::Start() {
-  if (core_->draining()) return Drain();
+  if (streams_->draining()) return Drain();
   Take(flow_.Open());
 }
 
@@ -77,16 +76,16 @@ void ClassifyStream::MessageRead(absl::StatusOr<std::shared_ptr<Message>> messag
 }
 
 absl::Status ClassifyStream::Check(const Message& message) {
-  if (absl::Status status = core_->parts_.entrance->CheckReady(); !status.ok()) return status;
+  if (absl::Status status = streams_->parts_.concurrency->CheckReady(); !status.ok()) return status;
   std::vector<FieldProblem>& problems = head_.outcome.problems;
-  if (const size_t most = core_->options_.max_items_per_message; static_cast<size_t>(message.items_size()) > most) {
-    problems.push_back({"items", MakeStatus(Situation::kTooManyItems, absl::StrCat("items: ", message.items_size(),
-                                                                                   " of them; at most ", most))});
+  if (const size_t most = streams_->options_.max_items_per_message; static_cast<size_t>(message.items_size()) > most) {
+    problems.push_back({"items", MakeStatus(FailureReason::kTooManyItems, absl::StrCat("items: ", message.items_size(),
+                                                                                       " of them; at most ", most))});
   } else if (!std::exchange(begun_, true)) {
     return Begin(message.settings());
   } else if (message.has_settings()) {
     problems.push_back(
-        {"settings", MakeStatus(Situation::kBadField, "settings: only the first message may have them")});
+        {"settings", MakeStatus(FailureReason::kBadField, "settings: only the first message may have them")});
   }
   return problems.empty() ? absl::OkStatus() : problems.back().status;
 }
@@ -104,22 +103,22 @@ absl::Status ClassifyStream::Begin(const internal::RawStreamSettings& settings) 
   {
     const std::string& named = settings.profile().empty() ? head_.metadata_profile : settings.profile();
     const std::lock_guard lock(mutex_);
-    profile_named_ = LoggedName(named, core_->parts_.core->profile_names());
+    profile_named_ = LoggedName(named, streams_->parts_.classification->profile_names());
   }
   if (const auto problem = ValidateCallSettings(request, &head_.settings)) {
     head_.outcome.problems.push_back(InSettings(*problem));
     return head_.outcome.problems.back().status;
   }
-  if (absl::Status status = core_->parts_.core->ChooseProfileOfStream(head_); !status.ok()) return status;
+  if (absl::Status status = streams_->parts_.classification->SelectProfileOfStream(head_); !status.ok()) return status;
   const v1::ClassifyResponse& chosen = head_.outcome.response;
   const std::lock_guard lock(mutex_);
-  work_.priority = batching::kPriorityNames[static_cast<size_t>(head_.settings.priority)];
+  work_.priority = call::NameOf(head_.settings.priority);
   start_.set_profile_requested(chosen.profile_requested());
   start_.set_profile_used(chosen.profile_used());
   start_.set_profile_reason(chosen.profile_reason());
   start_.set_profile_revision(chosen.profile_revision());
-  start_.set_model(core_->options_.model_name);
-  start_.set_model_revision(core_->options_.model_revision);
+  start_.set_model(streams_->options_.model_name);
+  start_.set_model_revision(streams_->options_.model_revision);
   start_.set_request_id(head_.identity.request_id);
   return absl::OkStatus();
 }
@@ -135,19 +134,19 @@ void ClassifyStream::Written() {
 
 void ClassifyStream::Cancel() {
   const bool late = std::chrono::system_clock::now() >= head_.deadline;
-  CutShort(late ? MakeStatus(Situation::kDeadlinePassed, "the deadline passed before everything was answered")
-                : MakeStatus(Situation::kCancelled, "the client cancelled the stream"));
+  CutShort(late ? MakeStatus(FailureReason::kDeadlinePassed, "the deadline passed before everything was answered")
+                : MakeStatus(FailureReason::kCancelled, "the client cancelled the stream"));
 }
 
 void ClassifyStream::CutShort(const absl::Status& status) {
   cancelled_.store(true, std::memory_order_relaxed);
-  core_->parts_.entrance->CancelWait(wait_.load());
+  streams_->parts_.concurrency->CancelWait(wait_.load());
   EndWith(status);
   Take(flow_.Abort());
 }
 
 void ClassifyStream::Drain() {
-  EndWith(MakeStatus(Situation::kDraining, "the server is shutting down"));
+  EndWith(MakeStatus(FailureReason::kDraining, "the server is shutting down"));
   Take(flow_.Stop());
 }
 
@@ -169,7 +168,7 @@ void ClassifyStream::Take(Flow::Steps steps) {
 }
 
 void ClassifyStream::Admit() {
-  wait_ = core_->parts_.entrance->AdmitWhenFree(
+  wait_ = streams_->parts_.concurrency->AdmitWhenFree(
       [self = shared_from_this()](const absl::Status& status, admission::Permit permit) {
         if (status.ok()) return self->Take(self->flow_.Admitted(std::move(permit)));
         self->EndWith(status);
@@ -182,7 +181,7 @@ void ClassifyStream::StartWork(const Flow::Work& work) {
   const auto items = static_cast<int>(work.items);
   for (int done = 0, part = 0; done < items; done += part) {
     part = ItemsOfPart(*work.message, first + done, items - done);
-    auto call = std::make_shared<ClassifyCall>(metrics::PhaseClock::Clock::now());
+    auto call = std::make_shared<ClassifyCall>(call::PhaseClock::Clock::now());
     for (int i = 0; i < part; ++i) call->request.add_items()->Swap(work.message->mutable_items(first + done + i));
     call->settings = head_.settings;
     call->profile = head_.profile;
@@ -191,7 +190,7 @@ void ClassifyStream::StartWork(const Flow::Work& work) {
     call->first_item = first + done;
     call->done = [self = shared_from_this(), sequence = work.first_sequence + static_cast<uint64_t>(done),
                   part](CallOutcome& outcome) { self->PartDone(sequence, part, outcome); };
-    core_->parts_.core->StartPart(std::move(call));
+    streams_->parts_.classification->StartPart(std::move(call));
   }
 }
 
@@ -244,8 +243,8 @@ void ClassifyStream::AddStart(v1::ClassifyStreamResponse* response) {
 
 void ClassifyStream::Finish() {
   StreamOutcome outcome;
-  const bool client_listens = !cancelled_.load(std::memory_order_relaxed);
-  if (client_listens) {
+  const bool client_waits = !cancelled_.load(std::memory_order_relaxed);
+  if (client_waits) {
     outcome.last = std::make_unique<v1::ClassifyStreamResponse>();
     AddStart(outcome.last.get());
   }
@@ -255,30 +254,60 @@ void ClassifyStream::Finish() {
     outcome.problems = problems_;
     outcome.profile_used = start_.profile_used();
     totals_.set_items_taken(flow_.items_begun());
-    if (client_listens) *outcome.last->mutable_end() = totals_;
+    if (client_waits) *outcome.last->mutable_end() = totals_;
   }
   Record(outcome.status);
-  core_->Forget(this);
+  streams_->Remove(this);
   transport_->Finish(outcome);
 }
 
 void ClassifyStream::Record(const absl::Status& status) {
-  metrics::PhaseClock clock = head_.clock;
-  clock.End(metrics::Phase::kPost);
+  call::PhaseClock clock = head_.clock;
+  clock.End(call::Phase::kPost);
   const std::lock_guard lock(mutex_);
-  core_->parts_.metrics->calls().Ended({.method = metrics::Method::kClassifyStream,
-                                        .profile = start_.profile_used(),
-                                        .code = status.code(),
-                                        .reason = ReasonOf(status)},
-                                       clock);
-  request_log::RequestLog* const log = core_->parts_.log;
-  // How long it took says how much the client had to ask, so a stream is never slow.
+  streams_->parts_.metrics->calls().Ended({.method = call::Method::kClassifyStream,
+                                           .profile = start_.profile_used(),
+                                           .code = status.code(),
+                                           .reason = ReasonOf(status)},
+                                          clock);
+  head_.in_flight.End();
+  request_log::RequestLog* const log = streams_->parts_.log;
+  // A stream lasts as long as its client sends items, so its duration does not make it a slow call.
   if (log == nullptr || !log->Wants(status.code(), /*total_ns=*/0)) return;
   request_log::Record record = RecordOfStream(head_.identity, status, totals_, work_);
   record.profile_requested = profile_named_;
   record.profile = start_.profile_used();
   record.total_ns = clock.total_ns();
   log->Write(record);
+}
+
+std::shared_ptr<ClassifyStream> ClassifyStreams::Open(std::shared_ptr<StreamTransport> transport, call::Head head) {
+  auto stream = std::make_shared<ClassifyStream>(this, std::move(transport), std::move(head));
+  const std::lock_guard lock(mutex_);
+  open_.emplace(stream.get(), stream);
+  return stream;
+}
+
+bool ClassifyStreams::draining() {
+  const std::lock_guard lock(mutex_);
+  return draining_;
+}
+
+void ClassifyStreams::Drain() {
+  std::vector<std::shared_ptr<ClassifyStream>> streams;
+  {
+    const std::lock_guard lock(mutex_);
+    draining_ = true;
+    for (const auto& [pointer, weak] : open_) {
+      if (auto stream = weak.lock()) streams.push_back(std::move(stream));
+    }
+  }
+  for (const auto& stream : streams) stream->Drain();
+}
+
+void ClassifyStreams::Remove(const ClassifyStream* stream) {
+  const std::lock_guard lock(mutex_);
+  open_.erase(stream);
 }
 
 }  // namespace roberta::service

@@ -6,6 +6,8 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -13,31 +15,24 @@
 #include "roberta/internal/requests.pb.h"
 #include "roberta/v1/classifier.pb.h"
 #include "server/admission/stream_flow.h"
-#include "server/request_log/call_identity.h"
+#include "server/call/identity.h"
 #include "server/request_log/record.h"
-#include "server/service/classification_core.h"
+#include "server/service/classification.h"
 
 namespace roberta::service {
-
-/// What a transport knows of a stream before its first message.
-struct StreamHead {
-  request_log::CallIdentity identity;
-  std::string metadata_profile;  ///< of x-profile; empty if absent
-  std::chrono::system_clock::time_point deadline = std::chrono::system_clock::time_point::max();
-};
 
 /// How a stream ended.
 struct StreamOutcome {
   absl::Status status;
   std::vector<FieldProblem> problems;  ///< as in CallOutcome
-  std::string profile_used;            ///< empty if it got none
-  /// The last message, to be sent before the status; nullptr: the client has gone, or has no time left for it.
+  std::string profile_used;            ///< empty if none was selected
+  /// The last message, to be sent before the status; nullptr if the client has gone or its deadline has passed.
   std::unique_ptr<v1::ClassifyStreamResponse> last;
 };
 
-/// What carries a stream's messages: gRPC, or a test. Any thread may call; nothing may block. One read and one write at
-/// most are under way at a time, and Finish is the last call, though a Read of another thread may come after it, which
-/// is to be left alone.
+/// Carries the messages of a stream: gRPC, or a test. Any thread may call; nothing may block. At most one read and one
+/// write are under way at a time. Finish is the last call, except that a Read of another thread may come after it,
+/// which must be ignored.
 class StreamTransport {
  public:
   virtual ~StreamTransport() = default;
@@ -48,30 +43,30 @@ class StreamTransport {
   virtual void Finish(const StreamOutcome& outcome) = 0;
 };
 
-class StreamCore;
+class ClassifyStreams;
 
-/// One ClassifyStream call, free of gRPC: cuts what is read into parts, which go through the ClassificationCore as bulk
-/// work, and puts their results into messages. admission::StreamFlow decides what is done when. Any thread may call.
+/// One ClassifyStream call: divides the messages that it reads into parts, which go through Classification as bulk
+/// work, and writes their results as messages. admission::StreamFlow decides what is done when. Any thread may call.
 class ClassifyStream : public std::enable_shared_from_this<ClassifyStream> {
  public:
-  /// Made by StreamCore::Open, which must outlive it.
-  ClassifyStream(StreamCore* core, std::shared_ptr<StreamTransport> transport, StreamHead head);
+  /// Made by ClassifyStreams::Open; `streams` must outlive it.
+  ClassifyStream(ClassifyStreams* streams, std::shared_ptr<StreamTransport> transport, call::Head head);
 
   /// Reads the first message; once.
   void Start();
 
-  /// What the transport tells, one call at a time of the first two.
+  /// The transport reports what happened; one call at a time of the first two.
   void MessageRead(absl::StatusOr<std::shared_ptr<internal::RawClassifyStreamRequest>> message);
   void ReadsEnded();  ///< the client has closed its half
   void Written();
-  /// The client has gone, or the deadline has passed: what waits is dropped, never run.
+  /// The client has gone, or the deadline has passed: items that wait are dropped, never run.
   void Cancel();
 
-  /// Reads no more, finishes what was read, and ends with UNAVAILABLE.
+  /// Stops reading, finishes what was read, and ends with UNAVAILABLE.
   void Drain();
 
  private:
-  friend class StreamCore;
+  friend class ClassifyStreams;
   using Message = internal::RawClassifyStreamRequest;
   using Flow = admission::StreamFlow<Message, std::unique_ptr<v1::ClassifyStreamResponse>>;
 
@@ -88,23 +83,61 @@ class ClassifyStream : public std::enable_shared_from_this<ClassifyStream> {
   void CutShort(const absl::Status& status);
   void AddStart(v1::ClassifyStreamResponse* response);
 
-  StreamCore* const core_;
+  ClassifyStreams* const streams_;
   const std::shared_ptr<StreamTransport> transport_;
   std::atomic<bool> cancelled_{false};
-  std::atomic<uint64_t> wait_{0};  ///< for a permit
-  ClassifyCall head_;              ///< profile and settings of all parts; left alone once the first message is read
+  std::atomic<uint64_t> wait_{0};  ///< for a permit; see ConcurrencyLimit::CancelWait
+  ClassifyCall head_;              ///< profile and settings of all parts; constant once the first message was read
   bool begun_ = false;             ///< the first message was read; of the reading thread
   Flow flow_;
 
   std::mutex mutex_;
-  bool ended_ = false;  ///< guarded by mutex_, like all below: the status stands
+  bool ended_ = false;  ///< guarded by mutex_, like all below: the status is final
   absl::Status status_;
   std::vector<FieldProblem> problems_;
   v1::StreamStart start_;  ///< empty before the profile is chosen
   bool start_sent_ = false;
   v1::StreamEnd totals_;
-  std::string profile_named_;  ///< by the client, as the log may tell it
-  request_log::Work work_;     ///< what the log tells beyond the totals
+  std::string profile_named_;  ///< by the client, as it may be logged
+  request_log::Work work_;     ///< for the log, beyond the totals
+};
+
+/// The ClassifyStream calls of a server. Any thread may call.
+class ClassifyStreams {
+ public:
+  struct Options {
+    std::string model_name;
+    std::string model_revision;
+    size_t max_items_per_message = 0;
+    admission::StreamLimits limits;
+  };
+  /// All must outlive this.
+  struct Parts {
+    Classification* classification;
+    ConcurrencyLimit* concurrency;
+    metrics::ServerMetrics* metrics;
+    request_log::RequestLog* log = nullptr;  ///< nullptr: streams are not logged
+  };
+
+  ClassifyStreams(Options options, const Parts& parts) : options_(std::move(options)), parts_(parts) {}
+
+  /// Makes a stream for the transport to start. A stream holds a permit while it has unanswered items, and waits for
+  /// one where another call would be refused; the server may not be destroyed before these are returned.
+  std::shared_ptr<ClassifyStream> Open(std::shared_ptr<StreamTransport> transport, call::Head head);
+
+  /// Drains all streams, and those that are opened from now on.
+  void Drain();
+
+ private:
+  friend class ClassifyStream;
+  bool draining();
+  void Remove(const ClassifyStream* stream);
+
+  const Options options_;
+  const Parts parts_;
+  std::mutex mutex_;
+  bool draining_ = false;  ///< guarded by mutex_, like `open_`
+  std::unordered_map<const ClassifyStream*, std::weak_ptr<ClassifyStream>> open_;
 };
 
 }  // namespace roberta::service

@@ -1,93 +1,164 @@
 #include "server/service/profile_administration.h"
 
-#include <memory>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "server/service/named_profile.h"
-#include "server/service/profile_info.h"
-#include "server/service/situations.h"
+#include "server/call/failure_reason.h"
+#include "server/service/call_records.h"
+#include "server/service/profile_selection.h"
 
 namespace roberta::service {
 
-using metrics::Method;
-using metrics::PhaseClock;
+using call::FailureReason;
+using call::MakeStatus;
+using call::Method;
 
-void ProfileAdministration::Load(const std::string& name,
-                                 absl::AnyInvocable<void(absl::StatusOr<v1::LoadProfileResponse>)> done) {
-  const PhaseClock clock(PhaseClock::Clock::now());
-  auto permit = std::make_shared<admission::Permit>();
-  absl::Status status = Admit(name, permit.get());
+namespace {
+
+v1::ProfileState StateProto(registry::ProfileState state) {
+  switch (state) {
+    case registry::ProfileState::kLoading:
+      return v1::LOADING;
+    case registry::ProfileState::kReady:
+      return v1::READY;
+    case registry::ProfileState::kFailed:
+      return v1::FAILED;
+    case registry::ProfileState::kUnloaded:
+      break;
+  }
+  return v1::UNLOADED;
+}
+
+/// What the registry knows of a profile. What was not measured is absent.
+v1::ProfileInfo InfoOf(const registry::ProfileStatus& status) {
+  v1::ProfileInfo info;
+  info.set_name(status.name);
+  info.set_recipe(status.recipe);
+  info.set_is_default(status.is_default);
+  info.set_state(StateProto(status.state));
+  info.set_reason(status.reason);
+  info.set_revision(status.revision);
+  info.set_precision(status.description.precision);
+  for (const std::string& kernel : status.description.kernels) info.add_kernels(kernel);
+  info.set_weight_bytes(status.description.weight_bytes);
+  info.set_load_seconds(status.load_seconds);
+  for (const registry::LoadStep& step : status.steps) {
+    v1::LoadStep* added = info.add_load_steps();
+    added->set_name(step.name);
+    added->set_seconds(step.seconds);
+  }
+  info.set_quality_reason(status.quality_reason);
+  if (status.quality) {
+    info.set_agreement(status.quality->agreement);
+    info.set_mean_abs_dp(status.quality->mean_abs_dp);
+    info.set_max_abs_dp(status.quality->max_abs_dp);
+    info.set_examples(static_cast<uint32_t>(status.quality->examples));
+    if (status.quality->accuracy) info.set_accuracy(*status.quality->accuracy);
+    if (status.quality->baseline_accuracy) info.set_baseline_accuracy(*status.quality->baseline_accuracy);
+  }
+  if (status.expected_tokens_per_second) info.set_expected_tokens_per_second(*status.expected_tokens_per_second);
+  return info;
+}
+
+v1::ProfileInfo InfoOf(const registry::Registry& registry, const std::string& name) {
+  const auto status = registry.StatusOf(name);
+  return status.ok() ? InfoOf(*status) : v1::ProfileInfo();
+}
+
+}  // namespace
+
+v1::ListProfilesResponse ProfileAdministration::List(const call::Head& head) const {
+  const call::PhaseClock clock(call::PhaseClock::Clock::now());
+  const checkpoint::Checkpoint& checkpoint = parts_.registry->checkpoint();
+  v1::ListProfilesResponse response;
+  for (const registry::ProfileStatus& status : parts_.registry->List()) {
+    if (status.is_default) response.set_default_profile(status.name);
+    *response.add_profiles() = InfoOf(status);
+  }
+  response.set_model(model_name_);
+  response.set_model_revision(checkpoint.revision());
+  for (const std::string& label : checkpoint.config().labels) response.add_labels(label);
+  response.set_max_tokens(static_cast<uint32_t>(checkpoint.config().max_tokens()));
+  Record(Method::kListProfiles, head, "", absl::OkStatus(), clock);
+  return response;
+}
+
+void ProfileAdministration::Load(std::shared_ptr<LoadCall> call) {
+  absl::Status status = Admit(*call);
   if (status.ok() && loads_.fetch_add(1) >= kMostLoads) {
     loads_.fetch_sub(1);
-    status = MakeStatus(Situation::kTooManyLoads,
+    status = MakeStatus(FailureReason::kTooManyLoads,
                         absl::StrCat(kMostLoads, " loads are under way or wait already; try again later"));
   }
-  if (!status.ok()) {
-    Count(Method::kLoadProfile, name, status, clock);
-    return done(std::move(status));
-  }
-  parts_.loads->Push([this, name, clock, permit, done = std::move(done)]() mutable {
+  if (!status.ok()) return Finish(Method::kLoadProfile, *call, std::move(status));
+  parts_.loads->Push([this, call = std::move(call)] {
+    const std::string& name = call->request.name();
     const absl::Status loaded = parts_.registry->Load(name);
     loads_.fetch_sub(1);
-    v1::LoadProfileResponse response;
-    *response.mutable_profile() = InfoOf(name);
-    response.set_failure(std::string(loaded.message()));
-    Count(Method::kLoadProfile, name, absl::OkStatus(), clock);
-    done(std::move(response));
-    *permit = admission::Permit();  // only now: the server may not stop before the answer is on its way
+    call->outcome.response.set_failure(std::string(loaded.message()));
+    Finish(Method::kLoadProfile, *call, absl::OkStatus());
   });
 }
 
-absl::StatusOr<v1::UnloadProfileResponse> ProfileAdministration::Unload(const std::string& name) {
-  const PhaseClock clock(PhaseClock::Clock::now());
-  admission::Permit permit;
-  absl::Status status = Admit(name, &permit);
+void ProfileAdministration::Unload(std::shared_ptr<UnloadCall> call) {
+  absl::Status status = Admit(*call);
   if (status.ok()) {
-    auto unloaded = parts_.registry->Unload(name);
+    auto unloaded = parts_.registry->Unload(call->request.name());
     if (!unloaded.ok()) {
-      status = MakeStatus(Situation::kProfileInUse, std::string(unloaded.status().message()));
+      status = MakeStatus(FailureReason::kProfileInUse, std::string(unloaded.status().message()));
     } else if (*unloaded != nullptr) {
-      parts_.loads->Push([profile = *std::move(unloaded)] {});  // freeing takes a while
+      parts_.loads->Push([profile = *std::move(unloaded)] {});  // freeing the memory takes a while
     }
   }
-  Count(Method::kUnloadProfile, name, status, clock);
-  if (!status.ok()) return status;
-  v1::UnloadProfileResponse response;
-  *response.mutable_profile() = InfoOf(name);
-  return response;
+  Finish(Method::kUnloadProfile, *call, std::move(status));
 }
 
-absl::StatusOr<v1::SetDefaultProfileResponse> ProfileAdministration::SetDefault(const std::string& name) {
-  const PhaseClock clock(PhaseClock::Clock::now());
-  admission::Permit permit;
-  absl::Status status = Admit(name, &permit);
+void ProfileAdministration::SetDefault(std::shared_ptr<SetDefaultCall> call) {
+  absl::Status status = Admit(*call);
   if (status.ok()) {
-    const absl::Status set = parts_.registry->SetDefault(name);
-    if (!set.ok()) status = MakeStatus(Situation::kProfileNotReady, std::string(set.message()));
+    const absl::Status set = parts_.registry->SetDefault(call->request.name());
+    if (!set.ok()) status = MakeStatus(FailureReason::kProfileNotReady, std::string(set.message()));
   }
-  Count(Method::kSetDefaultProfile, name, status, clock);
-  if (!status.ok()) return status;
-  v1::SetDefaultProfileResponse response;
-  *response.mutable_profile() = InfoOf(name);
-  return response;
+  Finish(Method::kSetDefaultProfile, *call, std::move(status));
 }
 
-absl::Status ProfileAdministration::Admit(const std::string& name, admission::Permit* permit) const {
-  absl::Status status = parts_.entrance->Admit(permit);
-  return status.ok() ? CheckKnown(*parts_.registry, "name", name) : status;
+void ProfileAdministration::Refuse(const std::shared_ptr<LoadCall>& call, absl::Status status) {
+  Finish(Method::kLoadProfile, *call, std::move(status));
 }
 
-void ProfileAdministration::Count(Method method, const std::string& name, const absl::Status& status,
-                                  PhaseClock clock) const {
-  clock.End(metrics::Phase::kPost);
-  parts_.metrics->calls().Ended({.method = method, .profile = name, .code = status.code(), .reason = ReasonOf(status)},
-                                clock);
+void ProfileAdministration::Refuse(const std::shared_ptr<UnloadCall>& call, absl::Status status) {
+  Finish(Method::kUnloadProfile, *call, std::move(status));
 }
 
-v1::ProfileInfo ProfileAdministration::InfoOf(const std::string& name) const {
-  const auto status = parts_.registry->StatusOf(name);
-  return status.ok() ? ToProto(*status) : v1::ProfileInfo();
+void ProfileAdministration::Refuse(const std::shared_ptr<SetDefaultCall>& call, absl::Status status) {
+  Finish(Method::kSetDefaultProfile, *call, std::move(status));
+}
+
+template <typename Call>
+absl::Status ProfileAdministration::Admit(Call& call) const {
+  absl::Status status = parts_.concurrency->Admit(&call.permit);
+  return status.ok() ? CheckKnown(*parts_.registry, "name", call.request.name()) : status;
+}
+
+template <typename Call>
+void ProfileAdministration::Finish(Method method, Call& call, absl::Status status) const {
+  if (status.ok()) *call.outcome.response.mutable_profile() = InfoOf(*parts_.registry, call.request.name());
+  call.outcome.status = std::move(status);
+  Record(method, call, call.request.name(), call.outcome.status, call.clock);
+  call.done(call.outcome);
+  call.permit = admission::Permit();  // only now: the server may not stop before the response is on its way
+}
+
+void ProfileAdministration::Record(Method method, const call::Head& head, const std::string& profile,
+                                   const absl::Status& status, call::PhaseClock clock) const {
+  clock.End(call::Phase::kPost);
+  parts_.metrics->calls().Ended(
+      {.method = method, .profile = profile, .code = status.code(), .reason = call::ReasonOf(status)}, clock);
+  if (parts_.log == nullptr || !parts_.log->Wants(status.code(), clock.total_ns())) return;
+  request_log::Record record = BeginRecord(method, status, head.identity);
+  record.profile_requested = LoggedName(profile, parts_.registry->names());
+  record.total_ns = clock.total_ns();
+  parts_.log->Write(record);
 }
 
 }  // namespace roberta::service

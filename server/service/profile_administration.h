@@ -1,53 +1,72 @@
 #pragma once
 
 #include <atomic>
+#include <memory>
 #include <string>
+#include <utility>
 
-#include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "profiles/registry/registry.h"
+#include "roberta/internal/requests.pb.h"
 #include "roberta/v1/profiles.pb.h"
-#include "server/admission/permits.h"
 #include "server/batching/worker_pool.h"
-#include "server/metrics/phases.h"
+#include "server/call/method.h"
 #include "server/metrics/server_metrics.h"
-#include "server/service/entrance.h"
+#include "server/request_log/request_log.h"
+#include "server/service/concurrency_limit.h"
+#include "server/service/unary_call.h"
 
 namespace roberta::service {
 
-/// Changes which profiles are loaded and which one is the default, free of gRPC. Any thread may call; nothing blocks.
+/// A call that names a profile.
+template <typename Response>
+using ProfileCall = UnaryCall<internal::RawProfileRequest, Response>;
+using LoadCall = ProfileCall<v1::LoadProfileResponse>;
+using UnloadCall = ProfileCall<v1::UnloadProfileResponse>;
+using SetDefaultCall = ProfileCall<v1::SetDefaultProfileResponse>;
+
+/// The calls that list profiles, load and unload them, and make one the default. Any thread may call; nothing blocks.
+/// The `done` of each call is called exactly once, perhaps before the method returns.
 class ProfileAdministration {
  public:
-  /// All must outlive this; `loads`, a pool of one thread, must be destroyed, and so emptied, before it.
+  /// All must outlive this; `loads`, a pool of one thread, must be destroyed before it, which runs what it holds.
   struct Parts {
     registry::Registry* registry;
-    Entrance* entrance;
+    ConcurrencyLimit* concurrency;
     batching::WorkerPool* loads;
     metrics::ServerMetrics* metrics;
+    request_log::RequestLog* log = nullptr;  ///< nullptr: calls are not logged
   };
-
-  /// Loads that may be under way or wait at a time.
+  /// Loads that may run or wait at a time.
   static constexpr int kMostLoads = 16;
 
-  explicit ProfileAdministration(const Parts& parts) : parts_(parts) {}
+  ProfileAdministration(std::string model_name, const Parts& parts)
+      : model_name_(std::move(model_name)), parts_(parts) {}
 
-  /// Calls `done` once when the profile is loaded or has failed, on the pool's thread; with an error if it never came
-  /// to loading, perhaps before this returns. Situations: kUnknownProfile, kTooManyLoads and those of Entrance::Admit.
-  void Load(const std::string& name, absl::AnyInvocable<void(absl::StatusOr<v1::LoadProfileResponse>)> done);
+  v1::ListProfilesResponse List(const call::Head& head) const;
+  /// Ends when the profile is loaded or has failed, which is a response too, on the pool's thread. Failure reasons:
+  /// kUnknownProfile, kTooManyLoads and those of ConcurrencyLimit::Admit.
+  void Load(std::shared_ptr<LoadCall> call);
+  /// Failure reasons: kUnknownProfile, kProfileInUse and those of ConcurrencyLimit::Admit. The memory is freed on the
+  /// pool's thread.
+  void Unload(std::shared_ptr<UnloadCall> call);
+  /// Failure reasons: kUnknownProfile, kProfileNotReady and those of ConcurrencyLimit::Admit.
+  void SetDefault(std::shared_ptr<SetDefaultCall> call);
 
-  /// Situations: kUnknownProfile, kProfileInUse and those of Entrance::Admit. What was loaded is freed on the pool's
-  /// thread.
-  absl::StatusOr<v1::UnloadProfileResponse> Unload(const std::string& name);
-
-  /// Situations: kUnknownProfile, kProfileNotReady and those of Entrance::Admit.
-  absl::StatusOr<v1::SetDefaultProfileResponse> SetDefault(const std::string& name);
+  /// Ends a call whose message could not be read with `status`.
+  void Refuse(const std::shared_ptr<LoadCall>& call, absl::Status status);
+  void Refuse(const std::shared_ptr<UnloadCall>& call, absl::Status status);
+  void Refuse(const std::shared_ptr<SetDefaultCall>& call, absl::Status status);
 
  private:
-  absl::Status Admit(const std::string& name, admission::Permit* permit) const;
-  void Count(metrics::Method method, const std::string& name, const absl::Status& status,
-             metrics::PhaseClock clock) const;
-  v1::ProfileInfo InfoOf(const std::string& name) const;
+  template <typename Call>
+  absl::Status Admit(Call& call) const;
+  template <typename Call>
+  void Finish(call::Method method, Call& call, absl::Status status) const;
+  void Record(call::Method method, const call::Head& head, const std::string& profile, const absl::Status& status,
+              call::PhaseClock clock) const;
 
+  const std::string model_name_;
   const Parts parts_;
   std::atomic<int> loads_{0};
 };

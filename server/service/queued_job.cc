@@ -1,35 +1,24 @@
 #include "server/service/queued_job.h"
 
 #include "absl/strings/str_cat.h"
-#include "server/batching/stages.h"
-#include "server/service/situations.h"
+#include "server/batching/batch.h"
+#include "server/call/failure_reason.h"
 
 namespace roberta::service {
 
-using batching::Outcome;
-using metrics::Phase;
+using call::FailureReason;
+using call::MakeStatus;
+using call::Phase;
 
 namespace {
 
 constexpr std::chrono::hours kFarAway(24 * 365);
 
-Phase PhaseOf(batching::Stage stage) {
-  switch (stage) {
-    case batching::Stage::kForm:
-      return Phase::kForm;
-    case batching::Stage::kInfer:
-      return Phase::kInfer;
-    case batching::Stage::kQueue:
-      break;
-  }
-  return Phase::kQueue;
-}
-
 absl::Status StatusOfPush(batching::PushResult result, const std::shared_ptr<batching::Job>& job) {
   if (result == batching::PushResult::kTaken) return absl::OkStatus();
   job->done = nullptr;
   if (result == batching::PushResult::kClosed) {
-    return MakeStatus(Situation::kDraining, "the server is shutting down");
+    return MakeStatus(FailureReason::kDraining, "the server is shutting down");
   }
   return QueueFull(job->lengths.size());
 }
@@ -37,7 +26,7 @@ absl::Status StatusOfPush(batching::PushResult result, const std::shared_ptr<bat
 }  // namespace
 
 absl::Status QueueFull(size_t items) {
-  return MakeStatus(Situation::kQueueFull,
+  return MakeStatus(FailureReason::kQueueFull,
                     absl::StrCat("the queue has no room for ", items, " more items; try again later"));
 }
 
@@ -49,20 +38,30 @@ absl::Status PushBulkJob(batching::BatchQueue& queue, const std::shared_ptr<batc
   return StatusOfPush(queue.PushBulk(job), job);
 }
 
+absl::Status CheckStillWanted(const std::atomic<bool>& cancelled, std::chrono::system_clock::time_point deadline) {
+  if (cancelled.load(std::memory_order_relaxed)) {
+    return MakeStatus(FailureReason::kCancelled, "the client cancelled the call");
+  }
+  if (std::chrono::system_clock::now() >= deadline) {
+    return MakeStatus(FailureReason::kDeadlinePassed, "the deadline passed while the call waited");
+  }
+  return absl::OkStatus();
+}
+
 absl::Status StatusIfDropped(const batching::Job& job) {
   for (const batching::ItemResult& result : job.results) {
-    if (result.outcome == Outcome::kCancelled) {
-      return MakeStatus(Situation::kCancelled, "the client cancelled the call");
+    if (result.outcome == batching::Outcome::kCancelled) {
+      return MakeStatus(FailureReason::kCancelled, "the client cancelled the call");
     }
-    if (result.outcome == Outcome::kExpired) {
-      return MakeStatus(Situation::kDeadlinePassed, "the deadline passed while the call waited");
+    if (result.outcome == batching::Outcome::kExpired) {
+      return MakeStatus(FailureReason::kDeadlinePassed, "the deadline passed while the call waited");
     }
   }
   return absl::OkStatus();
 }
 
-void StampStages(const batching::Job& job, metrics::PhaseClock* clock) {
-  for (const batching::StageEnd& stage : batching::StagesOf(job.batches)) clock->End(PhaseOf(stage.stage), stage.end);
+void StampPhases(const batching::Job& job, call::PhaseClock* clock) {
+  for (const batching::PhaseEnd& end : batching::PhasesOf(job.batches)) clock->End(end.phase, end.end);
   clock->End(Phase::kQueue);
 }
 

@@ -1,30 +1,46 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "server/batching/batch_queue.h"
 #include "server/batching/job.h"
-#include "server/metrics/phases.h"
+#include "server/call/phases.h"
 
 namespace roberta::service {
 
-/// Pushes `job`. Situations: kQueueFull, kDraining; `done` is then destroyed, and with it what it owns.
+/// The number of profiles in the queue, which shares the executors fairly between them: those of the registry, by
+/// LoadedProfile::index, and one more for comparisons, which run several profiles.
+inline size_t QueueProfiles(const std::vector<std::string>& profile_names) {
+  return profile_names.size() + 1;
+}
+inline size_t ComparisonIndex(const std::vector<std::string>& profile_names) {
+  return profile_names.size();
+}
+
+/// Pushes `job`. Failure reasons: kQueueFull, kDraining; `done` and what it owns are then destroyed.
 absl::Status PushJob(batching::BatchQueue& queue, const std::shared_ptr<batching::Job>& job);
-/// The same for bulk work, which is never kQueueFull.
+/// The same for bulk work, for which the queue is never full.
 absl::Status PushBulkJob(batching::BatchQueue& queue, const std::shared_ptr<batching::Job>& job);
 
 /// kQueueFull, for a job of so many items.
 absl::Status QueueFull(size_t items);
 
-/// OK if every item of a job that ended has run; else kCancelled or kDeadlinePassed.
+/// OK while the client still waits for the call; else kCancelled or kDeadlinePassed.
+absl::Status CheckStillWanted(const std::atomic<bool>& cancelled, std::chrono::system_clock::time_point deadline);
+
+/// OK if every item of a job that has ended was run; else kCancelled or kDeadlinePassed.
 absl::Status StatusIfDropped(const batching::Job& job);
 
-/// Gives the time from the last stamp to now to queue, form and infer, by what happened to a job that ended.
-void StampStages(const batching::Job& job, metrics::PhaseClock* clock);
+/// Adds the time from the last stamp to now to queue, form and infer, by when the batches of a job that has ended ran.
+void StampPhases(const batching::Job& job, call::PhaseClock* clock);
 
-/// The moment of the monotonic clock that is `deadline` by the clock of the wall; one too far away to matter is max().
+/// The time on the monotonic clock that corresponds to `deadline`; one too far away to matter is max().
 batching::Clock::time_point SteadyDeadline(std::chrono::system_clock::time_point deadline);
 
 }  // namespace roberta::service

@@ -3,28 +3,31 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "profiles/tokenizer/utf8.h"
-#include "server/service/situations.h"
+#include "server/call/failure_reason.h"
 
 namespace roberta::service {
+
+using call::FailureReason;
+using call::MakeStatus;
 
 namespace {
 
 constexpr size_t kLongestQuote = 64;
 
-FieldProblem Problem(const std::string& field, Situation situation, const std::string& message) {
-  return {field, MakeStatus(situation, absl::StrCat(field, ": ", message))};
+FieldProblem Problem(const std::string& field, FailureReason reason, const std::string& message) {
+  return {field, MakeStatus(reason, absl::StrCat(field, ": ", message))};
 }
 
 std::optional<FieldProblem> CheckUtf8(const std::string& field, const std::string& text) {
   const std::optional<size_t> invalid = tokenizer::FirstInvalidUtf8(text);
   if (!invalid) return std::nullopt;
-  return Problem(field, Situation::kBadUtf8, absl::StrCat("invalid UTF-8 at byte ", *invalid));
+  return Problem(field, FailureReason::kBadUtf8, absl::StrCat("invalid UTF-8 at byte ", *invalid));
 }
 
 std::optional<FieldProblem> CheckText(const std::string& field, const std::string& text) {
   if (auto problem = CheckUtf8(field, text)) return problem;
   if (tokenizer::IsBlank(text)) {
-    return Problem(field, Situation::kBlankText, text.empty() ? "the text is empty" : "the text is blank");
+    return Problem(field, FailureReason::kBlankText, text.empty() ? "the text is empty" : "the text is blank");
   }
   return std::nullopt;
 }
@@ -32,7 +35,7 @@ std::optional<FieldProblem> CheckText(const std::string& field, const std::strin
 std::optional<FieldProblem> CheckObjective(const internal::RawObjective& objective, admission::Objective* checked) {
   const auto check_share = [](const char* field, double share) -> std::optional<FieldProblem> {
     if (share >= 0 && share <= 1) return std::nullopt;  // not so for NaN
-    return Problem(field, Situation::kBadField, absl::StrCat(share, "; it must be between 0 and 1"));
+    return Problem(field, FailureReason::kBadField, absl::StrCat(share, "; it must be between 0 and 1"));
   };
   if (objective.has_min_accuracy()) {
     if (auto problem = check_share("objective.min_accuracy", objective.min_accuracy())) return problem;
@@ -44,7 +47,7 @@ std::optional<FieldProblem> CheckObjective(const internal::RawObjective& objecti
   }
   if (objective.has_max_latency_ms()) {
     if (objective.max_latency_ms() == 0) {
-      return Problem("objective.max_latency_ms", Situation::kBadField, "0; it must be at least 1");
+      return Problem("objective.max_latency_ms", FailureReason::kBadField, "0; it must be at least 1");
     }
     checked->max_latency = std::chrono::milliseconds(objective.max_latency_ms());
   }
@@ -61,9 +64,9 @@ std::string Quote(const std::string& text) {
 std::optional<FieldProblem> ValidateCall(const internal::RawClassifyRequest& request, const RequestLimits& limits,
                                          CallSettings* settings) {
   const auto items = static_cast<size_t>(request.items_size());
-  if (items == 0) return Problem("items", Situation::kNoItems, "the request has none");
+  if (items == 0) return Problem("items", FailureReason::kNoItems, "the request has none");
   if (items > limits.max_items) {
-    return Problem("items", Situation::kTooManyItems, absl::StrCat(items, " of them; at most ", limits.max_items));
+    return Problem("items", FailureReason::kTooManyItems, absl::StrCat(items, " of them; at most ", limits.max_items));
   }
   return ValidateCallSettings(request, settings);
 }
@@ -71,21 +74,21 @@ std::optional<FieldProblem> ValidateCall(const internal::RawClassifyRequest& req
 std::optional<FieldProblem> ValidateCallSettings(const internal::RawClassifyRequest& request, CallSettings* settings) {
   if (auto problem = ValidateSettings(request.truncation(), request.function_to_apply(), settings)) return problem;
   if (request.has_top_k()) {
-    if (request.top_k() == 0) return Problem("top_k", Situation::kBadField, "0; it must be at least 1");
+    if (request.top_k() == 0) return Problem("top_k", FailureReason::kBadField, "0; it must be at least 1");
     settings->top_k = request.top_k();
   }
   switch (request.priority()) {
     case v1::PRIORITY_NORMAL:
-      settings->priority = batching::Priority::kNormal;
+      settings->priority = call::Priority::kNormal;
       break;
     case v1::PRIORITY_LOW:
-      settings->priority = batching::Priority::kLow;
+      settings->priority = call::Priority::kLow;
       break;
     case v1::PRIORITY_HIGH:
-      settings->priority = batching::Priority::kHigh;
+      settings->priority = call::Priority::kHigh;
       break;
     default:
-      return Problem("priority", Situation::kBadField, absl::StrCat("unknown value ", request.priority()));
+      return Problem("priority", FailureReason::kBadField, absl::StrCat("unknown value ", request.priority()));
   }
   if (auto problem = CheckObjective(request.objective(), &settings->objective)) return problem;
   settings->return_logits = request.return_logits();
@@ -105,10 +108,10 @@ std::optional<FieldProblem> ValidateSettings(int32_t truncation, int32_t functio
       settings->truncation = tokenizer::Truncation::kLeft;
       break;
     default:
-      return Problem("truncation", Situation::kBadField, absl::StrCat("unknown value ", truncation));
+      return Problem("truncation", FailureReason::kBadField, absl::StrCat("unknown value ", truncation));
   }
   if (!v1::FunctionToApply_IsValid(function_to_apply)) {
-    return Problem("function_to_apply", Situation::kBadField, absl::StrCat("unknown value ", function_to_apply));
+    return Problem("function_to_apply", FailureReason::kBadField, absl::StrCat("unknown value ", function_to_apply));
   }
   settings->function = static_cast<v1::FunctionToApply>(function_to_apply);
   return std::nullopt;
@@ -125,7 +128,7 @@ std::optional<FieldProblem> ValidateItem(const internal::RawItem& item, const st
     characters += tokenizer::CountCodePoints(item.text_pair());
   }
   if (characters > limits.max_item_characters) {
-    return Problem(prefix + "text", Situation::kTooManyCharacters,
+    return Problem(prefix + "text", FailureReason::kTooManyCharacters,
                    absl::StrCat(characters, " characters; at most ", limits.max_item_characters));
   }
   return std::nullopt;

@@ -20,14 +20,14 @@ struct RequestLimits {
   size_t max_item_characters = 0;  ///< Unicode code points of both texts of an item together
 };
 
-/// The fields of a request that hold for all of its items, checked.
+/// The checked fields of a request that apply to all of its items.
 struct CallSettings {
   tokenizer::Truncation truncation = tokenizer::Truncation::kError;
   v1::FunctionToApply function = v1::FUNCTION_AUTO;
   std::optional<size_t> top_k;
   bool return_logits = false;
   bool allow_partial = false;
-  batching::Priority priority = batching::Priority::kNormal;
+  call::Priority priority = call::Priority::kNormal;
   admission::Objective objective;  ///< its deadline is that of the call
 };
 
@@ -37,11 +37,11 @@ struct FieldProblem {
   absl::Status status;
 };
 
-/// Checks everything but the items' contents.
+/// Checks everything except the contents of the items.
 std::optional<FieldProblem> ValidateCall(const internal::RawClassifyRequest& request, const RequestLimits& limits,
                                          CallSettings* settings);
 
-/// Checks everything but the items.
+/// Checks everything except the items.
 std::optional<FieldProblem> ValidateCallSettings(const internal::RawClassifyRequest& request, CallSettings* settings);
 
 /// Checks the two settings that every request has.
@@ -50,6 +50,11 @@ std::optional<FieldProblem> ValidateSettings(int32_t truncation, int32_t functio
 /// Checks one item: blank texts, UTF-8, length. `field` is its path: "items[3]". Time is linear in its size.
 std::optional<FieldProblem> ValidateItem(const internal::RawItem& item, const std::string& field,
                                          const RequestLimits& limits);
+
+/// Bytes of both texts of an item.
+inline size_t BytesOf(const internal::RawItem& item) {
+  return item.text().size() + item.text_pair().size();
+}
 
 /// `text` in double quotes, for a message: escaped to printable ASCII, and cut where it is long.
 std::string Quote(const std::string& text);

@@ -41,14 +41,12 @@ std::optional<registry::LoadedProfile> ShadowTraffic::Choose(const batching::Job
 }
 
 void ShadowTraffic::Run(const registry::LoadedProfile& profile, const batching::Job& answered) {
-  const auto& names = parts_.registry->names();
   const size_t labels = answered.outputs_per_item;
   auto job = std::make_shared<batching::Job>();
-  job->profile = static_cast<size_t>(std::find(names.begin(), names.end(), profile.name) - names.begin());
-  job->weights = profile.profile.get();
-  job->priority = batching::Priority::kShadow;
+  job->profile = profile.index;
+  job->priority = call::Priority::kShadow;
   job->cancelled = &stopped_;
-  job->backend = std::make_shared<ProfileBackend>(profile, labels, parts_.metrics);
+  job->backend = BackendOf(profile);
   job->outputs_per_item = labels;
   std::vector<float> answer;
   auto token = answered.token_ids.begin();

@@ -17,33 +17,33 @@ namespace roberta::service {
 struct ShadowOptions {
   std::string profile;                ///< known to the registry
   double fraction = 0;                ///< of the answered calls, 0 to 1
-  size_t max_items_in_flight = 1024;  ///< that wait or run
-  uint64_t seed = 0;                  ///< settles which calls are chosen
+  size_t max_items_in_flight = 1024;  ///< items that wait or run
+  uint64_t seed = 0;                  ///< determines which calls are chosen
 };
 
-/// Runs a fraction of the answered calls again on a second profile and counts how often it agrees with the answer, as
-/// the quality gate does (quality::AgreementOf). No call is delayed or refused for it: it runs after the answer has
-/// left, at batching::Priority::kShadow, and holds no permit. What would wait beyond the limit is dropped and counted.
-/// Any thread may call; nothing blocks.
+/// Runs a fraction of the answered calls again on a second profile and counts how often the two agree, as the quality
+/// gate does (quality::AgreementOf). It delays or refuses no call: it runs after the response was sent, at
+/// call::Priority::kShadow, and holds no permit. Items beyond the limit are dropped and counted. Any thread may call;
+/// nothing blocks.
 class ShadowTraffic {
  public:
-  /// All must outlive this, but for the queue's executors, which must be gone before it.
+  /// All must outlive this, except for the queue's executors, which must be destroyed before it.
   struct Parts {
     const registry::Registry* registry;
-    batching::BatchQueue* queue;  ///< its profiles are those of the registry, in that order
+    batching::BatchQueue* queue;  ///< see QueueProfiles
     metrics::ServerMetrics* metrics;
   };
 
   ShadowTraffic(ShadowOptions options, const Parts& parts);
 
-  /// Whether the call that `answered`, a job whose items have their outcomes, was for is to run again: nothing, or the
-  /// profile that Run must then be called with. A call that was answered by the second profile itself is not.
+  /// Whether the call of `answered`, a job whose items have their outcomes, is chosen to run again: nothing, or the
+  /// profile that Run must then be called with. Calls that the second profile itself answered are not chosen.
   std::optional<registry::LoadedProfile> Choose(const batching::Job& answered, const std::string& profile_used);
 
-  /// Runs those items of `answered` again that ran well; its outputs must still be logits.
+  /// Runs the items of `answered` again that succeeded; its outputs must still be logits.
   void Run(const registry::LoadedProfile& profile, const batching::Job& answered);
 
-  /// From now on nothing is chosen, and what waits is dropped.
+  /// From now on no call is chosen, and items that wait are dropped.
   void Stop() { stopped_.store(true); }
 
  private:

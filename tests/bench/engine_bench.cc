@@ -22,7 +22,7 @@
 #include "profiles/quantized/quantized.h"
 #include "profiles/reference/reference_profile.h"
 #include "profiles/team/shared_work.h"
-#include "server/batching/data_loading.h"
+#include "server/batching/batch_policy.h"
 #include "tests/bench/engine_report.h"
 #include "tests/bench/standalone_products.h"
 #include "tests/bench/workload.h"

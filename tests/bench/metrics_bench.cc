@@ -14,17 +14,17 @@
 
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "profiles/registry/registry.h"
+#include "server/call/failure_reason.h"
 #include "server/metrics/server_metrics.h"
-#include "server/service/rpc_counter.h"
-#include "server/service/situations.h"
+#include "server/transport/rpc_counter.h"
 #include "tests/test_paths.h"
 
 namespace {
 
 using Clock = std::chrono::steady_clock;
-using roberta::metrics::Method;
-using roberta::metrics::Phase;
-using roberta::metrics::PhaseClock;
+using roberta::call::Method;
+using roberta::call::Phase;
+using roberta::call::PhaseClock;
 using roberta::metrics::ServerMetrics;
 
 /// The fewest nanoseconds that one of `count` runs took in one of `rounds`.
@@ -43,7 +43,7 @@ void CountCall(ServerMetrics& metrics) {
   const auto& rpc = metrics.rpcs().Started("/roberta.v1.Classifier/Classify");
   const auto start = Clock::now();
   PhaseClock clock(start);
-  metrics.calls().Started();
+  const auto in_flight = metrics.calls().Started();
   for (const Phase phase :
        {Phase::kQueue, Phase::kTokenize, Phase::kQueue, Phase::kForm, Phase::kInfer, Phase::kPost}) {
     clock.End(phase);
@@ -84,7 +84,7 @@ class HealthServer {
     builder.RegisterService(&service_);
     if (rpcs != nullptr) {
       std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> interceptors;
-      interceptors.push_back(roberta::service::MakeRpcCounter(rpcs));
+      interceptors.push_back(roberta::transport::MakeRpcCounter(rpcs));
       builder.experimental().SetInterceptorCreators(std::move(interceptors));
     }
     server_ = builder.BuildAndStart();
@@ -141,9 +141,9 @@ absl::StatusOr<double> CheapestCallNanoseconds(const std::string& model, int rou
 
 int Run(const std::string& model, int rounds, int count) {
   ServerMetrics metrics({.profiles = {"baseline", "quantized", "pruned", "amp", "integrated", "reference"},
-                         .failure_reasons = roberta::service::SituationNames(),
-                         .rpc_methods = roberta::service::RpcMethods(),
-                         .rpc_codes = roberta::service::RpcCodes()});
+                         .failure_reasons = roberta::call::FailureReasonNames(),
+                         .rpc_methods = roberta::transport::RpcMethods(),
+                         .rpc_codes = roberta::transport::RpcCodes()});
   const auto call = CheapestCallNanoseconds(model, rounds);
   if (!call.ok()) {
     std::fprintf(stderr, "metrics_bench: %s\n", std::string(call.status().message()).c_str());

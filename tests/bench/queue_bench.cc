@@ -58,7 +58,7 @@ class QueueUnderLoad {
   void Push() {
     auto job = std::make_shared<Job>();
     job->profile = random_() % profiles_;
-    job->priority = static_cast<batching::Priority>(random_() % 3);
+    job->priority = static_cast<call::Priority>(random_() % 3);
     job->deadline = Clock::now() + std::chrono::hours(1) + std::chrono::milliseconds(random_() % 100000);
     job->backend = backend_;
     job->lengths = {5 + random_() % 40};

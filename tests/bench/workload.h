@@ -8,7 +8,7 @@
 #include "profiles/checkpoint/config.h"
 #include "profiles/encoder/part_times.h"
 #include "profiles/encoder/profile.h"
-#include "server/batching/data_loading.h"
+#include "server/batching/batch_policy.h"
 
 namespace roberta::bench {
 

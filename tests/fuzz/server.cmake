@@ -1,6 +1,4 @@
 roberta_fuzzer(NAME server_config_fuzz SOURCES server_config_fuzz.cc DEPS config CORPUS "${CMAKE_CURRENT_SOURCE_DIR}/corpus/server_config")
-roberta_fuzzer(NAME trace_context_fuzz SOURCES trace_context_fuzz.cc DEPS request_log
+roberta_fuzzer(NAME trace_context_fuzz SOURCES trace_context_fuzz.cc DEPS call request_log
   CORPUS "${CMAKE_CURRENT_SOURCE_DIR}/corpus/trace_context")
-if(NOT ROBERTA_CORE_ONLY)
-  roberta_fuzzer(NAME request_fuzz SOURCES request_fuzz.cc DEPS service tokenizer CORPUS "${CMAKE_CURRENT_SOURCE_DIR}/corpus/request")
-endif()
+roberta_fuzzer(NAME request_fuzz SOURCES request_fuzz.cc DEPS service tokenizer CORPUS "${CMAKE_CURRENT_SOURCE_DIR}/corpus/request")

@@ -6,14 +6,15 @@
 #include <string>
 #include <string_view>
 
+#include "server/call/identity.h"
 #include "server/request_log/record.h"
-#include "server/request_log/request_id.h"
-#include "server/request_log/trace_context.h"
 #include "tests/fuzz/require.h"
 
 namespace {
 
-using namespace roberta::request_log;
+using namespace roberta::call;
+using roberta::request_log::Format;
+using roberta::request_log::Line;
 
 void CheckId(std::string_view id, size_t digits, std::string_view header) {
   Require(id.size() == digits && id.find_first_not_of("0123456789abcdef") == std::string_view::npos);

@@ -24,8 +24,8 @@ class BrownOutTest : public testing::Test {
   /// Tells one pressure every 10 ms, from `now_` on, for `duration`; returns the level at its end.
   size_t Hold(BrownOut::Duration pressure, BrownOut::Duration duration, size_t steps = 2) {
     const BrownOut::TimePoint end = now_ + duration;
-    for (; now_ < end; now_ += 10ms) brown_out_.Tell(pressure, now_, steps);
-    return brown_out_.Tell(pressure, now_, steps);
+    for (; now_ < end; now_ += 10ms) brown_out_.Report(pressure, now_, steps);
+    return brown_out_.Report(pressure, now_, steps);
   }
 
   BrownOut::TimePoint now_ = kStart;
@@ -84,7 +84,7 @@ TEST_F(BrownOutTest, AMomentOfPressureBeginsTheTimeOfReliefAnew) {
   EXPECT_EQ(Hold(0ms, 9s), 1u);
 }
 
-TEST_F(BrownOutTest, WhenTrafficCeasesItStepsUpWithNobodyThereToTellIt) {
+TEST_F(BrownOutTest, WhenTrafficStopsItStepsUpWithoutFurtherReports) {
   Hold(600ms, 2s);
   ASSERT_EQ(changes_.size(), 2u);
   // The last 600 ms of work are down to 100 after 500 ms.
@@ -96,29 +96,29 @@ TEST_F(BrownOutTest, WhenTrafficCeasesItStepsUpWithNobodyThereToTellIt) {
 
 TEST_F(BrownOutTest, TheFirstCallAfterALongSilenceFindsItAtTheTop) {
   Hold(600ms, 2s);
-  EXPECT_EQ(brown_out_.Tell(0ms, now_ + 1h, 2), 0u);
+  EXPECT_EQ(brown_out_.Report(0ms, now_ + 1h, 2), 0u);
 }
 
 TEST_F(BrownOutTest, ABurstAfterALongSilenceIsNoPressureThatLasted) {
-  brown_out_.Tell(5s, kStart, 2);
-  brown_out_.Tell(5s, kStart + 1h, 2);
+  brown_out_.Report(5s, kStart, 2);
+  brown_out_.Report(5s, kStart + 1h, 2);
   EXPECT_EQ(brown_out_.LevelAt(kStart + 1h), 0u);
 }
 
 TEST_F(BrownOutTest, MuchWorkIsPressureForAsLongAsItTakes) {
-  brown_out_.Tell(1700ms, kStart, 2);
+  brown_out_.Report(1700ms, kStart, 2);
   EXPECT_EQ(brown_out_.LevelAt(kStart + 5s), 1u);  // more than 500 ms waited for 1.2 s
 }
 
 TEST_F(BrownOutTest, WhenTheLadderGetsShorterItMovesUpAtOnce) {
   Hold(600ms, 2s);
-  EXPECT_EQ(brown_out_.Tell(600ms, now_, 1), 1u);
+  EXPECT_EQ(brown_out_.Report(600ms, now_, 1), 1u);
   EXPECT_EQ(changes_.back().cause, BrownOut::Cause::kLostStep);
 }
 
 TEST_F(BrownOutTest, AStepThatTheLadderGetsUnderPressureIsTakenAtOnceAndTheNextInItsTime) {
   Hold(600ms, 1min, 0);
-  brown_out_.Tell(600ms, now_, 2);
+  brown_out_.Report(600ms, now_, 2);
   EXPECT_EQ(Hold(600ms, 990ms), 1u);
   EXPECT_EQ(Hold(600ms, 10ms), 2u);
 }
@@ -137,10 +137,10 @@ TEST_F(BrownOutTest, SaysWhatChangedAndWhy) {
 }
 
 TEST_F(BrownOutTest, ATimeThatGoesBackIsNoTime) {
-  brown_out_.Tell(600ms, kStart, 2);
-  brown_out_.Tell(600ms, kStart - 1h, 2);
-  EXPECT_EQ(brown_out_.Tell(600ms, kStart + 100ms, 2), 0u);
-  EXPECT_EQ(brown_out_.Tell(600ms, kStart + 900ms, 2), 0u);
+  brown_out_.Report(600ms, kStart, 2);
+  brown_out_.Report(600ms, kStart - 1h, 2);
+  EXPECT_EQ(brown_out_.Report(600ms, kStart + 100ms, 2), 0u);
+  EXPECT_EQ(brown_out_.Report(600ms, kStart + 900ms, 2), 0u);
   EXPECT_THAT(changes_, IsEmpty());
 }
 
@@ -153,7 +153,7 @@ TEST_F(BrownOutTest, WhateverHappensStepsAreOneAtATimeAndNoOftenerThanTheirTimes
     if (random() % 3000 == 0) steps = random() % 4;
     const bool busy = i / 1000 % 3 == 0;
     const auto pressure = std::chrono::milliseconds(busy ? 450 + random() % 1000 : random() % 101);
-    ASSERT_LE(brown_out_.Tell(pressure, now_, steps), steps);
+    ASSERT_LE(brown_out_.Report(pressure, now_, steps), steps);
     for (const BrownOut::Change& change : changes_) {
       if (change.cause == BrownOut::Cause::kLostStep) continue;
       const bool down = change.cause == BrownOut::Cause::kPressure;
@@ -174,7 +174,7 @@ TEST(BrownOut, AnyThreadMayCall) {
   for (int t = 0; t < 4; ++t) {
     threads.emplace_back([&] {
       for (int i = 0; i <= 3000; ++i) {
-        brown_out.Tell(600ms, kStart + std::chrono::milliseconds(i), 2);
+        brown_out.Report(600ms, kStart + std::chrono::milliseconds(i), 2);
         brown_out.LevelAt(kStart + std::chrono::milliseconds(i));
       }
     });

@@ -1,4 +1,4 @@
-#include "server/admission/error_margin.h"
+#include "server/admission/estimates.h"
 
 #include <gtest/gtest.h>
 

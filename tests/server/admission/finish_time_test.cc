@@ -5,24 +5,24 @@
 namespace roberta::admission {
 namespace {
 
-constexpr double kToken = 1e6;  // ns, of every profile here
-constexpr Discipline kOneExecutor = {.executors = 1, .max_batch_tokens = 10};
-constexpr Discipline kTwoExecutors = {.executors = 2, .max_batch_tokens = 10};
+constexpr double kTokenNs = 1e6;  // ns, of every profile here
+constexpr Discipline kOneExecutor = {.executors = 1, .policy = {.max_batch_tokens = 10, .long_item_tokens = 0}};
+constexpr Discipline kTwoExecutors = {.executors = 2, .policy = {.max_batch_tokens = 10, .long_item_tokens = 0}};
 
-/// Profiles without overhead that cost kToken a token, with what waits for each by level.
-std::vector<ProfileWork> Waiting(const std::vector<std::array<double, kLevels>>& tokens) {
+/// Profiles without overhead that cost kTokenNs a token, with what waits for each by priority.
+std::vector<ProfileWork> Waiting(const std::vector<std::array<double, call::kCallPriorities>>& tokens) {
   std::vector<ProfileWork> profiles;
   for (const auto& own : tokens) {
     profiles.push_back({.tokens = own});
-    profiles.back().cost.Seed(kToken);
+    profiles.back().cost.Seed(kTokenNs);
   }
   return profiles;
 }
 
-double FinishTokens(const Newcomer& call, const std::vector<ProfileWork>& profiles, std::vector<double> running_tokens,
-                    const Discipline& discipline) {
-  for (double& tokens : running_tokens) tokens *= kToken;
-  return FinishNs(call, profiles, running_tokens, discipline) / kToken;
+double FinishTokens(const PendingCall& call, const std::vector<ProfileWork>& profiles,
+                    std::vector<double> running_tokens, const Discipline& discipline) {
+  for (double& tokens : running_tokens) tokens *= kTokenNs;
+  return FinishNs(call, profiles, running_tokens, discipline) / kTokenNs;
 }
 
 TEST(FinishNs, AloneItIsTheCallsOwnBatch) {
@@ -65,7 +65,7 @@ TEST(FinishNs, ALargeCallWaitsForItsOwnBatchesToo) {
 
 TEST(FinishNs, WhatArrivesMeanwhileJoinsTheLastBatchWhileThereIsRoom) {
   auto waiting = Waiting({{}});
-  waiting[0].arriving_per_ns = 0.5 / kToken;  // a token in the time of two
+  waiting[0].arriving_per_ns = 0.5 / kTokenNs;  // a token in the time of two
   EXPECT_DOUBLE_EQ(FinishTokens({.tokens = 4}, waiting, {}, kOneExecutor), 4);
   EXPECT_DOUBLE_EQ(FinishTokens({.tokens = 4}, waiting, {6}, kOneExecutor), 6 + 7);
   EXPECT_DOUBLE_EQ(FinishTokens({.tokens = 4}, waiting, {60}, kOneExecutor), 60 + 10);
@@ -73,15 +73,17 @@ TEST(FinishNs, WhatArrivesMeanwhileJoinsTheLastBatchWhileThereIsRoom) {
 
 TEST(FinishNs, OvertakesWhatIsLessUrgent) {
   const auto waiting = Waiting({{50, 50, 50}});
-  EXPECT_DOUBLE_EQ(FinishTokens({.level = 0, .tokens = 10}, waiting, {}, kOneExecutor), 160);
-  EXPECT_DOUBLE_EQ(FinishTokens({.level = 1, .tokens = 10}, waiting, {}, kOneExecutor), 110);
-  EXPECT_DOUBLE_EQ(FinishTokens({.level = 2, .tokens = 10}, waiting, {}, kOneExecutor), 60);
+  EXPECT_DOUBLE_EQ(FinishTokens({.priority = call::Priority::kLow, .tokens = 10}, waiting, {}, kOneExecutor), 160);
+  EXPECT_DOUBLE_EQ(FinishTokens({.priority = call::Priority::kNormal, .tokens = 10}, waiting, {}, kOneExecutor), 110);
+  EXPECT_DOUBLE_EQ(FinishTokens({.priority = call::Priority::kHigh, .tokens = 10}, waiting, {}, kOneExecutor), 60);
 }
 
 TEST(FinishNs, DoesNotOvertakeWhatHasAged) {
   Discipline discipline = kOneExecutor;
-  discipline.ageing_step = std::chrono::milliseconds(30);  // of 50 tokens, 50 ms, the oldest 20 are as urgent by then
-  EXPECT_DOUBLE_EQ(FinishTokens({.level = 2, .tokens = 10}, Waiting({{0, 50, 0}}), {}, discipline), 30);
+  discipline.policy.ageing_step =
+      std::chrono::milliseconds(30);  // of 50 tokens, 50 ms, the oldest 20 are as urgent by then
+  EXPECT_DOUBLE_EQ(
+      FinishTokens({.priority = call::Priority::kHigh, .tokens = 10}, Waiting({{0, 50, 0}}), {}, discipline), 30);
 }
 
 TEST(FinishNs, AnotherProfileGetsNoMoreThanItsShareBeforeIt) {
@@ -99,7 +101,7 @@ TEST(FinishNs, WhatOvertakesSharesTheExecutorOfTheLongestThatRuns) {
 }
 
 TEST(DrainNs, IsAllTheWorkOverTheExecutors) {
-  EXPECT_DOUBLE_EQ(DrainNs(Waiting({{1, 2, 3}, {4, 0, 0}}), {6 * kToken}, kTwoExecutors) / kToken, 8);
+  EXPECT_DOUBLE_EQ(DrainNs(Waiting({{1, 2, 3}, {4, 0, 0}}), {6 * kTokenNs}, kTwoExecutors) / kTokenNs, 8);
 }
 
 }  // namespace

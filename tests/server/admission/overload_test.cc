@@ -66,10 +66,10 @@ class Simulation final : public batching::QueueObserver {
   }
 
   void Queued(const batching::Job& job) override {
-    predictor_.Queued(job.profile, static_cast<size_t>(job.priority), job.lengths.size(), job.token_ids.size());
+    predictor_.Queued({job.profile, job.priority, job.lengths.size(), job.token_ids.size()});
   }
   void Left(const batching::BatchPart& part) override {
-    predictor_.Left(part.job->profile, static_cast<size_t>(part.job->priority), part.items, part.tokens);
+    predictor_.Left({part.job->profile, part.job->priority, part.items, part.tokens});
   }
   void Started(const batching::Batch& batch) override {
     predictor_.BatchStarted(batch.profile, batch.tokens, batch.taken);
@@ -93,8 +93,8 @@ class Simulation final : public batching::QueueObserver {
     const bool is_long = scenario_.long_texts && random_() % 100 == 0;
     const size_t tokens = is_long ? 512 : 10 + random_() % 21;
     const size_t dice = random_() % 10;
-    const size_t level = !scenario_.priorities || dice > 1 ? 1 : dice * 2;
-    const Newcomer call = {.level = level, .tokens = tokens};
+    const auto priority = static_cast<call::Priority>(!scenario_.priorities || dice > 1 ? 1 : dice * 2);
+    const PendingCall call = {.priority = priority, .tokens = tokens};
     const Prediction prediction = predictor_.Predict(call, WaitPredictor::Behind::kAllAdmitted, now_);
     if (prediction.latest() > scenario_.deadline) {
       ++books_.refused;
@@ -102,7 +102,7 @@ class Simulation final : public batching::QueueObserver {
     }
     const Reservation reservation = predictor_.Reserve(call, now_);
     auto job = batching::JobOf(backend_, 1, {tokens});
-    job->priority = static_cast<batching::Priority>(level);
+    job->priority = priority;
     job->deadline = now_ + scenario_.deadline;
     job->done = [this, call, prediction, arrived = now_](batching::Job& done) {
       Done(done, call, prediction, arrived);
@@ -110,7 +110,8 @@ class Simulation final : public batching::QueueObserver {
     ASSERT_EQ(queue_.Push(job), batching::PushResult::kTaken);
   }
 
-  void Done(const batching::Job& job, const Newcomer& call, const Prediction& prediction, Clock::time_point arrived) {
+  void Done(const batching::Job& job, const PendingCall& call, const Prediction& prediction,
+            Clock::time_point arrived) {
     const auto took = now_ - arrived;
     books_.latencies.push_back(static_cast<double>(took.count()) / static_cast<double>(scenario_.deadline.count()));
     if (job.results[0].outcome == batching::Outcome::kExpired) {
@@ -147,7 +148,8 @@ class Simulation final : public batching::QueueObserver {
   std::mt19937_64 random_{1};
   Clock::time_point now_{1000s};
   Clock::time_point end_;
-  WaitPredictor predictor_{1, {.executors = kExecutors, .max_batch_tokens = kMaxBatchTokens}};
+  WaitPredictor predictor_{
+      1, {.executors = kExecutors, .policy = {.max_batch_tokens = kMaxBatchTokens, .long_item_tokens = 0}}};
   batching::BatchQueue queue_{{.profiles = 1, .now = [this] { return now_; }, .observer = this}};
   const std::shared_ptr<batching::PuppetBackend> backend_ = std::make_shared<batching::PuppetBackend>();
   std::priority_queue<Running> running_;

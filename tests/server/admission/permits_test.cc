@@ -99,17 +99,17 @@ TEST(Permits, NeverMoreThanTheCapacityUnderContention) {
   EXPECT_EQ(permits.in_flight(), 0u);
 }
 
-/// What a stream that waits for a permit is told.
+/// A stream that waits for a permit.
 struct Waiter {
-  Permits::Admitted Tell() {
+  Permits::Admitted OnAdmitted() {
     return [this](Permits::Decision decision) {
-      ++told;
+      ++calls;
       refusal = decision.refusal;
       permit = std::move(decision.permit);
     };
   }
 
-  int told = 0;
+  int calls = 0;
   Refusal refusal = Refusal::kNone;
   Permit permit;
 };
@@ -117,7 +117,7 @@ struct Waiter {
 TEST(Permits, AStreamIsAdmittedAtOnceWhereThereIsRoom) {
   Permits permits(2);
   Waiter stream;
-  EXPECT_EQ(permits.AdmitWhenFree(stream.Tell()), 0u);
+  EXPECT_EQ(permits.AdmitWhenFree(stream.OnAdmitted()), 0u);
   EXPECT_TRUE(stream.permit);
   EXPECT_EQ(permits.in_flight(), 1u);
 }
@@ -126,8 +126,8 @@ TEST(Permits, AStreamWaitsUntilAPermitIsReturned) {
   Permits permits(1);
   auto call = permits.TryAdmit();
   Waiter stream;
-  EXPECT_NE(permits.AdmitWhenFree(stream.Tell()), 0u);
-  EXPECT_EQ(stream.told, 0);
+  EXPECT_NE(permits.AdmitWhenFree(stream.OnAdmitted()), 0u);
+  EXPECT_EQ(stream.calls, 0);
   call.permit = Permit();
   EXPECT_TRUE(stream.permit);
   EXPECT_EQ(permits.in_flight(), 1u);
@@ -136,9 +136,9 @@ TEST(Permits, AStreamWaitsUntilAPermitIsReturned) {
 TEST(Permits, StreamsNeverHoldMoreThanHalf) {
   Permits permits(4);
   Waiter first, second, third;
-  for (Waiter* stream : {&first, &second, &third}) permits.AdmitWhenFree(stream->Tell());
+  for (Waiter* stream : {&first, &second, &third}) permits.AdmitWhenFree(stream->OnAdmitted());
   EXPECT_TRUE(first.permit && second.permit);
-  EXPECT_EQ(third.told, 0);
+  EXPECT_EQ(third.calls, 0);
   EXPECT_TRUE(permits.TryAdmit().permit);  // of a call
   second.permit = Permit();
   EXPECT_TRUE(third.permit);
@@ -147,17 +147,17 @@ TEST(Permits, StreamsNeverHoldMoreThanHalf) {
 TEST(Permits, StreamsAreAdmittedInTheOrderInWhichTheyCame) {
   Permits permits(2);
   Waiter first, second, third;
-  for (Waiter* stream : {&first, &second, &third}) permits.AdmitWhenFree(stream->Tell());
+  for (Waiter* stream : {&first, &second, &third}) permits.AdmitWhenFree(stream->OnAdmitted());
   first.permit = Permit();
-  EXPECT_EQ(second.told, 1);
-  EXPECT_EQ(third.told, 0);
+  EXPECT_EQ(second.calls, 1);
+  EXPECT_EQ(third.calls, 0);
 }
 
 TEST(Permits, AStreamThatWaitsGoesBeforeCallsThatComeLater) {
   Permits permits(2);
   auto first = permits.TryAdmit(), second = permits.TryAdmit();
   Waiter stream;
-  permits.AdmitWhenFree(stream.Tell());
+  permits.AdmitWhenFree(stream.OnAdmitted());
   first.permit = Permit();
   EXPECT_TRUE(stream.permit);
   EXPECT_EQ(permits.TryAdmit().refusal, Refusal::kFull);
@@ -167,9 +167,9 @@ TEST(Permits, AWaitThatIsCancelledIsToldNothing) {
   Permits permits(1);
   auto call = permits.TryAdmit();
   Waiter stream;
-  permits.CancelWait(permits.AdmitWhenFree(stream.Tell()));
+  permits.CancelWait(permits.AdmitWhenFree(stream.OnAdmitted()));
   call.permit = Permit();
-  EXPECT_EQ(stream.told, 0);
+  EXPECT_EQ(stream.calls, 0);
   EXPECT_EQ(permits.in_flight(), 0u);
 }
 
@@ -177,11 +177,11 @@ TEST(Permits, ClosingTellsThoseWhoWaitAndThoseWhoCome) {
   Permits permits(1);
   const auto call = permits.TryAdmit();
   Waiter before, after;
-  permits.AdmitWhenFree(before.Tell());
+  permits.AdmitWhenFree(before.OnAdmitted());
   permits.Close();
-  permits.AdmitWhenFree(after.Tell());
+  permits.AdmitWhenFree(after.OnAdmitted());
   for (const Waiter* stream : {&before, &after}) {
-    EXPECT_EQ(stream->told, 1);
+    EXPECT_EQ(stream->calls, 1);
     EXPECT_EQ(stream->refusal, Refusal::kClosed);
   }
 }

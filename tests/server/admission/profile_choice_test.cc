@@ -84,22 +84,22 @@ std::vector<Row> Rows() {
   };
 }
 
-TEST(ChooseProfile, ChoosesByTheTable) {
+TEST(ChooseByObjective, ChoosesByTheTable) {
   for (const Row& row : Rows()) {
-    const Choice choice = ChooseProfile(row.candidates, row.objective);
+    const Choice choice = ChooseByObjective(row.candidates, row.objective);
     EXPECT_EQ(choice.reason, row.reason) << row.what;
     EXPECT_EQ(choice.profile, row.profile) << row.what;
   }
 }
 
-TEST(ChooseProfile, CountsTheMarginAsTime) {
+TEST(ChooseByObjective, CountsTheMarginAsTime) {
   std::vector<Candidate> candidates = Three();
   candidates[kBaseline].prediction.margin = 11ms;
-  EXPECT_EQ(ChooseProfile(candidates, {.deadline = 40ms}).profile, kQuantized);
+  EXPECT_EQ(ChooseByObjective(candidates, {.deadline = 40ms}).profile, kQuantized);
 }
 
-TEST(ChooseProfile, HandsBackThePredictionOfItsChoice) {
-  EXPECT_EQ(ChooseProfile(Three(), {.deadline = 25ms}).prediction.finish, 20ms);
+TEST(ChooseByObjective, HandsBackThePredictionOfItsChoice) {
+  EXPECT_EQ(ChooseByObjective(Three(), {.deadline = 25ms}).prediction.finish, 20ms);
 }
 
 }  // namespace

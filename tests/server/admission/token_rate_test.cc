@@ -1,4 +1,4 @@
-#include "server/admission/token_rate.h"
+#include "server/admission/estimates.h"
 
 #include <gtest/gtest.h>
 

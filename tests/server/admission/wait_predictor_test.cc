@@ -19,15 +19,15 @@ class WaitPredictorTest : public testing::Test {
   WaitPredictorTest() {
     for (const size_t profile : {0, 1}) predictor_.Seed(profile, 1e6);
   }
-  std::chrono::nanoseconds Finish(const Newcomer& call, Behind behind = Behind::kAllAdmitted) const {
+  std::chrono::nanoseconds Finish(const PendingCall& call, Behind behind = Behind::kAllAdmitted) const {
     return predictor_.Predict(call, behind, now_).finish;
   }
 
   WaitPredictor::Clock::time_point now_{1000s};
-  WaitPredictor predictor_{2, {.executors = 1, .max_batch_tokens = 10}};
+  WaitPredictor predictor_{2, {.executors = 1, .policy = {.max_batch_tokens = 10, .long_item_tokens = 0}}};
 };
 
-TEST_F(WaitPredictorTest, ForetellsTheCallsOwnTimeOnAnIdleServer) {
+TEST_F(WaitPredictorTest, PredictsTheCallsOwnTimeOnAnIdleServer) {
   EXPECT_EQ(Finish({.tokens = 7}), 7 * kToken);
 }
 
@@ -37,9 +37,9 @@ TEST_F(WaitPredictorTest, KnowsNothingOfAProfileThatNeverRan) {
 }
 
 TEST_F(WaitPredictorTest, CountsWhatWaits) {
-  predictor_.Queued(0, 1, 1, 30);
+  predictor_.Queued({.items = 1, .tokens = 30});
   EXPECT_EQ(Finish({.tokens = 10}), 40 * kToken);
-  predictor_.Left(0, 1, 1, 30);
+  predictor_.Left({.items = 1, .tokens = 30});
   EXPECT_EQ(Finish({.tokens = 10}), 10 * kToken);
 }
 
@@ -106,7 +106,7 @@ TEST_F(WaitPredictorTest, TheSameSeedAgainKeepsWhatWasLearned) {
 }
 
 TEST_F(WaitPredictorTest, CallsThatEndLateRaiseTheMarginOfTheirKindOnly) {
-  const Newcomer call = {.level = 0, .tokens = 10};
+  const PendingCall call = {.priority = call::Priority::kLow, .tokens = 10};
   const Prediction before = predictor_.Predict(call, Behind::kAllAdmitted, now_);
   for (int i = 0; i < 20; ++i) predictor_.LearnError(call, before, 2 * before.finish, now_);
   EXPECT_GT(predictor_.Predict(call, Behind::kAllAdmitted, now_).margin, before.margin);
@@ -114,7 +114,7 @@ TEST_F(WaitPredictorTest, CallsThatEndLateRaiseTheMarginOfTheirKindOnly) {
 }
 
 TEST_F(WaitPredictorTest, ExpiredCallsRaiseTheMarginButNotTheBias) {
-  const Newcomer call = {.tokens = 10};
+  const PendingCall call = {.tokens = 10};
   const Prediction before = predictor_.Predict(call, Behind::kAllAdmitted, now_);
   predictor_.LearnExpiry(call, before, before.finish / 2, now_);
   EXPECT_EQ(predictor_.Predict(call, Behind::kAllAdmitted, now_).margin, before.margin);
@@ -123,8 +123,8 @@ TEST_F(WaitPredictorTest, ExpiredCallsRaiseTheMarginButNotTheBias) {
   EXPECT_EQ(predictor_.bias(0), 0ns);
 }
 
-TEST_F(WaitPredictorTest, BiasIsHowMuchLaterCallsEndThanForetold) {
-  const Newcomer call = {.tokens = 10};
+TEST_F(WaitPredictorTest, BiasIsHowMuchLaterCallsEndThanPredicted) {
+  const PendingCall call = {.tokens = 10};
   const Prediction prediction = predictor_.Predict(call, Behind::kAllAdmitted, now_);
   for (int i = 0; i < 1000; ++i) predictor_.LearnError(call, prediction, prediction.finish - 3ms, now_);
   EXPECT_NEAR(static_cast<double>(predictor_.bias(0).count()), -3e6, 1e3);
@@ -132,7 +132,7 @@ TEST_F(WaitPredictorTest, BiasIsHowMuchLaterCallsEndThanForetold) {
 }
 
 TEST_F(WaitPredictorTest, BacklogIsWhatWaitsAndTheTimeItTakes) {
-  predictor_.Queued(0, 1, 2, 30);
+  predictor_.Queued({.items = 2, .tokens = 30});
   const Reservation reservation = predictor_.Reserve({.profile = 1, .items = 3, .tokens = 20}, now_);
   predictor_.BatchStarted(0, 10, now_);
   const WaitPredictor::Backlog backlog = predictor_.backlog(now_);
@@ -154,12 +154,15 @@ TEST_F(WaitPredictorTest, ManyThreadsLeaveNothingBehind) {
   for (size_t t = 0; t < 4; ++t) {
     threads.emplace_back([&, t] {
       for (int i = 0; i < 2000; ++i) {
-        const Newcomer call = {.profile = t % 2, .level = t % kLevels, .items = 1, .tokens = 5};
+        const PendingCall call = {.profile = t % 2,
+                                  .priority = static_cast<call::Priority>(t % call::kCallPriorities),
+                                  .items = 1,
+                                  .tokens = 5};
         Reservation reservation = predictor_.Reserve(call, now_);
         const Prediction prediction = predictor_.Predict(call, Behind::kAllAdmitted, now_);
-        predictor_.Queued(call.profile, call.level, call.items, call.tokens);
+        predictor_.Queued(call);
         reservation.Release();
-        predictor_.Left(call.profile, call.level, call.items, call.tokens);
+        predictor_.Left(call);
         predictor_.BatchStarted(call.profile, call.tokens, now_);
         predictor_.BatchEnded(call.profile, call.tokens, now_, now_ + 5ms);
         predictor_.LearnError(call, prediction, 5ms, now_);
@@ -175,10 +178,12 @@ TEST_F(WaitPredictorTest, ManyThreadsLeaveNothingBehind) {
 
 TEST(OvertakingPredictor, ShortWorkDoesNotWaitForALongBatch) {
   const WaitPredictor::Clock::time_point now{1000s};
-  WaitPredictor predictor(1, {.executors = 1, .long_item_tokens = 50});
+  WaitPredictor predictor(1, {.executors = 1, .policy = {.long_item_tokens = 50}});
   predictor.Seed(0, 1e6);
   predictor.BatchStarted(0, 100, now, true);
-  const auto finish = [&](const Newcomer& call) { return predictor.Predict(call, Behind::kAllAdmitted, now).finish; };
+  const auto finish = [&](const PendingCall& call) {
+    return predictor.Predict(call, Behind::kAllAdmitted, now).finish;
+  };
   EXPECT_NEAR(static_cast<double>(finish({.tokens = 49}).count()), 49e6, 1e3);
   EXPECT_NEAR(static_cast<double>(finish({.tokens = 50}).count()), 150e6, 1e3);
   EXPECT_NEAR(static_cast<double>(finish({.items = 2, .tokens = 98}).count()), 98e6, 1e3);
@@ -194,10 +199,11 @@ class HelpedPredictorTest : public WaitPredictorTest {
       helped_.BatchEnded(0, 10, now_, now_ + 10ms, 0ms);
     }
   }
-  double FinishMs(const Newcomer& call) const {
+  double FinishMs(const PendingCall& call) const {
     return static_cast<double>(helped_.Predict(call, Behind::kAllAdmitted, now_).finish.count()) / 1e6;
   }
-  WaitPredictor helped_{1, {.executors = 2, .max_batch_tokens = 100, .split_lone_batches = true}};
+  WaitPredictor helped_{
+      1, {.executors = 2, .split_lone_batches = true, .policy = {.max_batch_tokens = 100, .long_item_tokens = 0}}};
 };
 
 TEST_F(HelpedPredictorTest, ALoneCallTakesWhatItTakesWithHelp) {

@@ -1,4 +1,4 @@
-#include "server/app/queue_options.h"
+#include "server/app/execution_options.h"
 
 #include <gtest/gtest.h>
 

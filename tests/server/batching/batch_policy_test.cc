@@ -8,6 +8,8 @@
 #include <numeric>
 #include <random>
 
+#include "tests/server/batching/puppet_job.h"
+
 namespace roberta::batching {
 namespace {
 
@@ -31,11 +33,11 @@ class PolicyTest : public testing::Test {
     for (const std::vector<size_t>& lengths : lengths_) tokens += std::accumulate(lengths.begin(), lengths.end(), 0u);
     return tokens;
   }
-  BatchPlan Plan(const Asker& asker = {.now = kNow}) const {
-    return PlanBatch(waiting_, Tokens(), loading_, asker, kOptions);
+  BatchPlan Plan(const BatchRequest& request = {.now = kNow}) const {
+    return PlanBatch(waiting_, Tokens(), loading_, request, kOptions);
   }
-  ProfileChoice Choose(const Asker& asker = {.now = kNow}) const {
-    return ChooseProfile(waiting_, shares_, asker, kOptions);
+  ProfileTurn Choose(const BatchRequest& request = {.now = kNow}) const {
+    return NextProfile(waiting_, shares_, request, kOptions);
   }
 
   std::deque<std::vector<size_t>> lengths_;
@@ -92,11 +94,11 @@ TEST_F(PolicyTest, ALongTextIsNotOvertakenByShortOnes) {
   EXPECT_THAT(Plan().picks, ElementsAre(Pick{0, 1}));
 }
 
-TEST_F(PolicyTest, ABatchHasOneSetOfWeights) {
-  const int old_weights = 0, new_weights = 0;
-  Wait({4}, 3ms).weights = &old_weights;
-  Wait({4}, 2ms).weights = &new_weights;
-  Wait({4}, 1ms).weights = &old_weights;
+TEST_F(PolicyTest, ABatchHasOneBackend) {
+  const PuppetBackend old_backend, new_backend;
+  Wait({4}, 3ms).backend = &old_backend;
+  Wait({4}, 2ms).backend = &new_backend;
+  Wait({4}, 1ms).backend = &old_backend;
   EXPECT_THAT(Plan().picks, ElementsAre(Pick{0, 1}, Pick{2, 1}));
 }
 
@@ -152,15 +154,15 @@ int64_t LargestLead(const std::vector<size_t>& jobs, std::vector<ProfileShare> s
   std::optional<size_t> last;
   batches->assign(jobs.size(), 0);
   for (int round = 0; round < 2000; ++round) {
-    const Asker asker = {.now = kNow, .last_profile = last};
-    const ProfileChoice choice = ChooseProfile(waiting, shares, asker, kOptions);
+    const BatchRequest request = {.now = kNow, .last_profile = last};
+    const ProfileTurn choice = NextProfile(waiting, shares, request, kOptions);
     std::vector<WaitingJob> own = waiting;
     std::erase_if(own, [&](const WaitingJob& job) { return job.profile != choice.profile; });
     last = choice.profile;
     ++(*batches)[choice.profile];
     for (size_t i = 0; i < shares.size(); ++i) shares[i].spent_ns = choice.spent_ns[i];
     shares[choice.profile].spent_ns +=
-        ChargeOf(shares[choice.profile], PlanBatch(own, 1000000, {}, asker, kOptions).tokens);
+        ChargeOf(shares[choice.profile], PlanBatch(own, 1000000, {}, request, kOptions).tokens);
     const auto [least, most] =
         std::minmax_element(shares.begin(), shares.end(),
                             [](const ProfileShare& a, const ProfileShare& b) { return a.spent_ns < b.spent_ns; });
@@ -270,7 +272,7 @@ void ExpectRulesKept(const BatchPlan& plan, const std::vector<WaitingJob>& waiti
   for (const Pick& pick : plan.picks) {
     const WaitingJob& job = waiting[pick.job];
     ASSERT_EQ(++picked[pick.job], 1);
-    ASSERT_EQ(job.weights, waiting[plan.picks[0].job].weights);
+    ASSERT_EQ(job.backend, waiting[plan.picks[0].job].backend);
     ASSERT_GE(pick.items, 1u);
     ASSERT_LE(pick.items, job.lengths.size());
     items += pick.items;
@@ -302,18 +304,18 @@ TEST(PlanBatch, KeepsItsRulesWhateverWaits) {
                                  .max_batch_tokens = 5 + random() % 40};
     std::deque<std::vector<size_t>> lengths;
     std::vector<WaitingJob> waiting;
-    const int weights[2] = {};
+    const PuppetBackend backends[2];
     size_t tokens = 0;
     for (size_t i = 1 + random() % 12; i > 0; --i) {
       lengths.emplace_back(loading.strategy == LoadingStrategy::kBucketed ? 1 : 1 + random() % 5);
       for (size_t& length : lengths.back()) tokens += length = 1 + random() % 12;
-      waiting.push_back({.weights = &weights[random() % 2],
+      waiting.push_back({.backend = &backends[random() % 2],
                          .priority = static_cast<Priority>(random() % kPriorities),
                          .enqueued = kNow - std::chrono::microseconds(random() % 3000000),
                          .lengths = lengths.back()});
     }
-    const Asker asker = {.now = kNow, .idle_executors = 1 + random() % 3};
-    ExpectRulesKept(PlanBatch(waiting, tokens, loading, asker, kOptions), waiting, loading);
+    const BatchRequest request = {.now = kNow, .idle_executors = 1 + random() % 3};
+    ExpectRulesKept(PlanBatch(waiting, tokens, loading, request, kOptions), waiting, loading);
     if (testing::Test::HasFatalFailure()) return;
   }
 }

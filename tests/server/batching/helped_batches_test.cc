@@ -1,4 +1,4 @@
-#include "server/batching/helped_batches.h"
+#include "server/batching/running_batches.h"
 
 #include <gtest/gtest.h>
 
@@ -74,7 +74,7 @@ TEST_F(HelpedBatchesTest, WithoutHelpersNothingIsShared) {
   EXPECT_EQ(none.Ended(nullptr, At(1s)), 0s);
 }
 
-std::future<void> EndOf(const std::shared_ptr<Job>& job) {
+std::future<void> DoneOf(const std::shared_ptr<Job>& job) {
   auto promise = std::make_shared<std::promise<void>>();
   job->done = [promise](Job&) { promise->set_value(); };
   return promise->get_future();
@@ -91,7 +91,7 @@ TEST(HelpingExecutors, AnIdleOneHelpsWithALoneBatchUntilSomethingWaits) {
   BatchQueue queue({.most_helpers = 1});
   Executors executors(&queue, 2);
   const auto first = JobOf(lone, 1, {5}), second = JobOf(other, 2, {5});
-  std::future<void> first_end = EndOf(first), second_end = EndOf(second);
+  std::future<void> first_end = DoneOf(first), second_end = DoneOf(second);
   ASSERT_EQ(queue.Push(first), PushResult::kTaken);
   while (by_helper == 0) std::this_thread::yield();
   ASSERT_EQ(queue.Push(second), PushResult::kTaken);
@@ -168,7 +168,7 @@ TEST(HelpingExecutors, AStreamOfBulkIsHelpedWithWhenItIsAllThereIs) {
   Executors executors(&queue, 2);
   for (int i = 0; i < 20; ++i) {
     const auto job = JobOf(backend, i, {5});
-    std::future<void> end = EndOf(job);
+    std::future<void> end = DoneOf(job);
     ASSERT_EQ(queue.PushBulk(job), PushResult::kTaken);
     end.wait();
   }

@@ -1,4 +1,4 @@
-#include "server/batching/overtaken_batches.h"
+#include "server/batching/running_batches.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -20,22 +20,22 @@ using namespace std::chrono_literals;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-const Clock::time_point kNow{1000s};
+const Clock::time_point kOvertakingNow{1000s};
 constexpr size_t kLong = 20;
-const PolicyOptions kOptions = {.max_batch_tokens = 100, .ageing_step = 1s, .long_item_tokens = kLong};
+const PolicyOptions kOvertakingOptions = {.max_batch_tokens = 100, .ageing_step = 1s, .long_item_tokens = kLong};
 
 class LongItemsTest : public testing::Test {
  protected:
   WaitingJob& Wait(std::vector<size_t> lengths, Clock::duration age) {
     lengths_.push_back(std::move(lengths));
-    waiting_.push_back({.enqueued = kNow - age, .lengths = lengths_.back()});
+    waiting_.push_back({.enqueued = kOvertakingNow - age, .lengths = lengths_.back()});
     return waiting_.back();
   }
   std::vector<Pick> Batch(const DataLoading& loading = {}) const {
-    return PlanBatch(waiting_, 1000, loading, {.now = kNow}, kOptions).picks;
+    return PlanBatch(waiting_, 1000, loading, {.now = kOvertakingNow}, kOvertakingOptions).picks;
   }
   BatchPlan Overtaking(const OvertakenBatch& running, const DataLoading& loading = {}) const {
-    return PlanOvertaking(waiting_, running, loading, {.now = kNow}, kOptions);
+    return PlanOvertaking(waiting_, running, loading, {.now = kOvertakingNow}, kOvertakingOptions);
   }
 
   std::deque<std::vector<size_t>> lengths_;
@@ -99,23 +99,23 @@ TEST_F(LongItemsTest, WhatHasWaitedLongIsUrgent) {
   EXPECT_THAT(Overtaking({.priority = Priority::kNormal, .tokens_left = 50}).picks, ElementsAre(Pick{0, 1}));
 }
 
-TEST_F(LongItemsTest, WhatOvertakesHasOneSetOfWeights) {
-  const int weights = 0;
+TEST_F(LongItemsTest, WhatOvertakesHasOneBackend) {
+  const PuppetBackend backend;
   Wait({5}, 3ms);
-  Wait({5}, 2ms).weights = &weights;
+  Wait({5}, 2ms).backend = &backend;
   EXPECT_THAT(Overtaking({.tokens_left = 50}).picks, ElementsAre(Pick{0, 1}));
 }
 
 TEST(MayBeOvertaken, LongItemsBulkAndShadowTraffic) {
   Job job;
-  EXPECT_FALSE(MayBeOvertaken(job, kLong - 1, kOptions));
-  EXPECT_TRUE(MayBeOvertaken(job, kLong, kOptions));
+  EXPECT_FALSE(MayBeOvertaken(job, kLong - 1, kOvertakingOptions));
+  EXPECT_TRUE(MayBeOvertaken(job, kLong, kOvertakingOptions));
   EXPECT_FALSE(MayBeOvertaken(job, kLong, {.long_item_tokens = 0}));
   job.bulk = true;
-  EXPECT_TRUE(MayBeOvertaken(job, 1, kOptions));
+  EXPECT_TRUE(MayBeOvertaken(job, 1, kOvertakingOptions));
   job.bulk = false;
   job.priority = Priority::kShadow;
-  EXPECT_TRUE(MayBeOvertaken(job, 1, kOptions));
+  EXPECT_TRUE(MayBeOvertaken(job, 1, kOvertakingOptions));
 }
 
 /// A queue whose executors the test plays by hand.
@@ -137,7 +137,7 @@ class OvertakingQueueTest : public testing::Test {
 
   std::vector<int32_t> done_;
   std::shared_ptr<PuppetBackend> backend_ = std::make_shared<PuppetBackend>();
-  BatchQueue queue_{{.policy = kOptions}};
+  BatchQueue queue_{{.policy = kOvertakingOptions}};
 };
 
 TEST_F(OvertakingQueueTest, ABatchIsAskedWhenSomethingWaitsAndNotBefore) {
@@ -196,7 +196,7 @@ TEST_F(OvertakingQueueTest, WhatIsCancelledDoesNotRun) {
 }
 
 TEST_F(OvertakingQueueTest, AProfileWithNothingShortDoesNotKeepOthersBack) {
-  BatchQueue queue({.profiles = 3, .policy = kOptions});
+  BatchQueue queue({.profiles = 3, .policy = kOvertakingOptions});
   const auto push = [&](int32_t name, size_t profile, size_t length) {
     auto job = JobOf(backend_, name, {length});
     job->profile = profile;
@@ -226,7 +226,7 @@ TEST(OvertakingExecutors, AShortCallEndsWhileALongOneRunsOnTheOnlyExecutor) {
     return may_end.load();
   });
   const auto backend = std::make_shared<PuppetBackend>();
-  BatchQueue queue({.policy = kOptions});
+  BatchQueue queue({.policy = kOvertakingOptions});
   Executors executors(&queue, 1);
   const auto long_call = JobOf(steps, 1, {50});
   std::promise<void> long_end;
@@ -267,7 +267,7 @@ TEST(OvertakingExecutors, ALongBatchIsNotChargedForWhatOvertookIt) {
     Clock::duration overtaken{0}, all{0};
   } recorder;
   {
-    BatchQueue queue({.policy = kOptions, .observer = &recorder});
+    BatchQueue queue({.policy = kOvertakingOptions, .observer = &recorder});
     Executors executors(&queue, 1);
     const auto first = JobOf(steps, 1, {50}), second = JobOf(slow, 2, {5});
     first->done = [](Job&) {};

@@ -105,7 +105,6 @@ class SteppingBackend final : public Backend {
 inline std::shared_ptr<Job> JobOf(const std::shared_ptr<const Backend>& backend, int32_t first_name,
                                   const std::vector<size_t>& lengths) {
   auto job = std::make_shared<Job>();
-  job->weights = backend.get();
   job->backend = backend;
   job->lengths = lengths;
   for (size_t i = 0; i < lengths.size(); ++i) {

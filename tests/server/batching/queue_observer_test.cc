@@ -1,4 +1,4 @@
-#include "server/batching/queue_observer.h"
+#include "server/batching/batch.h"
 
 #include <gtest/gtest.h>
 
@@ -13,7 +13,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// What an observer knows by adding up what it is told.
+/// Adds up what is reported to an observer.
 struct Sums final : QueueObserver {
   void Queued(const Job& job) override { waiting_tokens += job.token_ids.size(); }
   void Left(const BatchPart& part) override { waiting_tokens -= part.tokens; }

@@ -16,7 +16,7 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
 constexpr size_t kNoLimit = std::numeric_limits<size_t>::max();
-const Clock::time_point kNow{1000s};
+const Clock::time_point kWaitingNow{1000s};
 
 class WaitingItemsTest : public testing::Test {
  protected:
@@ -25,7 +25,7 @@ class WaitingItemsTest : public testing::Test {
     auto job = JobOf(backend_, name, lengths);
     job->priority = priority;
     job->deadline = deadline;
-    waiting_.Add(job, kNow, one_by_one);
+    waiting_.Add(job, kWaitingNow, one_by_one);
     return job;
   }
   /// First tokens of the parts.
@@ -55,7 +55,7 @@ TEST_F(WaitingItemsTest, OfEachPriorityNoMoreIsListedThanAskedFor) {
 }
 
 TEST_F(WaitingItemsTest, ItemsOneByOneAreTakenInAnyOrder) {
-  Add(10, {2, 3, 4}, Priority::kNormal, kNow + 1s, true);
+  Add(10, {2, 3, 4}, Priority::kNormal, kWaitingNow + 1s, true);
   WaitingItems::Listed listed = waiting_.Oldest(0, kNoLimit, kNoLimit, &cancelled_);
   ASSERT_EQ(listed.entries.size(), 3u);
   const BatchPart part = waiting_.TakeItems(listed.entries[1], 1);
@@ -63,23 +63,23 @@ TEST_F(WaitingItemsTest, ItemsOneByOneAreTakenInAnyOrder) {
   EXPECT_EQ(part.first_token, 2u);
   EXPECT_EQ(part.tokens, 3u);
   EXPECT_THAT(Oldest(kNoLimit, kNoLimit), ElementsAre(10, 12));
-  EXPECT_THAT(Names(waiting_.TakeExpired(kNow + 1s)), ElementsAre(10, 12));
+  EXPECT_THAT(Names(waiting_.TakeExpired(kWaitingNow + 1s)), ElementsAre(10, 12));
   EXPECT_TRUE(waiting_.empty());
 }
 
 TEST_F(WaitingItemsTest, TheExpiredAreTakenOutAndTheOthersStay) {
-  Add(10, {1}, Priority::kLow, kNow + 3ms);
-  Add(20, {1}, Priority::kHigh, kNow + 1ms);
-  Add(30, {1}, Priority::kNormal, kNow + 2ms);
-  EXPECT_THAT(waiting_.TakeExpired(kNow), IsEmpty());
-  EXPECT_THAT(Names(waiting_.TakeExpired(kNow + 2ms)), ElementsAre(20, 30));
+  Add(10, {1}, Priority::kLow, kWaitingNow + 3ms);
+  Add(20, {1}, Priority::kHigh, kWaitingNow + 1ms);
+  Add(30, {1}, Priority::kNormal, kWaitingNow + 2ms);
+  EXPECT_THAT(waiting_.TakeExpired(kWaitingNow), IsEmpty());
+  EXPECT_THAT(Names(waiting_.TakeExpired(kWaitingNow + 2ms)), ElementsAre(20, 30));
   EXPECT_EQ(waiting_.items(), 1u);
 }
 
 TEST_F(WaitingItemsTest, WhatWasTakenDoesNotExpire) {
-  Add(10, {1, 1}, Priority::kNormal, kNow + 1ms);
+  Add(10, {1, 1}, Priority::kNormal, kWaitingNow + 1ms);
   waiting_.TakeItems(waiting_.Oldest().entries[0], 2);
-  EXPECT_THAT(waiting_.TakeExpired(kNow + 1ms), IsEmpty());
+  EXPECT_THAT(waiting_.TakeExpired(kWaitingNow + 1ms), IsEmpty());
 }
 
 TEST_F(WaitingItemsTest, OfManyTheCancelledAreFoundInAFewLooks) {
@@ -118,7 +118,7 @@ TEST_F(WaitingItemsTest, CountsWhatWaitsByProfileAndPriority) {
   EXPECT_THAT(waiting_.items_of(), ElementsAre(ElementsAre(0, 1, 1, 0), ElementsAre(0, 0, 0, 0)));
   EXPECT_THAT(waiting_.tokens_of(), ElementsAre(7, 0));
   EXPECT_EQ(waiting_.tokens(), 7u);
-  EXPECT_EQ(waiting_.oldest(kNow + 1s), kNow);
+  EXPECT_EQ(waiting_.oldest(kWaitingNow + 1s), kWaitingNow);
 }
 
 }  // namespace

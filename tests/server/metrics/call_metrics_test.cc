@@ -8,6 +8,10 @@
 #include "tests/server/metrics/exposed_metrics.h"
 
 namespace roberta::metrics {
+
+using call::Method;
+using call::Phase;
+using call::PhaseClock;
 namespace {
 
 using namespace std::chrono_literals;
@@ -59,14 +63,20 @@ TEST(CallMetrics, AnUnexpectedCodeAddsItsSeries) {
   EXPECT_THAT(page, HasSubstr("roberta_requests_total{code=\"DATA_LOSS\",method=\"LoadProfile\",profile=\"none\"} 1"));
 }
 
-TEST(CallMetrics, ACallIsInFlightUntilItEnds) {
-  for (const Method method : {Method::kClassify, Method::kCompare}) {
-    ExposedMetrics exposed;
-    exposed.metrics.calls().Started();
+TEST(CallMetrics, ACallIsInFlightAsLongAsItsHandleIsHeld) {
+  ExposedMetrics exposed;
+  CallMetrics::InFlight handle;
+  {
+    CallMetrics::InFlight first = exposed.metrics.calls().Started();
     EXPECT_THAT(exposed.Scrape(), HasSubstr("roberta_inflight_requests 1"));
-    exposed.metrics.calls().Ended({.method = method}, JustArrived());
-    EXPECT_THAT(exposed.Scrape(), HasSubstr("roberta_inflight_requests 0"));
+    handle = std::move(first);
+    const CallMetrics::InFlight second = exposed.metrics.calls().Started();
+    EXPECT_THAT(exposed.Scrape(), HasSubstr("roberta_inflight_requests 2"));
   }
+  EXPECT_THAT(exposed.Scrape(), HasSubstr("roberta_inflight_requests 1"));
+  handle.End();
+  handle.End();
+  EXPECT_THAT(exposed.Scrape(), HasSubstr("roberta_inflight_requests 0"));
 }
 
 TEST(CallMetrics, AnUnknownProfileMakesNoSeries) {

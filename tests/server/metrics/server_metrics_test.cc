@@ -9,6 +9,10 @@
 #include "tests/server/metrics/exposed_metrics.h"
 
 namespace roberta::metrics {
+
+using call::Method;
+using call::PhaseClock;
+
 namespace {
 
 using ::testing::EndsWith;

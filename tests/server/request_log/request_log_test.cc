@@ -123,7 +123,7 @@ TEST(RequestLog, LinesAndSuppressedOnesAddUpToTheCalls) {
   }
   EXPECT_EQ(lines_of_calls, 10u + 49u);
   EXPECT_EQ(lines_of_calls + suppressed, static_cast<size_t>(kCalls));
-  EXPECT_FALSE(written.lines.back().contains("method"));  // what was still to be told
+  EXPECT_FALSE(written.lines.back().contains("method"));  // only the suppressed ones
 }
 
 TEST(RequestLog, AFloodOfRefusalsDoesNotHideAFault) {

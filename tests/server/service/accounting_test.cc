@@ -11,6 +11,9 @@
 #include "tests/server/service/puppet_server.h"
 
 namespace roberta::service {
+
+using call::FailureReason;
+using call::MakeStatus;
 namespace {
 
 using metrics::SumOf;
@@ -62,7 +65,7 @@ class AccountingTest : public testing::Test {
     run(PuppetServer::Call({"good", "", "\xff"}));
     auto unreadable = PuppetServer::Call({});
     unreadable->done = [](CallOutcome&) {};
-    server.core.Refuse(unreadable, MakeStatus(Situation::kMalformedMessage, "why"));
+    server.classification.Refuse(unreadable, MakeStatus(FailureReason::kMalformedMessage, "why"));
     auto partial = PuppetServer::Call({"good", " "});
     partial->request.set_allow_partial(true);
     run(partial);
@@ -113,7 +116,7 @@ TEST_F(AccountingTest, PhasesAddUpToTheDurationOfCalls) {
 }
 
 TEST_F(AccountingTest, EveryCallIsInEveryPhase) {
-  for (const char* phase : metrics::kPhaseNames) {
+  for (const char* phase : call::kPhaseNames) {
     EXPECT_EQ(Sum("roberta_phase_duration_seconds_count", {"phase=\"" + std::string(phase) + "\""}), kCalls) << phase;
   }
 }

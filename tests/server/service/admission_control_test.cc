@@ -3,11 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "server/service/retry_delay.h"
-#include "server/service/situations.h"
+#include "server/call/failure_reason.h"
 #include "tests/server/service/puppet_server.h"
 
 namespace roberta::service {
+
+using call::ReasonOf;
+using call::RetryDelayOf;
 namespace {
 
 using namespace std::chrono_literals;
@@ -21,12 +23,12 @@ class AdmissionControlTest : public testing::Test {
  protected:
   AdmissionControlTest() { predictor_.Seed(0, 1e6); }
 
-  absl::Status Admit(const admission::Newcomer& work, AdmissionControl::Clock::time_point deadline) {
+  absl::Status Admit(const admission::PendingCall& work, AdmissionControl::Clock::time_point deadline) {
     return control_.Admit(work, deadline, now_, &forecast_);
   }
 
   AdmissionControl::Clock::time_point now_{1000s};
-  admission::WaitPredictor predictor_{1, {.executors = 1, .max_batch_tokens = 10}};
+  admission::WaitPredictor predictor_{1, {.executors = 1, .policy = {.max_batch_tokens = 10, .long_item_tokens = 0}}};
   metrics::ServerMetrics metrics_{{.profiles = {"baseline"}}};
   AdmissionControl control_{{.max_tokens = 512, .capacity_items = 10, .capacity_tokens = 100, .profiles = {"baseline"}},
                             &predictor_,
@@ -46,26 +48,26 @@ TEST_F(AdmissionControlTest, ACallWithoutADeadlineIsAdmittedWhateverItTakes) {
 }
 
 TEST_F(AdmissionControlTest, ACallThatWouldBeLateIsRefusedAndDoesNotCount) {
-  predictor_.Queued(0, 1, 1, 60);
+  predictor_.Queued({.items = 1, .tokens = 60});
   const absl::Status refused = Admit({.tokens = 10}, now_ + 40ms);
   EXPECT_STREQ(ReasonOf(refused), "predicted_too_late");
   EXPECT_EQ(predictor_.backlog(now_).tokens, 60u);
 }
 
 TEST_F(AdmissionControlTest, TheAdviceIsWhenEnoughHasDrained) {
-  predictor_.Queued(0, 1, 1, 60);
+  predictor_.Queued({.items = 1, .tokens = 60});
   const auto delay = RetryDelayOf(Admit({.tokens = 10}, now_ + 40ms));
   ASSERT_TRUE(delay.has_value());
   EXPECT_GE(*delay, 30ms);  // of 70 ms, 40 are there
   now_ += *delay;
-  predictor_.Left(0, 1, 0, static_cast<size_t>(delay->count()));
+  predictor_.Left({.items = 0, .tokens = static_cast<size_t>(delay->count())});
   EXPECT_TRUE(Admit({.tokens = 10}, now_ + 40ms).ok());
 }
 
 TEST_F(AdmissionControlTest, WithoutPredictionLateCallsAreAdmitted) {
   const AdmissionControl lenient({.predictive = false, .capacity_items = 10, .capacity_tokens = 100}, &predictor_,
                                  &metrics_.admission());
-  predictor_.Queued(0, 1, 1, 60);
+  predictor_.Queued({.items = 1, .tokens = 60});
   EXPECT_TRUE(lenient.Admit({.tokens = 10}, now_ + 1ms, now_, &forecast_).ok());
   EXPECT_TRUE(lenient.CheckAgain(10, now_ + 1ms, now_, &forecast_).ok());
 }
@@ -78,14 +80,14 @@ TEST_F(AdmissionControlTest, AProfileOfUnknownCostIsNotRefused) {
 }
 
 TEST_F(AdmissionControlTest, AFullQueueRefusesBeforeTokenising) {
-  predictor_.Queued(0, 1, 9, 50);
+  predictor_.Queued({.items = 9, .tokens = 50});
   const absl::Status refused = Admit({.items = 2, .tokens = 10}, kNever);
   EXPECT_STREQ(ReasonOf(refused), "queue_full");
   EXPECT_EQ(RetryDelayOf(refused), 6ms);  // until one of the nine, which take 50 ms, has run
 }
 
 TEST_F(AdmissionControlTest, TokensFillTheQueueToo) {
-  predictor_.Queued(0, 1, 1, 95);
+  predictor_.Queued({.items = 1, .tokens = 95});
   const absl::Status refused = Admit({.tokens = 10}, kNever);
   EXPECT_STREQ(ReasonOf(refused), "queue_full");
   EXPECT_EQ(RetryDelayOf(refused), 5ms);
@@ -107,9 +109,9 @@ TEST_F(AdmissionControlTest, EstimatesTokensByBytes) {
   request.add_items()->set_text(std::string(1000, 'x'));
   request.add_items()->set_text("");
   request.mutable_items(1)->set_text_pair(std::string(100, 'x'));
-  const admission::Newcomer work = control_.Estimate(request, 0, batching::Priority::kHigh);
+  const admission::PendingCall work = control_.Estimate(request, 0, call::Priority::kHigh);
   EXPECT_EQ(work.items, 2u);
-  EXPECT_EQ(work.level, 2u);
+  EXPECT_EQ(work.priority, call::Priority::kHigh);
   EXPECT_NEAR(static_cast<double>(work.tokens), 242 + 26, 2);
 }
 

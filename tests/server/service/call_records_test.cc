@@ -32,14 +32,14 @@ nlohmann::json LineOf(const std::shared_ptr<ClassifyCall>& call) {
 nlohmann::json LineOf(const std::shared_ptr<ComparisonCall>& call) {
   PuppetServer server;
   std::promise<void> ended;
-  call->done = [&](ComparisonCall&) { ended.set_value(); };
-  server.comparisons.Start(call);
+  call->done = [&](Outcome<v1::CompareResponse>&) { ended.set_value(); };
+  server.comparison.Start(call);
   ended.get_future().wait();
   return OnlyLine(server);
 }
 
-std::shared_ptr<ComparisonCall> Comparison(const std::string& text) {
-  auto call = std::make_shared<ComparisonCall>(metrics::PhaseClock::Clock::now());
+std::shared_ptr<ComparisonCall> CompareCallOf(const std::string& text) {
+  auto call = std::make_shared<ComparisonCall>(call::PhaseClock::Clock::now());
   call->request.mutable_item()->set_text(text);
   return call;
 }
@@ -135,7 +135,7 @@ TEST(CallRecords, ACallThatFailsInsideIsAnError) {
 }
 
 TEST(CallRecords, AComparisonNamesTheProfilesItWasAskedFor) {
-  auto call = Comparison("good");
+  auto call = CompareCallOf("good");
   call->identity.request_id = "mine-2";
   for (const char* name : {"quantized", "baseline"}) call->request.add_profiles(name);
   const nlohmann::json line = LineOf(call);
@@ -153,7 +153,7 @@ class MarkedRequest : public testing::TestWithParam<std::function<void(internal:
 constexpr char kMarker[] = "zebra";
 
 TEST_P(MarkedRequest, LeavesNoTraceOfItsTextsInTheLog) {
-  auto call = std::make_shared<ClassifyCall>(metrics::PhaseClock::Clock::now());
+  auto call = std::make_shared<ClassifyCall>(call::PhaseClock::Clock::now());
   internal::RawItem* item = call->request.add_items();
   item->set_text(absl::StrCat("a ", kMarker));
   item->set_text_pair(absl::StrCat("another ", kMarker));

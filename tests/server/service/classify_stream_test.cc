@@ -11,6 +11,9 @@
 #include "tests/server/service/puppet_transport.h"
 
 namespace roberta::service {
+
+using call::FailureReason;
+using call::MakeStatus;
 namespace {
 
 using namespace std::chrono_literals;
@@ -40,7 +43,7 @@ class ClassifyStreamTest : public testing::Test {
     return message;
   }
 
-  request_log::CallIdentity identity_;
+  call::Identity identity_;
   PuppetServer server_;
   const std::shared_ptr<PuppetTransport> client_ = std::make_shared<PuppetTransport>();
 };
@@ -189,13 +192,14 @@ TEST_F(ClassifyStreamTest, AMessageOfTooManyItemsEndsTheStream) {
 
 TEST_F(ClassifyStreamTest, AMessageThatCannotBeReadEndsTheStream) {
   Open(client_);
-  client_->SendMalformed(MakeStatus(Situation::kMalformedMessage, "no message"));
+  client_->SendMalformed(MakeStatus(FailureReason::kMalformedMessage, "no message"));
   EXPECT_EQ(client_->WaitForEnd().message(), "no message");
 }
 
 TEST_F(ClassifyStreamTest, IsRefusedWhileTheModelIsBeingLoaded) {
-  Entrance entrance(&server_.permits, &server_.predictor);
-  StreamCore streams({}, {.core = &server_.core, .entrance = &entrance, .metrics = &server_.metrics});
+  ConcurrencyLimit concurrency(&server_.permits, &server_.predictor);
+  ClassifyStreams streams(
+      {}, {.classification = &server_.classification, .concurrency = &concurrency, .metrics = &server_.metrics});
   client_->Start(streams.Open(client_, {}));
   client_->Send(PuppetTransport::Texts(1));
   EXPECT_TRUE(absl::IsUnavailable(client_->WaitForEnd()));
@@ -351,7 +355,7 @@ TEST_F(BlockedStreamTest, ACallOvertakesTheStream) {
   client_->Send(PuppetTransport::Texts(64));
   entered_.get_future().wait();
   auto call = server_.Start(PuppetServer::Call({"a film that never quite decides what it wants"}));
-  const auto normal = static_cast<size_t>(batching::Priority::kNormal);
+  const auto normal = static_cast<size_t>(call::Priority::kNormal);
   while (server_.queue.depth().items[0][normal] == 0) std::this_thread::yield();
   release_.set_value();
   EXPECT_TRUE(call.get().status.ok());

@@ -3,12 +3,17 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <future>
+#include <memory>
+#include <string>
 
-#include "server/service/situations.h"
+#include "server/call/failure_reason.h"
 #include "tests/profiles/registry/puppet_recipes.h"
 
 namespace roberta::service {
+
+using call::FailureReasonNames;
 namespace {
 
 using registry::PuppetRecipe;
@@ -18,13 +23,36 @@ class ProfileAdministrationTest : public testing::Test {
  protected:
   ProfileAdministrationTest() {
     EXPECT_TRUE(registry_->Load("baseline").ok());
-    entrance_.SetReady();
+    concurrency_.SetReady();
   }
 
-  absl::StatusOr<v1::LoadProfileResponse> Load(const std::string& name) {
-    std::promise<absl::StatusOr<v1::LoadProfileResponse>> promise;
-    administration_.Load(name, [&](auto response) { promise.set_value(std::move(response)); });
+  template <typename Response>
+  static std::shared_ptr<ProfileCall<Response>> CallFor(const std::string& name,
+                                                        std::function<void(Outcome<Response>&)> done) {
+    auto call = std::make_shared<ProfileCall<Response>>(call::PhaseClock::Clock::now());
+    call->request.set_name(name);
+    call->done = std::move(done);
+    return call;
+  }
+  /// Calls `method` for the profile `name` and waits for the end.
+  template <typename Response>
+  absl::StatusOr<Response> Run(void (ProfileAdministration::*method)(std::shared_ptr<ProfileCall<Response>>),
+                               const std::string& name) {
+    std::promise<absl::StatusOr<Response>> promise;
+    (administration_.*method)(CallFor<Response>(name, [&promise](Outcome<Response>& outcome) {
+      if (outcome.status.ok()) return promise.set_value(outcome.response);
+      promise.set_value(outcome.status);
+    }));
     return promise.get_future().get();
+  }
+  absl::StatusOr<v1::LoadProfileResponse> Load(const std::string& name) {
+    return Run(&ProfileAdministration::Load, name);
+  }
+  absl::StatusOr<v1::UnloadProfileResponse> Unload(const std::string& name) {
+    return Run(&ProfileAdministration::Unload, name);
+  }
+  absl::StatusOr<v1::SetDefaultProfileResponse> SetDefault(const std::string& name) {
+    return Run(&ProfileAdministration::SetDefault, name);
   }
 
   std::promise<void> release_;
@@ -40,9 +68,9 @@ class ProfileAdministrationTest : public testing::Test {
                                "baseline");
   admission::Permits permits_{64};
   admission::WaitPredictor predictor_{1, {}};
-  Entrance entrance_{&permits_, &predictor_};
-  metrics::ServerMetrics metrics_{{.profiles = registry_->names(), .failure_reasons = SituationNames()}};
-  ProfileAdministration administration_{{registry_.get(), &entrance_, &loads_, &metrics_}};
+  ConcurrencyLimit concurrency_{&permits_, &predictor_};
+  metrics::ServerMetrics metrics_{{.profiles = registry_->names(), .failure_reasons = FailureReasonNames()}};
+  ProfileAdministration administration_{"puppet", {registry_.get(), &concurrency_, &loads_, &metrics_}};
   batching::WorkerPool loads_{1};
 };
 
@@ -70,22 +98,22 @@ TEST_F(ProfileAdministrationTest, AnUnknownNameIsRefusedWithTheListWhateverItsBy
   const absl::Status status = Load("turbo\xff").status();
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(status.message()), HasSubstr("name: \"turbo\\xff\" is unknown; the profiles are baseline, "));
-  EXPECT_EQ(administration_.Unload("turbo").status().code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_EQ(administration_.SetDefault("").status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(Unload("turbo").status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(SetDefault("").status().code(), absl::StatusCode::kInvalidArgument);
 }
 
 TEST_F(ProfileAdministrationTest, UnloadsWhatIsNotInUse) {
   ASSERT_TRUE(Load("other").ok());
-  const auto response = administration_.Unload("other");
+  const auto response = Unload("other");
   ASSERT_TRUE(response.ok()) << response.status();
   EXPECT_EQ(response->profile().state(), v1::UNLOADED);
-  EXPECT_EQ(administration_.Unload("baseline").status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(Unload("baseline").status().code(), absl::StatusCode::kFailedPrecondition);
 }
 
 TEST_F(ProfileAdministrationTest, OnlyAReadyProfileBecomesTheDefault) {
-  EXPECT_EQ(administration_.SetDefault("other").status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(SetDefault("other").status().code(), absl::StatusCode::kFailedPrecondition);
   ASSERT_TRUE(Load("other").ok());
-  const auto response = administration_.SetDefault("other");
+  const auto response = SetDefault("other");
   ASSERT_TRUE(response.ok()) << response.status();
   EXPECT_TRUE(response->profile().is_default());
   EXPECT_EQ(registry_->default_profile(), "other");
@@ -94,7 +122,8 @@ TEST_F(ProfileAdministrationTest, OnlyAReadyProfileBecomesTheDefault) {
 TEST_F(ProfileAdministrationTest, LoadsDoNotBlockTheirCallerAndAreBounded) {
   std::atomic<int> answered{0};
   for (int i = 0; i < ProfileAdministration::kMostLoads; ++i) {
-    administration_.Load("slow", [&](auto response) { answered += response.ok(); });
+    administration_.Load(
+        CallFor<v1::LoadProfileResponse>("slow", [&](auto& outcome) { answered += outcome.status.ok(); }));
   }
   EXPECT_EQ(Load("other").status().code(), absl::StatusCode::kResourceExhausted);
   EXPECT_EQ(answered, 0);
@@ -107,8 +136,8 @@ TEST_F(ProfileAdministrationTest, LoadsDoNotBlockTheirCallerAndAreBounded) {
 TEST_F(ProfileAdministrationTest, AStoppingServerRefusesAll) {
   permits_.Close();
   EXPECT_EQ(Load("other").status().code(), absl::StatusCode::kUnavailable);
-  EXPECT_EQ(administration_.Unload("other").status().code(), absl::StatusCode::kUnavailable);
-  EXPECT_EQ(administration_.SetDefault("other").status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(Unload("other").status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(SetDefault("other").status().code(), absl::StatusCode::kUnavailable);
 }
 
 }  // namespace

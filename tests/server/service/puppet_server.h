@@ -10,13 +10,14 @@
 #include <vector>
 
 #include "server/batching/executors.h"
+#include "server/call/failure_reason.h"
 #include "server/request_log/request_log.h"
 #include "server/service/admission_control.h"
-#include "server/service/classification_core.h"
-#include "server/service/comparison_core.h"
-#include "server/service/predictor_feed.h"
-#include "server/service/situations.h"
-#include "server/service/stream_core.h"
+#include "server/service/classification.h"
+#include "server/service/classify_stream.h"
+#include "server/service/comparison.h"
+#include "server/service/profile_backend.h"
+#include "server/service/queued_job.h"
 #include "tests/server/service/puppet_profile.h"
 #include "tests/test_paths.h"
 
@@ -35,7 +36,24 @@ class PuppetRegistry final : public registry::Registry {
   }
 
   /// Makes `quantized` READY, or, by nullptr, not. Not while calls are under way.
-  void SetQuantized(std::shared_ptr<const encoder::Profile> quantized) { quantized_ = std::move(quantized); }
+  void SetQuantized(std::shared_ptr<const encoder::Profile> quantized) {
+    quantized_ = std::move(quantized);
+    MakeBackends(metrics_);
+  }
+  /// Gives the profiles the backends that loading gives to real ones.
+  void MakeBackends(metrics::ServerMetrics* metrics) {
+    metrics_ = metrics;
+    if (metrics == nullptr) return;
+    const auto labels = static_cast<size_t>(checkpoint_->config().num_labels());
+    const auto backend_of = [&](const std::string& name) -> std::shared_ptr<const ProfileBackend> {
+      auto profile = Get(name);
+      if (!profile.ok()) return nullptr;
+      profile->attachment = nullptr;
+      return std::make_shared<const ProfileBackend>(*std::move(profile), labels, metrics);
+    };
+    baseline_backend_ = backend_of("baseline");
+    quantized_backend_ = backend_of("quantized");
+  }
 
   void Observe(registry::Observer*) override {}
   const std::vector<std::string>& names() const override { return names_; }
@@ -45,8 +63,11 @@ class PuppetRegistry final : public registry::Registry {
   absl::StatusOr<std::shared_ptr<const encoder::Profile>> Unload(std::string_view) override { return nullptr; }
   absl::Status SetDefault(std::string_view) override { return absl::OkStatus(); }
   absl::StatusOr<registry::LoadedProfile> Get(std::string_view name) const override {
-    if (name == "baseline") return registry::LoadedProfile{"baseline", "puppet-revision", baseline_};
-    if (name == "quantized" && quantized_ != nullptr) return registry::LoadedProfile{"quantized", "q", quantized_};
+    if (name == "baseline")
+      return registry::LoadedProfile{"baseline", "puppet-revision", 0, baseline_, baseline_backend_};
+    if (name == "quantized" && quantized_ != nullptr) {
+      return registry::LoadedProfile{"quantized", "q", 1, quantized_, quantized_backend_};
+    }
     return absl::FailedPreconditionError("profile is not ready: gate failed");
   }
   absl::StatusOr<registry::LoadedProfile> GetDefault() const override { return Get("baseline"); }
@@ -70,18 +91,22 @@ class PuppetRegistry final : public registry::Registry {
   const std::vector<std::string> names_ = {"baseline", "quantized"};
   std::shared_ptr<const encoder::Profile> baseline_;
   std::shared_ptr<const encoder::Profile> quantized_;
+  std::shared_ptr<const ProfileBackend> baseline_backend_, quantized_backend_;
+  metrics::ServerMetrics* metrics_ = nullptr;
   std::unique_ptr<const checkpoint::Checkpoint> checkpoint_;
   std::unique_ptr<const tokenizer::Tokenizer> tokenizer_;
 };
 
-/// A classification core with pools of its own around a puppet profile.
+/// The service, without gRPC, around a puppet profile.
 struct PuppetServer {
   explicit PuppetServer(std::shared_ptr<const encoder::Profile> baseline = std::make_shared<PuppetProfile>(),
                         size_t capacity = 64, batching::BatchQueueOptions queue_options = {},
                         size_t executor_threads = 1, std::shared_ptr<const encoder::Profile> quantized = nullptr)
       : registry(std::move(baseline), std::move(quantized)),
         permits(capacity),
-        predictor(registry.names().size() + 1, {.executors = executor_threads, .max_batch_tokens = kMaxBatchTokens}),
+        predictor(
+            QueueProfiles(registry.names()),
+            {.executors = executor_threads, .policy = {.max_batch_tokens = kMaxBatchTokens, .long_item_tokens = 0}}),
         queue(Completed(queue_options)),
         admission({.max_tokens = 512,
                    .capacity_items = queue_options.capacity_items,
@@ -89,12 +114,13 @@ struct PuppetServer {
                    .profiles = registry.names()},
                   &predictor, &metrics.admission()),
         executors(&queue, executor_threads) {
-    entrance.SetReady();
+    registry.MakeBackends(&metrics);
+    concurrency.SetReady();
   }
   ~PuppetServer() { EXPECT_TRUE(permits.WaitUntilIdle(std::chrono::seconds(60))); }
 
   static std::shared_ptr<ClassifyCall> Call(const std::vector<std::string>& texts) {
-    auto call = std::make_shared<ClassifyCall>(metrics::PhaseClock::Clock::now());
+    auto call = std::make_shared<ClassifyCall>(call::PhaseClock::Clock::now());
     for (const std::string& text : texts) call->request.add_items()->set_text(text);
     return call;
   }
@@ -103,7 +129,7 @@ struct PuppetServer {
   std::future<CallOutcome> Start(const std::shared_ptr<ClassifyCall>& call) {
     auto promise = std::make_shared<std::promise<CallOutcome>>();
     call->done = [promise](CallOutcome& outcome) { promise->set_value(outcome); };
-    core.Start(call);
+    classification.Start(call);
     return promise->get_future();
   }
   CallOutcome Run(const std::shared_ptr<ClassifyCall>& call) { return Start(call).get(); }
@@ -119,24 +145,25 @@ struct PuppetServer {
   admission::Permits permits;
   admission::WaitPredictor predictor;
   PredictorFeed feed{&predictor};
-  Entrance entrance{&permits, &predictor};
+  ConcurrencyLimit concurrency{&permits, &predictor};
   batching::BatchQueue queue;
-  metrics::ServerMetrics metrics{{.profiles = registry.names(), .failure_reasons = SituationNames()}};
+  metrics::ServerMetrics metrics{{.profiles = registry.names(), .failure_reasons = call::FailureReasonNames()}};
   AdmissionControl admission;
   std::vector<std::string> lines;
   std::unique_ptr<request_log::RequestLog> log = std::make_unique<request_log::RequestLog>(
       request_log::RequestLog::Options{.every_call = true, .format = request_log::Format::kJson},
       [this](request_log::Level, std::string_view line) { lines.emplace_back(line); });
-  ClassificationCore core{{.model_name = "puppet", .limits = {.max_items = 1000, .max_item_characters = 100000}},
-                          {&registry, &entrance, &admission, &tokenizers, &queue, &metrics, log.get()}};
-  StreamCore streams{{.model_name = "puppet",
-                      .model_revision = "puppet-checkpoint",
-                      .max_items_per_message = 1000,
-                      .limits = {.items_in_flight = 64}},
-                     {.core = &core, .entrance = &entrance, .metrics = &metrics, .log = log.get()}};
-  ComparisonCore comparisons{"puppet",
-                             {.max_items = 1000, .max_item_characters = 100000},
-                             {&registry, &entrance, &admission, &tokenizers, &queue, &metrics, log.get()}};
+  Classification classification{{.model_name = "puppet", .limits = {.max_items = 1000, .max_item_characters = 100000}},
+                                {&registry, &concurrency, &admission, &tokenizers, &queue, &metrics, log.get()}};
+  ClassifyStreams streams{
+      {.model_name = "puppet",
+       .model_revision = "puppet-checkpoint",
+       .max_items_per_message = 1000,
+       .limits = {.items_in_flight = 64}},
+      {.classification = &classification, .concurrency = &concurrency, .metrics = &metrics, .log = log.get()}};
+  Comparison comparison{"puppet",
+                        {.max_items = 1000, .max_item_characters = 100000},
+                        {&registry, &concurrency, &admission, &tokenizers, &queue, &metrics, log.get()}};
   batching::WorkerPool tokenizers{1};
   batching::Executors executors;
 
@@ -144,7 +171,7 @@ struct PuppetServer {
   static constexpr size_t kMaxBatchTokens = 16;
 
   batching::BatchQueueOptions Completed(batching::BatchQueueOptions options) {
-    options.profiles = registry.names().size() + 1;
+    options.profiles = QueueProfiles(registry.names());
     options.policy.max_batch_tokens = kMaxBatchTokens;
     options.observer = &feed;
     return options;

@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "server/service/situations.h"
+#include "server/call/failure_reason.h"
 
 namespace roberta::service {
 namespace {
@@ -120,7 +120,7 @@ TEST(ValidateCall, CarriesTheSettings) {
   EXPECT_EQ(settings.top_k, 2u);
   EXPECT_TRUE(settings.return_logits);
   EXPECT_FALSE(settings.allow_partial);
-  EXPECT_EQ(settings.priority, batching::Priority::kLow);
+  EXPECT_EQ(settings.priority, call::Priority::kLow);
 }
 
 TEST(Quote, EscapesAndCuts) {

@@ -7,11 +7,13 @@
 #include <thread>
 #include <vector>
 
-#include "server/service/retry_delay.h"
-#include "server/service/situations.h"
+#include "server/call/failure_reason.h"
 #include "tests/server/service/puppet_server.h"
 
 namespace roberta::service {
+
+using call::ReasonOf;
+using call::RetryDelayOf;
 namespace {
 
 using namespace std::chrono_literals;

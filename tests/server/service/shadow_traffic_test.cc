@@ -26,7 +26,7 @@ absl::Status DifferOnLongTexts(const encoder::PackedBatch& batch, absl::Span<flo
   return absl::OkStatus();
 }
 
-/// A core whose calls run again on a puppet called `quantized`.
+/// A service whose calls run again on a puppet called `quantized`.
 struct ShadowedServer {
   explicit ShadowedServer(PuppetProfile::Behaviour second = DifferOnLongTexts, ShadowOptions options = {},
                           size_t executor_threads = 1, PuppetProfile::Behaviour first = PuppetProfile::CountTokens)
@@ -35,21 +35,22 @@ struct ShadowedServer {
     if (options.profile.empty()) options.profile = "quantized";
     if (options.fraction == 0) options.fraction = 1;
     shadow.emplace(options, ShadowTraffic::Parts{&server.registry, &server.queue, &server.metrics});
-    core.emplace(CoreOptions{.model_name = "puppet", .limits = {.max_items = 1000, .max_item_characters = 1000}},
-                 ClassificationCore::Parts{.registry = &server.registry,
-                                           .entrance = &server.entrance,
-                                           .admission = &server.admission,
-                                           .tokenizers = &server.tokenizers,
-                                           .queue = &server.queue,
-                                           .metrics = &server.metrics,
-                                           .shadow = &*shadow});
+    classification.emplace(
+        Classification::Options{.model_name = "puppet", .limits = {.max_items = 1000, .max_item_characters = 1000}},
+        Classification::Parts{.registry = &server.registry,
+                              .concurrency = &server.concurrency,
+                              .admission = &server.admission,
+                              .tokenizers = &server.tokenizers,
+                              .queue = &server.queue,
+                              .metrics = &server.metrics,
+                              .shadow = &*shadow});
     port = server.metrics.Expose("127.0.0.1", 0).value();
   }
 
   v1::ClassifyResponse Run(const std::shared_ptr<ClassifyCall>& call) {
     std::promise<CallOutcome> promise;
     call->done = [&promise](CallOutcome& outcome) { promise.set_value(outcome); };
-    core->Start(call);
+    classification->Start(call);
     const CallOutcome outcome = promise.get_future().get();
     EXPECT_TRUE(outcome.status.ok()) << outcome.status;
     return outcome.response;
@@ -74,12 +75,12 @@ struct ShadowedServer {
   }
 
   std::optional<ShadowTraffic> shadow;  // these two before the server, whose pools use them
-  std::optional<ClassificationCore> core;
+  std::optional<Classification> classification;
   PuppetServer server;
   uint16_t port = 0;
 };
 
-/// A second profile that is held in its first batch until told otherwise.
+/// A second profile that is blocked in its first batch until it is released.
 struct Hold {
   PuppetProfile::Behaviour Behaviour() {
     return [this](const encoder::PackedBatch& batch, absl::Span<float> logits) {
@@ -236,7 +237,7 @@ TEST(ShadowTraffic, ACallGoesBeforeShadowTrafficThatWaitsAlready) {
   std::promise<void> answered;
   auto call = PuppetServer::Call({"good"});
   call->done = [&](CallOutcome&) { answered.set_value(); };
-  server.core->Start(call);
+  server.classification->Start(call);
   while (server.server.queue.depth().items[0][1] == 0) std::this_thread::yield();
   hold.release.set_value();
   answered.get_future().wait();

@@ -1,0 +1,98 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+namespace roberta::admission {
+
+/// Estimates the number of tokens of a text by its bytes, before it is tokenized. Learns from texts that were. Not
+/// thread-safe.
+class TokenRate {
+ public:
+  /// The tokens of one item of `bytes` UTF-8 bytes, special tokens included; at most `max_tokens`.
+  size_t Estimate(size_t bytes, size_t max_tokens) const {
+    const double tokens = kSpecialTokens + static_cast<double>(bytes) * tokens_per_byte();
+    return tokens < static_cast<double>(max_tokens) ? static_cast<size_t>(tokens) : max_tokens;
+  }
+
+  /// `items` items of together `bytes` bytes had `tokens` tokens, none of them cut off.
+  void Learn(size_t items, size_t bytes, size_t tokens) {
+    bytes_ = kMemory * bytes_ + static_cast<double>(bytes);
+    tokens_ = kMemory * tokens_ + std::max(0.0, static_cast<double>(tokens) - kSpecialTokens * items);
+  }
+
+  double tokens_per_byte() const { return std::clamp(tokens_ / bytes_, 0.01, 2.0); }
+
+ private:
+  static constexpr double kSpecialTokens = 2;
+  static constexpr double kMemory = 1 - 1.0 / 64;  // what remains of a call's weight after the next call
+
+  // English prose, until calls come.
+  double bytes_ = 1000;
+  double tokens_ = 240;
+};
+
+/// How much predictions of one kind must be stretched so that hardly any call ends later: a high quantile of recent
+/// errors, relative to the prediction. Not thread-safe.
+class ErrorMargin {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  /// The share of calls that end later than the stretched prediction, if errors stay as they are.
+  static constexpr double kShortfall = 0.005;
+  /// After each such time, what was learned before counts half.
+  static constexpr std::chrono::seconds kHalfLife{10};
+
+  ErrorMargin();
+
+  /// At `now` a call ended that took `actual_ns`, or was given up after that time; it was predicted to take
+  /// `predicted_ns`.
+  void Learn(Clock::time_point now, double predicted_ns, double actual_ns);
+
+  /// The margin to add to a prediction. It is never negative, even if predictions are too long: when that changes, as
+  /// after a start, all calls that were admitted meanwhile would be late.
+  double MarginNs(double predicted_ns) const;
+
+ private:
+  static constexpr size_t kBins = 100;
+  void Fit();
+
+  std::array<double, kBins> weights_ = {};  // of the calls, by relative error
+  double weight_ = 0;                       // of all of them
+  Clock::time_point halved_;
+  double stretch_ = 0;
+};
+
+/// Compares the work that arrives with what the executors can do in the same time. Not thread-safe.
+class LoadMeter {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  /// The time that Ratio covers.
+  static constexpr std::chrono::seconds kWindow{10};
+
+  explicit LoadMeter(size_t executors) : executors_(executors) {}
+
+  /// Work of `executor_ns` nanoseconds on one executor arrived.
+  void Offer(Clock::time_point now, double executor_ns);
+  /// Work that arrived within the window, divided by what the executors can do in that time; above 1 they cannot keep
+  /// up.
+  double Ratio(Clock::time_point now) const;
+
+ private:
+  static constexpr size_t kSlots = 10;
+  static constexpr std::chrono::nanoseconds kSlot = std::chrono::nanoseconds(kWindow) / kSlots;
+  struct Slot {
+    int64_t number = -1;  // since the clock's epoch
+    double executor_ns = 0;
+  };
+  static int64_t NumberOf(Clock::time_point time) { return time.time_since_epoch() / kSlot; }
+
+  const size_t executors_;
+  std::array<Slot, kSlots + 1> slots_;  // one more: the oldest is partly within the window
+};
+
+}  // namespace roberta::admission

@@ -1,0 +1,115 @@
+#include "server/app/execution_options.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <chrono>
+#include <random>
+#include <utility>
+
+#include "server/service/queued_job.h"
+
+namespace roberta::app {
+
+using admission::BrownOut;
+using std::chrono::milliseconds;
+
+namespace {
+
+/// More helpers hardly make a batch faster, because they wait for one another after every step.
+constexpr size_t kMostHelpers = 7;
+
+batching::DataLoading ToDataLoading(const config::DataLoading& config) {
+  batching::DataLoading loading = {.prefetch = config.prefetch()};
+  const auto& strategies = batching::kLoadingStrategyNames;
+  const auto strategy = std::find(strategies.begin(), strategies.end(), config.strategy());
+  if (strategy != strategies.end()) {
+    loading.strategy = static_cast<batching::LoadingStrategy>(strategy - strategies.begin());
+  }
+  if (config.has_max_batch_tokens()) loading.max_batch_tokens = config.max_batch_tokens();
+  return loading;
+}
+
+batching::PolicyOptions ToPolicy(const config::ServerConfig& config) {
+  batching::PolicyOptions policy;
+  policy.max_batch_tokens = config.execution().max_batch_tokens();
+  policy.long_item_tokens = config.execution().long_item_tokens();
+  return policy;
+}
+
+void LogChange(const BrownOut::Change& change) {
+  const double pressure_ms = std::chrono::duration<double, std::milli>(change.pressure).count();
+  switch (change.cause) {
+    case BrownOut::Cause::kPressure:
+      return spdlog::warn("brown-out: from level {} to {}: pressure lasts, {:.0f} ms of work wait", change.from,
+                          change.to, pressure_ms);
+    case BrownOut::Cause::kRelief:
+      return spdlog::info("brown-out: from level {} to {}: pressure is gone", change.from, change.to);
+    case BrownOut::Cause::kLostStep:
+      return spdlog::warn("brown-out: from level {} to {}: a profile of the ladder is no longer READY", change.from,
+                          change.to);
+  }
+}
+
+}  // namespace
+
+batching::BatchQueueOptions ToQueueOptions(const config::ServerConfig& config, const std::vector<std::string>& names) {
+  batching::BatchQueueOptions options;
+  options.profiles = service::QueueProfiles(names);
+  options.capacity_items = config.execution().queue_capacity_items();
+  options.capacity_tokens = config.execution().queue_capacity_tokens();
+  if (config.execution().split_lone_requests()) {
+    options.most_helpers = std::min<size_t>(config.execution().executors() - 1, kMostHelpers);
+  }
+  options.policy = ToPolicy(config);
+  options.loading.resize(names.size());
+  for (const config::Profile& profile : config.profiles()) {
+    const auto name = std::find(names.begin(), names.end(), profile.name());
+    if (name == names.end()) continue;
+    options.loading[static_cast<size_t>(name - names.begin())] = ToDataLoading(profile.data_loading());
+  }
+  return options;
+}
+
+admission::Discipline ToDiscipline(const config::ServerConfig& config) {
+  return {.executors = config.execution().executors(),
+          .split_lone_batches = config.execution().split_lone_requests(),
+          .policy = ToPolicy(config)};
+}
+
+service::AdmissionOptions ToAdmissionOptions(const config::ServerConfig& config, const std::vector<std::string>& names,
+                                             size_t max_tokens) {
+  return {.predictive = config.execution().predictive_admission(),
+          .max_tokens = max_tokens,
+          .capacity_items = config.execution().queue_capacity_items(),
+          .capacity_tokens = config.execution().queue_capacity_tokens(),
+          .profiles = names};
+}
+
+std::unique_ptr<service::BrownOutLadder> MakeBrownOut(const config::ServerConfig& config,
+                                                      const service::BrownOutLadder::Parts& parts) {
+  const config::BrownOut& entry = config.brown_out();
+  if (!entry.enabled()) return nullptr;
+  service::BrownOutLadderOptions options;
+  options.profiles.assign(entry.ladder().begin(), entry.ladder().end());
+  options.executors = config.execution().executors();
+  options.thresholds = {.step_down_at = milliseconds(entry.step_down_at_ms()),
+                        .step_down_after = milliseconds(entry.step_down_after_ms()),
+                        .step_up_at = milliseconds(entry.step_up_at_ms()),
+                        .step_up_after = milliseconds(entry.step_up_after_ms())};
+  return std::make_unique<service::BrownOutLadder>(std::move(options), parts, LogChange);
+}
+
+std::unique_ptr<service::ShadowTraffic> MakeShadow(const config::ServerConfig& config,
+                                                   const service::ShadowTraffic::Parts& parts) {
+  const config::Shadow& entry = config.shadow();
+  if (entry.fraction() == 0) return nullptr;
+  return std::make_unique<service::ShadowTraffic>(
+      service::ShadowOptions{.profile = entry.profile(),
+                             .fraction = entry.fraction(),
+                             .max_items_in_flight = entry.max_items_in_flight(),
+                             .seed = std::random_device()()},
+      parts);
+}
+
+}  // namespace roberta::app

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "config/server_config.pb.h"
+#include "server/admission/finish_time.h"
+#include "server/batching/batch_queue.h"
+#include "server/service/admission_control.h"
+#include "server/service/brown_out.h"
+#include "server/service/shadow_traffic.h"
+
+namespace roberta::app {
+
+// How calls are admitted, queued and run, by a config that config::ValidateConfig accepted.
+
+/// `names` are the profiles of the registry; see service::QueueProfiles.
+batching::BatchQueueOptions ToQueueOptions(const config::ServerConfig& config, const std::vector<std::string>& names);
+
+/// What prediction assumes of the queue: its own policy.
+admission::Discipline ToDiscipline(const config::ServerConfig& config);
+
+/// `max_tokens` is the limit of an item.
+service::AdmissionOptions ToAdmissionOptions(const config::ServerConfig& config, const std::vector<std::string>& names,
+                                             size_t max_tokens);
+
+/// Its changes are logged. nullptr if brown-out is off.
+std::unique_ptr<service::BrownOutLadder> MakeBrownOut(const config::ServerConfig& config,
+                                                      const service::BrownOutLadder::Parts& parts);
+
+/// Chooses calls at random. nullptr if shadow traffic is off.
+std::unique_ptr<service::ShadowTraffic> MakeShadow(const config::ServerConfig& config,
+                                                   const service::ShadowTraffic::Parts& parts);
+
+}  // namespace roberta::app

@@ -1,0 +1,256 @@
+#include "server/service/classification.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "profiles/tokenizer/tokenizer.h"
+#include "server/call/failure_reason.h"
+#include "server/call/identity.h"
+#include "server/service/call_records.h"
+#include "server/service/profile_backend.h"
+#include "server/service/queued_job.h"
+#include "server/service/response.h"
+
+namespace roberta::service {
+
+using call::FailureReason;
+using call::MakeStatus;
+using call::Phase;
+using call::ReasonOf;
+
+namespace {
+
+/// Notes that an item has no classification.
+void FailItem(ClassifyCall& call, int item, const FieldProblem& problem) {
+  google::rpc::Status* status = call.outcome.response.mutable_results(item)->mutable_status();
+  status->set_code(static_cast<int32_t>(problem.status.code()));
+  status->set_message(std::string(problem.status.message()));
+  call.outcome.problems.push_back(problem);
+}
+
+/// The path of an item in the client's message.
+std::string FieldOf(const ClassifyCall& call, int item) {
+  return absl::StrCat("items[", call.first_item + item, "]");
+}
+
+/// Where bad items fail the call, the first problem is its status, and the others are in the status' details.
+absl::Status StatusOfProblems(const ClassifyCall& call) {
+  const std::vector<FieldProblem>& problems = call.outcome.problems;
+  if (problems.empty() || call.settings.allow_partial) return absl::OkStatus();
+  const absl::Status& first = problems.front().status;
+  if (problems.size() == 1) return first;
+  const size_t others = problems.size() - 1;
+  return call::WithMessage(
+      first, absl::StrCat(first.message(), " (and ", others, " more bad item", others > 1 ? "s" : "", ")"));
+}
+
+}  // namespace
+
+Classification::Classification(Options options, const Parts& parts)
+    : options_(std::move(options)),
+      parts_(parts),
+      selection_({.registry = parts.registry, .admission = parts.admission, .brown_out = parts.brown_out}) {}
+
+void Classification::Start(std::shared_ptr<ClassifyCall> call) {
+  call->in_flight = parts_.metrics->calls().Started();
+  call->outcome.status = Admit(*call);
+  if (!call->outcome.status.ok()) return Finish(*call);
+  parts_.tokenizers->Push([this, call = std::move(call)]() mutable { TokenizeAndEnqueue(std::move(call)); });
+}
+
+void Classification::StartPart(std::shared_ptr<ClassifyCall> call) {
+  call->is_part = true;
+  call->job.priority = call->settings.priority;
+  call->job.deadline = SteadyDeadline(call->deadline);
+  call->job.profile = call->profile.index;
+  parts_.tokenizers->PushBulk([this, call = std::move(call)]() mutable { TokenizeAndEnqueue(std::move(call)); });
+}
+
+void Classification::Refuse(const std::shared_ptr<ClassifyCall>& call, absl::Status status) {
+  call->in_flight = parts_.metrics->calls().Started();
+  call->outcome.status = std::move(status);
+  Finish(*call);
+}
+
+absl::Status Classification::SelectProfileOfStream(ClassifyCall& stream) const {
+  stream.is_part = true;
+  stream.job.deadline = SteadyDeadline(stream.deadline);
+  absl::Status selected = selection_.Select(stream, parts_.queue->now()());
+  if (selected.ok()) parts_.metrics->admission().Selected(stream.profile.name, stream.selection);
+  return selected;
+}
+
+absl::Status Classification::Admit(ClassifyCall& call) const {
+  const absl::Status entered = parts_.concurrency->Admit(&call.permit);
+  const bool crowded = absl::IsResourceExhausted(entered);  // the call counts as offered load all the same
+  if (!entered.ok() && !crowded) return entered;
+  if (absl::Status wanted = CheckStillWanted(call.cancelled, call.deadline); !wanted.ok()) return wanted;
+  if (auto problem = ValidateCall(call.request, options_.limits, &call.settings)) {
+    call.outcome.problems.push_back(*problem);
+    return problem->status;
+  }
+  const batching::Clock::time_point now = parts_.queue->now()();
+  batching::Job& job = call.job;
+  job.priority = call.settings.priority;
+  job.deadline = SteadyDeadline(call.deadline);
+  if (absl::Status selected = selection_.Select(call, now); !selected.ok()) return crowded ? entered : selected;
+  job.profile = call.profile.index;
+  const admission::PendingCall work = parts_.admission->Estimate(call.request, job.profile, job.priority);
+  parts_.admission->Offer(work, now);
+  if (crowded) return entered;
+  absl::Status admitted = parts_.admission->Admit(work, job.deadline, now, &call.forecast);
+  if (admitted.ok()) parts_.metrics->admission().Selected(call.profile.name, call.selection);
+  return admitted;
+}
+
+void Classification::TokenizeAndEnqueue(CallPointer call) {
+  call->clock.End(Phase::kQueue);
+  call->outcome.status = CheckStillWanted(*call->cancelled_by, call->deadline);
+  if (call->outcome.status.ok()) Tokenize(*call);
+  call->clock.End(Phase::kTokenize);
+  if (!call->outcome.status.ok() || call->job.lengths.empty()) return Finish(*call);
+  Enqueue(std::move(call));
+}
+
+void Classification::Tokenize(ClassifyCall& call) const {
+  size_t bytes = 0, tokens = 0;
+  for (int i = 0; i < call.request.items_size(); ++i) {
+    const internal::RawItem& item = call.request.items(i);
+    v1::ItemResult* result = call.outcome.response.add_results();
+    if (auto problem = ValidateItem(item, FieldOf(call, i), options_.limits)) {
+      if (!problem->field.ends_with(".id")) result->set_id(item.id());
+      FailItem(call, i, *problem);
+      continue;
+    }
+    result->set_id(item.id());
+    if (absl::Status status = TokenizeItem(call, i, result); !status.ok()) {
+      FailItem(call, i, {FieldOf(call, i) + ".text", status});
+      continue;
+    }
+    bytes += BytesOf(item);
+    tokens += call.job.lengths.back() + result->classification().tokens_dropped();
+  }
+  if (!call.job.lengths.empty()) parts_.admission->LearnTokens(call.job.lengths.size(), bytes, tokens);
+  call.outcome.status = StatusOfProblems(call);
+}
+
+absl::Status Classification::TokenizeItem(ClassifyCall& call, int item, v1::ItemResult* result) const {
+  static thread_local tokenizer::Encoding encoding;
+  const internal::RawItem& texts = call.request.items(item);
+  std::optional<std::string_view> pair;
+  if (texts.has_text_pair()) pair = texts.text_pair();
+  const tokenizer::EncodeOptions options = {
+      .max_tokens = static_cast<size_t>(parts_.registry->checkpoint().config().max_tokens()),
+      .truncation = call.settings.truncation};
+  const absl::Status encoded = parts_.registry->tokenizer().Encode(texts.text(), pair, options, &encoding);
+  if (!encoded.ok()) {
+    return MakeStatus(FailureReason::kTooManyTokens, absl::StrCat(FieldOf(call, item), ".text: ", encoded.message()));
+  }
+  call.job.token_ids.insert(call.job.token_ids.end(), encoding.ids.begin(), encoding.ids.end());
+  call.job.lengths.push_back(encoding.ids.size());
+  call.item_of.push_back(item);
+  FillTokens(encoding, result->mutable_classification());
+  return absl::OkStatus();
+}
+
+void Classification::Enqueue(CallPointer call) {
+  batching::Job& job = call->job;
+  const bool is_part = call->is_part;
+  if (!is_part) {
+    call->outcome.status =
+        parts_.admission->CheckAgain(job.token_ids.size(), job.deadline, parts_.queue->now()(), &call->forecast);
+  }
+  if (!call->outcome.status.ok()) return Finish(*call);
+  job.cancelled = call->cancelled_by;
+  job.backend = BackendOf(call->profile);
+  job.outputs_per_item = static_cast<size_t>(parts_.registry->checkpoint().config().num_labels());
+  job.done = [this, call](batching::Job&) {
+    parts_.tokenizers->PushUrgent([this, call] {
+      CollectResults(*call);
+      Finish(*call);
+    });
+  };
+  // Once it is pushed, other threads may work on the call.
+  const admission::Reservation until_queued = std::move(call->forecast.reservation);
+  absl::Status pushed = (is_part ? PushBulkJob : PushJob)(*parts_.queue, {call, &job});
+  if (pushed.ok()) {
+    if (parts_.brown_out != nullptr && !is_part) parts_.brown_out->WorkArrived();
+    return;
+  }
+  call->outcome.status = absl::IsResourceExhausted(pushed)
+                             ? parts_.admission->WithAdvice(std::move(pushed), job.lengths.size(), job.token_ids.size(),
+                                                            parts_.queue->now()())
+                             : std::move(pushed);
+  Finish(*call);
+}
+
+void Classification::CollectResults(ClassifyCall& call) const {
+  const batching::Job& job = call.job;
+  StampPhases(job, &call.clock);
+  if (!call.is_part) parts_.admission->Ended(job, call.forecast, parts_.queue->now()());
+  if (call.outcome.status = StatusIfDropped(job); !call.outcome.status.ok()) return;
+  for (size_t i = 0; i < job.results.size(); ++i) {
+    const absl::Status& status = job.results[i].status;
+    if (status.ok()) continue;
+    const int item = call.item_of[i];
+    const std::string field = FieldOf(call, item);
+    FailItem(call, item,
+             {field, MakeStatus(FailureReason::kBackendFailure, absl::StrCat(field, ": ", status.message()))});
+  }
+  call.outcome.status = StatusOfProblems(call);
+}
+
+void Classification::Finish(ClassifyCall& call) {
+  v1::ClassifyResponse& response = call.outcome.response;
+  std::optional<registry::LoadedProfile> shadow;
+  if (call.outcome.status.ok()) {
+    FillClassifications(parts_.registry->checkpoint().config(), call);
+    response.set_model(options_.model_name);
+    response.set_model_revision(parts_.registry->checkpoint().revision());
+    response.set_batch_items(static_cast<uint32_t>(call.job.largest_batch_items));
+    if (parts_.shadow != nullptr) shadow = parts_.shadow->Choose(call.job, call.profile.name);
+    response.set_shadowed(shadow.has_value());
+  }
+  call.forecast.reservation.Release();
+  call.clock.End(Phase::kPost);
+  FillPhases(call.clock, response.mutable_phases());
+  CountItems(call);
+  if (!call.is_part) Record(call);
+  call.done(call.outcome);
+  call.permit = admission::Permit();  // only now: the server may not stop before the response is on its way
+  if (shadow) parts_.shadow->Run(*shadow, call.job);
+}
+
+void Classification::CountItems(const ClassifyCall& call) const {
+  metrics::ItemMetrics::Items items;
+  if (call.outcome.status.ok()) {
+    items.failed = call.outcome.problems.size();
+    items.answered = static_cast<size_t>(call.outcome.response.results_size()) - items.failed;
+    items.tokens = call.job.token_ids.size();
+    for (const v1::ItemResult& result : call.outcome.response.results()) {
+      items.truncated += result.classification().truncated();
+    }
+  } else {
+    items.failed = static_cast<size_t>(call.request.items_size());
+  }
+  parts_.metrics->items().Count(call.profile.name, items);
+}
+
+void Classification::Record(ClassifyCall& call) const {
+  const absl::Status& status = call.outcome.status;
+  parts_.metrics->calls().Ended({.method = call::Method::kClassify,
+                                 .profile = call.profile.name,
+                                 .code = status.code(),
+                                 .reason = ReasonOf(status)},
+                                call.clock);
+  call.in_flight.End();
+  if (call.identity.request_id.empty()) call.identity.request_id = call::NewRequestId();
+  call.outcome.response.set_request_id(call.identity.request_id);
+  if (parts_.log != nullptr && parts_.log->Wants(status.code(), call.clock.total_ns())) {
+    parts_.log->Write(RecordOf(call, parts_.registry->names()));
+  }
+}
+
+}  // namespace roberta::service

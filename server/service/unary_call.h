@@ -1,0 +1,45 @@
+#pragma once
+
+#include <atomic>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "server/admission/permits.h"
+#include "server/call/identity.h"
+#include "server/call/phases.h"
+#include "server/metrics/call_metrics.h"
+#include "server/service/request_validation.h"
+
+namespace roberta::service {
+
+/// How a call ended.
+template <typename ResponseMessage>
+struct Outcome {
+  absl::Status status;
+  std::vector<FieldProblem> problems;  ///< for a BadRequest detail; empty if the status is not about fields
+  ResponseMessage response;            ///< meaningful if status is ok
+};
+
+/// One unary call on its way through the service. One thread at a time works on it; only `cancelled` may be set by any
+/// thread at any time.
+template <typename RequestMessage, typename ResponseMessage>
+struct UnaryCall : call::Head {
+  using Request = RequestMessage;
+  using Response = ResponseMessage;
+
+  explicit UnaryCall(call::PhaseClock::Clock::time_point arrival) : clock(arrival) {}
+
+  // Set by the transport, with the Head.
+  Request request;
+  absl::AnyInvocable<void(Outcome<Response>&)> done;  ///< called exactly once, on any thread
+  std::atomic<bool> cancelled{false};
+
+  // Filled by the service.
+  call::PhaseClock clock;
+  metrics::CallMetrics::InFlight in_flight;
+  admission::Permit permit;
+  Outcome<Response> outcome;
+};
+
+}  // namespace roberta::service

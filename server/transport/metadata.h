@@ -1,0 +1,27 @@
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+
+#include "absl/status/status.h"
+#include "server/call/identity.h"
+#include "server/service/classify_call.h"
+#include "server/service/comparison.h"
+#include "server/service/profile_administration.h"
+
+namespace roberta::transport {
+
+/// Reads the deadline and the metadata x-request-id, traceparent and x-profile, and adds the trailing metadata
+/// x-request-id. A request id or traceparent that came more than once is ignored; of several x-profile the first
+/// counts.
+call::Head ReadHead(grpc::CallbackServerContext* context);
+
+/// Adds the trailing metadata of a call that has ended: x-profile-used if a profile was selected; x-queue-time,
+/// x-inference-time and x-total-time, in milliseconds with three decimals; grpc-retry-pushback-ms, by which gRPC
+/// clients retry, if the status has a retry delay.
+void AddTrailers(const service::ClassifyCall& call, grpc::CallbackServerContext* context);
+void AddTrailers(const service::ComparisonCall& call, grpc::CallbackServerContext* context);
+/// Calls about profiles have none.
+template <typename Response>
+void AddTrailers(const service::ProfileCall<Response>& /*call*/, grpc::CallbackServerContext* /*context*/) {}
+
+}  // namespace roberta::transport

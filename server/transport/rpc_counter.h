@@ -1,0 +1,22 @@
+#pragma once
+
+#include <grpcpp/support/server_interceptor.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "server/metrics/call_metrics.h"
+
+namespace roberta::transport {
+
+/// The methods of all services on the port, health and reflection included: "roberta.v1.Classifier/Classify".
+std::vector<std::string> RpcMethods();
+
+/// The status codes that a call can end with: those of the table of failure reasons, and gRPC's own.
+std::vector<int> RpcCodes();
+
+/// Makes an interceptor for each call that counts its start and its end. `metrics` must outlive the server.
+std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface> MakeRpcCounter(metrics::RpcMetrics* metrics);
+
+}  // namespace roberta::transport

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+
+#include <memory>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "server/service/unary_call.h"
+#include "server/transport/grpc_status.h"
+#include "server/transport/metadata.h"
+#include "server/transport/raw_message.h"
+
+namespace roberta::transport {
+
+/// Carries one unary call between gRPC's callback API and the service; `Call` is a service::UnaryCall. Owned by gRPC.
+/// gRPC's own DefaultReactor does not report that a call was cancelled.
+template <typename Call>
+class UnaryReactor final : public grpc::ServerUnaryReactor {
+ public:
+  UnaryReactor(grpc::CallbackServerContext* context, grpc::ByteBuffer* response)
+      : context_(context), response_(response), call_(std::make_shared<Call>(call::PhaseClock::Clock::now())) {
+    static_cast<call::Head&>(*call_) = ReadHead(context);
+    call_->done = [this](service::Outcome<typename Call::Response>& outcome) { Complete(outcome); };
+  }
+
+  /// Reads the message and calls `(service->*start)(call)`, or `service->Refuse(call, status)` if it cannot be read.
+  /// The reactor may be gone when this returns.
+  template <typename Service>
+  void Start(Service* service, void (Service::*start)(std::shared_ptr<Call>), const grpc::ByteBuffer& request) {
+    if (absl::Status read = ReadMessage(request, &call_->request); !read.ok()) {
+      service->Refuse(call_, std::move(read));
+    } else {
+      (service->*start)(call_);
+    }
+  }
+
+  void OnCancel() override { call_->cancelled.store(true, std::memory_order_relaxed); }
+  void OnDone() override { delete this; }
+
+ private:
+  void Complete(service::Outcome<typename Call::Response>& outcome) {
+    AddTrailers(*call_, context_);
+    grpc::Status status = ToGrpcStatus(outcome.status, outcome.problems);
+    if (status.ok()) status = WriteMessage(outcome.response, response_);
+    Finish(std::move(status));
+  }
+
+  grpc::CallbackServerContext* const context_;
+  grpc::ByteBuffer* const response_;
+  const std::shared_ptr<Call> call_;
+};
+
+/// Starts a unary call, see UnaryReactor::Start.
+template <typename Call, typename Service>
+grpc::ServerUnaryReactor* StartUnary(Service* service, void (Service::*start)(std::shared_ptr<Call>),
+                                     grpc::CallbackServerContext* context, const grpc::ByteBuffer& request,
+                                     grpc::ByteBuffer* response) {
+  auto* reactor = new UnaryReactor<Call>(context, response);
+  reactor->Start(service, start, request);
+  return reactor;
+}
+
+}  // namespace roberta::transport
