@@ -5,7 +5,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "client/cli/item.h"
+#include "client/cli/items.h"
 #include "roberta/v1/classifier.pb.h"
 
 namespace roberta::cli {

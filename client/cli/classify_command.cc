@@ -19,7 +19,7 @@
 #include "client/cli/accuracy.h"
 #include "client/cli/exit_codes.h"
 #include "client/cli/item_pipeline.h"
-#include "client/cli/item_source.h"
+#include "client/cli/items.h"
 #include "client/cli/objective_options.h"
 #include "client/cli/result_writer.h"
 #include "client/cli/stop_signal.h"
@@ -42,8 +42,6 @@ const std::map<std::string, v1::FunctionToApply> kFunctions = {{"auto", v1::FUNC
                                                                {"none", v1::FUNCTION_NONE}};
 const std::map<std::string, v1::Priority> kPriorities = {
     {"low", v1::PRIORITY_LOW}, {"normal", v1::PRIORITY_NORMAL}, {"high", v1::PRIORITY_HIGH}};
-const std::map<std::string, InputFormat> kFormats = {
-    {"txt", InputFormat::kText}, {"tsv", InputFormat::kTsv}, {"jsonl", InputFormat::kJsonLines}};
 
 struct ClassifyOptions {
   std::vector<std::string> texts;
@@ -61,7 +59,7 @@ struct ClassifyOptions {
   bool no_stream = false;
   size_t items_per_call = PipelineOptions().items_per_call;
   size_t calls_in_flight = PipelineOptions().calls_in_flight;
-  size_t longest_line_bytes = FileOptions().longest_line_bytes;
+  size_t longest_line_bytes = rows::RowFileOptions().longest_line_bytes;
 
   bool FromFile() const { return !file.empty(); }
 };
@@ -198,8 +196,9 @@ class ClassifyRun {
 
 absl::StatusOr<std::unique_ptr<ItemSource>> OpenSource(const ClassifyOptions& options) {
   if (!options.FromFile()) return TextsOfCommandLine(options.texts);
-  const InputFormat format = options.format.empty() ? FormatOfFile(options.file) : kFormats.at(options.format);
-  return LinesOfFile(options.file, {.format = format, .longest_line_bytes = options.longest_line_bytes});
+  const auto given = rows::FormatNamed(options.format);
+  const rows::Format format = given ? *given : rows::FormatOfFile(options.file, rows::Format::kText);
+  return RowsOfFile(options.file, {.format = format, .longest_line_bytes = options.longest_line_bytes});
 }
 
 int Complain(const std::string& text) {
@@ -250,12 +249,12 @@ void DeclareOptions(CLI::App* command, ClassifyOptions* options) {
   command->add_option("TEXT", options->texts, "Texts; a single - means lines of standard input");
   command
       ->add_option("--file", options->file,
-                   "Classify the lines of a file: .tsv (header line, columns text, text_pair, label, id), .jsonl "
-                   "(objects with the same fields), else a text a line; - is standard input")
+                   "Classify the texts of a file: .tsv, .csv or .jsonl (see below), else a text a line; - is "
+                   "standard input")
       ->type_name("FILE");
   const auto one_of = [](auto names) { return CLI::IsMember(names).description(""); };
-  command->add_option("--format", options->format, "txt, tsv or jsonl, whatever the file's name says")
-      ->check(one_of(Names(kFormats)))
+  command->add_option("--format", options->format, "txt, tsv, csv or jsonl, whatever the file's name says")
+      ->check(one_of(std::vector<std::string>{"txt", "tsv", "csv", "jsonl"}))
       ->type_name("FORMAT");
   command
       ->add_option("--profile", options->profile,
@@ -298,17 +297,19 @@ void AddClassifyCommand(CLI::App* app, const ConnectionOptions* connection, int*
   auto options = std::make_shared<ClassifyOptions>();
   CLI::App* command = app->add_subcommand("classify", "Classifies texts");
   DeclareOptions(command, options.get());
-  command->footer(
-      "\nA text that fails is reported with its place and code; the others are still answered, and the exit code is "
-      "1.\n"
-      "Labelled input also gives the accuracy. With --json a line is {index, id, label, score, scores, logits, "
-      "tokens,\n"
-      "truncated, profile}, or {index, id, error{code, message}}.\n\n"
+  command->footer(absl::StrCat(
+      "\n", rows::kFormatsHelp,
+      "A column or field id is repeated in the output of --json; with a column label the accuracy is printed too. "
+      "Other\n"
+      "columns are passed over.\n\n"
+      "A text that fails is reported with its place and code; the others are still answered, and the exit code is 1.\n"
+      "With --json a line is {index, id, label, score, scores, logits, tokens, truncated, profile}, or {index, id,\n"
+      "error{code, message}}.\n\n"
       "Examples:\n"
       "  roberta-client classify \"a warm, funny film\" \"a lifeless mess\"\n"
       "  roberta-client classify --profile auto --min-accuracy 0.85 --max-latency-ms 50 \"a warm, funny film\"\n"
       "  roberta-client classify --file reviews.tsv --json > results.jsonl\n"
-      "  cat texts.txt | roberta-client classify --json --top-k 1 -");
+      "  cat texts.txt | roberta-client classify --json --top-k 1 -"));
   command->callback([=] {
     if (options->texts.size() == 1 && options->texts[0] == "-" && options->file.empty()) {
       options->texts.clear();

@@ -10,7 +10,7 @@
 #include "absl/status/status.h"
 #include "client/cli/batch_carrier.h"
 #include "client/cli/call_carrier.h"
-#include "client/cli/item_source.h"
+#include "client/cli/items.h"
 #include "client/cli/result_writer.h"
 #include "client/cli/stream_carrier.h"
 #include "client/client.h"

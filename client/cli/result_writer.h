@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "absl/status/status.h"
-#include "client/cli/item.h"
+#include "client/cli/items.h"
 #include "roberta/v1/classifier.pb.h"
 
 namespace roberta::cli {

@@ -39,12 +39,12 @@ void DeclareLoad(CLI::App* command, RunOptions* options) {
 }
 
 void DeclareTexts(CLI::App* command, RunOptions* options) {
-  CLI::Option* file =
-      command
-          ->add_option("--file", options->file,
-                       "Texts: .tsv (header line, columns text, text_pair, label), .jsonl, else a text a line (a dozen "
-                       "built-in sentences)")
-          ->type_name("FILE");
+  CLI::Option* file = command
+                          ->add_option("--file", options->file,
+                                       "Texts: .tsv or .csv (a header line names the columns text, label and "
+                                       "text_pair), .jsonl, else a text a line (a dozen "
+                                       "built-in sentences)")
+                          ->type_name("FILE");
   command
       ->add_option("--lengths", options->lengths,
                    "Instead: texts made up to have these numbers of tokens, special ones included, a line each")

@@ -11,7 +11,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
-#include "client/cli/item_source.h"
+#include "profiles/rows/row_file.h"
 
 namespace roberta::workload {
 
@@ -34,32 +34,28 @@ v1::Item ItemOf(std::string text) {
 }  // namespace
 
 absl::StatusOr<Texts> ReadTexts(const std::string& file) {
-  auto source = cli::LinesOfFile(file, {.format = cli::FormatOfFile(file)});
-  if (!source.ok()) return source.status();
+  using Outcome = rows::RowFile::Outcome;
+  auto opened = rows::RowFile::Open(file, {.format = rows::FormatOfFile(file, rows::Format::kText)});
+  if (!opened.ok()) return opened.status();
   Texts texts;
   bool labelled = false;
-  cli::Item read;
+  rows::Row row;
   while (true) {
-    switch ((*source)->Next(std::chrono::hours(1), &read)) {
-      case cli::ItemSource::Outcome::kNothingYet:
-        continue;
-      case cli::ItemSource::Outcome::kFailed:
-        return (*source)->error();
-      case cli::ItemSource::Outcome::kEnd:
-        if (texts.items.empty()) return absl::InvalidArgumentError(absl::StrCat(file, ": no texts"));
-        if (!labelled) texts.labels.clear();
-        return texts;
-      case cli::ItemSource::Outcome::kItem:
-        break;
+    const Outcome outcome = (*opened)->Next(std::chrono::hours(1), &row);
+    if (outcome == Outcome::kNothingYet) continue;
+    if (outcome == Outcome::kFailed) return (*opened)->error();
+    if (outcome == Outcome::kEnd) break;
+    if (!row.problem.empty()) {
+      return absl::InvalidArgumentError(absl::StrCat((*opened)->name(), ":", row.line, ": ", row.problem));
     }
-    if (!read.problem.ok()) {
-      return absl::InvalidArgumentError(absl::StrCat(read.place, ": ", read.problem.message()));
-    }
-    texts.items.push_back(ItemOf(std::move(read.text)));
-    if (read.text_pair) texts.items.back().set_text_pair(*read.text_pair);
-    labelled = labelled || !read.expected_label.empty();
-    texts.labels.push_back(std::move(read.expected_label));
+    texts.items.push_back(ItemOf(*std::move(row.values[rows::kText])));
+    if (row.values[rows::kPair]) texts.items.back().set_text_pair(*row.values[rows::kPair]);
+    texts.labels.push_back(std::move(row.values[rows::kLabel]).value_or(""));
+    labelled = labelled || !texts.labels.back().empty();
   }
+  if (texts.items.empty()) return absl::InvalidArgumentError(absl::StrCat(file, ": no texts"));
+  if (!labelled) texts.labels.clear();
+  return texts;
 }
 
 std::string TextOfTokens(int tokens, size_t variant) {

@@ -16,9 +16,8 @@ struct Texts {
   std::vector<std::string> labels;  ///< by name or index, one for each item, "" where there is none; empty: none at all
 };
 
-/// The texts of a file: .tsv (header line, columns text, text_pair, label), .jsonl (objects with these fields), else a
-/// text a line. Errors name file and line: NotFound if it cannot be opened, InvalidArgument for a bad line or a file
-/// without texts.
+/// The texts of a file in the dialect of rows::Format, by its name: a text a line unless that says otherwise. Errors
+/// name file and line: NotFound if it cannot be opened, InvalidArgument for a bad row or a file without texts.
 absl::StatusOr<Texts> ReadTexts(const std::string& file);
 
 /// A text of `tokens` tokens, the two special ones included (at least 3), of words that are a token each in byte-level

@@ -10,7 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "profiles/json/quoted.h"
 #include "profiles/quality/agreement.h"
-#include "profiles/quality/rows.h"
+#include "profiles/rows/rows.h"
 #include "profiles/tokenizer/utf8.h"
 
 namespace roberta::quality {
@@ -21,17 +21,20 @@ constexpr size_t kMostExamples = 1000000;
 constexpr uintmax_t kLargestFileBytes = 64u << 20;
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
+using rows::Row;
+
 class Parser {
  public:
   Parser(const checkpoint::ModelConfig& config, std::string_view file, const DataOptions& options)
       : config_(config), file_(file), options_(options) {}
 
   absl::StatusOr<Data> Parse(std::string_view text) {
-    if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
-    if (text.empty()) return absl::InvalidArgumentError(absl::StrCat(file_, ": there is nothing in it"));
-    auto reader = RowReader::Open(text, options_.format.value_or(FormatOfFile(file_)));
-    if (!reader.ok()) return Wrong(1, std::string(reader.status().message()));
-    while (const std::optional<Row> row = (*reader)->Next()) {
+    if (text.empty() || text == kByteOrderMark) {
+      return absl::InvalidArgumentError(absl::StrCat(file_, ": there is nothing in it"));
+    }
+    rows::RowParser rows({.format = options_.format.value_or(rows::FormatOfFile(file_, rows::Format::kTsv)),
+                          .refuse_other_columns = true});
+    while (const std::optional<Row> row = rows.Take(&text, /*ended=*/true)) {
       absl::Status status = Take(*row);
       if (!status.ok()) return status;
     }
@@ -50,7 +53,7 @@ class Parser {
   }
 
   absl::Status Take(const Row& row) {
-    if (options_.read_labels && row.values[kLabel] && AgreementOf(config_) != Agreement::kSameLabel) {
+    if (options_.read_labels && row.values[rows::kLabel] && AgreementOf(config_) != Agreement::kSameLabel) {
       return Wrong(row.line, "column label: labels are compared only where a model gives a text one of several");
     }
     Example example;
@@ -70,22 +73,18 @@ class Parser {
     return absl::OkStatus();
   }
 
-  /// Fills `*example`, or tells what is wrong.
+  /// Fills `*example`, or returns what is wrong.
   std::string Read(const Row& row, Example* example) const {
     std::string problem = row.problem;
-    if (problem.empty()) problem = ReadText(kText, *row.values[kText], &example->text);
-    if (problem.empty() && row.values[kPair]) {
-      problem = ReadText(kPair, *row.values[kPair], &example->pair.emplace());
+    for (const rows::Column column : {rows::kText, rows::kPair}) {
+      if (problem.empty() && row.values[column] && tokenizer::IsBlank(*row.values[column])) {
+        problem = absl::StrCat(std::string(rows::kColumnNames[column]), " is blank");
+      }
     }
-    return problem.empty() && options_.read_labels ? ReadLabel(row.values[kLabel], example) : problem;
-  }
-
-  static std::string ReadText(Column column, const std::string& text, std::string* out) {
-    const std::string name(kColumnNames[column]);
-    if (const auto at = tokenizer::FirstInvalidUtf8(text)) return absl::StrCat(name, ": invalid UTF-8 at byte ", *at);
-    if (tokenizer::IsBlank(text)) return absl::StrCat(name, " is blank");
-    *out = text;
-    return "";
+    if (!problem.empty()) return problem;
+    example->text = *row.values[rows::kText];
+    example->pair = row.values[rows::kPair];
+    return options_.read_labels ? ReadLabel(row.values[rows::kLabel], example) : "";
   }
 
   std::string ReadLabel(const std::optional<std::string>& label, Example* example) const {

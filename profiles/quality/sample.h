@@ -9,7 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "profiles/checkpoint/config.h"
-#include "profiles/quality/data_format.h"
+#include "profiles/rows/rows.h"
 
 namespace roberta::quality {
 
@@ -27,7 +27,7 @@ struct Example {
 using Sample = std::vector<Example>;
 
 struct DataOptions {
-  std::optional<DataFormat> format;  ///< FormatOfFile where absent
+  std::optional<rows::Format> format;  ///< by the file's name where absent; TSV where that says nothing
   bool skip_bad_rows = false;
   bool read_labels = true;  ///< else whatever a file says of labels is passed over
 };
@@ -41,15 +41,14 @@ struct Data {
 
 inline constexpr size_t kMostProblems = 5;
 
-/// Parses examples: text and, if wanted, label and text_pair. Of TSV and CSV the first line names these columns, in any
-/// order, and no others; a JSONL object may have other fields, which are passed over, and null is as good as absent. A
-/// label is a name out of `config.labels`, else the index of one. A byte order mark is passed over.
+/// Parses examples in the dialect of rows::Format: text and, if wanted, label and text_pair; TSV and CSV may have no
+/// other columns. A label is a name out of `config.labels`, else the index of one.
 ///
 /// `file` is the name in errors. InvalidArgument, in one line, names file, line, column and value of a row that is bad:
-/// another number of values than the header, not JSON or CSV, a text that is blank or not UTF-8, a label that the model
-/// has not, or a label in some rows only. `skip_bad_rows` passes over these. It is an error always that there is
-/// nothing in the file, no good row, or more than 1,000,000; a column that is unknown, missing or there twice; a double
-/// quote that is never closed; labels for a model whose answer is not one of several labels.
+/// what rows::Row has as a problem, a text that is blank, a label that the model does not have, or a label in some rows
+/// only. `skip_bad_rows` passes over these. It is always an error if the file is empty, or has no good row or more than
+/// 1,000,000; if its header is bad, or a double quote is never closed; and if it has labels for a model that does not
+/// answer with one of several labels.
 absl::StatusOr<Data> ParseData(std::string_view text, const checkpoint::ModelConfig& config, std::string_view file,
                                const DataOptions& options);
 

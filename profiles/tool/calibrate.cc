@@ -211,7 +211,7 @@ void AddCalibrate(CLI::App* app, int* exit_code) {
       "is better than none at all, nothing is stored. A pruned variant, DIR/pruned, is done too, with a file of its "
       "own.\n"
       "After a change of the checkpoint, calibrate again: a file of another revision fails these profiles.\n\n",
-      kExampleFormats,
+      ExampleFormatsHelp(),
       "\nExamples:\n"
       "  roberta-model calibrate --model my-model --data texts.tsv\n"
       "  roberta-model calibrate --model my-model/pruned --data texts.jsonl --texts 256 --json"));

@@ -151,7 +151,7 @@ void AddEvaluate(CLI::App* app, int* exit_code) {
       "confidence\n"
       "                             interval (Tango's score interval, which inverts McNemar's test); only with labels\n"
       "A profile that cannot be loaded or run is told with its reason, the others go on, and the exit code is 1.\n\n",
-      kExampleFormats,
+      ExampleFormatsHelp(),
       "Labels are of use for models that give a text one of several labels; for others they are passed over.\n\n"
       "Examples:\n"
       "  roberta-model evaluate --model models/demo-sst2 --data models/demo-sst2/sample.tsv\n"

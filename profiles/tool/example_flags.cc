@@ -2,14 +2,15 @@
 
 #include <cstdio>
 
+#include "absl/strings/str_cat.h"
+#include "profiles/rows/rows.h"
 #include "profiles/terminal/progress.h"
 
 namespace roberta::tool {
 
-const char kExampleFormats[] =
-    "FILE is TSV, CSV (RFC 4180) or JSONL, by its name or by --format. TSV and CSV begin with a line that names the\n"
-    "columns: text and, if there are any, label and text_pair. JSONL has objects with these fields, and maybe others.\n"
-    "A label is a name or an index out of the model's config.json.\n";
+std::string ExampleFormatsHelp() {
+  return absl::StrCat(rows::kFormatsHelp, "A label is a name or an index out of the model's config.json.\n");
+}
 
 void AddExampleFlags(CLI::App* command, const std::string& what, ExampleFlags* flags) {
   command->add_option("--data", flags->file, what)->required()->type_name("FILE");
@@ -21,10 +22,9 @@ void AddExampleFlags(CLI::App* command, const std::string& what, ExampleFlags* f
 
 absl::StatusOr<quality::Data> ReadExamples(const ExampleFlags& flags, const checkpoint::ModelConfig& config,
                                            bool read_labels) {
-  auto data = quality::ReadData(flags.file, config,
-                                {.format = quality::DataFormatOf(flags.format),
-                                 .skip_bad_rows = flags.skip_bad_rows,
-                                 .read_labels = read_labels});
+  auto data = quality::ReadData(
+      flags.file, config,
+      {.format = rows::FormatNamed(flags.format), .skip_bad_rows = flags.skip_bad_rows, .read_labels = read_labels});
   if (!data.ok() || data->bad_rows == 0) return data;
   for (const std::string& problem : data->problems) std::fprintf(stderr, "skipped: %s\n", problem.c_str());
   if (data->bad_rows > data->problems.size()) {

@@ -12,7 +12,7 @@ namespace roberta::tool {
 /// What a command line says of a file of examples.
 struct ExampleFlags {
   std::string file;
-  std::string format;  ///< a name of quality::DataFormatOf; empty: by the file's name
+  std::string format;  ///< a name of rows::FormatNamed; empty: by the file's name
   bool skip_bad_rows = false;
 };
 
@@ -25,6 +25,6 @@ absl::StatusOr<quality::Data> ReadExamples(const ExampleFlags& flags, const chec
                                            bool read_labels);
 
 /// What --help says of the formats; for a footer.
-extern const char kExampleFormats[];
+std::string ExampleFormatsHelp();
 
 }  // namespace roberta::tool

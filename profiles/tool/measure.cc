@@ -154,7 +154,7 @@ void AddMeasure(CLI::App* app, int* exit_code) {
       "the process grew when it was loaded and run; what several share is counted for the first of them. All profiles "
       "are\n"
       "in memory at once. Only figures of one run on an idle machine compare.\n\n",
-      kExampleFormats,
+      ExampleFormatsHelp(),
       "Labels are passed over.\n\n"
       "Examples:\n"
       "  roberta-model measure --model models/demo-sst2 --data models/demo-sst2/sample.tsv\n"

@@ -377,7 +377,7 @@ void AddPrune(CLI::App* app, int* exit_code) {
       "and pruning.json, which says what was left out and how. As MODEL/pruned it is what the profiles pruned and "
       "integrated of\n"
       "that model read.\n\n",
-      kExampleFormats,
+      ExampleFormatsHelp(),
       "\nExamples:\n"
       "  roberta-model prune --model my-model --data train.tsv --keep-macs 0.5 --out my-model/pruned\n"
       "  roberta-model prune --model my-model --data train.tsv --target-speedup 1.5 --out /tmp/fast --dense "

@@ -1,11 +1,8 @@
 #include "profiles/tool/tokenize.h"
 
-#include <cerrno>
+#include <chrono>
 #include <cstdint>
 #include <cstdio>
-#include <cstring>
-#include <fstream>
-#include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -14,9 +11,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/str_cat.h"
 #include "profiles/checkpoint/config.h"
-#include "profiles/json/strict_json.h"
+#include "profiles/rows/row_file.h"
 #include "profiles/tokenizer/tokenizer.h"
 #include "profiles/tool/failure.h"
 #include "profiles/tool/line_output.h"
@@ -29,6 +25,7 @@ using tokenizer::Tokenizer;
 using tokenizer::Truncation;
 
 constexpr char kStandardInput[] = "-";
+constexpr std::chrono::hours kLongWait(1);
 
 struct TokenizeOptions {
   std::string model;
@@ -43,24 +40,12 @@ Truncation TruncationOf(std::string_view name) {
   return name == "left" ? Truncation::kLeft : Truncation::kError;
 }
 
-absl::Status FieldError(const char* field, const char* text) {
-  return absl::InvalidArgumentError(absl::StrCat("field \"", field, "\" ", text));
-}
-
-absl::StatusOr<Json> TokenizeLine(const Tokenizer& tokenizer, const tokenizer::EncodeOptions& options,
-                                  std::string_view line, tokenizer::Encoding* encoding) {
-  const auto input = json::ParseStrictJson(line);
-  if (!input.ok()) return input.status();
-  if (!input->is_object()) return absl::InvalidArgumentError("not a JSON object");
-  const auto text = input->find("text");
-  if (text == input->end()) return FieldError("text", "is missing");
-  if (!text->is_string()) return FieldError("text", "must be a string");
-  const auto pair = input->find("text_pair");
-  const bool has_pair = pair != input->end() && !pair->is_null();
-  if (has_pair && !pair->is_string()) return FieldError("text_pair", "must be a string or null");
-  std::optional<std::string_view> pair_text;
-  if (has_pair) pair_text = pair->get_ref<const std::string&>();
-  const absl::Status status = tokenizer.Encode(text->get_ref<const std::string&>(), pair_text, options, encoding);
+absl::StatusOr<Json> TokenizeRow(const Tokenizer& tokenizer, const tokenizer::EncodeOptions& options,
+                                 const rows::Row& row, tokenizer::Encoding* encoding) {
+  if (!row.problem.empty()) return absl::InvalidArgumentError(row.problem);
+  std::optional<std::string_view> pair;
+  if (row.values[rows::kPair]) pair = *row.values[rows::kPair];
+  const absl::Status status = tokenizer.Encode(*row.values[rows::kText], pair, options, encoding);
   if (!status.ok()) return status;
   Json tokens = Json::array(), offsets = Json::array();
   for (const int32_t id : encoding->ids) tokens.push_back(tokenizer.TokenText(id));
@@ -76,28 +61,34 @@ Json ErrorLine(uint64_t line_number, const absl::Status& status) {
           {"error", {{"code", absl::StatusCodeToString(status.code())}, {"message", std::string(status.message())}}}};
 }
 
-/// Tokenises every line of `input`, a line of output for each. False if a line was bad, or reading or writing failed.
-bool TokenizeLines(const Tokenizer& tokenizer, const tokenizer::EncodeOptions& options, const std::string& name,
-                   std::istream* input) {
+/// Tokenizes every line of `input`, with a line of output for each. False if a line was bad, or reading or writing
+/// failed.
+bool TokenizeLines(const Tokenizer& tokenizer, const tokenizer::EncodeOptions& options, rows::RowFile* input) {
   bool all_well = true;
   LineOutput output(stdout);
   tokenizer::Encoding encoding;
-  std::string line;
-  for (uint64_t line_number = 1; std::getline(*input, line); ++line_number) {
-    auto result = TokenizeLine(tokenizer, options, line, &encoding);
+  rows::Row row;
+  while (true) {
+    rows::RowFile::Outcome outcome = input->Next(std::chrono::milliseconds(0), &row);
+    if (outcome == rows::RowFile::Outcome::kNothingYet) {
+      // A writer that waits for the answer to its line gets it at once; a file is written in large pieces.
+      if (!output.Flush()) break;
+      outcome = input->Next(kLongWait, &row);
+      if (outcome == rows::RowFile::Outcome::kNothingYet) continue;
+    }
+    if (outcome == rows::RowFile::Outcome::kFailed) {
+      all_well = false;
+      Fail(input->error());
+    }
+    if (outcome != rows::RowFile::Outcome::kRow) break;
+    auto result = TokenizeRow(tokenizer, options, row, &encoding);
     if (!result.ok()) {
       all_well = false;
-      std::fprintf(stderr, "%s:%llu: %s\n", name.c_str(), static_cast<unsigned long long>(line_number),
+      std::fprintf(stderr, "%s:%zu: %s\n", input->name().c_str(), row.line,
                    std::string(result.status().message()).c_str());
-      result = ErrorLine(line_number, result.status());
+      result = ErrorLine(row.line, result.status());
     }
     if (!output.Write(result->dump(-1, ' ', false, Json::error_handler_t::replace))) break;
-    // A writer that waits for an answer to its line gets it at once; a file is written in large pieces.
-    if (input->rdbuf()->in_avail() <= 0 && !output.Flush()) break;
-  }
-  if (input->bad()) {
-    std::fprintf(stderr, "error: %s: cannot read: %s\n", name.c_str(), std::strerror(errno));
-    all_well = false;
   }
   const bool written = output.Flush();
   output.ReportFailure();
@@ -113,14 +104,10 @@ int Tokenize(const TokenizeOptions& options) {
   encode_options.max_tokens = options.max_tokens.value_or(static_cast<uint32_t>(config->max_tokens()));
   encode_options.truncation = TruncationOf(options.truncation);
   encode_options.with_offsets = true;
-  if (options.file == kStandardInput) {
-    std::ios::sync_with_stdio(false);  // makes std::cin read in blocks
-    std::cin.tie(nullptr);
-    return TokenizeLines(**tokenizer, encode_options, "standard input", &std::cin) ? 0 : 1;
-  }
-  std::ifstream file(options.file, std::ios::binary);
-  if (!file) return Fail(absl::StrCat(options.file, ": cannot open: ", std::strerror(errno)));
-  return TokenizeLines(**tokenizer, encode_options, options.file, &file) ? 0 : 1;
+  const auto input =
+      rows::RowFile::Open(options.file, {.format = rows::Format::kJsonl, .longest_line_bytes = SIZE_MAX});
+  if (!input.ok()) return Fail(input.status());
+  return TokenizeLines(**tokenizer, encode_options, input->get()) ? 0 : 1;
 }
 
 }  // namespace

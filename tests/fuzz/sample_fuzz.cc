@@ -38,7 +38,7 @@ void Try(std::string_view text, const checkpoint::ModelConfig& config, const qua
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
   const std::string_view text(reinterpret_cast<const char*>(data) + 1, size - 1);
-  for (const auto format : {quality::DataFormat::kTsv, quality::DataFormat::kJsonl, quality::DataFormat::kCsv}) {
+  for (const auto format : {rows::Format::kTsv, rows::Format::kJsonl, rows::Format::kCsv}) {
     quality::DataOptions options = {.format = format, .skip_bad_rows = data[0] % 2 == 1};
     checkpoint::ModelConfig config;
     config.labels = {"negative", "positive"};

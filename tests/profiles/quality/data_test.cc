@@ -48,14 +48,7 @@ TEST(Data, TheNameOfAFileTellsItsFormat) {
 }
 
 TEST(Data, AFormatThatIsGivenCounts) {
-  EXPECT_EQ(SampleOf("label,text\n1,fine\n0,dull\n", "d.tsv", {.format = DataFormat::kCsv}), kFineAndDull);
-}
-
-TEST(Data, FormatsHaveNames) {
-  EXPECT_EQ(DataFormatOf("tsv"), DataFormat::kTsv);
-  EXPECT_EQ(DataFormatOf("jsonl"), DataFormat::kJsonl);
-  EXPECT_EQ(DataFormatOf("csv"), DataFormat::kCsv);
-  EXPECT_EQ(DataFormatOf("xml"), std::nullopt);
+  EXPECT_EQ(SampleOf("label,text\n1,fine\n0,dull\n", "d.tsv", {.format = rows::Format::kCsv}), kFineAndDull);
 }
 
 TEST(Data, AJsonObjectMayHaveAPairAndOtherFields) {

@@ -60,8 +60,9 @@ TEST(ParseData, ReadsPairsWhateverTheOrderOfColumns) {
 
 TEST(ParseData, NamesFileLineAndColumnOfWhatIsWrong) {
   EXPECT_EQ(ErrorOf("labl\n"), "s.tsv:1: column \"labl\" is unknown; they are text, label and text_pair");
-  EXPECT_EQ(ErrorOf("label\n"), "s.tsv:1: there is no column text in the header");
-  EXPECT_EQ(ErrorOf("text\ttext\n"), "s.tsv:1: column \"text\" is there twice");
+  EXPECT_EQ(ErrorOf("label\n"),
+            "s.tsv:1: the header names no column \"text\"; a file begins with a line such as label<TAB>text");
+  EXPECT_EQ(ErrorOf("text\ttext\n"), "s.tsv:1: the header names column \"text\" twice");
   EXPECT_EQ(ErrorOf("text\n"), "s.tsv:1: there is no example after the header");
   EXPECT_EQ(ErrorOf("label\ttext\n1\tfine\n1\n"), "s.tsv:3: 1 fields; the header has 2");
   EXPECT_EQ(ErrorOf("label\ttext\n1\t \n"), "s.tsv:2: text is blank");

@@ -143,11 +143,11 @@ INSTANTIATE_TEST_SUITE_P(
     All, BadLines,
     ::testing::Values(std::pair{std::string(""), "not JSON"}, std::pair{std::string("{"), "not JSON"},
                       std::pair{std::string("[\"text\"]"), "not a JSON object"},
-                      std::pair{std::string("{\"texts\": \"x\"}"), "field \"text\" is missing"},
-                      std::pair{std::string("{\"text\": 5}"), "field \"text\" must be a string"},
-                      std::pair{std::string("{\"text\": null}"), "field \"text\" must be a string"},
+                      std::pair{std::string("{\"texts\": \"x\"}"), "text is missing"},
+                      std::pair{std::string("{\"text\": 5}"), "text is 5; it must be a string"},
+                      std::pair{std::string("{\"text\": null}"), "text is missing"},
                       std::pair{std::string("{\"text\": \"x\", \"text_pair\": 5}"),
-                                "field \"text_pair\" must be a string or null"},
+                                "text_pair is 5; it must be a string"},
                       std::pair{std::string("{\"text\": \"x\", \"text\": \"y\"}"), "key \"text\" occurs twice"},
                       std::pair{std::string("{\"text\": \"\xff\"}"), "not JSON"},
                       std::pair{std::string("{\"text\": \"\\ud800\"}"), "not JSON"},
@@ -168,7 +168,7 @@ TEST(Tokenize, BadLineOfAFileIsToldWithTheFile) {
   const ScratchDirectory scratch;
   checkpoint_fixture::WriteFile(scratch.In("texts.jsonl"), std::string(kFine) + "{}\n");
   EXPECT_EQ(Tokenize("", ShellWord(scratch.In("texts.jsonl"))).errors,
-            scratch.In("texts.jsonl") + ":2: field \"text\" is missing\n");
+            scratch.In("texts.jsonl") + ":2: text is missing\n");
 }
 
 TEST(Tokenize, MissingFileIsNamed) {

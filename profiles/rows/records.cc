@@ -1,10 +1,10 @@
-#include "profiles/quality/records.h"
+#include "profiles/rows/records.h"
 
 #include <algorithm>
 #include <optional>
 #include <utility>
 
-namespace roberta::quality {
+namespace roberta::rows {
 
 namespace {
 
@@ -74,37 +74,46 @@ class CsvScanner {
 
 }  // namespace
 
-std::string_view Take(std::string_view* rest, char separator) {
-  const size_t end = rest->find(separator);
-  const std::string_view piece = rest->substr(0, end);
-  *rest = end == std::string_view::npos ? std::string_view() : rest->substr(end + 1);
-  return piece;
-}
-
 std::string_view TakeLine(std::string_view* rest) {
-  std::string_view line = Take(rest, '\n');
+  const size_t end = std::min(rest->find('\n'), rest->size());
+  std::string_view line = rest->substr(0, end);
+  rest->remove_prefix(std::min(end + 1, rest->size()));
   if (line.ends_with('\r')) line.remove_suffix(1);
   return line;
 }
 
-Record TakeTsvRecord(std::string_view* rest, size_t* line) {
+Record TakeLineRecord(std::string_view* rest, size_t* lines) {
   Record record;
-  record.line = ++*line;
-  std::string_view text = TakeLine(rest);
-  const auto tabs = static_cast<size_t>(std::count(text.begin(), text.end(), '\t'));
-  for (size_t i = 0; i <= tabs; ++i) record.values.emplace_back(Take(&text, '\t'));
+  record.line = ++*lines;
+  const std::string_view text = TakeLine(rest);
+  record.bytes = text.size();
+  record.values.emplace_back(text);
   return record;
 }
 
-Record TakeCsvRecord(std::string_view* rest, size_t* line) {
+Record TakeTsvRecord(std::string_view* rest, size_t* lines) {
   Record record;
-  record.line = *line + 1;
+  record.line = ++*lines;
+  const std::string_view text = TakeLine(rest);
+  record.bytes = text.size();
+  for (size_t begin = 0; begin <= text.size();) {
+    const size_t end = std::min(text.find('\t', begin), text.size());
+    record.values.emplace_back(text.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return record;
+}
+
+Record TakeCsvRecord(std::string_view* rest, size_t* lines) {
+  Record record;
+  record.line = *lines + 1;
   const std::string_view all = *rest;
   CsvScanner(rest).Take(&record);
-  const std::string_view taken = all.substr(0, all.size() - rest->size());
-  *line += static_cast<size_t>(std::count(taken.begin(), taken.end(), '\n'));
-  if (!taken.ends_with('\n')) ++*line;
+  std::string_view taken = all.substr(0, all.size() - rest->size());
+  *lines += static_cast<size_t>(std::count(taken.begin(), taken.end(), '\n'));
+  if (!taken.ends_with('\n')) ++*lines;
+  record.bytes = taken.size() - (taken.ends_with('\n') ? 1 : 0);
   return record;
 }
 
-}  // namespace roberta::quality
+}  // namespace roberta::rows

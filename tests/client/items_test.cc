@@ -1,4 +1,4 @@
-#include "client/cli/item_source.h"
+#include "client/cli/items.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -29,8 +29,8 @@ struct ReadResult {
   absl::Status error;
 };
 
-ReadResult ReadAll(const std::string& path, const FileOptions& options) {
-  const auto source = LinesOfFile(path, options);
+ReadResult ReadAll(const std::string& path, const rows::RowFileOptions& options) {
+  const auto source = RowsOfFile(path, options);
   EXPECT_TRUE(source.ok()) << source.status();
   ReadResult result;
   Item item;
@@ -54,7 +54,7 @@ TEST(ItemSource, CommandLineTextsKeepTheirOrder) {
 
 TEST(ItemSource, PlacesCountLinesAndIndexesCountItems) {
   const TemporaryFile file("source_places.tsv", "label\ttext\npositive\tgood\nbroken\nnegative\tbad\n");
-  const auto [items, error] = ReadAll(file.path, {.format = InputFormat::kTsv});
+  const auto [items, error] = ReadAll(file.path, {.format = rows::Format::kTsv});
   EXPECT_TRUE(error.ok()) << error;
   ASSERT_EQ(items.size(), 3u);
   EXPECT_EQ(items[0].place, file.path + ":2");
@@ -66,7 +66,7 @@ TEST(ItemSource, PlacesCountLinesAndIndexesCountItems) {
 
 TEST(ItemSource, ABadHeaderFailsWithItsLine) {
   const TemporaryFile file("source_header.tsv", "sentence\tscore\n");
-  const auto [items, error] = ReadAll(file.path, {.format = InputFormat::kTsv});
+  const auto [items, error] = ReadAll(file.path, {.format = rows::Format::kTsv});
   EXPECT_TRUE(items.empty());
   EXPECT_THAT(std::string(error.message()), HasSubstr(file.path + ":1: the header names no column \"text\""));
 }
@@ -80,9 +80,9 @@ TEST(ItemSource, ALineThatIsTooLongIsABadItem) {
 }
 
 TEST(ItemSource, FilesThatCannotBeReadAreNamed) {
-  EXPECT_THAT(std::string(LinesOfFile("/no/such/file", {}).status().message()),
+  EXPECT_THAT(std::string(RowsOfFile("/no/such/file", {}).status().message()),
               HasSubstr("/no/such/file: cannot open: No such file"));
-  EXPECT_THAT(std::string(LinesOfFile(testing::TempDir(), {}).status().message()), HasSubstr("is a directory"));
+  EXPECT_THAT(std::string(RowsOfFile(testing::TempDir(), {}).status().message()), HasSubstr("Is a directory"));
 }
 
 }  // namespace

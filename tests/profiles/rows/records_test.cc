@@ -1,9 +1,9 @@
-#include "profiles/quality/records.h"
+#include "profiles/rows/records.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace roberta::quality {
+namespace roberta::rows {
 namespace {
 
 using ::testing::ElementsAre;
@@ -84,4 +84,4 @@ TEST(Tsv, QuotesMeanNothing) {
 }
 
 }  // namespace
-}  // namespace roberta::quality
+}  // namespace roberta::rows

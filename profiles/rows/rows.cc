@@ -1,0 +1,162 @@
+#include "profiles/rows/rows.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "profiles/json/quoted.h"
+#include "profiles/json/strict_json.h"
+#include "profiles/tokenizer/utf8.h"
+
+namespace roberta::rows {
+
+namespace {
+
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+
+std::string NameOf(size_t column) {
+  return std::string(kColumnNames[column]);
+}
+
+bool MayBeInteger(size_t column) {
+  return column == kLabel || column == kId;
+}
+
+void ReadField(const nlohmann::json& object, size_t column, Row* row) {
+  const auto found = object.find(NameOf(column));
+  if (found == object.end() || found->is_null()) return;
+  if (found->is_string()) {
+    row->values[column] = found->get<std::string>();
+  } else if (MayBeInteger(column) && found->is_number_integer()) {
+    row->values[column] = found->dump();
+  } else {
+    row->problem = absl::StrCat(NameOf(column), " is ", json::ShownValue(*found), "; it must be a string",
+                                MayBeInteger(column) ? " or an integer" : "");
+  }
+}
+
+}  // namespace
+
+const char kFormatsHelp[] =
+    "FILE is TSV (.tsv), CSV (.csv, RFC 4180) or JSON lines (.jsonl, .ndjson, .json), by its name or by --format. TSV\n"
+    "and CSV begin with a line that names the columns, in any order: text and, if there are any, label and text_pair.\n"
+    "JSON lines are objects with these fields, and maybe others.\n";
+
+Format FormatOfFile(std::string_view name, Format otherwise) {
+  if (name.ends_with(".tsv")) return Format::kTsv;
+  if (name.ends_with(".csv")) return Format::kCsv;
+  for (const std::string_view end : {".jsonl", ".ndjson", ".json"}) {
+    if (name.ends_with(end)) return Format::kJsonl;
+  }
+  return otherwise;
+}
+
+std::optional<Format> FormatNamed(std::string_view name) {
+  constexpr std::pair<std::string_view, Format> kFormats[] = {
+      {"txt", Format::kText}, {"tsv", Format::kTsv}, {"csv", Format::kCsv}, {"jsonl", Format::kJsonl}};
+  for (const auto& [known, format] : kFormats) {
+    if (name == known) return format;
+  }
+  return std::nullopt;
+}
+
+std::string Utf8Problem(Column column, std::string_view text) {
+  const std::optional<size_t> invalid = tokenizer::FirstInvalidUtf8(text);
+  return invalid ? absl::StrCat(NameOf(column), ": invalid UTF-8 at byte ", *invalid) : "";
+}
+
+RowParser::RowParser(const RowOptions& options) : options_(options) {}
+
+std::optional<Row> RowParser::Take(std::string_view* rest, bool ended) {
+  if (at_start_) {
+    if (!ended && rest->size() < kByteOrderMark.size() && kByteOrderMark.starts_with(*rest)) return std::nullopt;
+    if (rest->starts_with(kByteOrderMark)) rest->remove_prefix(kByteOrderMark.size());
+    at_start_ = false;
+  }
+  std::optional<Record> record = TakeRecord(rest, ended);
+  if (record && is_table() && !has_header_) {
+    has_header_ = true;
+    std::string problem = record->problem.empty() ? ReadHeader(*record) : record->problem;
+    if (!problem.empty()) {
+      return Row{.line = record->line, .bytes = record->bytes, .problem = std::move(problem), .is_last = true};
+    }
+    record = TakeRecord(rest, ended);
+  }
+  if (!record) return std::nullopt;
+  Row row = {
+      .line = record->line, .bytes = record->bytes, .problem = std::move(record->problem), .is_last = record->is_last};
+  if (!row.problem.empty()) return row;
+  if (options_.format == Format::kJsonl) {
+    ReadObject(record->values.front(), &row);
+  } else {
+    ReadValues(*std::move(record), &row);
+  }
+  for (const Column column : {kText, kPair, kId}) {
+    if (row.problem.empty() && row.values[column]) row.problem = Utf8Problem(column, *row.values[column]);
+  }
+  return row;
+}
+
+std::optional<Record> RowParser::TakeRecord(std::string_view* rest, bool ended) {
+  if (rest->empty()) return std::nullopt;
+  if (options_.format != Format::kCsv) {
+    if (!ended && rest->find('\n') == std::string_view::npos) return std::nullopt;
+    return options_.format == Format::kTsv ? TakeTsvRecord(rest, &lines_) : TakeLineRecord(rest, &lines_);
+  }
+  std::string_view left = *rest;
+  size_t lines = lines_;
+  Record record = TakeCsvRecord(&left, &lines);
+  const std::string_view taken = rest->substr(0, rest->size() - left.size());
+  if (!ended && (record.is_last || !taken.ends_with('\n'))) return std::nullopt;  // what follows may change it
+  *rest = left;
+  lines_ = lines;
+  return record;
+}
+
+std::string RowParser::ReadHeader(const Record& header) {
+  const auto known = kColumnNames.begin() + static_cast<std::ptrdiff_t>(known_columns());
+  for (size_t i = 0; i < header.values.size(); ++i) {
+    const std::string& name = header.values[i];
+    const auto found = std::find(kColumnNames.begin(), known, name);
+    if (found == known) {
+      if (!options_.refuse_other_columns) continue;
+      return absl::StrCat("column ", json::Quoted(name), " is unknown; they are text, label and text_pair");
+    }
+    std::optional<size_t>& column = column_of_[static_cast<size_t>(found - kColumnNames.begin())];
+    if (column) return absl::StrCat("the header names column ", json::Quoted(name), " twice");
+    column = i;
+  }
+  header_values_ = header.values.size();
+  if (column_of_[kText]) return "";
+  return "the header names no column \"text\"; a file begins with a line such as label<TAB>text";
+}
+
+void RowParser::ReadValues(Record record, Row* row) const {
+  if (!is_table()) {
+    row->values[kText] = std::move(record.values.front());
+    return;
+  }
+  if (record.values.size() != header_values_) {
+    row->problem = absl::StrCat(record.values.size(), " fields; the header has ", header_values_);
+    return;
+  }
+  for (size_t i = 0; i < kColumns; ++i) {
+    if (column_of_[i]) row->values[i] = std::move(record.values[*column_of_[i]]);
+  }
+}
+
+void RowParser::ReadObject(std::string_view text, Row* row) const {
+  const auto object = json::ParseStrictJson(text);
+  if (!object.ok()) {
+    row->problem = std::string(object.status().message());
+  } else if (!object->is_object()) {
+    row->problem = absl::StrCat(json::ShownValue(*object), " is not a JSON object");
+  } else {
+    for (size_t column = 0; column < known_columns() && row->problem.empty(); ++column) {
+      ReadField(*object, column, row);
+    }
+    if (row->problem.empty() && !row->values[kText]) row->problem = "text is missing";
+  }
+}
+
+}  // namespace roberta::rows

@@ -1,0 +1,96 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "profiles/rows/records.h"
+
+namespace roberta::rows {
+
+/// Files of texts, as every program here reads them. One dialect:
+///
+///   text    A text a line.
+///   TSV     The first line names the columns, in any order: text and, if there are any, label, text_pair and id. Each
+///           further line has as many values, between tabs. There are no quotes, and no tab or line end in a value.
+///   CSV     The same by RFC 4180: values between commas; a value in double quotes may hold commas, line ends and
+///   double
+///           quotes, which are written twice.
+///   JSONL   A JSON object a line, with the same names as fields; text must be there. Other fields are passed over, and
+///           null is as good as absent. label and id may be integers. JSON is read strictly, see ParseStrictJson.
+///
+/// Lines end in LF or CRLF; the last one may end in neither. A byte order mark at the start is passed over. Texts and
+/// ids are UTF-8.
+enum class Format { kText, kTsv, kCsv, kJsonl };
+
+/// What --help says of the formats; it ends in a line end.
+extern const char kFormatsHelp[];
+
+/// By the end of a file's name: .tsv, .csv, and .jsonl, .ndjson or .json; `otherwise` for all other names.
+Format FormatOfFile(std::string_view name, Format otherwise);
+
+/// "txt", "tsv", "csv" or "jsonl"; nullopt for another name.
+std::optional<Format> FormatNamed(std::string_view name);
+
+enum Column : size_t { kText, kLabel, kPair, kId, kColumns };
+inline constexpr std::array<std::string_view, kColumns> kColumnNames = {"text", "label", "text_pair", "id"};
+
+/// What a file says of one text.
+struct Row {
+  size_t line = 0;   ///< on which it begins, from 1
+  size_t bytes = 0;  ///< that it takes in the file, without its line end
+  std::array<std::optional<std::string>, kColumns> values = {};
+  /// What is wrong with it, in one line; empty if the row is good. Values are then unset or unchecked.
+  std::string problem;
+  /// With a problem after which nothing more can be read: a bad header, or one that leaves it open where the next row
+  /// begins.
+  bool is_last = false;
+  bool is_too_long = false;  ///< the problem: it has more bytes than are kept
+};
+
+struct RowOptions {
+  Format format = Format::kText;
+  /// Refuse columns of TSV and CSV other than text, label and text_pair, so that a misspelled label is not overlooked;
+  /// id is not read then. Otherwise they are passed over.
+  bool refuse_other_columns = false;
+};
+
+/// Takes rows off the front of a text that may still be arriving. One thread.
+class RowParser {
+ public:
+  explicit RowParser(const RowOptions& options);
+
+  /// Takes the next row off the front of `*rest`, where `*rest` holds all of it; `ended` says that nothing follows
+  /// `*rest`. Otherwise returns nullopt: call it again with what it left of `*rest` and more. nullopt at the end, too.
+  /// A header is taken on the way; a bad one is returned as a row that is the last.
+  std::optional<Row> Take(std::string_view* rest, bool ended);
+
+  /// Counts a line that the caller has dropped unread, and returns its number.
+  size_t SkipLine() { return ++lines_; }
+  size_t lines() const { return lines_; }  ///< taken or skipped so far
+  /// Whether a row after a line that is dropped can be found, and read: not within CSV, nor without a header.
+  bool can_skip() const { return !is_table() || (options_.format == Format::kTsv && has_header_); }
+
+ private:
+  bool is_table() const { return options_.format == Format::kTsv || options_.format == Format::kCsv; }
+  std::optional<Record> TakeRecord(std::string_view* rest, bool ended);
+  std::string ReadHeader(const Record& header);
+  void ReadValues(Record record, Row* row) const;
+  void ReadObject(std::string_view text, Row* row) const;
+  size_t known_columns() const { return options_.refuse_other_columns ? kId : kColumns; }
+
+  const RowOptions options_;
+  bool at_start_ = true;
+  bool has_header_ = false;
+  size_t lines_ = 0;
+  size_t header_values_ = 0;
+  std::array<std::optional<size_t>, kColumns> column_of_;  ///< in a record
+};
+
+/// "text: invalid UTF-8 at byte 2", counted from 0, where the text of `column` is not UTF-8; else empty.
+std::string Utf8Problem(Column column, std::string_view text);
+
+}  // namespace roberta::rows
