@@ -39,7 +39,7 @@ void CheckTensors(const ModelConfig& config, const PruningMask& mask, const Weig
     }
   }
   for (const auto& [name, tensor] : stored) {
-    if (IsUnusedTensor(name)) continue;
+    if (IsUnusedTensor(name, config)) continue;
     problems->push_back(
         {weights.files[tensor->file]->path(),
          absl::StrCat("tensor ", json::Quoted(name), " ", ShapeText(tensor->view.shape), " is not the model's")});
@@ -109,7 +109,7 @@ Checkpoint::Checkpoint(std::string directory, ModelConfig config, PruningMask ma
   std::map<std::string_view, const TensorView*> stored;
   for (const StoredTensor& tensor : weights_.tensors) {
     stored.emplace(tensor.view.name, &tensor.view);
-    if (IsUnusedTensor(tensor.view.name)) unused_tensors_.push_back(tensor.view.name);
+    if (IsUnusedTensor(tensor.view.name, config_)) unused_tensors_.push_back(tensor.view.name);
   }
   std::sort(unused_tensors_.begin(), unused_tensors_.end());
   for (const TensorSpec& spec : ExpectedTensors(config_, mask_)) {

@@ -1,10 +1,12 @@
 #include "profiles/checkpoint/config.h"
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "profiles/checkpoint/json_fields.h"
 #include "profiles/checkpoint/mapped_file.h"
 #include "profiles/json/strict_json.h"
@@ -27,14 +29,24 @@ constexpr std::pair<ProblemType, std::string_view> kProblemTypes[] = {
     {ProblemType::kSingleLabel, "single_label_classification"},
     {ProblemType::kMultiLabel, "multi_label_classification"}};
 
-void CheckArchitecture(const Json& config, JsonFields* fields) {
-  if (fields->OneOf("model_type", {"roberta"}).empty() && fields->Find("model_type") == nullptr) {
-    fields->Report("model_type", "is missing; supported: roberta");
+const ModelFamily* ReadFamily(JsonFields* fields) {
+  std::vector<std::string> supported;
+  for (const ModelFamily& family : kModelFamilies) supported.emplace_back(family.model_type);
+  if (fields->Find("model_type") == nullptr) {
+    fields->Report("model_type", absl::StrCat("is missing; supported: ", absl::StrJoin(supported, ", ")));
   }
+  const std::string model_type = fields->OneOf("model_type", supported);
+  const auto found = std::find_if(std::begin(kModelFamilies), std::end(kModelFamilies),
+                                  [&](const ModelFamily& family) { return family.model_type == model_type; });
+  return found == std::end(kModelFamilies) ? &kModelFamilies[0] : found;
+}
+
+void CheckArchitecture(const Json& config, const ModelFamily& family, JsonFields* fields) {
   if (const Json* architectures = fields->Find("architectures"); architectures != nullptr) {
-    const bool has_head = architectures->is_array() && std::count(architectures->begin(), architectures->end(),
-                                                                  Json("RobertaForSequenceClassification")) > 0;
-    if (!has_head) fields->ReportValue("architectures", *architectures, "supported: RobertaForSequenceClassification");
+    const std::string with_head(family.architecture);
+    const bool has_head =
+        architectures->is_array() && std::count(architectures->begin(), architectures->end(), Json(with_head)) > 0;
+    if (!has_head) fields->ReportValue("architectures", *architectures, absl::StrCat("supported: ", with_head));
   }
   fields->OneOf("hidden_act", {"gelu"});
   fields->OneOf("position_embedding_type", {"absolute"});
@@ -139,8 +151,9 @@ std::optional<ModelConfig> Parse(std::string_view text, std::string_view file, s
   }
   const size_t problems_before = problems->size();
   JsonFields fields(*json, file, problems);
-  CheckArchitecture(*json, &fields);
   ModelConfig config;
+  config.family = ReadFamily(&fields);
+  CheckArchitecture(*json, *config.family, &fields);
   ReadSizes(&fields, &config);
   if (problems->size() == problems_before)
     CheckSizesAgree(&fields, config);  // of sound sizes only: no errors from errors

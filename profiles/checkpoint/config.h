@@ -14,9 +14,25 @@ namespace roberta::checkpoint {
 /// `problem_type` of config.json: which function turns logits into scores.
 enum class ProblemType { kUnspecified, kRegression, kSingleLabel, kMultiLabel };
 
-/// The fields of a RobertaForSequenceClassification config.json that the computation depends on. Names are
-/// config.json's own.
+/// How a family of models makes token ids of a text.
+enum class TokenizerKind { kByteLevelBpe };
+
+/// Models that compute alike; they differ in what their files call things, and in their tokenizer.
+struct ModelFamily {
+  std::string_view model_type;     ///< in config.json
+  std::string_view architecture;   ///< in config.json: the model with a classification head
+  std::string_view tensor_prefix;  ///< of the names of all tensors but the head's
+  TokenizerKind tokenizer;
+};
+
+/// Every family that can be read. The first is the default.
+inline constexpr ModelFamily kModelFamilies[] = {
+    {"roberta", "RobertaForSequenceClassification", "roberta.", TokenizerKind::kByteLevelBpe},
+};
+
+/// The fields of a config.json that the computation depends on. Names are config.json's own.
 struct ModelConfig {
+  const ModelFamily* family = &kModelFamilies[0];  ///< by model_type
   int64_t vocab_size = 0;
   int64_t hidden_size = 0;
   int64_t num_hidden_layers = 0;
@@ -38,11 +54,11 @@ struct ModelConfig {
 };
 
 /// Parses and checks the text of a config.json. `file` is its name in errors. InvalidArgument names the file, the field
-/// and the value of everything that is wrong: another architecture, activation or position scheme, a size that is
-/// absent, not positive, or not divisible, labels with gaps. An absent or null field takes the default of Hugging
-/// Face's RobertaConfig where the architecture has a usual value: layer_norm_eps 1e-12, pad/bos/eos_token_id 1/0/2,
-/// type_vocab_size 2, hidden_act gelu, two labels LABEL_0 and LABEL_1. The six sizes vocab_size ...
-/// max_position_embeddings must be there.
+/// and the value of everything that is wrong: a model_type that is not in kModelFamilies, another architecture,
+/// activation or position scheme, a size that is absent, not positive, or not divisible, labels with gaps. An absent or
+/// null field takes the default of Hugging Face's RobertaConfig where the architecture has a usual value:
+/// layer_norm_eps 1e-12, pad/bos/eos_token_id 1/0/2, type_vocab_size 2, hidden_act gelu, two labels LABEL_0 and
+/// LABEL_1. The six sizes vocab_size ... max_position_embeddings must be there.
 absl::StatusOr<ModelConfig> ParseModelConfig(std::string_view json, std::string_view file);
 
 /// The same for `directory`/config.json. Further errors: NotFound or what else the system says where it cannot be read.

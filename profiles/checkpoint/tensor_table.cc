@@ -1,61 +1,102 @@
 #include "profiles/checkpoint/tensor_table.h"
 
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 
 namespace roberta::checkpoint {
 namespace {
 
-class Table {
+/// Collects specs, those of one layer after another.
+class SpecList {
  public:
   std::vector<TensorSpec> Take() { return std::move(specs_); }
+  void BeginLayer(size_t layer) { layer_ = layer; }
+  void EndLayers() { layer_.reset(); }
 
-  void Matrix(const std::string& name, int64_t rows, int64_t columns) {
-    specs_.push_back({absl::StrCat(name, ".weight"), {rows, columns}});
+  void Matrix(const std::string& module, int64_t rows, int64_t columns, PrunedPart part = PrunedPart::kNothing) {
+    specs_.push_back({module + ".weight", {rows, columns}, layer_, part});
   }
-  void Linear(const std::string& name, int64_t outputs, int64_t inputs) {
-    Matrix(name, outputs, inputs);
-    specs_.push_back({absl::StrCat(name, ".bias"), {outputs}});
+  void Linear(const std::string& module, int64_t outputs, int64_t inputs, PrunedPart part = PrunedPart::kNothing) {
+    Matrix(module, outputs, inputs, part);
+    const bool is_by_row = part == PrunedPart::kHeadRows || part == PrunedPart::kNeuronRows;
+    specs_.push_back({module + ".bias", {outputs}, layer_, is_by_row ? part : PrunedPart::kNothing});
   }
-  void LayerNorm(const std::string& name, int64_t width) {
-    specs_.push_back({absl::StrCat(name, ".LayerNorm.weight"), {width}});
-    specs_.push_back({absl::StrCat(name, ".LayerNorm.bias"), {width}});
+  void LayerNorm(const std::string& module, int64_t width) {
+    for (const char* tensor : {".weight", ".bias"}) {
+      specs_.push_back({module + tensor, {width}, layer_, PrunedPart::kNothing});
+    }
   }
 
  private:
   std::vector<TensorSpec> specs_;
+  std::optional<size_t> layer_;
 };
 
 }  // namespace
 
-std::vector<TensorSpec> ExpectedTensors(const ModelConfig& config, const PruningMask& mask) {
-  const int64_t hidden = config.hidden_size;
-  Table table;
-  table.Matrix("roberta.embeddings.word_embeddings", config.vocab_size, hidden);
-  table.Matrix("roberta.embeddings.position_embeddings", config.max_position_embeddings, hidden);
-  table.Matrix("roberta.embeddings.token_type_embeddings", config.type_vocab_size, hidden);
-  table.LayerNorm("roberta.embeddings", hidden);
+TensorNames TensorNamesOf(const ModelConfig& config) {
+  const std::string prefix(config.family->tensor_prefix);
+  TensorNames names = {.word_embeddings = prefix + "embeddings.word_embeddings",
+                       .position_embeddings = prefix + "embeddings.position_embeddings",
+                       .token_type_embeddings = prefix + "embeddings.token_type_embeddings",
+                       .embedding_norm = prefix + "embeddings.LayerNorm",
+                       .layers = {},
+                       .classifier_dense = "classifier.dense",
+                       .classifier_out = "classifier.out_proj"};
   for (int64_t i = 0; i < config.num_hidden_layers; ++i) {
-    const std::string layer = absl::StrCat("roberta.encoder.layer.", i);
-    const LayerMask* kept = mask.empty() ? nullptr : &mask[static_cast<size_t>(i)];
-    const int64_t heads = kept == nullptr ? hidden : static_cast<int64_t>(kept->heads.size()) * config.head_size();
-    const int64_t neurons = kept == nullptr ? config.intermediate_size : static_cast<int64_t>(kept->neurons.size());
-    for (const char* projection : {"query", "key", "value"}) {
-      table.Linear(absl::StrCat(layer, ".attention.self.", projection), heads, hidden);
-    }
-    table.Linear(layer + ".attention.output.dense", hidden, heads);
-    table.LayerNorm(layer + ".attention.output", hidden);
-    table.Linear(layer + ".intermediate.dense", neurons, hidden);
-    table.Linear(layer + ".output.dense", hidden, neurons);
-    table.LayerNorm(layer + ".output", hidden);
+    const std::string layer = absl::StrCat(prefix, "encoder.layer.", i, ".");
+    names.layers.push_back({.query = layer + "attention.self.query",
+                            .key = layer + "attention.self.key",
+                            .value = layer + "attention.self.value",
+                            .attention_output = layer + "attention.output.dense",
+                            .attention_norm = layer + "attention.output.LayerNorm",
+                            .intermediate = layer + "intermediate.dense",
+                            .output = layer + "output.dense",
+                            .output_norm = layer + "output.LayerNorm"});
   }
-  table.Linear("classifier.dense", hidden, hidden);
-  table.Linear("classifier.out_proj", config.num_labels(), hidden);
-  return table.Take();
+  return names;
 }
 
-bool IsUnusedTensor(std::string_view name) {
-  return name == "roberta.embeddings.position_ids" || name == "roberta.pooler.dense.weight" ||
-         name == "roberta.pooler.dense.bias";
+int64_t TensorSpec::elements() const {
+  int64_t product = 1;
+  for (const int64_t dimension : shape) product *= dimension;
+  return product;
+}
+
+std::vector<TensorSpec> ExpectedTensors(const ModelConfig& config, const PruningMask& mask) {
+  const TensorNames names = TensorNamesOf(config);
+  const int64_t hidden = config.hidden_size;
+  SpecList specs;
+  specs.Matrix(names.word_embeddings, config.vocab_size, hidden);
+  specs.Matrix(names.position_embeddings, config.max_position_embeddings, hidden);
+  specs.Matrix(names.token_type_embeddings, config.type_vocab_size, hidden);
+  specs.LayerNorm(names.embedding_norm, hidden);
+  for (size_t i = 0; i < names.layers.size(); ++i) {
+    const LayerNames& layer = names.layers[i];
+    const int64_t heads = mask.empty() ? hidden : static_cast<int64_t>(mask[i].heads.size()) * config.head_size();
+    const int64_t neurons = mask.empty() ? config.intermediate_size : static_cast<int64_t>(mask[i].neurons.size());
+    specs.BeginLayer(i);
+    for (const std::string* module : {&layer.query, &layer.key, &layer.value}) {
+      specs.Linear(*module, heads, hidden, PrunedPart::kHeadRows);
+    }
+    specs.Linear(layer.attention_output, hidden, heads, PrunedPart::kHeadColumns);
+    specs.LayerNorm(layer.attention_norm, hidden);
+    specs.Linear(layer.intermediate, neurons, hidden, PrunedPart::kNeuronRows);
+    specs.Linear(layer.output, hidden, neurons, PrunedPart::kNeuronColumns);
+    specs.LayerNorm(layer.output_norm, hidden);
+  }
+  specs.EndLayers();
+  specs.Linear(names.classifier_dense, hidden, hidden);
+  specs.Linear(names.classifier_out, config.num_labels(), hidden);
+  return specs.Take();
+}
+
+bool IsUnusedTensor(std::string_view name, const ModelConfig& config) {
+  const std::string_view prefix = config.family->tensor_prefix;
+  if (!name.starts_with(prefix)) return false;
+  name.remove_prefix(prefix.size());
+  return name == "embeddings.position_ids" || name == "pooler.dense.weight" || name == "pooler.dense.bias";
 }
 
 }  // namespace roberta::checkpoint

@@ -51,7 +51,7 @@ class PackedClassifier final : public TimedProfile {
   PackedClassifier(const checkpoint::Checkpoint& checkpoint, std::unique_ptr<const PackedWeights> weights,
                    int64_t max_rows, bool mixed_attention)
       : config_(checkpoint.config()),
-        word_embeddings_(checkpoint.tensor("roberta.embeddings.word_embeddings.weight")),
+        word_embeddings_(checkpoint.tensor(checkpoint::TensorNamesOf(config_).word_embeddings + ".weight")),
         hidden_(static_cast<size_t>(config_.hidden_size)),
         weights_(std::move(weights)),
         passes_(kernels::PassesFor(kernels::FastestIsa())),

@@ -79,19 +79,22 @@ class SharedWeights {
 class Loader {
  public:
   Loader(const checkpoint::Checkpoint& checkpoint, int64_t max_rows, const Recipe& recipe, PackedWeights* weights)
-      : checkpoint_(checkpoint), max_rows_(max_rows), recipe_(recipe), weights_(weights) {}
+      : checkpoint_(checkpoint),
+        names_(checkpoint::TensorNamesOf(checkpoint.config())),
+        max_rows_(max_rows),
+        recipe_(recipe),
+        weights_(weights) {}
 
   absl::Status Load() {
     const checkpoint::ModelConfig& config = checkpoint_.config();
-    const std::string embeddings = "roberta.embeddings.";
-    weights_->position_embeddings = Read(embeddings + "position_embeddings.weight");
-    weights_->token_type = Read(embeddings + "token_type_embeddings.weight");
+    weights_->position_embeddings = Read(names_.position_embeddings + ".weight");
+    weights_->token_type = Read(names_.token_type_embeddings + ".weight");
     weights_->token_type.resize(static_cast<size_t>(config.hidden_size));
-    weights_->embedding_norm = ReadNorm(embeddings + "LayerNorm");
-    for (int64_t i = 0; i < config.num_hidden_layers && status_.ok(); ++i) ReadLayer(i);
-    weights_->classifier_dense = Pack({"classifier.dense"}, nullptr, nullptr, kHeadPrecision, nullptr);
-    weights_->classifier_weight = Read("classifier.out_proj.weight");
-    weights_->classifier_bias = Read("classifier.out_proj.bias");
+    weights_->embedding_norm = ReadNorm(names_.embedding_norm);
+    for (size_t i = 0; i < names_.layers.size() && status_.ok(); ++i) ReadLayer(i);
+    weights_->classifier_dense = Pack({names_.classifier_dense}, nullptr, nullptr, kHeadPrecision, nullptr);
+    weights_->classifier_weight = Read(names_.classifier_out + ".weight");
+    weights_->classifier_bias = Read(names_.classifier_out + ".bias");
     return status_;
   }
 
@@ -278,40 +281,40 @@ class Loader {
     return inputs == nullptr ? nullptr : &(inputs->*of);
   }
 
-  void ReadLayer(int64_t index) {
+  void ReadLayer(size_t index) {
     const checkpoint::ModelConfig& config = checkpoint_.config();
-    const std::string prefix = absl::StrCat("roberta.encoder.layer.", index, "."), self = prefix + "attention.self.";
-    const Kept kept = KeptOf(static_cast<size_t>(index));
+    const checkpoint::LayerNames& names = names_.layers[index];
+    const Kept kept = KeptOf(index);
     const std::vector<size_t>*heads = Kept::Of(kept.head_rows), *neurons = Kept::Of(kept.neurons);
     const InputRanges& ranges = recipe_.smoothing.inputs;
-    const LayerInputs* inputs = ranges.empty() ? nullptr : &ranges[static_cast<size_t>(index)];
+    const LayerInputs* inputs = ranges.empty() ? nullptr : &ranges[index];
     const auto hidden = static_cast<size_t>(config.hidden_size);
     const size_t width =
-        heads != nullptr ? heads->size() : static_cast<size_t>(checkpoint_.tensor(self + "query.weight").shape[0]);
+        heads != nullptr ? heads->size() : static_cast<size_t>(checkpoint_.tensor(names.query + ".weight").shape[0]);
     // One precision for all that attention reads.
     const kernels::Precision precision = PrecisionFor(hidden, 3 * width);
     LayerWeights layer;
     layer.heads = width / static_cast<size_t>(config.head_size());
-    if (index + 1 == config.num_hidden_layers) {
-      layer.query = Pack({self + "query"}, heads, nullptr, precision, Of(inputs, &LayerInputs::query_key_value));
+    if (index + 1 == names_.layers.size()) {
+      layer.query = Pack({names.query}, heads, nullptr, precision, Of(inputs, &LayerInputs::query_key_value));
       layer.key_value =
-          Pack({self + "key", self + "value"}, heads, nullptr, precision, Of(inputs, &LayerInputs::query_key_value));
+          Pack({names.key, names.value}, heads, nullptr, precision, Of(inputs, &LayerInputs::query_key_value));
     } else {
-      layer.query_key_value = Pack({self + "query", self + "key", self + "value"}, heads, nullptr, precision,
+      layer.query_key_value = Pack({names.query, names.key, names.value}, heads, nullptr, precision,
                                    Of(inputs, &LayerInputs::query_key_value));
     }
     layer.attention_output =
-        PackOne(prefix + "attention.output.dense", nullptr, heads, Of(inputs, &LayerInputs::attention_output));
-    layer.attention_norm = ReadNorm(prefix + "attention.output.LayerNorm");
-    layer.intermediate =
-        PackOne(prefix + "intermediate.dense", neurons, nullptr, Of(inputs, &LayerInputs::intermediate));
+        PackOne(names.attention_output, nullptr, heads, Of(inputs, &LayerInputs::attention_output));
+    layer.attention_norm = ReadNorm(names.attention_norm);
+    layer.intermediate = PackOne(names.intermediate, neurons, nullptr, Of(inputs, &LayerInputs::intermediate));
     layer.neurons = layer.intermediate.bias.size();
-    layer.output = PackOne(prefix + "output.dense", nullptr, neurons, Of(inputs, &LayerInputs::output));
-    layer.output_norm = ReadNorm(prefix + "output.LayerNorm");
+    layer.output = PackOne(names.output, nullptr, neurons, Of(inputs, &LayerInputs::output));
+    layer.output_norm = ReadNorm(names.output_norm);
     weights_->layers.push_back(std::move(layer));
   }
 
   const checkpoint::Checkpoint& checkpoint_;
+  const checkpoint::TensorNames names_;
   const int64_t max_rows_;
   const Recipe& recipe_;
   std::map<std::pair<size_t, size_t>, kernels::Precision> chosen_;  ///< by in and out

@@ -3,11 +3,9 @@
 #include <algorithm>
 #include <cstring>
 #include <filesystem>
-#include <string_view>
 #include <system_error>
 #include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "profiles/checkpoint/convert_values.h"
 #include "profiles/checkpoint/save.h"
@@ -33,23 +31,20 @@ std::vector<size_t> PlacesOf(const std::vector<int32_t>& indices, size_t block) 
   return places;
 }
 
-/// A tensor of a layer: ".attention.self.query.weight" and so on.
-Places PlacesIn(std::string_view tensor, const checkpoint::LayerMask& mask, size_t head_size) {
-  const absl::string_view name(tensor.data(), tensor.size());
-  if (absl::StrContains(name, ".attention.self.")) return {PlacesOf(mask.heads, head_size), {}};
-  if (absl::EndsWith(name, ".attention.output.dense.weight")) return {{}, PlacesOf(mask.heads, head_size)};
-  if (absl::StrContains(name, ".intermediate.dense.")) return {PlacesOf(mask.neurons, 1), {}};
-  if (absl::EndsWith(name, ".output.dense.weight")) return {{}, PlacesOf(mask.neurons, 1)};
+Places PlacesIn(const checkpoint::TensorSpec& tensor, const checkpoint::LayerMask& mask, size_t head_size) {
+  switch (tensor.pruned_part) {
+    case checkpoint::PrunedPart::kHeadRows:
+      return {PlacesOf(mask.heads, head_size), {}};
+    case checkpoint::PrunedPart::kHeadColumns:
+      return {{}, PlacesOf(mask.heads, head_size)};
+    case checkpoint::PrunedPart::kNeuronRows:
+      return {PlacesOf(mask.neurons, 1), {}};
+    case checkpoint::PrunedPart::kNeuronColumns:
+      return {{}, PlacesOf(mask.neurons, 1)};
+    case checkpoint::PrunedPart::kNothing:
+      break;
+  }
   return {};
-}
-
-constexpr std::string_view kLayerPrefix = "roberta.encoder.layer.";
-
-/// True for a tensor of one of the encoder's layers, whose index goes to `*layer`.
-bool IsOfLayer(std::string_view name, size_t* layer) {
-  if (!name.starts_with(kLayerPrefix)) return false;
-  *layer = std::stoul(std::string(name.substr(kLayerPrefix.size())));
-  return true;
 }
 
 /// Copies between the dense tensor and its pruned form, by rows and columns of `element` bytes.
@@ -78,9 +73,8 @@ ConvertedTensors Convert(const checkpoint::Checkpoint& from, const PruningMask& 
   for (const checkpoint::TensorSpec& spec : checkpoint::ExpectedTensors(config, to_dense ? PruningMask() : mask)) {
     const TensorView& had = from.tensor(spec.name);
     TensorView made = had;
-    size_t layer = 0;
-    if (IsOfLayer(spec.name, &layer) && spec.shape != had.shape) {
-      const Places places = PlacesIn(spec.name, mask[layer], static_cast<size_t>(config.head_size()));
+    if (spec.layer && spec.shape != had.shape) {
+      const Places places = PlacesIn(spec, mask[*spec.layer], static_cast<size_t>(config.head_size()));
       made.shape = spec.shape;
       std::vector<std::byte> bytes(static_cast<size_t>(made.elements()) * checkpoint::DtypeBytes(made.dtype));
       Copy(places, to_dense ? had : made, to_dense ? made : had, to_dense, &bytes);

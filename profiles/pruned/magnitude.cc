@@ -100,18 +100,16 @@ absl::StatusOr<checkpoint::PruningMask> MaskByMagnitude(const checkpoint::Checkp
   const auto all_heads = static_cast<size_t>(config.num_attention_heads);
   const auto all_neurons = static_cast<size_t>(config.intermediate_size);
   checkpoint::PruningMask mask;
-  for (int64_t i = 0; i < config.num_hidden_layers; ++i) {
-    const std::string prefix = absl::StrCat("roberta.encoder.layer.", i, ".");
+  for (const checkpoint::LayerNames& names : checkpoint::TensorNamesOf(config).layers) {
     std::vector<double> of_heads(all_heads), of_neurons(all_neurons);
     const auto size = static_cast<size_t>(config.head_size());
     absl::Status status;
-    for (const char* name : {"query", "key", "value"}) {
-      status.Update(
-          AddSquares(checkpoint, absl::StrCat(prefix, "attention.self.", name, ".weight"), true, size, &of_heads));
+    for (const std::string* module : {&names.query, &names.key, &names.value}) {
+      status.Update(AddSquares(checkpoint, *module + ".weight", true, size, &of_heads));
     }
-    status.Update(AddSquares(checkpoint, prefix + "attention.output.dense.weight", false, size, &of_heads));
-    status.Update(AddSquares(checkpoint, prefix + "intermediate.dense.weight", true, 1, &of_neurons));
-    status.Update(AddSquares(checkpoint, prefix + "output.dense.weight", false, 1, &of_neurons));
+    status.Update(AddSquares(checkpoint, names.attention_output + ".weight", false, size, &of_heads));
+    status.Update(AddSquares(checkpoint, names.intermediate + ".weight", true, 1, &of_neurons));
+    status.Update(AddSquares(checkpoint, names.output + ".weight", false, 1, &of_neurons));
     if (!status.ok()) return status;
     mask.push_back({Largest(of_heads, counts->heads), Largest(of_neurons, counts->neurons)});
   }

@@ -34,9 +34,6 @@ using reference::Weights;
 constexpr double kLeastKept = 0.05;  // of a search: below it nothing of use is left of any model
 constexpr int kTries = 6;            // of a search: halves the uncertainty each time
 
-/// Of the two parts of a layer.
-constexpr const char* kOutputProducts[] = {"attention.output.dense", "output.dense"};
-
 /// The mask that keeps a share of the multiply-accumulates.
 using MaskAt = std::function<absl::StatusOr<PruningMask>(double keep_macs)>;
 
@@ -77,6 +74,7 @@ class Pruner {
          const OnStep& on_step)
       : checkpoint_(checkpoint),
         config_(checkpoint.config()),
+        names_(checkpoint::TensorNamesOf(config_)),
         sample_(sample),
         tokenized_(tokenized),
         options_(options),
@@ -290,10 +288,9 @@ class Pruner {
 
   std::vector<StoredAs> StoredTypes() const {
     std::vector<StoredAs> types;
-    for (size_t i = 0; i < weights_.layers.size(); ++i) {
-      for (const char* name : kOutputProducts) {
-        const std::string prefix = absl::StrCat("roberta.encoder.layer.", i, ".", name);
-        types.push_back({TypeOf(prefix + ".weight"), TypeOf(prefix + ".bias")});
+    for (const checkpoint::LayerNames& layer : names_.layers) {
+      for (const std::string* product : {&layer.attention_output, &layer.output}) {
+        types.push_back({TypeOf(*product + ".weight"), TypeOf(*product + ".bias")});
       }
     }
     return types;
@@ -310,7 +307,7 @@ class Pruner {
     }
   }
 
-  static std::vector<pruned::NewTensor> OutputProducts(const Weights& weights) {
+  std::vector<pruned::NewTensor> OutputProducts(const Weights& weights) const {
     std::vector<pruned::NewTensor> tensors;
     const auto add = [&](std::string name, const at::Tensor& tensor) {
       const at::Tensor values = tensor.contiguous();
@@ -318,11 +315,12 @@ class Pruner {
                          std::vector<float>(values.data_ptr<float>(), values.data_ptr<float>() + values.numel())});
     };
     for (size_t i = 0; i < weights.layers.size(); ++i) {
-      const reference::Affine* const products[] = {&weights.layers[i].attention_output, &weights.layers[i].output};
-      for (size_t part = 0; part < 2; ++part) {
-        const std::string prefix = absl::StrCat("roberta.encoder.layer.", i, ".", kOutputProducts[part]);
-        add(prefix + ".weight", products[part]->weight);
-        add(prefix + ".bias", products[part]->bias);
+      const std::pair<const std::string&, const reference::Affine&> products[] = {
+          {names_.layers[i].attention_output, weights.layers[i].attention_output},
+          {names_.layers[i].output, weights.layers[i].output}};
+      for (const auto& [name, product] : products) {
+        add(name + ".weight", product.weight);
+        add(name + ".bias", product.bias);
       }
     }
     return tensors;
@@ -330,6 +328,7 @@ class Pruner {
 
   const checkpoint::Checkpoint& checkpoint_;
   const checkpoint::ModelConfig& config_;
+  const checkpoint::TensorNames names_;
   const quality::Sample& sample_;
   const quality::TokenizedSample& tokenized_;
   const PruneOptions& options_;

@@ -18,7 +18,7 @@ using checkpoint::ModelConfig;
 
 namespace {
 
-/// Reads tensors of one checkpoint under a common prefix.
+/// Reads tensors of one checkpoint.
 class Reader {
  public:
   explicit Reader(const checkpoint::Checkpoint& checkpoint) : checkpoint_(checkpoint) {}
@@ -40,25 +40,24 @@ class Reader {
 
 Weights LoadWeights(const checkpoint::Checkpoint& checkpoint) {
   const Reader reader(checkpoint);
-  const std::string embeddings = "roberta.embeddings.";
+  const checkpoint::TensorNames names = checkpoint::TensorNamesOf(checkpoint.config());
   Weights weights;
-  weights.word_embeddings = reader.Read(embeddings + "word_embeddings.weight");
-  weights.position_embeddings = reader.Read(embeddings + "position_embeddings.weight");
-  weights.token_type_embeddings = reader.Read(embeddings + "token_type_embeddings.weight");
-  weights.embedding_norm = reader.ReadAffine(embeddings + "LayerNorm");
-  for (int64_t i = 0; i < checkpoint.config().num_hidden_layers; ++i) {
-    const std::string prefix = "roberta.encoder.layer." + std::to_string(i) + ".";
-    weights.layers.push_back({.query = reader.ReadAffine(prefix + "attention.self.query"),
-                              .key = reader.ReadAffine(prefix + "attention.self.key"),
-                              .value = reader.ReadAffine(prefix + "attention.self.value"),
-                              .attention_output = reader.ReadAffine(prefix + "attention.output.dense"),
-                              .attention_norm = reader.ReadAffine(prefix + "attention.output.LayerNorm"),
-                              .intermediate = reader.ReadAffine(prefix + "intermediate.dense"),
-                              .output = reader.ReadAffine(prefix + "output.dense"),
-                              .output_norm = reader.ReadAffine(prefix + "output.LayerNorm")});
+  weights.word_embeddings = reader.Read(names.word_embeddings + ".weight");
+  weights.position_embeddings = reader.Read(names.position_embeddings + ".weight");
+  weights.token_type_embeddings = reader.Read(names.token_type_embeddings + ".weight");
+  weights.embedding_norm = reader.ReadAffine(names.embedding_norm);
+  for (const checkpoint::LayerNames& layer : names.layers) {
+    weights.layers.push_back({.query = reader.ReadAffine(layer.query),
+                              .key = reader.ReadAffine(layer.key),
+                              .value = reader.ReadAffine(layer.value),
+                              .attention_output = reader.ReadAffine(layer.attention_output),
+                              .attention_norm = reader.ReadAffine(layer.attention_norm),
+                              .intermediate = reader.ReadAffine(layer.intermediate),
+                              .output = reader.ReadAffine(layer.output),
+                              .output_norm = reader.ReadAffine(layer.output_norm)});
   }
-  weights.classifier_dense = reader.ReadAffine("classifier.dense");
-  weights.classifier_out = reader.ReadAffine("classifier.out_proj");
+  weights.classifier_dense = reader.ReadAffine(names.classifier_dense);
+  weights.classifier_out = reader.ReadAffine(names.classifier_out);
   return weights;
 }
 

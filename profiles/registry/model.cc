@@ -14,6 +14,15 @@ using checkpoint::Checkpoint;
 using checkpoint::ModelConfig;
 using tokenizer::Tokenizer;
 
+absl::StatusOr<std::shared_ptr<const Tokenizer>> LoadTokenizer(const std::string& directory,
+                                                               checkpoint::TokenizerKind kind) {
+  switch (kind) {
+    case checkpoint::TokenizerKind::kByteLevelBpe:
+      break;
+  }
+  return Tokenizer::Load(directory);
+}
+
 /// The checkpoint must have an embedding for every token and the tokenizer's special tokens where its config puts them.
 absl::Status CheckTokenizer(const Tokenizer& tokenizer, const ModelConfig& config) {
   if (static_cast<int64_t>(tokenizer.vocabulary_size()) > config.vocab_size) {
@@ -79,7 +88,7 @@ absl::Status In(const std::string& directory, const absl::Status& status) {
 absl::StatusOr<Model> OpenModel(const std::string& directory) {
   auto checkpoint = Checkpoint::Open(directory);
   if (!checkpoint.ok()) return checkpoint.status();
-  auto tokenizer = Tokenizer::Load(directory);
+  auto tokenizer = LoadTokenizer(directory, (*checkpoint)->config().family->tokenizer);
   if (!tokenizer.ok()) return tokenizer.status();
   const absl::Status status = CheckTokenizer(**tokenizer, (*checkpoint)->config());
   if (!status.ok()) return In(directory, status);

@@ -1,8 +1,6 @@
 #include "profiles/tool/cost.h"
 
-#include <functional>
-#include <numeric>
-#include <string_view>
+#include <string>
 
 #include "profiles/checkpoint/tensor.h"
 #include "profiles/checkpoint/tensor_table.h"
@@ -18,27 +16,18 @@ using checkpoint::ModelConfig;
 using checkpoint::PruningMask;
 using checkpoint::TensorSpec;
 
-constexpr char kWordEmbeddings[] = "roberta.embeddings.word_embeddings.weight";
 constexpr int64_t kFloat32Bytes = 4, kBFloat16Bytes = 2, kInt8Bytes = 1;
-
-int64_t Elements(const TensorSpec& spec) {
-  return std::accumulate(spec.shape.begin(), spec.shape.end(), int64_t{1}, std::multiplies<>());
-}
-
-/// A matrix of the encoder, which a profile packs in its own precision.
-bool IsProduct(const TensorSpec& spec) {
-  return std::string_view(spec.name).starts_with("roberta.encoder.layer.") && spec.shape.size() == 2;
-}
 
 /// Word embeddings are read where they are mapped; all else is float32.
 int64_t Weigh(const Checkpoint& checkpoint, const PruningMask& mask, int64_t product_bytes) {
+  const std::string word_embeddings = checkpoint::TensorNamesOf(checkpoint.config()).word_embeddings + ".weight";
   int64_t bytes = 0;
   for (const TensorSpec& spec : checkpoint::ExpectedTensors(checkpoint.config(), mask)) {
-    int64_t element_bytes = IsProduct(spec) ? product_bytes : kFloat32Bytes;
-    if (spec.name == kWordEmbeddings) {
+    int64_t element_bytes = spec.is_encoder_matrix() ? product_bytes : kFloat32Bytes;
+    if (spec.name == word_embeddings) {
       element_bytes = static_cast<int64_t>(checkpoint::DtypeBytes(checkpoint.tensor(spec.name).dtype));
     }
-    bytes += Elements(spec) * element_bytes;
+    bytes += spec.elements() * element_bytes;
   }
   return bytes;
 }
@@ -48,17 +37,17 @@ int64_t Weigh(const Checkpoint& checkpoint, const PruningMask& mask, int64_t pro
 Macs CountMacs(const ModelConfig& config, const PruningMask& mask) {
   Macs macs;
   for (const TensorSpec& spec : checkpoint::ExpectedTensors(config, mask)) {
-    if (!IsProduct(spec)) continue;
-    macs.linear += Elements(spec);
+    if (!spec.is_encoder_matrix()) continue;
+    macs.linear += spec.elements();
     // The context that attention.output reads is as wide as the queries and keys that make it.
-    if (std::string_view(spec.name).ends_with(".attention.output.dense.weight")) macs.attention += 2 * spec.shape[1];
+    if (spec.pruned_part == checkpoint::PrunedPart::kHeadColumns) macs.attention += 2 * spec.shape[1];
   }
   return macs;
 }
 
 int64_t CountParameters(const ModelConfig& config, const PruningMask& mask) {
   int64_t parameters = 0;
-  for (const TensorSpec& spec : checkpoint::ExpectedTensors(config, mask)) parameters += Elements(spec);
+  for (const TensorSpec& spec : checkpoint::ExpectedTensors(config, mask)) parameters += spec.elements();
   return parameters;
 }
 

@@ -37,8 +37,9 @@ nlohmann::ordered_json ConfigJson(const InitOptions& options) {
     id2label[absl::StrCat(i)] = absl::StrCat("LABEL_", i);
     label2id[absl::StrCat("LABEL_", i)] = i;
   }
-  return {{"architectures", {"RobertaForSequenceClassification"}},
-          {"model_type", "roberta"},
+  const checkpoint::ModelFamily& family = checkpoint::kModelFamilies[0];
+  return {{"architectures", {family.architecture}},
+          {"model_type", family.model_type},
           {"vocab_size", options.vocab_size},
           {"hidden_size", options.hidden},
           {"num_hidden_layers", options.layers},

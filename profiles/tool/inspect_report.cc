@@ -86,7 +86,7 @@ void AddFacts(const Findings& findings, Json* report) {
   const Checkpoint& checkpoint = *findings.model.checkpoint;
   const ModelConfig& config = checkpoint.config();
   const Macs macs = CountMacs(config, checkpoint.mask());
-  report->update({{"model_type", "roberta"},
+  report->update({{"model_type", config.family->model_type},
                   {"problem_type", ProblemTypeText(config)},
                   {"labels", config.labels},
                   {"vocab_size", config.vocab_size},
@@ -186,7 +186,7 @@ Rows FactRows(const Findings& findings) {
   std::vector<std::string> dtypes;
   for (const auto& [dtype, count] : CountDtypes(checkpoint))
     dtypes.push_back(absl::StrCat(dtype, " in ", count, " tensors"));
-  Rows rows = {{"Model type", "roberta"}, {"Problem type", ProblemTypeText(config)}};
+  Rows rows = {{"Model type", std::string(config.family->model_type)}, {"Problem type", ProblemTypeText(config)}};
   for (size_t i = 0; i < config.labels.size(); ++i) {
     rows.emplace_back(i == 0 ? "Labels" : "", absl::StrCat(i, "  ", json::Escaped(config.labels[i])));
   }

@@ -31,6 +31,7 @@
 #include "profiles/pruner/prune.h"
 #include "profiles/registry/model.h"
 #include "profiles/terminal/progress.h"
+#include "profiles/tool/cost.h"
 #include "profiles/tool/example_flags.h"
 #include "profiles/tool/failure.h"
 #include "profiles/tool/line_output.h"
@@ -71,9 +72,9 @@ struct PruneFlags {
   }
 };
 
-/// Multiply-accumulates of the encoder's products for a token, and parameters of the whole model.
+/// Multiply-accumulates of the encoder's linear layers for a token, and parameters of the whole model.
 struct Size {
-  double macs = 0;
+  int64_t macs = 0;
   int64_t parameters = 0;
 };
 
@@ -86,16 +87,7 @@ struct Findings {
 };
 
 Size SizeOf(const checkpoint::ModelConfig& config, const checkpoint::PruningMask& mask) {
-  const double dense =
-      static_cast<double>(config.num_hidden_layers) * static_cast<double>(config.hidden_size) *
-      (4.0 * static_cast<double>(config.hidden_size) + 2.0 * static_cast<double>(config.intermediate_size));
-  Size size{.macs = dense * checkpoint::KeptMacs(mask, config)};
-  for (const checkpoint::TensorSpec& spec : checkpoint::ExpectedTensors(config, mask)) {
-    int64_t elements = 1;
-    for (const int64_t dimension : spec.shape) elements *= dimension;
-    size.parameters += elements;
-  }
-  return size;
+  return {.macs = CountMacs(config, mask).linear, .parameters = CountParameters(config, mask)};
 }
 
 /// Fails now rather than after the work where the directory cannot be made or is not empty. What it makes to find out
@@ -140,9 +132,7 @@ Json Details(const PruneFlags& flags, const Findings& findings) {
                    {{"file", fs::path(flags.data.file).filename().string()},
                     {"hash", findings.data_hash},
                     {"texts", pruned.texts}}},
-                  {"macs",
-                   {{"before", static_cast<int64_t>(findings.before.macs)},
-                    {"after", static_cast<int64_t>(findings.after.macs + 0.5)}}},
+                  {"macs", {{"before", findings.before.macs}, {"after", findings.after.macs}}},
                   {"parameters", {{"before", findings.before.parameters}, {"after", findings.after.parameters}}}};
   if (quality.accuracy) {
     details["accuracy"] = {
@@ -254,12 +244,12 @@ std::string JsonReport(const PruneFlags& flags, const Findings& findings) {
   return report.dump(2, ' ', false, Json::error_handler_t::replace);
 }
 
-std::string Share(double after, double before) {
-  return absl::StrFormat("%.1f %%", 100 * after / before);
+std::string Share(int64_t after, int64_t before) {
+  return absl::StrFormat("%.1f %%", 100 * static_cast<double>(after) / static_cast<double>(before));
 }
 
-std::string Count(double number) {
-  return terminal::WithSeparators(static_cast<uint64_t>(number + 0.5));
+std::string Count(int64_t number) {
+  return terminal::WithSeparators(static_cast<uint64_t>(number));
 }
 
 std::string TextReport(const PruneFlags& flags, const Findings& findings) {
@@ -267,14 +257,13 @@ std::string TextReport(const PruneFlags& flags, const Findings& findings) {
   const quality::Quality& quality = pruned.quality;
   const checkpoint::ModelConfig& config = findings.model.checkpoint->config();
   std::string text = absl::StrCat(flags.out, ": ", flags.method, pruned.refitted ? ", refitted" : ", not refitted",
-                                  ", learned from ", Count(static_cast<double>(pruned.texts)), " texts\n");
+                                  ", learned from ", terminal::WithSeparators(pruned.texts), " texts\n");
   if (!flags.no_refit && !pruned.refitted) text += "  the refit brought no answer closer to the dense model's\n";
   absl::StrAppend(&text, "  MACs a token  ", Count(findings.before.macs), " -> ", Count(findings.after.macs), " (",
                   Share(findings.after.macs, findings.before.macs), ")\n");
-  absl::StrAppend(
-      &text, "  parameters    ", Count(static_cast<double>(findings.before.parameters)), " -> ",
-      Count(static_cast<double>(findings.after.parameters)), " (",
-      Share(static_cast<double>(findings.after.parameters), static_cast<double>(findings.before.parameters)), ")\n");
+  absl::StrAppend(&text, "  parameters    ", Count(findings.before.parameters), " -> ",
+                  Count(findings.after.parameters), " (", Share(findings.after.parameters, findings.before.parameters),
+                  ")\n");
   absl::StrAppendFormat(&text,
                         "  speed         %.2f x, measured here in fp32 on one thread; the MACs saved are %.2f x\n",
                         pruned.speedup, 1 / std::max(pruned.kept_macs, 1e-9));
