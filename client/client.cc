@@ -29,7 +29,7 @@ using grpc::health::v1::HealthCheckResponse;
 constexpr char kBadRequestUrl[] = "type.googleapis.com/google.rpc.BadRequest";
 constexpr char kRequestIdPayload[] = "roberta/request_id";
 
-/// `context` is that of the call which ended so.
+/// `context` is that of the call that ended with `status`.
 absl::Status ToStatus(const grpc::Status& status, const grpc::ClientContext& context) {
   if (status.ok()) return absl::OkStatus();
   absl::Status result(static_cast<absl::StatusCode>(status.error_code()), status.error_message());
@@ -87,7 +87,7 @@ std::string_view HealthName(Health health) {
   return "UNKNOWN";
 }
 
-/// The channel, and the calls under way on it.
+/// The channel, and the calls in flight on it.
 struct Client::Connection {
   explicit Connection(const ClientOptions& options)
       : token(options.credentials.token),
@@ -100,13 +100,13 @@ struct Client::Connection {
     context->set_deadline(std::chrono::system_clock::now() + timeout);
     AddToken(token, context);
     const std::lock_guard<std::mutex> lock(mutex);
-    under_way.insert(context);
+    in_flight.insert(context);
     ++unfinished;
   }
   /// It can no longer be cancelled.
   void Remove(grpc::ClientContext* context) {
     const std::lock_guard<std::mutex> lock(mutex);
-    under_way.erase(context);
+    in_flight.erase(context);
   }
   /// Nothing of a call that was added needs this any more.
   void Finish() {
@@ -115,7 +115,7 @@ struct Client::Connection {
   }
   void CancelAll() {
     const std::lock_guard<std::mutex> lock(mutex);
-    for (grpc::ClientContext* context : under_way) context->TryCancel();
+    for (grpc::ClientContext* context : in_flight) context->TryCancel();
   }
   void WaitForAll() {
     std::unique_lock<std::mutex> lock(mutex);
@@ -150,7 +150,7 @@ struct Client::Connection {
   const std::unique_ptr<grpc::health::v1::Health::Stub> health;
   std::mutex mutex;
   std::condition_variable all_finished;
-  std::set<grpc::ClientContext*> under_way;
+  std::set<grpc::ClientContext*> in_flight;
   size_t unfinished = 0;
 };
 

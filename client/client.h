@@ -25,7 +25,8 @@ struct ClientOptions {
   Credentials credentials = {};
 };
 
-/// What a call has time for, retries included. Every call needs one: without a deadline a lost server hangs its caller.
+/// How long a call may take, retries included. Every call has one: without a deadline, a caller waits forever for a
+/// server that is gone.
 using Timeout = std::chrono::milliseconds;
 
 /// As grpc.health.v1 has them.
@@ -47,15 +48,15 @@ class Client {
  public:
   /// Connects at the first call, not here.
   explicit Client(const ClientOptions& options);
-  /// Cancels the calls under way and waits until their `done` has run.
+  /// Cancels the calls in flight and waits until their `done` has run.
   ~Client();
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
 
   absl::StatusOr<v1::ClassifyResponse> Classify(const v1::ClassifyRequest& request, Timeout timeout);
 
-  /// The same without waiting. `done` runs once, on a thread of gRPC's or, for a bad timeout, on this one; it must
-  /// return soon and must not destroy this client.
+  /// The same without waiting. `done` runs once, on a thread of gRPC's or, for a bad timeout, on the calling one; it
+  /// must return soon and must not destroy this client.
   using ClassifyDone = absl::AnyInvocable<void(absl::StatusOr<v1::ClassifyResponse>)>;
   void StartClassify(v1::ClassifyRequest request, Timeout timeout, ClassifyDone done);
 
@@ -63,7 +64,7 @@ class Client {
   /// the first message. Errors, other than those that come with on_end: InvalidArgument for the timeout.
   absl::StatusOr<std::unique_ptr<ClassifyStream>> StartClassifyStream(Timeout timeout, StreamEvents events);
 
-  /// Ends the calls under way, which answer Cancelled. Later calls are not affected.
+  /// Ends the calls in flight, which return Cancelled. Later calls are not affected.
   void CancelCalls();
 
   /// The same text through several profiles, side by side.
@@ -93,8 +94,8 @@ class Client {
 /// one status, the last one says how many are missing.
 std::vector<FieldViolation> FieldViolations(const absl::Status& status);
 
-/// What the server's log calls the request that ended so; empty if no server answered. That of a request which
-/// succeeded is in its response.
+/// The id that the server's log has for the request that ended with `status`; empty if no server answered. The id of a
+/// request that succeeded is in its response.
 std::string RequestId(const absl::Status& status);
 
 }  // namespace roberta::client

@@ -24,12 +24,12 @@ absl::Status ReadFile(const std::string& name, std::string* text) {
   return absl::NotFoundError(absl::StrCat(name, ": cannot read: ", errno == 0 ? "it is empty" : std::strerror(errno)));
 }
 
-/// Nothing for no name.
+/// Reads nothing where `name` is empty.
 absl::Status ReadPem(const std::string& name, std::string* pem) {
   if (name.empty()) return absl::OkStatus();
   absl::Status status = ReadFile(name, pem);
   if (status.ok() && pem->find("-----BEGIN ") == std::string::npos) {
-    status = absl::InvalidArgumentError(absl::StrCat(name, ": no PEM file"));
+    status = absl::InvalidArgumentError(absl::StrCat(name, ": not a PEM file"));
   }
   return status;
 }

@@ -39,7 +39,7 @@ std::optional<std::chrono::milliseconds> PushbackOf(const grpc::ClientContext& c
   const auto found = trailers.find(kPushback);
   if (found == trailers.end()) return std::nullopt;
   int64_t ms = 0;
-  // What is no number arrives as a negative one, which gRPC takes for "do not try again".
+  // What is not a number arrives as a negative one, which gRPC takes for "do not try again".
   if (!absl::SimpleAtoi(absl::string_view(found->second.data(), found->second.size()), &ms) || ms < 0) {
     return std::nullopt;
   }
@@ -73,7 +73,7 @@ struct DirectClient::Connections {
     if (status.ok()) {
       grpc::ProtoBufferReader reader(&call->response);
       if (!answer.response.ParseFromZeroCopyStream(&reader)) {
-        answer.status = absl::InternalError("the answer is no ClassifyResponse");
+        answer.status = absl::InternalError("the answer is not a ClassifyResponse");
       }
     } else {
       answer.pushback = PushbackOf(call->context);
@@ -83,7 +83,7 @@ struct DirectClient::Connections {
     // within one of them, and abort.
     call = nullptr;
     const std::lock_guard<std::mutex> lock(mutex);
-    if (--under_way == 0) none_under_way.notify_all();
+    if (--in_flight == 0) none_in_flight.notify_all();
   }
 
   const std::string token;
@@ -91,15 +91,15 @@ struct DirectClient::Connections {
   std::vector<std::unique_ptr<grpc::GenericStub>> stubs;
   std::atomic<size_t> next{0};
   std::mutex mutex;
-  std::condition_variable none_under_way;
-  size_t under_way = 0;
+  std::condition_variable none_in_flight;
+  size_t in_flight = 0;
 };
 
 DirectClient::DirectClient(const DirectOptions& options) : connections_(std::make_unique<Connections>(options)) {}
 
 DirectClient::~DirectClient() {
   std::unique_lock<std::mutex> lock(connections_->mutex);
-  connections_->none_under_way.wait(lock, [this] { return connections_->under_way == 0; });
+  connections_->none_in_flight.wait(lock, [this] { return connections_->in_flight == 0; });
 }
 
 absl::Status DirectClient::Connect(std::chrono::milliseconds timeout) {
@@ -129,7 +129,7 @@ CallHandle DirectClient::Start(std::string_view request, std::chrono::nanosecond
   AddToken(connections->token, &call->context);
   {
     const std::lock_guard<std::mutex> lock(connections->mutex);
-    ++connections->under_way;
+    ++connections->in_flight;
   }
   const size_t turn = connections->next.fetch_add(1, std::memory_order_relaxed) % connections->stubs.size();
   connections->stubs[turn]->UnaryCall(

@@ -23,7 +23,7 @@ class StreamReactor final : public ClassifyStream,
   void Start(v1::Classifier::Stub* stub, const std::function<void(grpc::ClientContext*)>& prepare) {
     prepare(&context_);
     stub->async()->ClassifyStream(&context_, this);
-    AddHold();  // for Write and CloseWrites, which are no reactions; until writes are closed
+    AddHold();  // for Write and CloseWrites, which are called from outside; until writes are closed
     StartRead(&response_);
     StartCall();
   }
@@ -74,7 +74,7 @@ class StreamReactor final : public ClassifyStream,
   }
 
  private:
-  /// The call has ended, whatever of it is still to be told.
+  /// The call has ended, even if some of its events are still to come.
   void ForbidWrites() {
     {
       const std::lock_guard lock(mutex_);
@@ -87,7 +87,7 @@ class StreamReactor final : public ClassifyStream,
   const StatusReader read_status_;
   const std::function<void(grpc::ClientContext*)> release_;
   grpc::ClientContext context_;
-  v1::ClassifyStreamRequest request_;    ///< on its way
+  v1::ClassifyStreamRequest request_;    ///< being sent
   v1::ClassifyStreamResponse response_;  ///< being read
   std::mutex mutex_;
   std::condition_variable done_;

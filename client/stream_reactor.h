@@ -10,11 +10,11 @@
 
 namespace roberta::client {
 
-/// Turns how a call ended into a status of ours.
+/// Makes an absl::Status of how a call ended.
 using StatusReader = absl::Status (*)(const grpc::Status&, const grpc::ClientContext&);
 
-/// Starts the call. `prepare` is told of its context before it starts, and `release` after its last event, when nothing
-/// uses the context any more.
+/// Starts the call. `prepare` gets its context before it starts, and `release` gets it after the last event, when
+/// nothing uses it any more.
 std::unique_ptr<ClassifyStream> StartStreamReactor(v1::Classifier::Stub* stub, StreamEvents events,
                                                    StatusReader read_status,
                                                    const std::function<void(grpc::ClientContext*)>& prepare,

@@ -3,47 +3,64 @@
 #include <condition_variable>
 #include <cstddef>
 #include <mutex>
+#include <optional>
+#include <utility>
+#include <vector>
 
-#include "client/cli/batch.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "client/cli/items.h"
 #include "client/client.h"
+#include "roberta/v1/classifier.pb.h"
 
 namespace roberta::cli {
 
+/// Items that went to the server together, and what came back.
+struct Batch {
+  std::vector<Item> items;
+  /// Unset where no item could be sent. Its results are those of the items without a problem, in their order.
+  std::optional<absl::StatusOr<v1::ClassifyResponse>> answer;
+};
+
+/// Whether a call that failed with `status` would fail again: all but overload, deadlines and internal errors.
+bool IsLasting(const absl::Status& status);
+
 class BatchCarrier;
 
-/// A batch on its way.
-struct Parcel {
+/// A batch on its way to the server and back.
+struct InFlightBatch {
   Batch batch;
   BatchCarrier* carrier = nullptr;  ///< that it was given to
   bool is_large = false;            ///< too large to share a stream with others
-  bool done = false;                ///< guarded by Mailbox::mutex until it is true; then the answer stands
+  bool done = false;                ///< guarded by Completions::mutex until it is true; then the answer is final
 };
 
-/// Where carriers tell that something has come.
-struct Mailbox {
+/// By which carriers report that a batch is done, or that they can take more.
+struct Completions {
   std::mutex mutex;
-  std::condition_variable news;
+  std::condition_variable changed;
 };
 
-/// How batches go to the server and their answers come back. One thread.
+/// A way for batches to the server and for their answers back. One thread.
 class BatchCarrier {
  public:
   virtual ~BatchCarrier() = default;
 
-  /// Whether Send would take another batch now, with `parcels` of them not yet emitted. Called with Mailbox::mutex
-  /// held.
-  virtual bool Takes(size_t parcels) const = 0;
-  /// Sends those items that have no problem; there is one. The parcel must live until it is done.
-  virtual void Send(Parcel* parcel) = 0;
+  /// Whether Send would take another batch now, while `batches` of them are not yet emitted. Called with
+  /// Completions::mutex held.
+  virtual bool Takes(size_t batches) const = 0;
+  /// Sends those items that have no problem; there is one at least. The batch must live until it is done.
+  virtual void Send(InFlightBatch* in_flight) = 0;
   /// Nothing more will be sent.
   virtual void Close() {}
-  /// To be called now and then while parcels are awaited.
+  /// To be called now and then while batches are in flight.
   virtual void Watch() {}
-  /// After Close: nothing more will be told. Called with Mailbox::mutex held.
+  /// After Close: nothing more will be reported. Called with Completions::mutex held.
   virtual bool HasEnded() const { return true; }
-  /// The server does not know this way: what is not done has to go another. Called with Mailbox::mutex held.
+  /// The server does not know this way: batches that are not done have to go another. Called with Completions::mutex
+  /// held.
   virtual bool IsUnknownToServer() const { return false; }
-  /// What kept the carrier from going on, beyond the answers of single batches. With Mailbox::mutex held.
+  /// What kept the carrier from going on, beyond the answers of single batches. With Completions::mutex held.
   virtual absl::Status failure() const { return absl::OkStatus(); }
 };
 
@@ -57,5 +74,33 @@ void AddItems(const Batch& batch, Request* request) {
     if (item.text_pair) sent->set_text_pair(*item.text_pair);
   }
 }
+
+struct CallCarrierOptions {
+  v1::ClassifyRequest request;  ///< everything but the items
+  client::Timeout timeout{60000};
+  size_t calls_in_flight = 4;
+};
+
+/// A Classify call for each batch, several at a time.
+class CallCarrier final : public BatchCarrier {
+ public:
+  /// `client` and `completions` must outlive the calls, and so this.
+  CallCarrier(client::Client* client, CallCarrierOptions options, Completions* completions)
+      : client_(client), options_(std::move(options)), completions_(completions) {
+    options_.request.set_allow_partial(true);
+  }
+
+  /// A call whose answer waits to be emitted takes memory like one in flight, so both count.
+  bool Takes(size_t batches) const override {
+    return batches < 2 * options_.calls_in_flight && calls_ < options_.calls_in_flight;
+  }
+  void Send(InFlightBatch* in_flight) override;
+
+ private:
+  client::Client* const client_;
+  CallCarrierOptions options_;
+  Completions* const completions_;
+  size_t calls_ = 0;  ///< in flight; guarded by Completions::mutex
+};
 
 }  // namespace roberta::cli

@@ -16,13 +16,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "client/cli/accuracy.h"
-#include "client/cli/exit_codes.h"
 #include "client/cli/item_pipeline.h"
 #include "client/cli/items.h"
-#include "client/cli/objective_options.h"
-#include "client/cli/result_writer.h"
-#include "client/cli/stop_signal.h"
+#include "client/cli/results.h"
 #include "client/client.h"
 #include "profiles/terminal/displayed_text.h"
 #include "profiles/terminal/progress.h"
@@ -95,7 +91,7 @@ terminal::Display DisplayOf(const ClassifyOptions& options) {
   return shown ? terminal::Display::kBar : terminal::Display::kNone;
 }
 
-/// Takes the answers apart: results to standard output, complaints and progress to standard error.
+/// Writes the results to standard output, and problems and progress to standard error.
 class ClassifyRun {
  public:
   ClassifyRun(const ClassifyOptions& options, uint64_t total_bytes)
@@ -111,9 +107,10 @@ class ClassifyRun {
     if (batch.answer && batch.answer->ok()) {
       response = &**batch.answer;
       if (response->has_phases()) phases_.Add(response->phases());
-    } else if (batch.answer && !IsLasting(batch.answer->status())) {  // else it ends the run, which tells why
+    } else if (batch.answer &&
+               !IsLasting(batch.answer->status())) {  // else it ends the run, and the reason is printed then
       const std::string &first = batch.items.front().place, &last = batch.items.back().place;
-      Complain(first == last ? first : absl::StrCat(first, " to ", last), batch.answer->status());
+      Report(first == last ? first : absl::StrCat(first, " to ", last), batch.answer->status());
     }
     int next_result = 0;
     for (const Item& item : batch.items) {
@@ -147,7 +144,7 @@ class ClassifyRun {
                   phases_.calls() == 1 ? "one call" : absl::StrFormat("mean of %d %s", phases_.calls(), unit).c_str(),
                   phases_.Text().c_str());
     }
-    if (accuracy_.labelled() > 0) std::fprintf(stderr, "%s\n", accuracy_.Text().c_str());
+    if (accuracy_.labeled() > 0) std::fprintf(stderr, "%s\n", accuracy_.Text().c_str());
     if (!options_.FromFile() || options_.quiet) return;
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
     std::fprintf(stderr, "%s items in %.1f s, %.0f items/s, %s failed\n", terminal::WithSeparators(done_.items).c_str(),
@@ -173,10 +170,10 @@ class ClassifyRun {
   void Fail(const Item& item, const absl::Status& status) {
     ++failed_;
     writer_->WriteFailure(item, status);
-    Complain(item.place, status);
+    Report(item.place, status);
   }
 
-  void Complain(const std::string& place, const absl::Status& status) {
+  void Report(const std::string& place, const absl::Status& status) {
     progress_.Hide();
     std::fprintf(stderr, "%s: %s: %s\n", place.c_str(), absl::StatusCodeToString(status.code()).c_str(),
                  std::string(status.message()).c_str());
@@ -201,14 +198,14 @@ absl::StatusOr<std::unique_ptr<ItemSource>> OpenSource(const ClassifyOptions& op
   return RowsOfFile(options.file, {.format = format, .longest_line_bytes = options.longest_line_bytes});
 }
 
-int Complain(const std::string& text) {
+int Report(const std::string& text) {
   std::fprintf(stderr, "roberta-client: %s\n", text.c_str());
   return kSomethingFailed;
 }
 
 int Classify(const ClassifyOptions& options, const ConnectionOptions& connection) {
   auto source = OpenSource(options);
-  if (!source.ok()) return Complain(std::string(source.status().message()));
+  if (!source.ok()) return Report(std::string(source.status().message()));
   client::Client client({.address = connection.address});
   ItemPipeline pipeline(&client, ToPipelineOptions(options, connection));
   ClassifyRun run(options, (*source)->total_bytes());
@@ -223,12 +220,12 @@ int Classify(const ClassifyOptions& options, const ConnectionOptions& connection
       std::fprintf(stderr, "roberta-client: stopped before the end of the input\n");
       return kInterrupted;
     case ItemPipeline::End::kOutputFailed:
-      // A reader that has gone, as in `| head`, is no failure worth a message.
+      // A reader that went away, as in `| head`, is not worth a message.
       return run.output_error() == EPIPE
                  ? static_cast<int>(kSomethingFailed)
-                 : Complain(absl::StrCat("cannot write the results: ", std::strerror(run.output_error())));
+                 : Report(absl::StrCat("cannot write the results: ", std::strerror(run.output_error())));
     case ItemPipeline::End::kInputFailed:
-      return Complain(std::string((*source)->error().message()));
+      return Report(std::string((*source)->error().message()));
     case ItemPipeline::End::kRefused:
       break;
   }
@@ -245,6 +242,30 @@ std::vector<std::string> Names(const std::map<std::string, Value>& values) {
   return names;
 }
 
+v1::Objective& Made(std::optional<v1::Objective>* objective) {
+  return *objective ? **objective : objective->emplace();
+}
+
+/// Adds --min-accuracy, --min-agreement and --max-latency-ms, which set `*objective` if one of them is given.
+void AddObjectiveOptions(CLI::App* command, std::optional<v1::Objective>* objective) {
+  const auto share = [&](const char* name, const char* what, void (v1::Objective::*set)(double)) {
+    command
+        ->add_option_function<double>(
+            name, [objective, set](const double& value) { (Made(objective).*set)(value); },
+            absl::StrCat("With --profile auto: ", what, ", 0 to 1"))
+        ->check(CLI::Range(0.0, 1.0).description(""))
+        ->type_name("X");
+  };
+  share("--min-accuracy", "least accuracy on the model's sample", &v1::Objective::set_min_accuracy);
+  share("--min-agreement", "least agreement with the baseline on it", &v1::Objective::set_min_agreement);
+  command
+      ->add_option_function<uint32_t>(
+          "--max-latency-ms", [objective](const uint32_t& value) { Made(objective).set_max_latency_ms(value); },
+          "With --profile auto: milliseconds that a call should take at most (the deadline)")
+      ->check(CLI::PositiveNumber)
+      ->type_name("MS");
+}
+
 void DeclareOptions(CLI::App* command, ClassifyOptions* options) {
   command->add_option("TEXT", options->texts, "Texts; a single - means lines of standard input");
   command
@@ -258,7 +279,7 @@ void DeclareOptions(CLI::App* command, ClassifyOptions* options) {
       ->type_name("FORMAT");
   command
       ->add_option("--profile", options->profile,
-                   "Optimization profile (the server's default); auto: the most accurate that answers in time")
+                   "Optimization profile (the server's default); auto: the most accurate one that answers in time")
       ->type_name("NAME");
   AddObjectiveOptions(command, &options->objective);
   command->add_option("--priority", options->priority, "Among calls that wait: low, normal or high (normal)")
@@ -316,11 +337,11 @@ void AddClassifyCommand(CLI::App* app, const ConnectionOptions* connection, int*
       options->file = "-";
     }
     if (options->texts.empty() == options->file.empty()) {
-      throw CLI::ValidationError("classify", "wants either texts or --file");
+      throw CLI::ValidationError("classify", "needs either texts or --file");
     }
     if (options->objective && options->profile != "auto") {
       throw CLI::ValidationError("classify",
-                                 "--min-accuracy, --min-agreement and --max-latency-ms want --profile auto");
+                                 "--min-accuracy, --min-agreement and --max-latency-ms need --profile auto");
     }
     *exit_code = Classify(*options, *connection);
   });

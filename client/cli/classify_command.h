@@ -2,7 +2,7 @@
 
 #include <CLI/App.hpp>
 
-#include "client/cli/connection_options.h"
+#include "client/cli/command.h"
 
 namespace roberta::cli {
 

@@ -9,8 +9,8 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds kPoll{20};       // how late an answer may be noticed while the input is silent
-constexpr milliseconds kIdlePoll{200};  // and a stop, while there is nothing else to do
+constexpr milliseconds kPoll{20};       // by how much an answer may be noticed late while no input comes
+constexpr milliseconds kIdlePoll{200};  // by how much a stop may be, while there is nothing else to do
 
 v1::StreamSettings SettingsOf(const v1::ClassifyRequest& request) {
   v1::StreamSettings settings;
@@ -25,33 +25,18 @@ v1::StreamSettings SettingsOf(const v1::ClassifyRequest& request) {
 
 }  // namespace
 
-bool IsLasting(const absl::Status& status) {
-  switch (status.code()) {
-    case absl::StatusCode::kInvalidArgument:  // of the call: items answer for themselves
-    case absl::StatusCode::kNotFound:
-    case absl::StatusCode::kFailedPrecondition:
-    case absl::StatusCode::kUnimplemented:
-    case absl::StatusCode::kUnauthenticated:
-    case absl::StatusCode::kPermissionDenied:
-    case absl::StatusCode::kUnavailable:  // the client has tried again already
-      return true;
-    default:
-      return false;
-  }
-}
-
 ItemPipeline::ItemPipeline(client::Client* client, PipelineOptions options)
     : client_(client),
       options_(std::move(options)),
       by_stream_(options_.stream),
       calls_(client,
              {.request = options_.request, .timeout = options_.timeout, .calls_in_flight = options_.calls_in_flight},
-             &mailbox_),
+             &completions_),
       stream_(client,
               {.settings = SettingsOf(options_.request),
                .patience = options_.timeout,
-               .parcels = std::max<size_t>(options_.items_in_stream / options_.items_per_call, 2)},
-              &mailbox_) {}
+               .batches = std::max<size_t>(options_.items_in_stream / options_.items_per_call, 2)},
+              &completions_) {}
 
 void ItemPipeline::Form(Item item) {
   const size_t bytes = item.text.size() + (item.text_pair ? item.text_pair->size() : 0);
@@ -63,77 +48,78 @@ void ItemPipeline::Form(Item item) {
 
 void ItemPipeline::Send() {
   if (forming_.items.empty()) return;
-  Parcel* const parcel = parcels_.emplace_back(std::make_unique<Parcel>()).get();
-  parcel->is_large = forming_bytes_ > options_.bytes_per_call;
-  parcel->batch = std::exchange(forming_, Batch());
+  InFlightBatch* const in_flight = batches_.emplace_back(std::make_unique<InFlightBatch>()).get();
+  in_flight->is_large = forming_bytes_ > options_.bytes_per_call;
+  in_flight->batch = std::exchange(forming_, Batch());
   forming_bytes_ = 0;
-  const auto& items = parcel->batch.items;
-  parcel->done = std::none_of(items.begin(), items.end(), [](const Item& item) { return item.problem.ok(); });
-  if (!parcel->done) unsent_.push_back(parcel);
+  const auto& items = in_flight->batch.items;
+  in_flight->done = std::none_of(items.begin(), items.end(), [](const Item& item) { return item.problem.ok(); });
+  if (!in_flight->done) unsent_.push_back(in_flight);
   Dispatch();
 }
 
 void ItemPipeline::Dispatch() {
   {
-    const std::lock_guard lock(mailbox_.mutex);
-    if (by_stream_ && stream_.IsUnknownToServer()) {  // an older one: what went by stream goes by calls
+    const std::lock_guard lock(completions_.mutex);
+    if (by_stream_ && stream_.IsUnknownToServer()) {  // an older server: batches that went by stream go by calls
       by_stream_ = false;
       unsent_.clear();
-      for (const auto& parcel : parcels_) {
-        if (!parcel->done && parcel->carrier != &calls_) unsent_.push_back(parcel.get());
+      for (const auto& in_flight : batches_) {
+        if (!in_flight->done && in_flight->carrier != &calls_) unsent_.push_back(in_flight.get());
       }
     }
     if (const absl::Status failure = stream_.failure(); !failure.ok()) refusal_ = failure;
   }
   while (refusal_.ok() && !unsent_.empty()) {
-    Parcel* const parcel = unsent_.front();
+    InFlightBatch* const in_flight = unsent_.front();
     {
-      const std::lock_guard lock(mailbox_.mutex);
-      if (!WayOf(*parcel)->Takes(parcels_.size() - unsent_.size())) return;
+      const std::lock_guard lock(completions_.mutex);
+      if (!WayOf(*in_flight)->Takes(batches_.size() - unsent_.size())) return;
     }
     unsent_.pop_front();
-    parcel->carrier = WayOf(*parcel);
-    parcel->carrier->Send(parcel);
+    in_flight->carrier = WayOf(*in_flight);
+    in_flight->carrier->Send(in_flight);
   }
 }
 
 void ItemPipeline::GiveUp(const absl::Status& reason) {
-  for (Parcel* parcel : unsent_) {
-    parcel->batch.answer = reason;
-    parcel->done = true;
+  for (InFlightBatch* in_flight : unsent_) {
+    in_flight->batch.answer = reason;
+    in_flight->done = true;
   }
   unsent_.clear();
 }
 
 bool ItemPipeline::TakesMore() {
-  return unsent_.empty() ? Way()->Takes(parcels_.size())
-                         : WayOf(*unsent_.front())->Takes(parcels_.size() - unsent_.size());
+  return unsent_.empty() ? Way()->Takes(batches_.size())
+                         : WayOf(*unsent_.front())->Takes(batches_.size() - unsent_.size());
 }
 
-void ItemPipeline::WaitForNews(milliseconds patience, const std::function<bool()>& news) {
+void ItemPipeline::WaitForChange(milliseconds patience, const std::function<bool()>& changed) {
   {
-    std::unique_lock lock(mailbox_.mutex);
-    mailbox_.news.wait_for(lock, patience, [&] { return (!parcels_.empty() && parcels_.front()->done) || news(); });
+    std::unique_lock lock(completions_.mutex);
+    completions_.changed.wait_for(lock, patience,
+                                  [&] { return (!batches_.empty() && batches_.front()->done) || changed(); });
   }
   stream_.Watch();
 }
 
 bool ItemPipeline::MayRead() {
-  const std::lock_guard lock(mailbox_.mutex);
-  return unsent_.empty() && Way()->Takes(parcels_.size());
+  const std::lock_guard lock(completions_.mutex);
+  return unsent_.empty() && Way()->Takes(batches_.size());
 }
 
 bool ItemPipeline::EmitFinished(const std::function<bool(const Batch&)>& emit) {
-  while (!parcels_.empty()) {
+  while (!batches_.empty()) {
     {
-      const std::lock_guard lock(mailbox_.mutex);
-      if (!parcels_.front()->done) return true;
+      const std::lock_guard lock(completions_.mutex);
+      if (!batches_.front()->done) return true;
     }
-    const std::unique_ptr<Parcel> parcel = std::move(parcels_.front());
-    parcels_.pop_front();
-    const auto& answer = parcel->batch.answer;
+    const std::unique_ptr<InFlightBatch> in_flight = std::move(batches_.front());
+    batches_.pop_front();
+    const auto& answer = in_flight->batch.answer;
     if (answer && !answer->ok() && IsLasting(answer->status())) refusal_ = answer->status();
-    if (!emit(parcel->batch)) return false;
+    if (!emit(in_flight->batch)) return false;
   }
   return true;
 }
@@ -142,7 +128,7 @@ ItemPipeline::End ItemPipeline::Finish(End end, const std::function<bool()>& sto
                                        const std::function<bool(const Batch&)>& emit) {
   bool cancelled = false;
   bool output_works = end != End::kOutputFailed;
-  const auto ended = [this] { return unsent_.empty() && parcels_.empty() && stream_.HasEnded(); };
+  const auto ended = [this] { return unsent_.empty() && batches_.empty() && stream_.HasEnded(); };
   while (true) {
     if (stop_requested() && end != End::kOutputFailed) end = End::kStopRequested;
     const bool may_wait = end == End::kDone || end == End::kRefused || end == End::kInputFailed;
@@ -153,16 +139,16 @@ ItemPipeline::End ItemPipeline::Finish(End end, const std::function<bool()>& sto
     Dispatch();
     if (!refusal_.ok()) GiveUp(refusal_);
     if (unsent_.empty()) stream_.Close();
-    WaitForNews(kPoll, [&] { return ended() || (!unsent_.empty() && TakesMore()); });
+    WaitForChange(kPoll, [&] { return ended() || (!unsent_.empty() && TakesMore()); });
     EmitFinished([&](const Batch& batch) {
       if (output_works) output_works = emit(batch);
       return true;
     });
     if (!output_works) end = End::kOutputFailed;
-    const std::lock_guard lock(mailbox_.mutex);
+    const std::lock_guard lock(completions_.mutex);
     if (ended()) break;
   }
-  Dispatch();  // notes what broke the stream, if something did
+  Dispatch();  // takes the reason where the stream broke
   return end == End::kDone && !refusal_.ok() ? End::kRefused : end;
 }
 
@@ -175,12 +161,12 @@ ItemPipeline::End ItemPipeline::Run(ItemSource* source, const std::function<bool
     Dispatch();
     if (!refusal_.ok()) return finish(End::kRefused);
     if (!MayRead()) {
-      WaitForNews(kPoll, [this] { return TakesMore(); });
+      WaitForChange(kPoll, [this] { return TakesMore(); });
       continue;
     }
     stream_.Watch();
     Item item;
-    const milliseconds patience = !forming_.items.empty() ? milliseconds(0) : parcels_.empty() ? kIdlePoll : kPoll;
+    const milliseconds patience = !forming_.items.empty() ? milliseconds(0) : batches_.empty() ? kIdlePoll : kPoll;
     switch (source->Next(patience, &item)) {
       case ItemSource::Outcome::kItem:
         Form(std::move(item));

@@ -20,7 +20,7 @@ struct Item {
   std::string text;    ///< valid UTF-8 unless there is a problem
   std::optional<std::string> text_pair;
   std::string id;
-  std::string expected_label;  ///< from labelled input; empty: none
+  std::string expected_label;  ///< from labeled input; empty: none
   uint64_t end_bytes = 0;      ///< where it ends in its file
   absl::Status problem;        ///< why it cannot be sent; OK if it can
 };

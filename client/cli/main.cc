@@ -5,17 +5,13 @@
 #include <string>
 
 #include "client/cli/classify_command.h"
-#include "client/cli/compare_command.h"
-#include "client/cli/connection_options.h"
-#include "client/cli/exit_codes.h"
-#include "client/cli/profile_commands.h"
 #include "client/cli/server_commands.h"
 #include "version/version.h"
 
 int main(int argc, char** argv) {
   using namespace roberta::cli;
   std::signal(SIGPIPE, SIG_IGN);        // writes then fail with EPIPE
-  setenv("GRPC_VERBOSITY", "NONE", 0);  // what fails is told by us, once
+  setenv("GRPC_VERBOSITY", "NONE", 0);  // this program reports failures itself
   CLI::App app("Classifies texts through a roberta-server.", "roberta-client");
   app.set_version_flag("--version", std::string("roberta-client ") + roberta::version::kLong,
                        "Print the version and exit");
@@ -36,7 +32,7 @@ int main(int argc, char** argv) {
       "  roberta-client compare \"a warm, funny film\"\n"
       "  roberta-client --address 127.0.0.1:9001 profiles\n"
       "  roberta-client health\n\n"
-      "roberta-client SUBCOMMAND --help tells more.");
+      "See roberta-client SUBCOMMAND --help for its options.");
   int exit_code = kAllWell;
   AddClassifyCommand(&app, &connection, &exit_code);
   AddCompareCommand(&app, &connection, &exit_code);

@@ -12,15 +12,15 @@ namespace {
 
 using std::chrono::steady_clock;
 
-/// A stream is as long as its input; what bounds a wait is the patience.
+/// A stream lasts as long as its input; the patience bounds how long one waits.
 constexpr client::Timeout kLongestStream = std::chrono::hours(24 * 30);
 
 }  // namespace
 
 void StreamCarrier::Open() {
-  stream_.reset();  // has ended: its last event has been told
+  stream_.reset();  // it has ended, and its last event was handled
   {
-    const std::lock_guard lock(mailbox_->mutex);
+    const std::lock_guard lock(completions_->mutex);
     ended_ = timed_out_ = false;
     next_sequence_ = 0;
   }
@@ -28,28 +28,28 @@ void StreamCarrier::Open() {
   client::StreamEvents events;
   events.on_response = [this](v1::ClassifyStreamResponse response) { TakeResponse(std::move(response)); };
   events.on_writable = [this] {
-    const std::lock_guard lock(mailbox_->mutex);
+    const std::lock_guard lock(completions_->mutex);
     writable_ = true;
-    mailbox_->news.notify_all();
+    completions_->changed.notify_all();
   };
   events.on_end = [this](const absl::Status& status) { TakeEnd(status); };
   stream_ = client_->StartClassifyStream(kLongestStream, std::move(events)).value();  // fails for a bad timeout only
 }
 
-void StreamCarrier::Send(Parcel* parcel) {
+void StreamCarrier::Send(InFlightBatch* in_flight) {
   v1::ClassifyStreamRequest request;
-  AddItems(parcel->batch, &request);
-  while (!Await(parcel, static_cast<size_t>(request.items_size()))) Open();
+  AddItems(in_flight->batch, &request);
+  while (!Await(in_flight, static_cast<size_t>(request.items_size()))) Open();
   if (!std::exchange(settings_sent_, true)) *request.mutable_settings() = options_.settings;
-  stream_->Write(request);  // if it has just ended, that is told as for all that is awaited
+  stream_->Write(request);  // if it has just ended, TakeEnd fails this batch with the others
 }
 
-bool StreamCarrier::Await(Parcel* parcel, size_t items) {
-  const std::lock_guard lock(mailbox_->mutex);
+bool StreamCarrier::Await(InFlightBatch* in_flight, size_t items) {
+  const std::lock_guard lock(completions_->mutex);
   if (ended_) return false;
-  if (awaited_.empty()) last_news_ = steady_clock::now();
+  if (awaited_.empty()) last_message_ = steady_clock::now();
   Awaited& awaited = awaited_.emplace_back();
-  awaited.parcel = parcel;
+  awaited.in_flight = in_flight;
   awaited.first_sequence = next_sequence_;
   awaited.missing = items;
   for (size_t i = 0; i < items; ++i) awaited.response.add_results();
@@ -59,13 +59,13 @@ bool StreamCarrier::Await(Parcel* parcel, size_t items) {
 }
 
 void StreamCarrier::TakeResponse(v1::ClassifyStreamResponse response) {
-  const std::lock_guard lock(mailbox_->mutex);
-  last_news_ = steady_clock::now();
+  const std::lock_guard lock(completions_->mutex);
+  last_message_ = steady_clock::now();
   if (response.has_start()) profile_used_ = response.start().profile_used();
   for (v1::StreamResult& result : *response.mutable_results()) TakeResult(&result);
   while (!awaited_.empty() && awaited_.front().missing == 0) awaited_.pop_front();
   if (response.has_end()) phases_.Add(response.end().phases(), response.end().parts());
-  mailbox_->news.notify_all();
+  completions_->changed.notify_all();
 }
 
 void StreamCarrier::TakeResult(v1::StreamResult* result) {
@@ -86,14 +86,14 @@ void StreamCarrier::TakeResult(v1::StreamResult* result) {
 
 void StreamCarrier::Complete(Awaited* awaited) {
   awaited->response.set_profile_used(profile_used_);
-  awaited->parcel->batch.answer = std::move(awaited->response);
-  awaited->parcel->done = true;
+  awaited->in_flight->batch.answer = std::move(awaited->response);
+  awaited->in_flight->done = true;
 }
 
 void StreamCarrier::TakeEnd(const absl::Status& status) {
-  const std::lock_guard lock(mailbox_->mutex);
+  const std::lock_guard lock(completions_->mutex);
   ended_ = writable_ = true;
-  mailbox_->news.notify_all();
+  completions_->changed.notify_all();
   if (absl::IsUnimplemented(status) && !ever_answered_) {
     unknown_ = true;
     awaited_.clear();
@@ -113,8 +113,8 @@ void StreamCarrier::TakeEnd(const absl::Status& status) {
 
 void StreamCarrier::Fail(Awaited* awaited, const absl::Status& status) {
   if (awaited->missing == static_cast<size_t>(awaited->response.results_size())) {
-    awaited->parcel->batch.answer = status;
-    awaited->parcel->done = true;
+    awaited->in_flight->batch.answer = status;
+    awaited->in_flight->done = true;
     return;
   }
   for (v1::ItemResult& result : *awaited->response.mutable_results()) {
@@ -127,18 +127,18 @@ void StreamCarrier::Fail(Awaited* awaited, const absl::Status& status) {
 
 void StreamCarrier::Close() {
   {
-    const std::lock_guard lock(mailbox_->mutex);
+    const std::lock_guard lock(completions_->mutex);
     if (std::exchange(closed_, true) || ended_) return;
-    last_news_ = steady_clock::now();
+    last_message_ = steady_clock::now();
   }
   stream_->CloseWrites();
 }
 
 void StreamCarrier::Watch() {
   {
-    const std::lock_guard lock(mailbox_->mutex);
+    const std::lock_guard lock(completions_->mutex);
     const bool waits = !ended_ && (closed_ || !awaited_.empty());
-    if (!waits || steady_clock::now() - last_news_ <= options_.patience) return;
+    if (!waits || steady_clock::now() - last_message_ <= options_.patience) return;
     timed_out_ = true;
   }
   stream_->Cancel();

@@ -7,47 +7,47 @@
 #include <string>
 
 #include "client/cli/batch_carrier.h"
-#include "client/cli/result_writer.h"
+#include "client/cli/results.h"
 
 namespace roberta::cli {
 
 struct StreamCarrierOptions {
   v1::StreamSettings settings;
-  client::Timeout patience{60000};  ///< how long answers may be awaited without any coming
-  size_t parcels = 128;             ///< not yet emitted
+  client::Timeout patience{60000};  ///< how long the stream may be silent while answers are due
+  size_t batches = 128;             ///< that are not yet emitted
 };
 
-/// All batches in one ClassifyStream: the server says how many it works on at a time. When the stream breaks, what was
-/// sent on it and has no result fails, item by item, and the next batch begins another.
+/// All batches in one ClassifyStream; the server decides how many it works on at a time. When the stream breaks, items
+/// that were sent on it and have no result fail, and the next batch opens another stream.
 class StreamCarrier final : public BatchCarrier {
  public:
-  /// `client` and `mailbox` must outlive this.
-  StreamCarrier(client::Client* client, StreamCarrierOptions options, Mailbox* mailbox)
-      : client_(client), options_(std::move(options)), mailbox_(mailbox) {}
+  /// `client` and `completions` must outlive this.
+  StreamCarrier(client::Client* client, StreamCarrierOptions options, Completions* completions)
+      : client_(client), options_(std::move(options)), completions_(completions) {}
 
-  bool Takes(size_t parcels) const override { return writable_ && !unknown_ && parcels < options_.parcels; }
-  void Send(Parcel* parcel) override;
+  bool Takes(size_t batches) const override { return writable_ && !unknown_ && batches < options_.batches; }
+  void Send(InFlightBatch* in_flight) override;
   void Close() override;
   void Watch() override;
   bool IsUnknownToServer() const override { return unknown_; }
   absl::Status failure() const override { return failure_; }
   bool HasEnded() const override { return ended_; }
 
-  /// Of the parts of all streams that ended in order. Called with Mailbox::mutex held.
+  /// Phases of the parts of all streams that ended without an error. Called with Completions::mutex held.
   const PhaseMeans& phases() const { return phases_; }
 
  private:
-  /// A parcel that was sent and is not done.
+  /// A batch that was sent and is not done.
   struct Awaited {
-    Parcel* parcel = nullptr;
+    InFlightBatch* in_flight = nullptr;
     uint64_t first_sequence = 0;
     size_t missing = 0;
     v1::ClassifyResponse response;
   };
 
   void Open();
-  /// False: there is no stream that it could come by.
-  bool Await(Parcel* parcel, size_t items);
+  /// False where there is no stream by which an answer could come.
+  bool Await(InFlightBatch* in_flight, size_t items);
   void TakeResponse(v1::ClassifyStreamResponse response);
   void TakeResult(v1::StreamResult* result);
   void TakeEnd(const absl::Status& status);
@@ -56,13 +56,13 @@ class StreamCarrier final : public BatchCarrier {
 
   client::Client* const client_;
   const StreamCarrierOptions options_;
-  Mailbox* const mailbox_;
+  Completions* const completions_;
   bool settings_sent_ = false;
-  // All below are guarded by Mailbox::mutex.
+  // All below are guarded by Completions::mutex.
   std::deque<Awaited> awaited_;  ///< in the order of their sequences
   uint64_t next_sequence_ = 0;
   std::string profile_used_;
-  std::chrono::steady_clock::time_point last_news_;
+  std::chrono::steady_clock::time_point last_message_;
   bool writable_ = true;
   bool ended_ = true;  ///< or not begun
   bool closed_ = false;

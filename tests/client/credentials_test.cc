@@ -53,7 +53,7 @@ TEST(ReadCredentials, WhatIsWrongIsNamed) {
       {{.tls = true, .certificate = "c"}, "a certificate needs its key"},
       {{.tls = true, .key = "k"}, "a certificate needs its key"},
       {{.tls = true, .ca = "/nowhere/ca.pem"}, "/nowhere/ca.pem: cannot read: No such file"},
-      {{.tls = true, .ca = Tls("make")}, "make: no PEM file"},
+      {{.tls = true, .ca = Tls("make")}, "make: not a PEM file"},
   };
   for (const auto& [files, what] : wrong) EXPECT_THAT(ReadCredentials(files).status().message(), HasSubstr(what));
 }

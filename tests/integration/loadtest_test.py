@@ -658,7 +658,7 @@ class Tls(unittest.TestCase):
     def test_files_that_cannot_be_used(self):
         self.fails(1, "/nowhere/ca.pem: cannot read: No such file or directory", "127.0.0.1:1", "--tls", "--ca",
                    "/nowhere/ca.pem")
-        self.fails(1, "token: no PEM file", "127.0.0.1:1", "--tls", "--ca", self.token)
+        self.fails(1, "token: not a PEM file", "127.0.0.1:1", "--tls", "--ca", self.token)
         for arguments in (("--ca", "x"), ("--token-file", "x"), ("--tls", "--cert", "x"), ("--tls", "--key", "x")):
             self.fails(2, "--help", "127.0.0.1:1", *arguments)
 

@@ -1,4 +1,4 @@
-#include "client/cli/result_writer.h"
+#include "client/cli/results.h"
 
 #include <algorithm>
 #include <charconv>
@@ -108,6 +108,17 @@ class TableWriter final : public ResultWriter {
 };
 
 }  // namespace
+
+void Accuracy::Add(const std::string& expected, const v1::Classification& classification) {
+  if (expected.empty()) return;
+  ++labeled_;
+  correct_ += expected == classification.label() || expected == std::to_string(classification.index());
+}
+
+std::string Accuracy::Text() const {
+  const double percent = labeled_ > 0 ? 100.0 * static_cast<double>(correct_) / static_cast<double>(labeled_) : 0;
+  return absl::StrFormat("accuracy %.2f %% (%d of %d)", percent, correct_, labeled_);
+}
 
 void PhaseMeans::Add(const v1::Phases& phases, uint64_t calls) {
   sums_.set_tokenize_ns(sums_.tokenize_ns() + phases.tokenize_ns());

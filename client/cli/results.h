@@ -12,10 +12,25 @@
 
 namespace roberta::cli {
 
+/// Counts how often the model's label is the one that was expected, by name or by index.
+class Accuracy {
+ public:
+  /// An item whose `expected` is empty is not counted.
+  void Add(const std::string& expected, const v1::Classification& classification);
+
+  uint64_t labeled() const { return labeled_; }
+  /// "accuracy 88.30 % (770 of 872)"
+  std::string Text() const;
+
+ private:
+  uint64_t labeled_ = 0;
+  uint64_t correct_ = 0;
+};
+
 /// Sums of phase times over calls, or over the parts of a stream.
 class PhaseMeans {
  public:
-  /// Those of one call, or the sums of some.
+  /// Adds those of one call, or the sums of several.
   void Add(const v1::Phases& phases, uint64_t calls = 1);
   void Add(const PhaseMeans& other) { Add(other.sums_, other.calls_); }
   uint64_t calls() const { return calls_; }

@@ -1,4 +1,4 @@
-#include "client/cli/result_writer.h"
+#include "client/cli/results.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -106,6 +106,27 @@ TEST(PhaseMeans, AreMeansInMilliseconds) {
   phases.set_total_ns(1000000);
   means.Add(phases);
   EXPECT_EQ(means.Text(), "tokenize 0.000  queue 0.000  form 0.000  infer 2.000  post 0.000  total 2.000");
+}
+
+v1::Classification Labeled(const std::string& label, int index) {
+  v1::Classification classification;
+  classification.set_label(label);
+  classification.set_index(index);
+  return classification;
+}
+
+TEST(Accuracy, CountsNamesAndIndexes) {
+  Accuracy accuracy;
+  accuracy.Add("positive", Labeled("positive", 1));
+  accuracy.Add("1", Labeled("positive", 1));
+  accuracy.Add("negative", Labeled("positive", 1));
+  EXPECT_EQ(accuracy.Text(), "accuracy 66.67 % (2 of 3)");
+}
+
+TEST(Accuracy, DoesNotCountItemsWithoutALabel) {
+  Accuracy accuracy;
+  accuracy.Add("", Labeled("positive", 1));
+  EXPECT_EQ(accuracy.labeled(), 0u);
 }
 
 }  // namespace

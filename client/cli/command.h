@@ -1,0 +1,41 @@
+#pragma once
+
+#include <google/protobuf/message.h>
+
+#include <chrono>
+#include <string>
+
+#include "absl/status/status.h"
+
+namespace roberta::cli {
+
+/// What roberta-client ends with.
+enum ExitCode {
+  kAllWell = 0,
+  kSomethingFailed = 1,  ///< an item, a file, or what was asked for
+  kWrongUsage = 2,
+  kServerUnreachable = 3,
+  kInterrupted = 130,  ///< 128 + SIGINT, as shells have it
+};
+
+/// What every command needs to reach the server.
+struct ConnectionOptions {
+  std::string address = "127.0.0.1:8001";
+  double deadline_seconds = 60;
+
+  std::chrono::milliseconds timeout() const {
+    return std::chrono::milliseconds(static_cast<int64_t>(deadline_seconds * 1000));
+  }
+};
+
+/// Prints on standard error why a call failed; returns the exit code for it.
+int ReportFailure(const ConnectionOptions& connection, const absl::Status& status);
+
+/// Prints `message` as JSON on standard output, with the fields' own names; returns the exit code.
+int PrintJson(const google::protobuf::Message& message);
+
+/// From now on SIGINT and SIGTERM only set a flag and end waits in system calls; the next one kills the process.
+void CatchStopSignals();
+bool StopRequested();
+
+}  // namespace roberta::cli
