@@ -1,4 +1,4 @@
-#include "profiles/tool/calibrate.h"
+#include "profiles/tool/command.h"
 
 #include <cstdint>
 #include <cstdio>
@@ -25,9 +25,7 @@
 #include "profiles/registry/model.h"
 #include "profiles/terminal/progress.h"
 #include "profiles/terminal/table.h"
-#include "profiles/tool/example_flags.h"
-#include "profiles/tool/failure.h"
-#include "profiles/tool/line_output.h"
+#include "profiles/tool/flags.h"
 
 namespace roberta::tool {
 namespace {
@@ -125,12 +123,12 @@ std::string JsonReport(const CalibrateOptions& options, const Texts& texts, cons
                  {"held_out_texts", texts.held_out.lengths.size()},
                  {"checkpoints", Json::array()}};
   for (const Calibrated& one : all) report["checkpoints"].push_back(ToJson(one));
-  return report.dump(2, ' ', false, Json::error_handler_t::replace);
+  return JsonText(report);
 }
 
 std::vector<std::string> Row(const std::string& strength, const Noise& noise, const std::string& removed) {
   return {strength, absl::StrFormat("%.4f", noise.mean_abs_dlogit), absl::StrFormat("%.4f", noise.mean_abs_dp),
-          absl::StrFormat("%.2f %%", 100 * noise.agreement), removed};
+          PercentText(noise.agreement), removed};
 }
 
 /// What was done about the file.
@@ -160,7 +158,7 @@ std::string TextReport(const Texts& texts, const std::vector<Calibrated>& all) {
   return report;
 }
 
-absl::StatusOr<std::string> CalibrateAll(const CalibrateOptions& options) {
+absl::StatusOr<Report> CalibrateAll(const CalibrateOptions& options) {
   const auto model = registry::OpenModel(options.model);
   if (!model.ok()) return model.status();
   auto checkpoints = OpenCheckpoints(*model);
@@ -176,30 +174,17 @@ absl::StatusOr<std::string> CalibrateAll(const CalibrateOptions& options) {
     const absl::Status status = CalibrateOne(*texts, &one);
     if (!status.ok()) return status;
   }
-  return options.json ? JsonReport(options, *texts, *checkpoints) : TextReport(*texts, *checkpoints);
+  return Report{.text = options.json ? JsonReport(options, *texts, *checkpoints) : TextReport(*texts, *checkpoints)};
 }
 
-int Run(const CalibrateOptions& options) {
-  const auto report = CalibrateAll(options);
-  if (!report.ok()) return Fail(report.status());
-  LineOutput output(stdout);
-  const bool written = output.Write(*report) && output.Flush();
-  output.ReportFailure();
-  return written ? 0 : 1;
-}
-
-}  // namespace
-
-void AddCalibrate(CLI::App* app, int* exit_code) {
-  auto options = std::make_shared<CalibrateOptions>();
-  CLI::App* command = app->add_subcommand("calibrate", "Measures on texts how int8 profiles lose less, and stores it");
-  command->add_option("--model", options->model, "Checkpoint directory")->required()->type_name("DIR");
+void DeclareCalibrateOptions(CLI::App* command, CalibrateOptions* options) {
+  AddModelOption(command, &options->model);
   AddExampleFlags(command, "Texts like those to be served; labels are not needed", &options->data);
   command->add_option("--texts", options->texts, "Most texts to use (512)")
       ->check(CLI::Range(2u, 1u << 20).description(""))
       ->type_name("N");
   command->add_option("--seed", options->seed, "Seed by which they are drawn (0)")->type_name("N");
-  command->add_flag("--json", options->json, "Report as JSON");
+  AddJsonFlag(command, &options->json);
   command->footer(absl::StrCat(
       "Half of the texts are run in fp32, and the ranges of every product's inputs noted (SmoothQuant). On the other "
       "half "
@@ -215,7 +200,13 @@ void AddCalibrate(CLI::App* app, int* exit_code) {
       "\nExamples:\n"
       "  roberta-model calibrate --model my-model --data texts.tsv\n"
       "  roberta-model calibrate --model my-model/pruned --data texts.jsonl --texts 256 --json"));
-  command->callback([options, exit_code] { *exit_code = Run(*options); });
+}
+
+}  // namespace
+
+void AddCalibrate(CLI::App* app, int* exit_code) {
+  AddCommand(app, exit_code, "calibrate", "Measures on texts how int8 profiles lose less, and stores it",
+             DeclareCalibrateOptions, CalibrateAll);
 }
 
 }  // namespace roberta::tool

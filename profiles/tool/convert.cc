@@ -1,4 +1,4 @@
-#include "profiles/tool/convert.h"
+#include "profiles/tool/command.h"
 
 #include <filesystem>
 #include <list>
@@ -20,8 +20,6 @@
 #include "profiles/checkpoint/save.h"
 #include "profiles/pruned/convert.h"
 #include "profiles/terminal/progress.h"
-#include "profiles/tool/failure.h"
-#include "profiles/tool/line_output.h"
 
 namespace roberta::tool {
 namespace {
@@ -79,7 +77,7 @@ absl::Status Convert(const Checkpoint& from, const ConvertOptions& options) {
                                                       .tensors = converted.tensors});
 }
 
-absl::StatusOr<std::string> OpenAndConvert(const ConvertOptions& options) {
+absl::StatusOr<Report> OpenAndConvert(const ConvertOptions& options) {
   std::error_code failure;
   if (std::filesystem::equivalent(options.out, options.model, failure)) {
     return absl::InvalidArgumentError(absl::StrCat(options.out, ": is the checkpoint itself; name a new directory"));
@@ -90,27 +88,13 @@ absl::StatusOr<std::string> OpenAndConvert(const ConvertOptions& options) {
   if (!status.ok()) return status;
   const auto made = Checkpoint::Open(options.out);
   if (!made.ok()) return made.status();
-  return absl::StrCat(options.out, ": revision ", (*made)->revision(), ", ",
-                      terminal::WithSeparators((*made)->bytes_on_disk()), " bytes of weights (",
-                      terminal::WithSeparators((*from)->bytes_on_disk()), " before)");
+  return Report{.text = absl::StrCat(options.out, ": revision ", (*made)->revision(), ", ",
+                                     terminal::WithSeparators((*made)->bytes_on_disk()), " bytes of weights (",
+                                     terminal::WithSeparators((*from)->bytes_on_disk()), " before)")};
 }
 
-int Run(const ConvertOptions& options) {
-  const auto report = OpenAndConvert(options);
-  if (!report.ok()) return Fail(report.status());
-  LineOutput output(stdout);
-  const bool written = output.Write(*report) && output.Flush();
-  output.ReportFailure();
-  return written ? 0 : 1;
-}
-
-}  // namespace
-
-void AddConvert(CLI::App* app, int* exit_code) {
-  auto options = std::make_shared<ConvertOptions>();
-  CLI::App* command =
-      app->add_subcommand("convert", "Writes a checkpoint with other data types, or a pruned one dense");
-  command->add_option("--model", options->model, "Checkpoint directory")->required()->type_name("DIR");
+void DeclareConvertOptions(CLI::App* command, ConvertOptions* options) {
+  AddModelOption(command, &options->model);
   command->add_option("--out", options->out, "Directory to write, new or empty")->required()->type_name("DIR");
   command
       ->add_option("--dtype", options->dtype, "Data type of all weights: fp16, bf16 or fp32; as they are if not given")
@@ -129,7 +113,13 @@ void AddConvert(CLI::App* app, int* exit_code) {
       "Examples:\n"
       "  roberta-model convert --model my-model --out my-model-bf16 --dtype bf16\n"
       "  roberta-model convert --model my-model/pruned --out my-model-dense --dense --dtype fp32");
-  command->callback([options, exit_code] { *exit_code = Run(*options); });
+}
+
+}  // namespace
+
+void AddConvert(CLI::App* app, int* exit_code) {
+  AddCommand(app, exit_code, "convert", "Writes a checkpoint with other data types, or a pruned one dense",
+             DeclareConvertOptions, OpenAndConvert);
 }
 
 }  // namespace roberta::tool

@@ -1,4 +1,4 @@
-#include "profiles/tool/evaluate.h"
+#include "profiles/tool/command.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -16,11 +16,8 @@
 #include "profiles/terminal/progress.h"
 #include "profiles/tool/evaluation.h"
 #include "profiles/tool/evaluation_report.h"
-#include "profiles/tool/example_flags.h"
-#include "profiles/tool/failure.h"
-#include "profiles/tool/line_output.h"
-#include "profiles/tool/output_file.h"
-#include "profiles/tool/profile_flags.h"
+#include "profiles/tool/flags.h"
+#include "profiles/tool/output.h"
 
 namespace roberta::tool {
 namespace {
@@ -41,102 +38,97 @@ struct EvaluateOptions {
 };
 
 /// What a report is made of.
-struct Findings {
+struct Evaluated {
   registry::Model model;
   quality::Data data;
   size_t truncated = 0;
   Evaluations evaluations;
 };
 
-absl::StatusOr<Findings> Examine(const EvaluateOptions& options) {
-  Findings findings;
+absl::StatusOr<Evaluated> EvaluateAll(const EvaluateOptions& options) {
+  Evaluated evaluated;
   auto model = registry::OpenModel(options.model);
   if (!model.ok()) return model.status();
-  findings.model = *std::move(model);
-  const checkpoint::ModelConfig& config = findings.model.checkpoint->config();
+  evaluated.model = *std::move(model);
+  const checkpoint::ModelConfig& config = evaluated.model.checkpoint->config();
   const bool has_labels = quality::AgreementOf(config) == quality::Agreement::kSameLabel;
   auto data = ReadExamples(options.examples, config, has_labels);
   if (!data.ok()) return data.status();
-  findings.data = *std::move(data);
-  const quality::Sample& sample = findings.data.sample;
-  const auto tokenized = quality::Tokenize(sample, *findings.model.tokenizer, static_cast<size_t>(config.max_tokens()));
+  evaluated.data = *std::move(data);
+  const quality::Sample& sample = evaluated.data.sample;
+  const auto tokenized =
+      quality::Tokenize(sample, *evaluated.model.tokenizer, static_cast<size_t>(config.max_tokens()));
   if (!tokenized.ok()) return tokenized.status();
-  findings.truncated = tokenized->truncated;
+  evaluated.truncated = tokenized->truncated;
   terminal::ProgressBar progress(stderr);
-  findings.evaluations = Evaluate(findings.model, sample, *tokenized, options.profiles.Names(),
-                                  options.profiles.threads, registry::BuiltInRecipes(), &progress);
-  return findings;
+  evaluated.evaluations = Evaluate(evaluated.model, sample, *tokenized, options.profiles.Names(),
+                                   options.profiles.threads, registry::BuiltInRecipes(), &progress);
+  return evaluated;
 }
 
-std::string JsonReport(const EvaluateOptions& options, const Findings& findings) {
+std::string JsonReport(const EvaluateOptions& options, const Evaluated& evaluated) {
   Json report = {{"model", options.model},
-                 {"revision", findings.model.checkpoint->revision()},
-                 {"labels", findings.model.checkpoint->config().labels},
+                 {"revision", evaluated.model.checkpoint->revision()},
+                 {"labels", evaluated.model.checkpoint->config().labels},
                  {"data", options.examples.file},
-                 {"examples", findings.data.sample.size()},
-                 {"skipped_rows", findings.data.bad_rows},
-                 {"truncated_texts", findings.truncated},
+                 {"examples", evaluated.data.sample.size()},
+                 {"skipped_rows", evaluated.data.bad_rows},
+                 {"truncated_texts", evaluated.truncated},
                  {"profiles", Json::array()}};
-  for (const Evaluation& evaluation : findings.evaluations.profiles) report["profiles"].push_back(ToJson(evaluation));
-  return report.dump(2, ' ', false, Json::error_handler_t::replace);
+  for (const Evaluation& evaluation : evaluated.evaluations.profiles) report["profiles"].push_back(ToJson(evaluation));
+  return JsonText(report);
 }
 
-std::string TextReport(const EvaluateOptions& options, const Findings& findings) {
-  const quality::Sample& sample = findings.data.sample;
+std::string TextReport(const EvaluateOptions& options, const Evaluated& evaluated) {
+  const quality::Sample& sample = evaluated.data.sample;
   std::string text = absl::StrCat(options.model, " on ", terminal::WithSeparators(sample.size()), " texts of ",
                                   options.examples.file, sample.front().label ? "" : ", without labels");
-  if (findings.truncated > 0) absl::StrAppend(&text, ", ", findings.truncated, " cut to the model's longest input");
+  if (evaluated.truncated > 0) absl::StrAppend(&text, ", ", evaluated.truncated, " cut to the model's longest input");
   absl::StrAppend(&text, "\n\n",
-                  EvaluationText(findings.evaluations.profiles, findings.model.checkpoint->config().labels));
-  text.pop_back();  // LineOutput ends the line
+                  EvaluationText(evaluated.evaluations.profiles, evaluated.model.checkpoint->config().labels));
   return text;
 }
 
-std::string Report(const EvaluateOptions& options, const Findings& findings) {
-  if (options.json) return JsonReport(options, findings);
-  if (!options.csv_to_output()) return TextReport(options, findings);
-  std::string csv = EvaluationCsv(findings.evaluations.profiles);
-  csv.pop_back();
-  return csv;
+std::string ReportText(const EvaluateOptions& options, const Evaluated& evaluated) {
+  if (options.json) return JsonReport(options, evaluated);
+  return options.csv_to_output() ? EvaluationCsv(evaluated.evaluations.profiles) : TextReport(options, evaluated);
 }
 
-int Run(const EvaluateOptions& options) {
+absl::StatusOr<Report> RunEvaluate(const EvaluateOptions& options) {
+  if (options.json && options.csv_to_output()) {
+    throw CLI::ValidationError("--csv", "- and --json both write to standard output");
+  }
   if (options.csv_to_file()) {
     const absl::Status status = CheckOutputFile(options.csv);
-    if (!status.ok()) return Fail(status);
+    if (!status.ok()) return status;
   }
-  const absl::StatusOr<Findings> findings = Examine(options);
-  if (!findings.ok()) return Fail(findings.status());
-  const Evaluations& evaluations = findings->evaluations;
+  const absl::StatusOr<Evaluated> evaluated = EvaluateAll(options);
+  if (!evaluated.ok()) return evaluated.status();
+  const std::vector<Evaluation>& profiles = evaluated->evaluations.profiles;
   if (options.csv_to_file()) {
-    const absl::Status status = WriteOutputFile(options.csv, EvaluationCsv(evaluations.profiles));
-    if (!status.ok()) return Fail(status);
+    const absl::Status status = WriteOutputFile(options.csv, EvaluationCsv(profiles));
+    if (!status.ok()) return status;
   }
-  LineOutput output(stdout);
-  const bool written = output.Write(Report(options, *findings)) && output.Flush();
-  output.ReportFailure();
-  if (!evaluations.baseline.ok()) {
-    return Fail(absl::StrCat("baseline, which profiles are compared with: ", evaluations.baseline.message()));
+  Report report = {.text = ReportText(options, *evaluated),
+                   .all_well = std::all_of(profiles.begin(), profiles.end(),
+                                           [](const Evaluation& evaluation) { return evaluation.status.ok(); })};
+  if (const absl::Status& status = evaluated->evaluations.baseline; !status.ok()) {
+    report.failure =
+        absl::Status(status.code(), absl::StrCat("baseline, which profiles are compared with: ", status.message()));
   }
-  const bool all_ran = std::all_of(evaluations.profiles.begin(), evaluations.profiles.end(),
-                                   [](const Evaluation& evaluation) { return evaluation.status.ok(); });
-  return written && all_ran ? 0 : 1;
+  return report;
 }
 
-}  // namespace
-
-void AddEvaluate(CLI::App* app, int* exit_code) {
-  auto options = std::make_shared<EvaluateOptions>();
-  CLI::App* command = app->add_subcommand("evaluate", "Tells what every profile costs in quality, on texts of yours");
-  command->add_option("--model", options->model, "Checkpoint directory")->required()->type_name("DIR");
+void DeclareEvaluateOptions(CLI::App* command, EvaluateOptions* options) {
+  AddModelOption(command, &options->model);
   AddExampleFlags(command, "Texts, best with labels: .tsv, .csv or .jsonl", &options->examples);
   AddProfileFlags(command, &options->profiles);
-  CLI::Option* csv = command
-                         ->add_option("--csv", options->csv,
-                                      "Also write a line for each profile; - is standard "
-                                      "output, in place of the table")
-                         ->type_name("FILE");
-  command->add_flag("--json", options->json, "Report as JSON");
+  command
+      ->add_option("--csv", options->csv,
+                   "Also write a line for each profile; - is standard output, in place of the table")
+      ->check([](const std::string& file) { return file.empty() ? "needs a file or -" : ""; }, "")
+      ->type_name("FILE");
+  AddJsonFlag(command, &options->json);
   command->footer(absl::StrCat(
       "Every profile is loaded as the server loads it, runs all texts in batches and each alone, and is compared with\n"
       "baseline. None is refused: gate says whether the server would. Columns, under their names in --json and --csv:\n"
@@ -150,20 +142,20 @@ void AddEvaluate(CLI::App* app, int* exit_code) {
       "                             accuracy minus baseline's on the same texts, and the limits of its 95 % "
       "confidence\n"
       "                             interval (Tango's score interval, which inverts McNemar's test); only with labels\n"
-      "A profile that cannot be loaded or run is told with its reason, the others go on, and the exit code is 1.\n\n",
+      "A profile that cannot be loaded or run is listed with its reason, the others go on, and the exit code is 1.\n\n",
       ExampleFormatsHelp(),
       "Labels are of use for models that give a text one of several labels; for others they are passed over.\n\n"
       "Examples:\n"
       "  roberta-model evaluate --model models/demo-sst2 --data models/demo-sst2/sample.tsv\n"
       "  roberta-model evaluate --model my-model --data dev.jsonl --profiles quantized,amp --json\n"
       "  roberta-model evaluate --model my-model --data dev.csv --skip-bad-rows --csv quality.csv"));
-  command->callback([options, exit_code, csv] {
-    if (csv->count() > 0 && options->csv.empty()) throw CLI::ValidationError("--csv", "wants a file or -");
-    if (options->json && options->csv_to_output()) {
-      throw CLI::ValidationError("--csv", "- and --json both want standard output");
-    }
-    *exit_code = Run(*options);
-  });
+}
+
+}  // namespace
+
+void AddEvaluate(CLI::App* app, int* exit_code) {
+  AddCommand(app, exit_code, "evaluate", "Shows what every profile costs in quality, on texts of yours",
+             DeclareEvaluateOptions, RunEvaluate);
 }
 
 }  // namespace roberta::tool

@@ -9,14 +9,14 @@
 #include "profiles/json/quoted.h"
 #include "profiles/terminal/displayed_text.h"
 #include "profiles/terminal/table.h"
+#include "profiles/tool/command.h"
 
 namespace roberta::tool {
 namespace {
 
 using Json = nlohmann::ordered_json;
-using Rows = std::vector<std::vector<std::string>>;
+using TableRows = std::vector<std::vector<std::string>>;
 
-constexpr char kNothing[] = "-";
 constexpr size_t kMostShownLabels = 12;  // a matrix of more is wider than a terminal
 
 std::string CsvValue(const Json& value) {
@@ -34,29 +34,25 @@ std::string CsvLine(const Values& values) {
   return line + "\n";
 }
 
-std::string Percent(double share) {
-  return absl::StrFormat("%.2f %%", share * 100);
-}
-
 std::string GateText(const Evaluation& evaluation) {
-  if (!evaluation.quality) return kNothing;
+  if (!evaluation.quality) return kNotMeasured;
   return evaluation.gate.ok() ? "passed" : "missed";
 }
 
 std::vector<std::string> Row(const Evaluation& evaluation) {
-  std::vector<std::string> row(9, kNothing);
+  std::vector<std::string> row(9, kNotMeasured);
   row[0] = evaluation.name;
   if (!evaluation.status.ok()) {
     row[8] = "failed";
     return row;
   }
   if (evaluation.labels) {
-    row[1] = Percent(evaluation.labels->accuracy);
+    row[1] = PercentText(evaluation.labels->accuracy);
     row[2] = absl::StrFormat("%.4f", evaluation.labels->macro_f1);
     row[7] = absl::StrFormat("%.4f", evaluation.labels->expected_calibration_error);
   }
   if (evaluation.quality) {
-    row[3] = Percent(evaluation.quality->agreement);
+    row[3] = PercentText(evaluation.quality->agreement);
     row[5] = absl::StrFormat("%.4f", evaluation.quality->mean_abs_dp);
     row[6] = absl::StrFormat("%.4f", evaluation.quality->max_abs_dp);
   }
@@ -79,7 +75,7 @@ std::string Note(const Evaluation& evaluation) {
 }
 
 std::string MatrixText(const Evaluation& evaluation, const std::vector<std::string>& labels) {
-  Rows rows = {{"true \\ answered"}};
+  TableRows rows = {{"true \\ answered"}};
   for (const std::string& label : labels) rows[0].push_back(terminal::Shown(json::Escaped(label)));
   for (size_t truth = 0; truth < labels.size(); ++truth) {
     std::vector<std::string>& row = rows.emplace_back();
@@ -151,7 +147,7 @@ std::string EvaluationCsv(const std::vector<Evaluation>& evaluations) {
 }
 
 std::string EvaluationText(const std::vector<Evaluation>& evaluations, const std::vector<std::string>& labels) {
-  Rows rows = {{"profile", "accuracy", "macro F1", "agreement", "flips", "mean |dp|", "max |dp|", "ECE", "gate"}};
+  TableRows rows = {{"profile", "accuracy", "macro F1", "agreement", "flips", "mean |dp|", "max |dp|", "ECE", "gate"}};
   std::string differences, notes, matrices;
   for (const Evaluation& evaluation : evaluations) {
     rows.push_back(Row(evaluation));

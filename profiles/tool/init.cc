@@ -1,4 +1,4 @@
-#include "profiles/tool/init.h"
+#include "profiles/tool/command.h"
 
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -13,7 +13,6 @@
 #include "profiles/checkpoint/save.h"
 #include "profiles/checkpoint/tensor_table.h"
 #include "profiles/tokenizer/tokenizer.h"
-#include "profiles/tool/failure.h"
 
 namespace roberta::tool {
 namespace {
@@ -85,7 +84,8 @@ absl::Status Write(const InitOptions& options, const ModelConfig& config, const 
 }
 
 /// The vocabulary is read and the config checked before anything is written.
-absl::Status Init(InitOptions options) {
+absl::StatusOr<Report> Init(const InitOptions& given) {
+  InitOptions options = given;
   if (!options.vocabulary.empty()) {
     const auto tokenizer = tokenizer::Tokenizer::Load(options.vocabulary);
     if (!tokenizer.ok()) return tokenizer.status();
@@ -94,20 +94,12 @@ absl::Status Init(InitOptions options) {
   const std::string config_text = absl::StrCat(ConfigJson(options).dump(2), "\n");
   const auto config = checkpoint::ParseModelConfig(config_text, "config.json");
   if (!config.ok()) return config.status();
-  return Write(options, *config, config_text);
+  absl::Status status = Write(options, *config, config_text);
+  if (!status.ok()) return status;
+  return Report{};
 }
 
-int Run(const InitOptions& options) {
-  const absl::Status status = Init(options);
-  return status.ok() ? 0 : Fail(status);
-}
-
-}  // namespace
-
-void AddInit(CLI::App* app, int* exit_code) {
-  auto options = std::make_shared<InitOptions>();
-  CLI::App* command =
-      app->add_subcommand("init", "Makes a checkpoint with random weights, to measure speed and memory");
+void DeclareInitOptions(CLI::App* command, InitOptions* options) {
   command->add_option("--out", options->out, "Directory, new or empty")->required()->type_name("DIR");
   command
       ->add_option("--vocabulary", options->vocabulary,
@@ -132,7 +124,13 @@ void AddInit(CLI::App* app, int* exit_code) {
       "  roberta-model init --out /tmp/base\n"
       "  roberta-model init --out /tmp/small --layers 6 --hidden 384 --heads 12 --intermediate 1536 --vocabulary "
       "models/demo-sst2");
-  command->callback([options, exit_code] { *exit_code = Run(*options); });
+}
+
+}  // namespace
+
+void AddInit(CLI::App* app, int* exit_code) {
+  AddCommand(app, exit_code, "init", "Makes a checkpoint with random weights, to measure speed and memory",
+             DeclareInitOptions, Init);
 }
 
 }  // namespace roberta::tool

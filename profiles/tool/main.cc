@@ -2,14 +2,7 @@
 #include <csignal>
 #include <string>
 
-#include "profiles/tool/calibrate.h"
-#include "profiles/tool/convert.h"
-#include "profiles/tool/evaluate.h"
-#include "profiles/tool/init.h"
-#include "profiles/tool/inspect.h"
-#include "profiles/tool/measure.h"
-#include "profiles/tool/prune.h"
-#include "profiles/tool/tokenize.h"
+#include "profiles/tool/command.h"
 #include "version/version.h"
 
 namespace {
@@ -30,7 +23,7 @@ int main(int argc, char** argv) {
       "  echo '{\"text\": \"A fine film.\"}' | roberta-model tokenize --model models/demo-sst2\n"
       "  roberta-model calibrate --model my-model --data texts.tsv\n"
       "  roberta-model convert --model my-model --out my-model-bf16 --dtype bf16\n\n"
-      "roberta-model SUBCOMMAND --help tells more.");
+      "See roberta-model SUBCOMMAND --help for its options.");
   int exit_code = 0;
   roberta::tool::AddInspect(&app, &exit_code);
   roberta::tool::AddTokenize(&app, &exit_code);

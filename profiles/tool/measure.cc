@@ -1,4 +1,4 @@
-#include "profiles/tool/measure.h"
+#include "profiles/tool/command.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -15,13 +15,10 @@
 #include "profiles/registry/model.h"
 #include "profiles/registry/recipes.h"
 #include "profiles/terminal/progress.h"
-#include "profiles/tool/example_flags.h"
-#include "profiles/tool/failure.h"
-#include "profiles/tool/line_output.h"
+#include "profiles/tool/flags.h"
 #include "profiles/tool/measurement.h"
 #include "profiles/tool/measurement_report.h"
 #include "profiles/tool/order_statistics.h"
-#include "profiles/tool/profile_flags.h"
 
 namespace roberta::tool {
 namespace {
@@ -40,7 +37,7 @@ struct MeasureOptions {
 };
 
 /// What a report is made of.
-struct Findings {
+struct Measured {
   std::string revision;
   quality::TokenizedSample texts;
   size_t skipped_rows = 0;
@@ -65,74 +62,64 @@ std::vector<std::string> NamesToMeasure(const ProfileFlags& flags) {
   return names;
 }
 
-absl::StatusOr<Findings> Examine(const MeasureOptions& options) {
-  Findings findings;
+absl::StatusOr<Measured> MeasureAll(const MeasureOptions& options) {
+  Measured measured;
   const auto model = registry::OpenModel(options.model);
   if (!model.ok()) return model.status();
-  findings.revision = model->checkpoint->revision();
+  measured.revision = model->checkpoint->revision();
   const checkpoint::ModelConfig& config = model->checkpoint->config();
   auto data = ReadExamples(options.examples, config, /*read_labels=*/false);
   if (!data.ok()) return data.status();
-  findings.skipped_rows = data->bad_rows;
+  measured.skipped_rows = data->bad_rows;
   quality::Sample& sample = data->sample;
   sample.resize(std::min(sample.size(), options.texts.value_or(sample.size())));
   auto texts = quality::Tokenize(sample, *model->tokenizer, static_cast<size_t>(config.max_tokens()));
   if (!texts.ok()) return texts.status();
-  findings.texts = *std::move(texts);
+  measured.texts = *std::move(texts);
   terminal::ProgressBar progress(stderr);
-  findings.measurements =
-      Measure(*model, findings.texts, NamesToMeasure(options.profiles),
+  measured.measurements =
+      Measure(*model, measured.texts, NamesToMeasure(options.profiles),
               {.rounds = options.rounds, .threads = options.profiles.threads}, registry::BuiltInRecipes(), &progress);
-  return findings;
+  return measured;
 }
 
-std::string JsonReport(const MeasureOptions& options, const Findings& findings) {
+std::string JsonReport(const MeasureOptions& options, const Measured& measured) {
   const Json report = {
       {"model", options.model},
-      {"revision", findings.revision},
+      {"revision", measured.revision},
       {"data", options.examples.file},
-      {"texts", findings.texts.lengths.size()},
-      {"tokens", findings.texts.token_ids.size()},
-      {"skipped_rows", findings.skipped_rows},
-      {"truncated_texts", findings.texts.truncated},
+      {"texts", measured.texts.lengths.size()},
+      {"tokens", measured.texts.token_ids.size()},
+      {"skipped_rows", measured.skipped_rows},
+      {"truncated_texts", measured.texts.truncated},
       {"threads", options.profiles.threads},
       {"rounds", options.rounds},
       {"interval", {{"of", "median, by order statistics"}, {"coverage", CoverageOfInterval(options.rounds)}}},
-      {"profiles", ToJson(findings.measurements, BeforeNames())}};
-  return report.dump(2, ' ', false, Json::error_handler_t::replace);
+      {"profiles", ToJson(measured.measurements, BeforeNames())}};
+  return JsonText(report);
 }
 
-std::string TextReport(const MeasureOptions& options, const Findings& findings) {
-  const quality::TokenizedSample& texts = findings.texts;
+std::string TextReport(const MeasureOptions& options, const Measured& measured) {
+  const quality::TokenizedSample& texts = measured.texts;
   std::string text = absl::StrFormat(
       "%s on %s texts of %s, %.1f tokens on average", options.model, terminal::WithSeparators(texts.lengths.size()),
       options.examples.file, static_cast<double>(texts.token_ids.size()) / static_cast<double>(texts.lengths.size()));
   if (texts.truncated > 0) absl::StrAppend(&text, ", ", texts.truncated, " cut to the model's longest input");
   absl::StrAppendFormat(&text, "; threads: %d, rounds: %d (median, and its %.1f %% interval)\n\n",
                         options.profiles.threads, options.rounds, 100 * CoverageOfInterval(options.rounds));
-  text += MeasurementText(findings.measurements, BeforeNames());
-  text.pop_back();  // LineOutput ends the line
-  return text;
+  return text + MeasurementText(measured.measurements, BeforeNames());
 }
 
-int Run(const MeasureOptions& options) {
-  const absl::StatusOr<Findings> findings = Examine(options);
-  if (!findings.ok()) return Fail(findings.status());
-  LineOutput output(stdout);
-  const bool written =
-      output.Write(options.json ? JsonReport(options, *findings) : TextReport(options, *findings)) && output.Flush();
-  output.ReportFailure();
-  const bool all_ran = std::all_of(findings->measurements.begin(), findings->measurements.end(),
-                                   [](const Measurement& measurement) { return measurement.status.ok(); });
-  return written && all_ran ? 0 : 1;
+absl::StatusOr<Report> RunMeasure(const MeasureOptions& options) {
+  const absl::StatusOr<Measured> measured = MeasureAll(options);
+  if (!measured.ok()) return measured.status();
+  return Report{.text = options.json ? JsonReport(options, *measured) : TextReport(options, *measured),
+                .all_well = std::all_of(measured->measurements.begin(), measured->measurements.end(),
+                                        [](const Measurement& measurement) { return measurement.status.ok(); })};
 }
 
-}  // namespace
-
-void AddMeasure(CLI::App* app, int* exit_code) {
-  auto options = std::make_shared<MeasureOptions>();
-  CLI::App* command = app->add_subcommand("measure", "Measures how fast and how large every profile is on this host");
-  command->add_option("--model", options->model, "Checkpoint directory")->required()->type_name("DIR");
+void DeclareMeasureOptions(CLI::App* command, MeasureOptions* options) {
+  AddModelOption(command, &options->model);
   AddExampleFlags(command, "Texts like those to be served: .tsv, .csv or .jsonl", &options->examples);
   command->add_option("--texts", options->texts, "Only the first N of them (all)")
       ->check(CLI::PositiveNumber.description(""))
@@ -141,7 +128,7 @@ void AddMeasure(CLI::App* app, int* exit_code) {
   command->add_option("--rounds", options->rounds, absl::StrCat("Rounds (", options->rounds, ")"))
       ->check(CLI::Range(size_t{1}, kMostRounds).description(""))
       ->type_name("N");
-  command->add_flag("--json", options->json, "Report as JSON");
+  AddJsonFlag(command, &options->json);
   command->footer(absl::StrCat(
       "All profiles are loaded, and every round runs each: latency over the texts one at a time on one thread, then\n"
       "throughput of all texts in batches on all threads, without tokenising. Reported is the median of the rounds, "
@@ -160,7 +147,13 @@ void AddMeasure(CLI::App* app, int* exit_code) {
       "  roberta-model measure --model models/demo-sst2 --data models/demo-sst2/sample.tsv\n"
       "  roberta-model measure --model my-model --data texts.jsonl --texts 200 --profiles quantized,integrated\n"
       "  roberta-model measure --model my-model --data texts.csv --rounds 15 --json > speed.json"));
-  command->callback([options, exit_code] { *exit_code = Run(*options); });
+}
+
+}  // namespace
+
+void AddMeasure(CLI::App* app, int* exit_code) {
+  AddCommand(app, exit_code, "measure", "Measures how fast and how large every profile is on this host",
+             DeclareMeasureOptions, RunMeasure);
 }
 
 }  // namespace roberta::tool

@@ -9,15 +9,14 @@
 #include "profiles/json/quoted.h"
 #include "profiles/terminal/progress.h"
 #include "profiles/terminal/table.h"
+#include "profiles/tool/command.h"
 
 namespace roberta::tool {
 namespace {
 
 using Json = nlohmann::ordered_json;
-using Rows = std::vector<std::vector<std::string>>;
+using TableRows = std::vector<std::vector<std::string>>;
 using Value = double Round::*;
-
-constexpr char kNothing[] = "-";
 
 MedianInterval Over(const Measurement& measurement, Value value) {
   std::vector<double> values;
@@ -64,11 +63,11 @@ std::string SpeedTable(const std::vector<Measurement>& measurements, const std::
                        const std::function<std::vector<std::string>(const Measurement&)>& cells,
                        MedianInterval Speedup::*speedup) {
   for (const Measurement* other : before) columns.push_back(absl::StrCat("x ", other->name));
-  Rows rows = {std::move(columns)};
+  TableRows rows = {std::move(columns)};
   for (const Measurement& measurement : measurements) {
     std::vector<std::string>& row = rows.emplace_back();
     if (!measurement.status.ok()) {
-      row.assign(rows[0].size(), kNothing);
+      row.assign(rows[0].size(), kNotMeasured);
       row[0] = measurement.name;
       continue;
     }
@@ -80,16 +79,16 @@ std::string SpeedTable(const std::vector<Measurement>& measurements, const std::
 }
 
 std::string SizeTable(const std::vector<Measurement>& measurements) {
-  Rows rows = {{"profile", "precision", "files on disk", "weights in memory", "growth of the process"}};
+  TableRows rows = {{"profile", "precision", "files on disk", "weights in memory", "growth of the process"}};
   for (const Measurement& measurement : measurements) {
     if (!measurement.status.ok()) {
-      rows.push_back({measurement.name, kNothing, kNothing, kNothing, kNothing});
+      rows.push_back({measurement.name, kNotMeasured, kNotMeasured, kNotMeasured, kNotMeasured});
       continue;
     }
     const auto& growth = measurement.rss_growth_bytes;
     rows.push_back({measurement.name, measurement.precision, Mebibytes(static_cast<double>(measurement.bytes_on_disk)),
                     Mebibytes(static_cast<double>(measurement.weight_bytes)),
-                    growth ? Mebibytes(static_cast<double>(*growth)) : kNothing});
+                    growth ? Mebibytes(static_cast<double>(*growth)) : kNotMeasured});
   }
   return terminal::TableText(rows);
 }

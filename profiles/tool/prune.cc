@@ -1,4 +1,4 @@
-#include "profiles/tool/prune.h"
+#include "profiles/tool/command.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -32,9 +32,7 @@
 #include "profiles/registry/model.h"
 #include "profiles/terminal/progress.h"
 #include "profiles/tool/cost.h"
-#include "profiles/tool/example_flags.h"
-#include "profiles/tool/failure.h"
-#include "profiles/tool/line_output.h"
+#include "profiles/tool/flags.h"
 
 namespace roberta::tool {
 namespace {
@@ -78,7 +76,7 @@ struct Size {
   int64_t parameters = 0;
 };
 
-struct Findings {
+struct PruneResult {
   registry::Model model;
   size_t skipped_rows = 0;
   std::string data_hash;
@@ -122,18 +120,17 @@ absl::Status CheckApart(const std::string& out, const std::string& dense) {
 }
 
 /// What pruning.json says beside the masks.
-Json Details(const PruneFlags& flags, const Findings& findings) {
-  const Pruned& pruned = findings.pruned;
+Json Details(const PruneFlags& flags, const PruneResult& result) {
+  const Pruned& pruned = result.pruned;
   const quality::Quality& quality = pruned.quality;
-  Json details = {{"method", flags.method},
-                  {"refit", pruned.refitted},
-                  {"seed", flags.seed},
-                  {"data",
-                   {{"file", fs::path(flags.data.file).filename().string()},
-                    {"hash", findings.data_hash},
-                    {"texts", pruned.texts}}},
-                  {"macs", {{"before", findings.before.macs}, {"after", findings.after.macs}}},
-                  {"parameters", {{"before", findings.before.parameters}, {"after", findings.after.parameters}}}};
+  Json details = {
+      {"method", flags.method},
+      {"refit", pruned.refitted},
+      {"seed", flags.seed},
+      {"data",
+       {{"file", fs::path(flags.data.file).filename().string()}, {"hash", result.data_hash}, {"texts", pruned.texts}}},
+      {"macs", {{"before", result.before.macs}, {"after", result.after.macs}}},
+      {"parameters", {{"before", result.before.parameters}, {"after", result.after.parameters}}}};
   if (quality.accuracy) {
     details["accuracy"] = {
         {"before", *quality.baseline_accuracy}, {"after", *quality.accuracy}, {"examples", quality.examples}};
@@ -142,11 +139,11 @@ Json Details(const PruneFlags& flags, const Findings& findings) {
   return details;
 }
 
-std::string PruningText(const PruneFlags& flags, const Findings& findings) {
-  Json file = Json::parse(checkpoint::PruningJson(findings.pruned.mask));
+std::string PruningText(const PruneFlags& flags, const PruneResult& result) {
+  Json file = Json::parse(checkpoint::PruningJson(result.pruned.mask));
   Json layers = std::move(file["layers"]);
   file.erase("layers");
-  file.update(Details(flags, findings));
+  file.update(Details(flags, result));
   file["layers"] = std::move(layers);
   return file.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
@@ -163,23 +160,23 @@ absl::Status SaveTo(const std::string& directory, const Checkpoint& dense, const
                                                     .tensors = tensors.tensors});
 }
 
-absl::Status Save(const PruneFlags& flags, const Findings& findings) {
-  const Checkpoint& dense = *findings.model.checkpoint;
-  const auto tensors = pruned::PrunedTensors(dense, findings.pruned.mask, findings.pruned.tensors);
+absl::Status Save(const PruneFlags& flags, const PruneResult& result) {
+  const Checkpoint& dense = *result.model.checkpoint;
+  const auto tensors = pruned::PrunedTensors(dense, result.pruned.mask, result.pruned.tensors);
   if (!tensors.ok()) return tensors.status();
-  absl::Status status = SaveTo(flags.out, dense, *tensors, PruningText(flags, findings));
+  absl::Status status = SaveTo(flags.out, dense, *tensors, PruningText(flags, result));
   if (!status.ok() || flags.dense.empty()) return status;
   const auto pruned = Checkpoint::Open(flags.out);
   if (!pruned.ok()) return pruned.status();
   return SaveTo(flags.dense, dense, pruned::DenseTensors(**pruned), "");
 }
 
-absl::StatusOr<Findings> PruneAndSave(const PruneFlags& flags) {
-  Findings findings;
+absl::StatusOr<PruneResult> PruneAndSave(const PruneFlags& flags) {
+  PruneResult result;
   auto model = registry::OpenModel(flags.model);
   if (!model.ok()) return model.status();
-  findings.model = *std::move(model);
-  const Checkpoint& checkpoint = *findings.model.checkpoint;
+  result.model = *std::move(model);
+  const Checkpoint& checkpoint = *result.model.checkpoint;
   const checkpoint::ModelConfig& config = checkpoint.config();
   for (const std::string& directory : {flags.out, flags.dense}) {
     const absl::Status status = directory.empty() ? absl::OkStatus() : CheckNewDirectory(directory);
@@ -192,11 +189,11 @@ absl::StatusOr<Findings> PruneAndSave(const PruneFlags& flags) {
   const bool has_labels = quality::AgreementOf(config) == quality::Agreement::kSameLabel;
   const auto data = ReadExamples(flags.data, config, has_labels);
   if (!data.ok()) return data.status();
-  findings.skipped_rows = data->bad_rows;
+  result.skipped_rows = data->bad_rows;
   const auto tokenized =
-      quality::Tokenize(data->sample, *findings.model.tokenizer, static_cast<size_t>(config.max_tokens()));
+      quality::Tokenize(data->sample, *result.model.tokenizer, static_cast<size_t>(config.max_tokens()));
   if (!tokenized.ok()) return tokenized.status();
-  findings.data_hash = absl::StrCat(absl::Hex(quality::HashOf(*tokenized), absl::kZeroPad16));
+  result.data_hash = absl::StrCat(absl::Hex(quality::HashOf(*tokenized), absl::kZeroPad16));
   terminal::ProgressBar progress(stderr);
   const size_t threads = flags.threads > 0 ? flags.threads : cores::ReadCpuBudget().usable();
   auto pruned = pruner::Prune(
@@ -210,28 +207,28 @@ absl::StatusOr<Findings> PruneAndSave(const PruneFlags& flags) {
       [&](size_t count, const std::function<void(size_t)>& task) { cores::RunOnThreads(threads, count, task); },
       [&](std::string_view step, size_t done, size_t total) { progress.Update(step, done, total); });
   if (!pruned.ok()) return pruned.status();
-  findings.pruned = *std::move(pruned);
+  result.pruned = *std::move(pruned);
   checkpoint.ReleasePages();
   checkpoint::ReturnFreeMemory();  // all that the search held: saving maps the checkpoint again
-  findings.before = SizeOf(config, {});
-  findings.after = SizeOf(config, findings.pruned.mask);
+  result.before = SizeOf(config, {});
+  result.after = SizeOf(config, result.pruned.mask);
   progress.Update("saving", 0, 0);
-  const absl::Status status = Save(flags, findings);
+  const absl::Status status = Save(flags, result);
   if (!status.ok()) return status;
-  return findings;
+  return result;
 }
 
-std::string JsonReport(const PruneFlags& flags, const Findings& findings) {
-  const Pruned& pruned = findings.pruned;
+std::string JsonReport(const PruneFlags& flags, const PruneResult& result) {
+  const Pruned& pruned = result.pruned;
   Json report = {{"model", flags.model}, {"out", flags.out}};
   report["dense"] = flags.dense.empty() ? Json() : Json(flags.dense);
-  report.update(Details(flags, findings));
+  report.update(Details(flags, result));
   report.update({{"kept_macs", pruned.kept_macs},
                  {"speedup", pruned.speedup},
                  {"held_out_texts", pruned.quality.examples},
                  {"mean_abs_dp", pruned.quality.mean_abs_dp},
                  {"max_abs_dp", pruned.quality.max_abs_dp},
-                 {"skipped_rows", findings.skipped_rows},
+                 {"skipped_rows", result.skipped_rows},
                  {"layers", Json::array()},
                  {"tries", Json::array()}});
   for (const checkpoint::LayerMask& layer : pruned.mask) {
@@ -241,7 +238,7 @@ std::string JsonReport(const PruneFlags& flags, const Findings& findings) {
   for (const pruner::Try& one : pruned.tries) {
     report["tries"].push_back({{"kept_macs", one.kept_macs}, {found, one.found}});
   }
-  return report.dump(2, ' ', false, Json::error_handler_t::replace);
+  return JsonText(report);
 }
 
 std::string Share(int64_t after, int64_t before) {
@@ -252,18 +249,17 @@ std::string Count(int64_t number) {
   return terminal::WithSeparators(static_cast<uint64_t>(number));
 }
 
-std::string TextReport(const PruneFlags& flags, const Findings& findings) {
-  const Pruned& pruned = findings.pruned;
+std::string TextReport(const PruneFlags& flags, const PruneResult& result) {
+  const Pruned& pruned = result.pruned;
   const quality::Quality& quality = pruned.quality;
-  const checkpoint::ModelConfig& config = findings.model.checkpoint->config();
+  const checkpoint::ModelConfig& config = result.model.checkpoint->config();
   std::string text = absl::StrCat(flags.out, ": ", flags.method, pruned.refitted ? ", refitted" : ", not refitted",
                                   ", learned from ", terminal::WithSeparators(pruned.texts), " texts\n");
   if (!flags.no_refit && !pruned.refitted) text += "  the refit brought no answer closer to the dense model's\n";
-  absl::StrAppend(&text, "  MACs a token  ", Count(findings.before.macs), " -> ", Count(findings.after.macs), " (",
-                  Share(findings.after.macs, findings.before.macs), ")\n");
-  absl::StrAppend(&text, "  parameters    ", Count(findings.before.parameters), " -> ",
-                  Count(findings.after.parameters), " (", Share(findings.after.parameters, findings.before.parameters),
-                  ")\n");
+  absl::StrAppend(&text, "  MACs a token  ", Count(result.before.macs), " -> ", Count(result.after.macs), " (",
+                  Share(result.after.macs, result.before.macs), ")\n");
+  absl::StrAppend(&text, "  parameters    ", Count(result.before.parameters), " -> ", Count(result.after.parameters),
+                  " (", Share(result.after.parameters, result.before.parameters), ")\n");
   absl::StrAppendFormat(&text,
                         "  speed         %.2f x, measured here in fp32 on one thread; the MACs saved are %.2f x\n",
                         pruned.speedup, 1 / std::max(pruned.kept_macs, 1e-9));
@@ -276,18 +272,13 @@ std::string TextReport(const PruneFlags& flags, const Findings& findings) {
     absl::StrAppendFormat(&text, "  tried         %.1f %% of the MACs: %.2f %s\n", 100 * one.kept_macs, one.found,
                           flags.max_drop ? "points lost" : "x");
   }
-  text.pop_back();
   return text;
 }
 
-int Run(const PruneFlags& flags) {
-  const auto findings = PruneAndSave(flags);
-  if (!findings.ok()) return Fail(findings.status());
-  LineOutput output(stdout);
-  const bool written =
-      output.Write(flags.json ? JsonReport(flags, *findings) : TextReport(flags, *findings)) && output.Flush();
-  output.ReportFailure();
-  return written ? 0 : 1;
+absl::StatusOr<Report> RunPrune(const PruneFlags& flags) {
+  const auto result = PruneAndSave(flags);
+  if (!result.ok()) return result.status();
+  return Report{.text = flags.json ? JsonReport(flags, *result) : TextReport(flags, *result)};
 }
 
 /// Refuses what is not from `least` to `most` (nor a number: CLI::Range lets that pass).
@@ -318,16 +309,11 @@ void AddBudget(CLI::App* command, PruneFlags* flags) {
   budget->require_option(1);
 }
 
-}  // namespace
-
-void AddPrune(CLI::App* app, int* exit_code) {
-  auto flags = std::make_shared<PruneFlags>();
-  CLI::App* command =
-      app->add_subcommand("prune", "Leaves out heads and neurons that a model can do without, and saves what stays");
-  command->add_option("--model", flags->model, "Dense checkpoint directory")->required()->type_name("DIR");
+void DeclarePruneOptions(CLI::App* command, PruneFlags* flags) {
+  AddModelOption(command, &flags->model, "Dense checkpoint directory");
   AddExampleFlags(command, "Texts like those to be served, best with labels, best those it was trained on",
                   &flags->data);
-  AddBudget(command, flags.get());
+  AddBudget(command, flags);
   command->add_option("--out", flags->out, "Directory for the pruned checkpoint, new or empty")
       ->required()
       ->type_name("DIR");
@@ -353,7 +339,7 @@ void AddPrune(CLI::App* app, int* exit_code) {
   command->add_option("--threads", flags->threads, "Threads (every usable core)")
       ->check(CLI::Range(size_t{1}, size_t{1024}).description(""))
       ->type_name("N");
-  command->add_flag("--json", flags->json, "Report as JSON");
+  AddJsonFlag(command, &flags->json);
   command->footer(absl::StrCat(
       "Nothing is trained. Gradients on the texts tell which heads and neurons the answers depend on, least squares "
       "make the\n"
@@ -372,10 +358,16 @@ void AddPrune(CLI::App* app, int* exit_code) {
       "  roberta-model prune --model my-model --data train.tsv --target-speedup 1.5 --out /tmp/fast --dense "
       "/tmp/dense\n"
       "  roberta-model prune --model my-model --data train.jsonl --max-drop 0.5 --out /tmp/small --json"));
-  command->callback([flags, dense, exit_code] {
+  command->parse_complete_callback([flags, dense] {
     if (dense->count() > 0 && flags->dense.empty()) flags->dense = absl::StrCat(flags->out, "/dense");
-    *exit_code = Run(*flags);
   });
+}
+
+}  // namespace
+
+void AddPrune(CLI::App* app, int* exit_code) {
+  AddCommand(app, exit_code, "prune", "Leaves out heads and neurons that a model can do without, and saves what stays",
+             DeclarePruneOptions, RunPrune);
 }
 
 }  // namespace roberta::tool

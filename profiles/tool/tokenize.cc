@@ -1,4 +1,4 @@
-#include "profiles/tool/tokenize.h"
+#include "profiles/tool/command.h"
 
 #include <chrono>
 #include <cstdint>
@@ -14,8 +14,7 @@
 #include "profiles/checkpoint/config.h"
 #include "profiles/rows/row_file.h"
 #include "profiles/tokenizer/tokenizer.h"
-#include "profiles/tool/failure.h"
-#include "profiles/tool/line_output.h"
+#include "profiles/tool/output.h"
 
 namespace roberta::tool {
 namespace {
@@ -78,7 +77,7 @@ bool TokenizeLines(const Tokenizer& tokenizer, const tokenizer::EncodeOptions& o
     }
     if (outcome == rows::RowFile::Outcome::kFailed) {
       all_well = false;
-      Fail(input->error());
+      PrintError(input->error());
     }
     if (outcome != rows::RowFile::Outcome::kRow) break;
     auto result = TokenizeRow(tokenizer, options, row, &encoding);
@@ -95,30 +94,23 @@ bool TokenizeLines(const Tokenizer& tokenizer, const tokenizer::EncodeOptions& o
   return all_well && written;
 }
 
-int Tokenize(const TokenizeOptions& options) {
+absl::StatusOr<Report> Tokenize(const TokenizeOptions& options) {
   const auto config = checkpoint::ReadModelConfig(options.model);
-  if (!config.ok()) return Fail(config.status());
+  if (!config.ok()) return config.status();
   const auto tokenizer = Tokenizer::Load(options.model);
-  if (!tokenizer.ok()) return Fail(tokenizer.status());
+  if (!tokenizer.ok()) return tokenizer.status();
   tokenizer::EncodeOptions encode_options;
   encode_options.max_tokens = options.max_tokens.value_or(static_cast<uint32_t>(config->max_tokens()));
   encode_options.truncation = TruncationOf(options.truncation);
   encode_options.with_offsets = true;
   const auto input =
       rows::RowFile::Open(options.file, {.format = rows::Format::kJsonl, .longest_line_bytes = SIZE_MAX});
-  if (!input.ok()) return Fail(input.status());
-  return TokenizeLines(**tokenizer, encode_options, input->get()) ? 0 : 1;
+  if (!input.ok()) return input.status();
+  return Report{.all_well = TokenizeLines(**tokenizer, encode_options, input->get())};
 }
 
-}  // namespace
-
-void AddTokenize(CLI::App* app, int* exit_code) {
-  auto options = std::make_shared<TokenizeOptions>();
-  CLI::App* command =
-      app->add_subcommand("tokenize", "Turns texts into token ids, exactly as the model's tokenizer does");
-  command->add_option("--model", options->model, "Checkpoint directory: its config.json and vocabulary are read")
-      ->required()
-      ->type_name("DIR");
+void DeclareTokenizeOptions(CLI::App* command, TokenizeOptions* options) {
+  AddModelOption(command, &options->model, "Checkpoint directory: its config.json and vocabulary are read");
   command->add_option("FILE", options->file, "JSON lines; - or nothing means standard input");
   command
       ->add_option("--truncation", options->truncation,
@@ -140,7 +132,13 @@ void AddTokenize(CLI::App* app, int* exit_code) {
       "  echo '{\"text\": \"A fine film.\"}' | roberta-model tokenize --model models/demo-sst2\n"
       "  roberta-model tokenize --model models/demo-sst2 --truncation right --max-tokens 128 texts.jsonl > "
       "tokens.jsonl");
-  command->callback([options, exit_code] { *exit_code = Tokenize(*options); });
+}
+
+}  // namespace
+
+void AddTokenize(CLI::App* app, int* exit_code) {
+  AddCommand(app, exit_code, "tokenize", "Turns texts into token ids, exactly as the model's tokenizer does",
+             DeclareTokenizeOptions, Tokenize);
 }
 
 }  // namespace roberta::tool

@@ -1,9 +1,10 @@
-#include "profiles/tool/output_file.h"
+#include "profiles/tool/output.h"
 
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <filesystem>
 #include <system_error>
 
@@ -34,6 +35,27 @@ absl::Status WriteDirectly(const std::string& path, std::string_view text) {
 }
 
 }  // namespace
+
+void PrintError(const absl::Status& status) {
+  std::fprintf(stderr, "error: %s\n", std::string(status.message()).c_str());
+}
+
+bool LineOutput::Write(std::string_view line) {
+  if (error_ != 0) return false;
+  const bool written = std::fwrite(line.data(), 1, line.size(), stream_) == line.size();
+  if (!written || (!line.ends_with('\n') && std::fputc('\n', stream_) == EOF)) error_ = errno;
+  return error_ == 0;
+}
+
+bool LineOutput::Flush() {
+  if (error_ == 0 && std::fflush(stream_) != 0) error_ = errno;
+  return error_ == 0;
+}
+
+void LineOutput::ReportFailure() const {
+  if (error_ == 0 || error_ == EPIPE) return;
+  std::fprintf(stderr, "error: cannot write to standard output: %s\n", std::strerror(error_));
+}
 
 absl::Status CheckOutputFile(const std::string& path) {
   if (!IsSpecial(path)) return checkpoint::AtomicFile::Create(path).status();

@@ -1,11 +1,14 @@
-#include "profiles/tool/profile_flags.h"
+#include "profiles/tool/flags.h"
 
 #include <algorithm>
+#include <cstdio>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "profiles/cores/usable_cores.h"
 #include "profiles/registry/recipes.h"
+#include "profiles/rows/rows.h"
+#include "profiles/terminal/progress.h"
 
 namespace roberta::tool {
 namespace {
@@ -20,6 +23,31 @@ std::vector<std::string> RecipeNames() {
 }
 
 }  // namespace
+
+std::string ExampleFormatsHelp() {
+  return absl::StrCat(rows::kFormatsHelp, "A label is a name or an index out of the model's config.json.\n");
+}
+
+void AddExampleFlags(CLI::App* command, const std::string& what, ExampleFlags* flags) {
+  command->add_option("--data", flags->file, what)->required()->type_name("FILE");
+  command->add_option("--format", flags->format, "tsv, jsonl or csv, whatever the file's name says")
+      ->check(CLI::IsMember({"tsv", "jsonl", "csv"}).description(""))
+      ->type_name("FORMAT");
+  command->add_flag("--skip-bad-rows", flags->skip_bad_rows, "Go on without rows that are wrong, and list them");
+}
+
+absl::StatusOr<quality::Data> ReadExamples(const ExampleFlags& flags, const checkpoint::ModelConfig& config,
+                                           bool read_labels) {
+  auto data = quality::ReadData(
+      flags.file, config,
+      {.format = rows::FormatNamed(flags.format), .skip_bad_rows = flags.skip_bad_rows, .read_labels = read_labels});
+  if (!data.ok() || data->bad_rows == 0) return data;
+  for (const std::string& problem : data->problems) std::fprintf(stderr, "skipped: %s\n", problem.c_str());
+  if (data->bad_rows > data->problems.size()) {
+    std::fprintf(stderr, "skipped: %s rows in all\n", terminal::WithSeparators(data->bad_rows).c_str());
+  }
+  return data;
+}
 
 std::vector<std::string> ProfileFlags::Names() const {
   std::vector<std::string> chosen;

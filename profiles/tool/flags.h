@@ -1,7 +1,9 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <cstddef>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "profiles/checkpoint/config.h"
@@ -19,12 +21,24 @@ struct ExampleFlags {
 /// Adds --data (required, described by `what`), --format and --skip-bad-rows. `flags` must outlive the command.
 void AddExampleFlags(CLI::App* command, const std::string& what, ExampleFlags* flags);
 
-/// Reads the examples, with their labels only if `read_labels`. Rows that are skipped are told on standard error.
+/// Reads the examples, with their labels only if `read_labels`. Rows that are skipped are listed on standard error.
 /// Errors are those of quality::ReadData.
 absl::StatusOr<quality::Data> ReadExamples(const ExampleFlags& flags, const checkpoint::ModelConfig& config,
                                            bool read_labels);
 
 /// What --help says of the formats; for a footer.
 std::string ExampleFormatsHelp();
+
+/// Which profiles a command runs, and on how many threads.
+struct ProfileFlags {
+  std::vector<std::string> names = {"all"};
+  size_t threads = 0;
+
+  /// The names asked for, each once and in that order; "all" stands for every recipe of the registry.
+  std::vector<std::string> Names() const;
+};
+
+/// Adds --profiles and --threads (by default every usable core). `flags` must outlive the command.
+void AddProfileFlags(CLI::App* command, ProfileFlags* flags);
 
 }  // namespace roberta::tool
