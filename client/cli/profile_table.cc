@@ -7,7 +7,6 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "profiles/terminal/displayed_text.h"
-#include "profiles/terminal/table.h"
 
 namespace roberta::cli {
 

@@ -6,8 +6,8 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "loadtest/console/server_text.h"
+#include "profiles/terminal/displayed_text.h"
 #include "profiles/terminal/progress.h"
-#include "profiles/terminal/table.h"
 
 namespace roberta::console {
 

@@ -12,7 +12,7 @@
 #include "loadtest/series/objective.h"
 #include "loadtest/series/ratios.h"
 #include "loadtest/stats/order_statistics.h"
-#include "profiles/terminal/table.h"
+#include "profiles/terminal/displayed_text.h"
 
 namespace roberta::console {
 

@@ -8,7 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "profiles/checkpoint/content_hash.h"
-#include "profiles/json/quoted.h"
+#include "profiles/json/strict_json.h"
 
 namespace roberta::checkpoint {
 namespace {

@@ -7,8 +7,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "profiles/checkpoint/json_fields.h"
-#include "profiles/checkpoint/mapped_file.h"
+#include "profiles/checkpoint/files.h"
+#include "profiles/checkpoint/problem.h"
 #include "profiles/json/strict_json.h"
 
 namespace roberta::checkpoint {

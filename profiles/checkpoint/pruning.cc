@@ -5,7 +5,7 @@
 #include <system_error>
 
 #include "absl/strings/str_cat.h"
-#include "profiles/checkpoint/mapped_file.h"
+#include "profiles/checkpoint/files.h"
 #include "profiles/json/strict_json.h"
 
 namespace roberta::checkpoint {
@@ -38,6 +38,26 @@ absl::Status ReadIndices(const Json& layer, const std::string& place, const char
     indices->push_back(value.get<int32_t>());
   }
   return absl::OkStatus();
+}
+
+/// The value of `field`; null where `object` is none or has none.
+Json Field(const Json& object, const char* field) {
+  return object.is_object() ? object.value(field, Json()) : Json();
+}
+
+std::optional<std::string> Text(const Json& value) {
+  if (!value.is_string()) return std::nullopt;
+  return value.get<std::string>();
+}
+
+std::optional<uint64_t> Count(const Json& value) {
+  if (!value.is_number_unsigned()) return std::nullopt;
+  return value.get<uint64_t>();
+}
+
+std::optional<double> Share(const Json& value) {
+  if (!value.is_number() || !(value.get<double>() >= 0 && value.get<double>() <= 1)) return std::nullopt;
+  return value.get<double>();
 }
 
 }  // namespace
@@ -105,6 +125,33 @@ double KeptMacs(const PruningMask& mask, const ModelConfig& config) {
   const double dense =
       4.0 * static_cast<double>(config.hidden_size) + 2.0 * static_cast<double>(config.intermediate_size);
   return kept / (dense * static_cast<double>(config.num_hidden_layers));
+}
+
+PruningRecord ParsePruningRecord(std::string_view json) {
+  const auto parsed = roberta::json::ParseStrictJson(json);
+  if (!parsed.ok()) return {};
+  const Json data = Field(*parsed, "data"), accuracy = Field(*parsed, "accuracy");
+  return {.method = Text(Field(*parsed, "method")),
+          .seed = Count(Field(*parsed, "seed")),
+          .data_file = Text(Field(data, "file")),
+          .data_hash = Text(Field(data, "hash")),
+          .data_texts = Count(Field(data, "texts")),
+          .accuracy_before = Share(Field(accuracy, "before")),
+          .accuracy_after = Share(Field(accuracy, "after")),
+          .accuracy_examples = Count(Field(accuracy, "examples"))};
+}
+
+absl::StatusOr<std::string> ReadPruningText(const std::string& directory) {
+  const std::string path = absl::StrCat(directory, "/", kPruningFile);
+  auto text = ReadTextFile(path, kLongestPruningBytes);
+  if (!text.ok()) return absl::Status(text.status().code(), absl::StrCat(path, ": ", text.status().message()));
+  return text;
+}
+
+absl::StatusOr<PruningRecord> ReadPruningRecord(const std::string& directory) {
+  const auto text = ReadPruningText(directory);
+  if (!text.ok()) return text.status();
+  return ParsePruningRecord(*text);
 }
 
 }  // namespace roberta::checkpoint

@@ -2,17 +2,206 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
+#include <optional>
+#include <set>
 #include <tuple>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "profiles/checkpoint/problem.h"
-#include "profiles/checkpoint/safetensors_header.h"
-#include "profiles/json/quoted.h"
+#include "profiles/json/strict_json.h"
 
 namespace roberta::checkpoint {
+
 namespace {
+
+using Json = nlohmann::json;
+
+constexpr size_t kMostDimensions = 8;
+
+constexpr std::string_view kMetadataName = "__metadata__";
+
+/// What may come next. A header has one shape only, so every state takes one kind of value.
+enum class State {
+  kStart,
+  kTop,
+  kTensorBegin,
+  kTensor,
+  kDtype,
+  kShapeBegin,
+  kShape,
+  kOffsetsBegin,
+  kOffsets,
+  kMetadataBegin,
+  kMetadata,
+  kMetadataValue,
+  kDone
+};
+
+std::string_view Wanted(State state) {
+  switch (state) {
+    case State::kStart:
+      return "the header must be an object";
+    case State::kTensorBegin:
+      return "must be an object with dtype, shape and data_offsets";
+    case State::kDtype:
+      return "field \"dtype\" must be a string";
+    case State::kShapeBegin:
+    case State::kShape:
+      return "field \"shape\" must be an array of integers from 0 to 2^63 - 1";
+    case State::kOffsetsBegin:
+    case State::kOffsets:
+      return "field \"data_offsets\" must be an array of two non-negative integers";
+    case State::kMetadataBegin:
+    case State::kMetadataValue:
+      return "must be an object of strings";
+    default:
+      return "the header ends with its object";
+  }
+}
+
+class HeaderBuilder final : public nlohmann::json_sax<Json> {
+ public:
+  SafetensorsHeader TakeHeader() { return std::move(header_); }
+  const std::string& error() const { return error_; }
+
+  bool null() override { return Unexpected("null"); }
+  bool boolean(bool value) override { return Unexpected(value ? "true" : "false"); }
+  bool number_integer(number_integer_t value) override { return Unexpected(absl::StrCat(value)); }
+  bool number_float(number_float_t, const string_t& text) override { return Unexpected(text); }
+  bool binary(binary_t&) override { return Unexpected("binary"); }
+  bool number_unsigned(number_unsigned_t value) override;
+  bool string(string_t& value) override;
+  bool start_object(std::size_t) override;
+  bool key(string_t& name) override;
+  bool end_object() override;
+  bool start_array(std::size_t) override;
+  bool end_array() override;
+  bool parse_error(std::size_t, const std::string&, const Json::exception& error) override {
+    error_ = json::SyntaxErrorText(error);
+    return false;
+  }
+
+ private:
+  bool Fail(std::string_view text) {
+    const bool inside = state_ != State::kStart && state_ != State::kTop && state_ != State::kDone;
+    error_ = absl::StrCat(inside ? absl::StrCat("tensor ", json::Quoted(name_), ": ") : "", std::string(text));
+    return false;
+  }
+  bool Unexpected(std::string_view value) {
+    return Fail(absl::StrCat(std::string(Wanted(state_)), ", not ", json::Quoted(value)));
+  }
+  bool Go(State next) {
+    state_ = next;
+    return true;
+  }
+  bool TopKey(std::string& name);
+  bool TensorKey(const std::string& field);
+  bool MetadataKey(std::string& name);
+
+  State state_ = State::kStart;
+  SafetensorsHeader header_;
+  std::set<std::string> names_;
+  std::string name_;  ///< of the tensor (or __metadata__) being read
+  std::string metadata_key_;
+  TensorDeclaration tensor_;
+  std::set<std::string> fields_;  ///< of tensor_, read so far
+  std::vector<uint64_t> offsets_;
+  std::string error_;
+};
+
+bool HeaderBuilder::number_unsigned(number_unsigned_t value) {
+  if (state_ == State::kShape && value <= static_cast<uint64_t>(std::numeric_limits<int64_t>::max())) {
+    if (tensor_.shape.size() == kMostDimensions) {
+      return Fail(absl::StrCat("field \"shape\" has more than ", kMostDimensions, " dimensions"));
+    }
+    tensor_.shape.push_back(static_cast<int64_t>(value));
+    return true;
+  }
+  if (state_ == State::kOffsets && offsets_.size() < 2) {
+    offsets_.push_back(value);
+    return true;
+  }
+  return Unexpected(absl::StrCat(value));
+}
+
+bool HeaderBuilder::string(string_t& value) {
+  if (state_ == State::kMetadataValue) {
+    header_.metadata.emplace(std::move(metadata_key_), std::move(value));
+    return Go(State::kMetadata);
+  }
+  if (state_ != State::kDtype) return Unexpected(value);
+  const std::optional<Dtype> dtype = DtypeFromName(value);
+  if (!dtype)
+    return Fail(absl::StrCat("field \"dtype\" is ", json::Quoted(value), "; F32, F16, BF16 and I64 are supported"));
+  tensor_.dtype = *dtype;
+  return Go(State::kTensor);
+}
+
+bool HeaderBuilder::start_object(std::size_t) {
+  if (state_ == State::kStart) return Go(State::kTop);
+  if (state_ == State::kMetadataBegin) return Go(State::kMetadata);
+  if (state_ != State::kTensorBegin) return Unexpected("{");
+  tensor_ = TensorDeclaration{};
+  tensor_.name = name_;
+  fields_.clear();
+  offsets_.clear();
+  return Go(State::kTensor);
+}
+
+bool HeaderBuilder::key(string_t& name) {
+  if (state_ == State::kTop) return TopKey(name);
+  return state_ == State::kTensor ? TensorKey(name) : MetadataKey(name);
+}
+
+bool HeaderBuilder::TopKey(std::string& name) {
+  const bool is_metadata = name == kMetadataName;
+  if (!is_metadata && !IsValidTensorName(name)) {
+    return Fail(absl::StrCat("tensor name ", json::Quoted(name), " is empty or holds control characters"));
+  }
+  if (!names_.insert(name).second) return Fail(absl::StrCat("tensor ", json::Quoted(name), " is declared twice"));
+  name_ = std::move(name);
+  return Go(is_metadata ? State::kMetadataBegin : State::kTensorBegin);
+}
+
+bool HeaderBuilder::TensorKey(const std::string& field) {
+  if (!fields_.insert(field).second) return Fail(absl::StrCat("field ", json::Quoted(field), " occurs twice"));
+  if (field == "dtype") return Go(State::kDtype);
+  if (field == "shape") return Go(State::kShapeBegin);
+  if (field == "data_offsets") return Go(State::kOffsetsBegin);
+  return Fail(absl::StrCat("field ", json::Quoted(field), " is not known"));
+}
+
+bool HeaderBuilder::MetadataKey(std::string& name) {
+  if (header_.metadata.count(name) != 0) return Fail(absl::StrCat("key ", json::Quoted(name), " occurs twice"));
+  metadata_key_ = std::move(name);
+  return Go(State::kMetadataValue);
+}
+
+bool HeaderBuilder::end_object() {
+  if (state_ == State::kTop) return Go(State::kDone);
+  if (state_ == State::kMetadata) return Go(State::kTop);
+  for (const char* field : {"dtype", "shape", "data_offsets"}) {
+    if (fields_.count(field) == 0) return Fail(absl::StrCat("field \"", field, "\" is missing"));
+  }
+  tensor_.begin_bytes = offsets_[0];
+  tensor_.end_bytes = offsets_[1];
+  header_.tensors.push_back(std::move(tensor_));
+  return Go(State::kTop);
+}
+
+bool HeaderBuilder::start_array(std::size_t) {
+  if (state_ == State::kShapeBegin) return Go(State::kShape);
+  if (state_ == State::kOffsetsBegin) return Go(State::kOffsets);
+  return Unexpected("[");
+}
+
+bool HeaderBuilder::end_array() {
+  if (state_ == State::kOffsets && offsets_.size() != 2) return Unexpected("fewer");
+  return Go(State::kTensor);
+}
 
 constexpr uint64_t kPrefixBytes = 8;
 
@@ -62,6 +251,17 @@ absl::Status CheckRange(const TensorDeclaration& tensor, uint64_t previous_end_b
 }
 
 }  // namespace
+
+bool IsValidTensorName(std::string_view name) {
+  const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; };
+  return !name.empty() && name != kMetadataName && std::none_of(name.begin(), name.end(), is_control);
+}
+
+absl::StatusOr<SafetensorsHeader> ParseSafetensorsHeader(std::string_view json) {
+  HeaderBuilder builder;
+  if (!json::ScanJson(json, &builder)) return absl::InvalidArgumentError(absl::StrCat("header: ", builder.error()));
+  return builder.TakeHeader();
+}
 
 absl::StatusOr<SafetensorsFile> ParseSafetensors(absl::Span<const std::byte> bytes) {
   const auto text = HeaderText(bytes);

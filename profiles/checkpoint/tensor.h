@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "absl/types/span.h"
 
 namespace roberta::checkpoint {
@@ -42,5 +43,10 @@ void CopyToFloat32(const TensorView& tensor, absl::Span<float> out);
 
 /// The same for a part of a tensor: `data` are out.size() values of that dtype.
 void CopyToFloat32(Dtype dtype, absl::Span<const std::byte> data, absl::Span<float> out);
+
+/// The values of `tensor`, which must be F32, F16 or BF16, in another of these dtypes, rounded to nearest, ties to
+/// even; subnormals are kept. InvalidArgument names the tensor and the value that is NaN, infinite, or too large for
+/// `dtype`.
+absl::StatusOr<std::vector<std::byte>> ConvertValues(const TensorView& tensor, Dtype dtype);
 
 }  // namespace roberta::checkpoint

@@ -8,9 +8,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "profiles/checkpoint/json_fields.h"
+#include "profiles/checkpoint/problem.h"
 #include "profiles/checkpoint/safetensors.h"
-#include "profiles/json/quoted.h"
 #include "profiles/json/strict_json.h"
 
 namespace roberta::checkpoint {

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "profiles/checkpoint/mapped_file.h"
+#include "profiles/checkpoint/files.h"
 #include "profiles/checkpoint/problem.h"
 #include "profiles/checkpoint/tensor.h"
 

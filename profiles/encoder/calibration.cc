@@ -11,10 +11,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "profiles/checkpoint/content_hash.h"
-#include "profiles/checkpoint/mapped_file.h"
+#include "profiles/checkpoint/files.h"
 #include "profiles/checkpoint/safetensors.h"
-#include "profiles/checkpoint/writer.h"
-#include "profiles/json/quoted.h"
+#include "profiles/checkpoint/save.h"
+#include "profiles/json/strict_json.h"
 
 namespace roberta::encoder {
 

@@ -12,7 +12,7 @@
 #include "profiles/checkpoint/checkpoint.h"
 #include "profiles/checkpoint/config.h"
 #include "profiles/checkpoint/pruning.h"
-#include "profiles/encoder/input_ranges.h"
+#include "profiles/encoder/recipe.h"
 
 namespace roberta::encoder {
 

@@ -4,7 +4,7 @@
 
 #include "absl/status/statusor.h"
 #include "profiles/checkpoint/checkpoint.h"
-#include "profiles/encoder/part_times.h"
+#include "profiles/encoder/profile.h"
 #include "profiles/encoder/recipe.h"
 
 namespace roberta::encoder {

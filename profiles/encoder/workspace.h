@@ -13,7 +13,7 @@
 #include "absl/status/status.h"
 #include "profiles/checkpoint/config.h"
 #include "profiles/encoder/packed_weights.h"
-#include "profiles/encoder/part_times.h"
+#include "profiles/encoder/profile.h"
 #include "profiles/kernels/aligned_buffer.h"
 #include "profiles/kernels/linear.h"
 #include "profiles/kernels/passes.h"

@@ -5,9 +5,9 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "profiles/checkpoint/checkpoint.h"
-#include "profiles/encoder/input_ranges.h"
 #include "profiles/encoder/packed_batch.h"
-#include "profiles/encoder/part_times.h"
+#include "profiles/encoder/profile.h"
+#include "profiles/encoder/recipe.h"
 
 namespace roberta::integrated {
 

@@ -8,6 +8,12 @@
 
 namespace roberta::json {
 
+/// `text` as it stands within a JSON string: one line of valid UTF-8, with U+FFFD for bytes that are not.
+std::string Escaped(std::string_view text);
+
+/// Escaped(text) in double quotes, of bounded length: for names that come from outside.
+std::string Quoted(std::string_view text);
+
 /// Parses one JSON text (RFC 8259) from outside. Refuses, beyond what the grammar refuses, what hides mistakes or costs
 /// memory: a key twice in one object, more than 32 levels of nesting, a NUL byte, a number that float64 cannot hold.
 /// InvalidArgument (without the name of the file) names the place.

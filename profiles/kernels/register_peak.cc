@@ -16,7 +16,7 @@ namespace {
 #if defined(__x86_64__)
 
 constexpr int64_t kIterations = 1'000'000;
-constexpr int kRounds = 8;
+constexpr int kPeakRounds = 8;
 constexpr int64_t kInstructions = 12;  ///< in an iteration, each with a sum of its own: enough to hide any latency
 
 // The assembler knows every instruction whatever the compiler's target is, so this file needs no flags of its own. The
@@ -69,7 +69,7 @@ std::vector<Candidate> CandidatesFor(Precision precision) {
 
 double SecondsOf(void (*loop)()) {
   double least = std::numeric_limits<double>::infinity();
-  for (int round = 0; round < kRounds; ++round) {
+  for (int round = 0; round < kPeakRounds; ++round) {
     const auto start = std::chrono::steady_clock::now();
     loop();
     least = std::min(least, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());

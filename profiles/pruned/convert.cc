@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "profiles/checkpoint/convert_values.h"
 #include "profiles/checkpoint/save.h"
+#include "profiles/checkpoint/tensor.h"
 #include "profiles/checkpoint/tensor_table.h"
 
 namespace roberta::pruned {

@@ -1,11 +1,122 @@
 #include "profiles/pruned/pruned.h"
 
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <random>
+#include <string>
 #include <utility>
+#include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "profiles/encoder/packed_classifier.h"
-#include "profiles/pruned/magnitude.h"
 
 namespace roberta::pruned {
+
+namespace {
+
+/// Adds the squares of a matrix [outputs, inputs] to the group that owns each row (or column): `size` of them a group.
+/// A value that is not a number has no order, and a group that is cut away would hide it.
+absl::Status AddSquares(const checkpoint::Checkpoint& checkpoint, const std::string& name, bool by_row, size_t size,
+                        std::vector<double>* groups) {
+  const checkpoint::TensorView& tensor = checkpoint.tensor(name);
+  const auto columns = static_cast<size_t>(tensor.shape[1]);
+  std::vector<float> values(static_cast<size_t>(tensor.elements()));
+  checkpoint::CopyToFloat32(tensor, absl::MakeSpan(values));
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (!std::isfinite(values[i])) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(checkpoint.directory(), ": tensor \"", name, "\" holds ", values[i], " at element ", i));
+    }
+    const size_t owner = (by_row ? i / columns : i % columns) / size;
+    (*groups)[owner] += static_cast<double>(values[i]) * static_cast<double>(values[i]);
+  }
+  return absl::OkStatus();
+}
+
+/// The indices of the `count` largest, ascending; of equals the first.
+std::vector<int32_t> Largest(const std::vector<double>& values, size_t count) {
+  std::vector<int32_t> order(values.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(), [&](int32_t a, int32_t b) {
+    return values[static_cast<size_t>(a)] > values[static_cast<size_t>(b)];
+  });
+  order.resize(count);
+  std::sort(order.begin(), order.end());
+  return order;
+}
+
+/// What every layer keeps where all keep as much.
+struct Counts {
+  size_t heads, neurons;
+};
+
+absl::StatusOr<Counts> CountsFor(const checkpoint::ModelConfig& config, double keep_macs) {
+  if (!(keep_macs > 0 && keep_macs <= 1)) {
+    return absl::InvalidArgumentError(absl::StrCat("keep_macs is ", keep_macs, "; it must be above 0 and at most 1"));
+  }
+  const auto all_heads = static_cast<size_t>(config.num_attention_heads);
+  const auto all_neurons = static_cast<size_t>(config.intermediate_size);
+  const size_t group = NeuronGroup(config);
+  const auto heads = std::max<size_t>(1, static_cast<size_t>(std::lround(keep_macs * static_cast<double>(all_heads))));
+  // What the heads leave of the budget is the neurons'.
+  const double budget =
+      keep_macs * (4.0 * static_cast<double>(config.hidden_size) + 2.0 * static_cast<double>(all_neurons)) -
+      4.0 * static_cast<double>(heads) * static_cast<double>(config.head_size());
+  const auto affordable = static_cast<size_t>(std::max(0.0, budget / 2));
+  return Counts{heads, keep_macs == 1 ? all_neurons : std::min(affordable / group * group, all_neurons)};
+}
+
+}  // namespace
+
+size_t NeuronGroup(const checkpoint::ModelConfig& config) {
+  const auto neurons = static_cast<size_t>(config.intermediate_size);
+  return std::min<size_t>(neurons < 1024 ? 16 : 64, neurons);
+}
+
+absl::StatusOr<checkpoint::PruningMask> MaskAtRandom(const checkpoint::ModelConfig& config, double keep_macs,
+                                                     uint64_t seed) {
+  const auto counts = CountsFor(config, keep_macs);
+  if (!counts.ok()) return counts.status();
+  std::mt19937_64 random(seed);
+  const auto draw = [&](int64_t all, size_t count) {
+    std::vector<double> keys(static_cast<size_t>(all));
+    for (double& key : keys) key = static_cast<double>(random() >> 11);
+    return Largest(keys, count);
+  };
+  checkpoint::PruningMask mask(static_cast<size_t>(config.num_hidden_layers));
+  for (checkpoint::LayerMask& layer : mask) {
+    layer.heads = draw(config.num_attention_heads, counts->heads);
+    layer.neurons = draw(config.intermediate_size, counts->neurons);
+  }
+  return mask;
+}
+
+absl::StatusOr<checkpoint::PruningMask> MaskByMagnitude(const checkpoint::Checkpoint& checkpoint, double keep_macs) {
+  if (!checkpoint.mask().empty()) {
+    return absl::InvalidArgumentError(absl::StrCat(checkpoint.directory(), ": is a pruned checkpoint already"));
+  }
+  const checkpoint::ModelConfig& config = checkpoint.config();
+  const auto counts = CountsFor(config, keep_macs);
+  if (!counts.ok()) return counts.status();
+  const auto all_heads = static_cast<size_t>(config.num_attention_heads);
+  const auto all_neurons = static_cast<size_t>(config.intermediate_size);
+  checkpoint::PruningMask mask;
+  for (const checkpoint::LayerNames& names : checkpoint::TensorNamesOf(config).layers) {
+    std::vector<double> of_heads(all_heads), of_neurons(all_neurons);
+    const auto size = static_cast<size_t>(config.head_size());
+    absl::Status status;
+    for (const std::string* module : {&names.query, &names.key, &names.value}) {
+      status.Update(AddSquares(checkpoint, *module + ".weight", true, size, &of_heads));
+    }
+    status.Update(AddSquares(checkpoint, names.attention_output + ".weight", false, size, &of_heads));
+    status.Update(AddSquares(checkpoint, names.intermediate + ".weight", true, 1, &of_neurons));
+    status.Update(AddSquares(checkpoint, names.output + ".weight", false, 1, &of_neurons));
+    if (!status.ok()) return status;
+    mask.push_back({Largest(of_heads, counts->heads), Largest(of_neurons, counts->neurons)});
+  }
+  return mask;
+}
 
 absl::StatusOr<checkpoint::PruningMask> MaskFor(const checkpoint::Checkpoint& checkpoint, double keep_macs) {
   if (!checkpoint.mask().empty()) return checkpoint::PruningMask();

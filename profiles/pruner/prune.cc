@@ -13,8 +13,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "profiles/checkpoint/free_memory.h"
-#include "profiles/pruned/magnitude.h"
+#include "profiles/checkpoint/files.h"
+#include "profiles/pruned/pruned.h"
 #include "profiles/pruner/curvature.h"
 #include "profiles/pruner/refit.h"
 #include "profiles/pruner/removal.h"

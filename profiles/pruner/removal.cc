@@ -10,7 +10,7 @@
 #include <numeric>
 #include <utility>
 
-#include "profiles/pruned/magnitude.h"
+#include "profiles/pruned/pruned.h"
 
 namespace roberta::pruner {
 

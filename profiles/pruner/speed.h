@@ -8,7 +8,7 @@
 #include "absl/types/span.h"
 #include "profiles/checkpoint/checkpoint.h"
 #include "profiles/checkpoint/pruning.h"
-#include "profiles/encoder/part_times.h"
+#include "profiles/encoder/profile.h"
 #include "profiles/quality/sample_run.h"
 
 namespace roberta::pruner {

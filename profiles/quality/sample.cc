@@ -8,7 +8,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "profiles/json/quoted.h"
+#include "profiles/json/strict_json.h"
 #include "profiles/quality/agreement.h"
 #include "profiles/rows/rows.h"
 #include "profiles/tokenizer/utf8.h"

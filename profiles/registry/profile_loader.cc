@@ -8,7 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "profiles/checkpoint/content_hash.h"
-#include "profiles/checkpoint/free_memory.h"
+#include "profiles/checkpoint/files.h"
 #include "profiles/encoder/calibration.h"
 
 namespace roberta::registry {

@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "profiles/json/quoted.h"
 #include "profiles/json/strict_json.h"
 #include "profiles/tokenizer/utf8.h"
 

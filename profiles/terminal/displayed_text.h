@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace roberta::terminal {
 
@@ -18,5 +19,9 @@ size_t ColumnsOf(std::string_view text);
 
 /// Width of the terminal behind `fd`; `otherwise` where there is none.
 size_t TerminalColumns(int fd, size_t otherwise);
+
+/// Rows under a header, cells of valid UTF-8: two spaces between columns, each as wide as its widest cell, none after
+/// the last. All rows have as many cells as the first.
+std::string TableText(const std::vector<std::vector<std::string>>& rows);
 
 }  // namespace roberta::terminal

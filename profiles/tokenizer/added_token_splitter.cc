@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "profiles/tokenizer/unicode_classes.h"
 #include "profiles/tokenizer/utf8.h"
 
 namespace roberta::tokenizer {

@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <string_view>
 
-#include "profiles/tokenizer/unicode_classes.h"
+#include "profiles/tokenizer/utf8.h"
 
 namespace roberta::tokenizer {
 

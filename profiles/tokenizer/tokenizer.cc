@@ -7,7 +7,6 @@
 #include "profiles/tokenizer/added_token_splitter.h"
 #include "profiles/tokenizer/bpe.h"
 #include "profiles/tokenizer/pre_tokenizer.h"
-#include "profiles/tokenizer/truncation.h"
 #include "profiles/tokenizer/utf8.h"
 #include "profiles/tokenizer/vocabulary.h"
 
@@ -224,6 +223,20 @@ class RobertaTokenizer final : public Tokenizer {
 };
 
 }  // namespace
+
+TokenCounts LongestFirst(TokenCounts counts, bool has_pair, size_t room_tokens) {
+  if (counts.text + counts.pair <= room_tokens) return counts;
+  if (!has_pair) return {std::min(counts.text, room_tokens), 0};
+  const bool text_is_longer = counts.text > counts.pair;
+  size_t shorter = std::min(counts.text, counts.pair);
+  // Only the longer one gives if the shorter one leaves it at least as much.
+  size_t longer = shorter > room_tokens ? shorter : std::max(shorter, room_tokens - shorter);
+  if (shorter + longer > room_tokens) {
+    shorter = room_tokens / 2;
+    longer = shorter + room_tokens % 2;
+  }
+  return text_is_longer ? TokenCounts{longer, shorter} : TokenCounts{shorter, longer};
+}
 
 absl::StatusOr<std::unique_ptr<const Tokenizer>> Tokenizer::Load(const std::string& directory) {
   absl::StatusOr<Vocabulary> vocabulary = ReadVocabulary(directory);

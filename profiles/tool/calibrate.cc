@@ -19,12 +19,11 @@
 #include "profiles/calibrator/calibrator.h"
 #include "profiles/checkpoint/checkpoint.h"
 #include "profiles/checkpoint/pruning.h"
-#include "profiles/cores/run_on_threads.h"
-#include "profiles/cores/usable_cores.h"
+#include "profiles/cores/cores.h"
 #include "profiles/encoder/calibration.h"
 #include "profiles/registry/model.h"
+#include "profiles/terminal/displayed_text.h"
 #include "profiles/terminal/progress.h"
-#include "profiles/terminal/table.h"
 #include "profiles/tool/flags.h"
 
 namespace roberta::tool {

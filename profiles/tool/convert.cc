@@ -15,9 +15,9 @@
 #include "absl/strings/str_cat.h"
 #include "profiles/checkpoint/checkpoint.h"
 #include "profiles/checkpoint/config.h"
-#include "profiles/checkpoint/convert_values.h"
-#include "profiles/checkpoint/pruning_record.h"
+#include "profiles/checkpoint/pruning.h"
 #include "profiles/checkpoint/save.h"
+#include "profiles/checkpoint/tensor.h"
 #include "profiles/pruned/convert.h"
 #include "profiles/terminal/progress.h"
 

@@ -15,7 +15,6 @@
 #include "profiles/registry/recipes.h"
 #include "profiles/terminal/progress.h"
 #include "profiles/tool/evaluation.h"
-#include "profiles/tool/evaluation_report.h"
 #include "profiles/tool/flags.h"
 #include "profiles/tool/output.h"
 

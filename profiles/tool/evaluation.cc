@@ -1,14 +1,21 @@
 #include "profiles/tool/evaluation.h"
 
+#include <algorithm>
 #include <atomic>
+#include <string_view>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "profiles/cores/run_on_threads.h"
-#include "profiles/quality/probabilities.h"
+#include "absl/strings/str_format.h"
+#include "profiles/cores/cores.h"
+#include "profiles/json/strict_json.h"
+#include "profiles/quality/agreement.h"
 #include "profiles/registry/profile_loader.h"
+#include "profiles/terminal/displayed_text.h"
+#include "profiles/tool/command.h"
 
 namespace roberta::tool {
+
 namespace {
 
 /// What a profile answers, alone and in batches.
@@ -94,12 +101,155 @@ class Evaluator {
   const std::unique_ptr<registry::ProfileLoader> loader_;
 };
 
+using Json = nlohmann::ordered_json;
+using TableRows = std::vector<std::vector<std::string>>;
+
+constexpr size_t kMostShownLabels = 12;  // a matrix of more is wider than a terminal
+
+std::string CsvValue(const Json& value) {
+  if (value.is_null()) return "";
+  std::string text = value.is_string() ? value.get<std::string>() : value.dump();
+  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
+  for (size_t at = text.find('"'); at != std::string::npos; at = text.find('"', at + 2)) text.insert(at, 1, '"');
+  return absl::StrCat("\"", text, "\"");
+}
+
+template <typename Values>
+std::string CsvLine(const Values& values) {
+  std::string line;
+  for (const std::string& value : values) absl::StrAppend(&line, line.empty() ? "" : ",", value);
+  return line + "\n";
+}
+
+std::string GateText(const Evaluation& evaluation) {
+  if (!evaluation.quality) return kNotMeasured;
+  return evaluation.gate.ok() ? "passed" : "missed";
+}
+
+std::vector<std::string> Row(const Evaluation& evaluation) {
+  std::vector<std::string> row(9, kNotMeasured);
+  row[0] = evaluation.name;
+  if (!evaluation.status.ok()) {
+    row[8] = "failed";
+    return row;
+  }
+  if (evaluation.labels) {
+    row[1] = PercentText(evaluation.labels->accuracy);
+    row[2] = absl::StrFormat("%.4f", evaluation.labels->macro_f1);
+    row[7] = absl::StrFormat("%.4f", evaluation.labels->expected_calibration_error);
+  }
+  if (evaluation.quality) {
+    row[3] = PercentText(evaluation.quality->agreement);
+    row[5] = absl::StrFormat("%.4f", evaluation.quality->mean_abs_dp);
+    row[6] = absl::StrFormat("%.4f", evaluation.quality->max_abs_dp);
+  }
+  row[4] = absl::StrCat(evaluation.flips);
+  row[8] = GateText(evaluation);
+  return row;
+}
+
+/// How sure the difference between a profile's accuracy and the baseline's is.
+std::string DifferenceNote(const Evaluation& evaluation) {
+  if (!evaluation.accuracy_difference) return "";
+  return absl::StrCat(evaluation.name, ": accuracy compared with baseline: ",
+                      statistics::DifferenceText(*evaluation.accuracy_difference), "\n");
+}
+
+std::string Note(const Evaluation& evaluation) {
+  const absl::Status& status = evaluation.status.ok() ? evaluation.gate : evaluation.status;
+  if (status.ok()) return "";
+  return absl::StrCat(evaluation.name, ": ", json::Escaped(std::string(status.message())), "\n");
+}
+
+std::string MatrixText(const Evaluation& evaluation, const std::vector<std::string>& labels) {
+  TableRows rows = {{"true \\ answered"}};
+  for (const std::string& label : labels) rows[0].push_back(terminal::Shown(json::Escaped(label)));
+  for (size_t truth = 0; truth < labels.size(); ++truth) {
+    std::vector<std::string>& row = rows.emplace_back();
+    row.push_back(rows[0][truth + 1]);
+    for (const size_t count : evaluation.labels->confusion[truth]) row.push_back(absl::StrCat(count));
+  }
+  return absl::StrCat("\n", evaluation.name, "\n", terminal::TableText(rows));
+}
+
 }  // namespace
 
 Evaluations Evaluate(const registry::Model& model, const quality::Sample& sample,
                      const quality::TokenizedSample& tokenized, const std::vector<std::string>& names, size_t threads,
                      const std::vector<registry::Recipe>& recipes, terminal::ProgressBar* progress) {
   return Evaluator(model, sample, tokenized, threads, recipes, progress).EvaluateAll(names);
+}
+
+Json ToJson(const Evaluation& evaluation) {
+  const bool is_ok = evaluation.status.ok();
+  Json json = {{"name", evaluation.name},
+               {"status", is_ok ? "ok" : "failed"},
+               {"reason", nullptr},
+               {"examples", nullptr},
+               {"accuracy", nullptr},
+               {"macro_f1", nullptr},
+               {"agreement", nullptr},
+               {"flips", nullptr},
+               {"mean_abs_dp", nullptr},
+               {"max_abs_dp", nullptr},
+               {"ece", nullptr},
+               {"gate", nullptr},
+               {"confusion", nullptr},
+               {"accuracy_difference", nullptr},
+               {"accuracy_difference_low", nullptr},
+               {"accuracy_difference_high", nullptr}};
+  if (!is_ok) {
+    json["reason"] = std::string(evaluation.status.message());
+    return json;
+  }
+  json["examples"] = evaluation.examples;
+  json["flips"] = evaluation.flips;
+  if (evaluation.quality) {
+    json["agreement"] = evaluation.quality->agreement;
+    json["mean_abs_dp"] = evaluation.quality->mean_abs_dp;
+    json["max_abs_dp"] = evaluation.quality->max_abs_dp;
+    json["gate"] = GateText(evaluation);
+    if (!evaluation.gate.ok()) json["reason"] = std::string(evaluation.gate.message());
+  }
+  if (evaluation.labels) {
+    json["accuracy"] = evaluation.labels->accuracy;
+    json["macro_f1"] = evaluation.labels->macro_f1;
+    json["ece"] = evaluation.labels->expected_calibration_error;
+    json["confusion"] = evaluation.labels->confusion;
+  }
+  if (evaluation.accuracy_difference) {
+    json["accuracy_difference"] = evaluation.accuracy_difference->difference;
+    json["accuracy_difference_low"] = evaluation.accuracy_difference->interval.low;
+    json["accuracy_difference_high"] = evaluation.accuracy_difference->interval.high;
+  }
+  return json;
+}
+
+std::string EvaluationCsv(const std::vector<Evaluation>& evaluations) {
+  std::string csv;
+  for (const Evaluation& evaluation : evaluations) {
+    std::vector<std::string> names, values;
+    const Json json = ToJson(evaluation);
+    for (const auto& [name, value] : json.items()) {
+      names.push_back(name);
+      values.push_back(CsvValue(value));
+    }
+    absl::StrAppend(&csv, csv.empty() ? CsvLine(names) : "", CsvLine(values));
+  }
+  return csv;
+}
+
+std::string EvaluationText(const std::vector<Evaluation>& evaluations, const std::vector<std::string>& labels) {
+  TableRows rows = {{"profile", "accuracy", "macro F1", "agreement", "flips", "mean |dp|", "max |dp|", "ECE", "gate"}};
+  std::string differences, notes, matrices;
+  for (const Evaluation& evaluation : evaluations) {
+    rows.push_back(Row(evaluation));
+    differences += DifferenceNote(evaluation);
+    notes += Note(evaluation);
+    if (evaluation.labels && labels.size() <= kMostShownLabels) matrices += MatrixText(evaluation, labels);
+  }
+  return absl::StrCat(terminal::TableText(rows), differences.empty() ? "" : "\n", differences,
+                      notes.empty() ? "" : "\n", notes, matrices);
 }
 
 }  // namespace roberta::tool

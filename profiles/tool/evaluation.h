@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -41,5 +42,15 @@ struct Evaluations {
 Evaluations Evaluate(const registry::Model& model, const quality::Sample& sample,
                      const quality::TokenizedSample& tokenized, const std::vector<std::string>& names, size_t threads,
                      const std::vector<registry::Recipe>& recipes, terminal::ProgressBar* progress);
+
+/// A profile under the names that `evaluate --json` documents; null where something was not measured.
+nlohmann::ordered_json ToJson(const Evaluation& evaluation);
+
+/// A header line with the names of ToJson and a line for each profile (RFC 4180, LF); an empty value for null.
+std::string EvaluationCsv(const std::vector<Evaluation>& evaluations);
+
+/// For people: a table with a line for each profile, what is to be said of some of them, and a confusion matrix of each
+/// where there are few `labels`.
+std::string EvaluationText(const std::vector<Evaluation>& evaluations, const std::vector<std::string>& labels);
 
 }  // namespace roberta::tool

@@ -8,7 +8,7 @@
 
 #include "profiles/checkpoint/checkpoint.h"
 #include "profiles/checkpoint/problem.h"
-#include "profiles/checkpoint/pruning_record.h"
+#include "profiles/checkpoint/pruning.h"
 #include "profiles/encoder/calibration.h"
 #include "profiles/tool/cost.h"
 

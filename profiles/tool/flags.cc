@@ -5,7 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "profiles/cores/usable_cores.h"
+#include "profiles/cores/cores.h"
 #include "profiles/registry/recipes.h"
 #include "profiles/rows/rows.h"
 #include "profiles/terminal/progress.h"

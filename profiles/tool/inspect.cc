@@ -10,7 +10,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "profiles/checkpoint/pruning.h"
-#include "profiles/json/quoted.h"
+#include "profiles/json/strict_json.h"
 #include "profiles/terminal/progress.h"
 #include "profiles/tool/findings.h"
 

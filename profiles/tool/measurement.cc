@@ -1,5 +1,5 @@
 #include "profiles/tool/measurement.h"
-#include "profiles/checkpoint/free_memory.h"
+#include "profiles/checkpoint/files.h"
 
 #include <unistd.h>
 
@@ -11,7 +11,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "profiles/cores/run_on_threads.h"
+#include "profiles/cores/cores.h"
 #include "profiles/registry/profile_loader.h"
 #include "profiles/tool/order_statistics.h"
 

@@ -6,9 +6,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "profiles/json/quoted.h"
+#include "profiles/json/strict_json.h"
+#include "profiles/terminal/displayed_text.h"
 #include "profiles/terminal/progress.h"
-#include "profiles/terminal/table.h"
 #include "profiles/tool/command.h"
 
 namespace roberta::tool {

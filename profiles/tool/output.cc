@@ -9,7 +9,7 @@
 #include <system_error>
 
 #include "absl/strings/str_cat.h"
-#include "profiles/checkpoint/atomic_file.h"
+#include "profiles/checkpoint/files.h"
 #include "profiles/checkpoint/save.h"
 
 namespace roberta::tool {

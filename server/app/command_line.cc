@@ -4,7 +4,7 @@
 #include <iostream>
 #include <string>
 
-#include "profiles/cores/usable_cores.h"
+#include "profiles/cores/cores.h"
 #include "server/app/registry_options.h"
 #include "server/config/server_config.h"
 #include "version/version.h"

@@ -12,7 +12,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "profiles/cores/usable_cores.h"
+#include "profiles/cores/cores.h"
 #include "profiles/kernels/fastest_isa.h"
 #include "profiles/kernels/isa.h"
 #include "profiles/kernels/linear.h"

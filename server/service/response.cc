@@ -4,7 +4,7 @@
 #include <numeric>
 #include <vector>
 
-#include "profiles/quality/probabilities.h"
+#include "profiles/quality/agreement.h"
 
 namespace roberta::service {
 

@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "profiles/quality/agreement.h"
-#include "profiles/quality/probabilities.h"
 #include "server/service/profile_backend.h"
 
 namespace roberta::service {

@@ -8,7 +8,6 @@
 #include <string>
 #include <vector>
 
-#include "profiles/encoder/part_times.h"
 #include "profiles/encoder/profile.h"
 #include "profiles/kernels/register_peak.h"
 

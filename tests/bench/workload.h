@@ -6,7 +6,6 @@
 
 #include "absl/status/statusor.h"
 #include "profiles/checkpoint/config.h"
-#include "profiles/encoder/part_times.h"
 #include "profiles/encoder/profile.h"
 #include "server/batching/batch_policy.h"
 

@@ -4,7 +4,6 @@
 #include <string_view>
 
 #include "profiles/checkpoint/pruning.h"
-#include "profiles/checkpoint/pruning_record.h"
 #include "tests/fuzz/require.h"
 
 namespace {

@@ -7,7 +7,7 @@
 #include <set>
 
 #include "profiles/pruned/convert.h"
-#include "profiles/pruned/magnitude.h"
+#include "profiles/pruned/pruned.h"
 #include "tests/profiles/checkpoint/checkpoint_fixture.h"
 #include "tests/test_paths.h"
 

@@ -10,8 +10,8 @@
 #include <random>
 
 #include "profiles/checkpoint/config.h"
+#include "profiles/checkpoint/save.h"
 #include "profiles/checkpoint/tensor_table.h"
-#include "profiles/checkpoint/writer.h"
 
 namespace roberta::checkpoint_fixture {
 namespace {

@@ -1,4 +1,4 @@
-#include "profiles/checkpoint/convert_values.h"
+#include "profiles/checkpoint/tensor.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

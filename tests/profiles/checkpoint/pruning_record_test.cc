@@ -1,8 +1,6 @@
-#include "profiles/checkpoint/pruning_record.h"
+#include "profiles/checkpoint/pruning.h"
 
 #include <gtest/gtest.h>
-
-#include "profiles/checkpoint/pruning.h"
 
 namespace roberta::checkpoint {
 namespace {

@@ -1,4 +1,4 @@
-#include "profiles/checkpoint/writer.h"
+#include "profiles/checkpoint/save.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

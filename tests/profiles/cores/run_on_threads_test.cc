@@ -1,4 +1,4 @@
-#include "profiles/cores/run_on_threads.h"
+#include "profiles/cores/cores.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "profiles/cores/usable_cores.h"
+#include "profiles/cores/cores.h"
 
 #include <gtest/gtest.h>
 

@@ -8,7 +8,7 @@
 #include <map>
 
 #include "profiles/checkpoint/safetensors.h"
-#include "profiles/checkpoint/writer.h"
+#include "profiles/checkpoint/save.h"
 #include "tests/profiles/checkpoint/checkpoint_fixture.h"
 
 namespace roberta::encoder {

@@ -19,7 +19,7 @@
 #include "absl/strings/str_join.h"
 #include "profiles/amp/amp.h"
 #include "profiles/baseline/baseline.h"
-#include "profiles/checkpoint/writer.h"
+#include "profiles/checkpoint/save.h"
 #include "profiles/integrated/integrated.h"
 #include "profiles/kernels/aligned_buffer.h"
 #include "profiles/kernels/linear.h"

@@ -12,7 +12,6 @@
 #include "profiles/baseline/baseline.h"
 #include "profiles/integrated/integrated.h"
 #include "profiles/pruned/convert.h"
-#include "profiles/pruned/magnitude.h"
 #include "profiles/pruned/pruned.h"
 #include "tests/profiles/golden/golden_cases.h"
 #include "tests/profiles/loaded_model.h"

@@ -15,7 +15,6 @@
 #include "profiles/encoder/packed_classifier.h"
 #include "profiles/integrated/integrated.h"
 #include "profiles/pruned/convert.h"
-#include "profiles/pruned/magnitude.h"
 #include "tests/profiles/loaded_model.h"
 #include "tests/test_paths.h"
 

@@ -14,7 +14,7 @@
 #include <random>
 #include <set>
 
-#include "profiles/pruned/magnitude.h"
+#include "profiles/pruned/pruned.h"
 #include "tests/profiles/pruner/tiny_model.h"
 
 namespace roberta::pruner {

@@ -8,8 +8,8 @@
 #include <numeric>
 #include <random>
 
-#include "profiles/checkpoint/convert_values.h"
-#include "profiles/cores/run_on_threads.h"
+#include "profiles/checkpoint/tensor.h"
+#include "profiles/cores/cores.h"
 
 namespace roberta::tiny_model {
 namespace {

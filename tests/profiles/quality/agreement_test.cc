@@ -6,8 +6,6 @@
 #include <cmath>
 #include <vector>
 
-#include "profiles/quality/probabilities.h"
-
 namespace roberta::quality {
 namespace {
 

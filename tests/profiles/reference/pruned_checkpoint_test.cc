@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "profiles/pruned/convert.h"
-#include "profiles/pruned/magnitude.h"
 #include "profiles/pruned/pruned.h"
 #include "profiles/reference/reference_profile.h"
 #include "tests/profiles/checkpoint/checkpoint_fixture.h"

@@ -7,7 +7,7 @@
 
 #include "profiles/encoder/calibration.h"
 #include "profiles/pruned/convert.h"
-#include "profiles/pruned/magnitude.h"
+#include "profiles/pruned/pruned.h"
 #include "profiles/registry/registry.h"
 #include "tests/test_paths.h"
 

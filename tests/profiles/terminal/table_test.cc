@@ -1,4 +1,4 @@
-#include "profiles/terminal/table.h"
+#include "profiles/terminal/displayed_text.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "profiles/tokenizer/truncation.h"
+#include "profiles/tokenizer/tokenizer.h"
 
 #include <gtest/gtest.h>
 

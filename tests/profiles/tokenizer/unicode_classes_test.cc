@@ -1,4 +1,4 @@
-#include "profiles/tokenizer/unicode_classes.h"
+#include "profiles/tokenizer/utf8.h"
 
 #include <gtest/gtest.h>
 

@@ -7,7 +7,6 @@
 #include "profiles/baseline/baseline.h"
 #include "profiles/checkpoint/checkpoint.h"
 #include "profiles/pruned/convert.h"
-#include "profiles/pruned/magnitude.h"
 #include "profiles/pruned/pruned.h"
 #include "tests/profiles/loaded_model.h"
 #include "tests/profiles/tool/tool_process.h"

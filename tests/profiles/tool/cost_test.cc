@@ -7,7 +7,7 @@
 #include <string>
 
 #include "profiles/pruned/convert.h"
-#include "profiles/pruned/magnitude.h"
+#include "profiles/pruned/pruned.h"
 #include "profiles/registry/recipes.h"
 #include "tests/profiles/checkpoint/checkpoint_fixture.h"
 #include "tests/test_paths.h"

@@ -12,7 +12,7 @@
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "profiles/checkpoint/checkpoint.h"
 #include "profiles/pruned/convert.h"
-#include "profiles/pruned/magnitude.h"
+#include "profiles/pruned/pruned.h"
 #include "tests/profiles/checkpoint/checkpoint_fixture.h"
 #include "tests/server/app/running_server.h"
 

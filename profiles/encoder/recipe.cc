@@ -1,4 +1,4 @@
-#include "profiles/encoder/input_ranges.h"
+#include "profiles/encoder/recipe.h"
 
 #include "profiles/encoder/packed_classifier.h"
 

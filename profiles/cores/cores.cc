@@ -1,10 +1,13 @@
-#include "profiles/cores/usable_cores.h"
+#include "profiles/cores/cores.h"
 
 #include <sched.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <fstream>
+#include <thread>
+#include <vector>
 
 namespace roberta::cores {
 
@@ -49,6 +52,17 @@ CpuBudget ReadCpuBudget(const std::string& cgroup_root) {
   if (sched_getaffinity(0, sizeof set, &set) == 0) budget.affinity_cores = static_cast<uint32_t>(CPU_COUNT(&set));
   budget.quota_cores = ReadQuota(cgroup_root);
   return budget;
+}
+
+void RunOnThreads(size_t threads, size_t count, const std::function<void(size_t)>& task) {
+  std::atomic<size_t> next{0};
+  const auto run = [&] {
+    for (size_t i = next.fetch_add(1); i < count; i = next.fetch_add(1)) task(i);
+  };
+  std::vector<std::thread> others;
+  for (size_t i = 1; i < std::min(threads, count); ++i) others.emplace_back(run);
+  run();
+  for (std::thread& other : others) other.join();
 }
 
 }  // namespace roberta::cores

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 
@@ -40,5 +41,34 @@ class MappedFile {
 
 /// A whole text file as a string. InvalidArgument if it is larger than `most_bytes`; otherwise as MappedFile::Open.
 absl::StatusOr<std::string> ReadTextFile(const std::string& path, size_t most_bytes);
+
+/// A file that appears under its name only when it is complete. Until Commit succeeds, the bytes are in a temporary
+/// file beside it, which the destructor removes. One thread at a time. Errors name the file and what the system said.
+class AtomicFile {
+ public:
+  static absl::StatusOr<AtomicFile> Create(const std::string& path);
+
+  AtomicFile(AtomicFile&& other) noexcept;
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+  AtomicFile& operator=(AtomicFile&&) = delete;
+  ~AtomicFile();
+
+  absl::Status Append(absl::Span<const std::byte> bytes);
+  /// Syncs the bytes to disk, and then renames the file to its name. Nothing may be appended afterwards.
+  absl::Status Commit();
+
+ private:
+  AtomicFile(std::string path, std::string temporary_path, int descriptor);
+  absl::Status Failure(const char* what) const;
+
+  std::string path_;
+  std::string temporary_path_;  ///< empty once there is nothing to remove
+  int descriptor_;              ///< -1 once closed
+};
+
+/// Gives memory that is free, but held by the process, back to the system: weights that were packed, or tensors of a
+/// step that is done, leave holes in the heap, which are never filled again.
+void ReturnFreeMemory();
 
 }  // namespace roberta::checkpoint

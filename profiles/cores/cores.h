@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 
 namespace roberta::cores {
@@ -15,5 +17,9 @@ struct CpuBudget {
 
 /// Reads affinity and the cgroup (v2 cpu.max, else v1 cpu.cfs_*) below `cgroup_root`.
 CpuBudget ReadCpuBudget(const std::string& cgroup_root = "/sys/fs/cgroup");
+
+/// Runs task(0) to task(count - 1), each once and about in that order, on `threads` threads (one at least, and no more
+/// than tasks), and returns when all have ended. One thread is the calling one. Tasks must not throw.
+void RunOnThreads(size_t threads, size_t count, const std::function<void(size_t)>& task);
 
 }  // namespace roberta::cores
