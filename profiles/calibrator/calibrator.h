@@ -53,7 +53,7 @@ struct Outcome {
 /// Share of the noise that is gone, by mean |dlogit|: 0.25 where a quarter is; negative where there is more.
 double Removed(const Noise& before, const Noise& after);
 
-/// Told how many of how many batches have been run, on the thread that has run the last.
+/// Called with the number of batches that have been run, of how many, on the thread that has run the last one.
 using OnBatch = std::function<void(uint64_t done, uint64_t total)>;
 
 /// Measures the ranges of a checkpoint's inputs, on the calling thread, and tries each of `strengths` on them, on

@@ -66,7 +66,7 @@ struct PruningRecord {
 };
 
 /// Reads "method", "seed", "data" {"file", "hash", "texts"} and "accuracy" {"before", "after", "examples"} of the text
-/// of a pruning.json. What is no JSON object has none of them.
+/// of a pruning.json. A text that is not a JSON object has none of them.
 PruningRecord ParsePruningRecord(std::string_view json);
 
 /// The same for `directory`/pruning.json. Errors name the file.

@@ -37,7 +37,7 @@ bool IsPlainShardName(const std::string& name) {
          name.find('/') == std::string::npos && name.find('\0') == std::string::npos;
 }
 
-/// Maps and parses one file. Where that fails, tells a problem and marks the weights incomplete.
+/// Maps and parses one file. Where that fails, reports a problem and marks the weights incomplete.
 bool MapInto(const std::string& path, WeightFiles* weights, std::vector<Problem>* problems) {
   auto file = MappedFile::Open(path);
   auto parsed = file.ok() ? ParseSafetensors((*file)->bytes()) : file.status();

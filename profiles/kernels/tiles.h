@@ -7,7 +7,7 @@
 namespace roberta::kernels {
 
 /// A product out[rows, columns] = in[rows, inputs] W^T over 32-bit words: a word holds one float, two bfloat16 or four
-/// bytes of a row, neighbours in it.
+/// bytes of a row, neighbors in it.
 struct TileArguments {
   const void* in = nullptr;  ///< [row_count, words]
   size_t row_count = 0;
@@ -19,7 +19,7 @@ struct TileArguments {
 };
 
 /// The product of one precision for one instruction set. Sums of a row are made in the same order whatever the number
-/// of rows and whatever other panels are computed: a value does not depend on its neighbours, to the bit. Any thread
+/// of rows and whatever other panels are computed: a value does not depend on its neighbors, to the bit. Any thread
 /// may call; allocates nothing.
 struct Tiles {
   const char* name = nullptr;  ///< "tiles avx512_vnni"

@@ -8,7 +8,7 @@
 namespace roberta::kernels {
 namespace {
 
-/// step(0), step(1), ... with constants, written out by the front end: what the optimiser unrolls by itself, late,
+/// step(0), step(1), ... with constants, written out by the front end: what the optimizer unrolls by itself, late,
 /// would leave a tile's sums in memory (gcc 12).
 template <size_t kCount, typename Step>
 [[gnu::always_inline]] inline void Unrolled(const Step& step) {

@@ -146,7 +146,7 @@ ConvertedTensors DenseTensors(const checkpoint::Checkpoint& checkpoint) {
 
 absl::Status SaveDense(const checkpoint::Checkpoint& checkpoint, const std::string& directory) {
   if (checkpoint.mask().empty()) {
-    return absl::InvalidArgumentError(absl::StrCat(checkpoint.directory(), ": is no pruned checkpoint"));
+    return absl::InvalidArgumentError(absl::StrCat(checkpoint.directory(), ": is not a pruned checkpoint"));
   }
   return Save(checkpoint, DenseTensors(checkpoint), "", directory);
 }

@@ -14,7 +14,7 @@
 
 namespace roberta::pruner {
 
-/// Told how far a step is: `done` of `total`, from 1 on.
+/// Called with the progress of a step: `done` of `total`, from 1 on.
 using OnProgress = std::function<void(size_t done, size_t total)>;
 
 /// A layer is two parts: attention, made of heads, and the feed-forward part, made of neurons. Part 2 i and 2 i + 1 are

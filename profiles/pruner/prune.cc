@@ -62,7 +62,7 @@ absl::Status CheckOptions(const checkpoint::Checkpoint& checkpoint, const qualit
         return absl::InvalidArgumentError(absl::StrCat("most points to drop are ", value, "; they must be 0 to 100"));
       }
       if (sample.empty() || sample.front().label) return absl::OkStatus();
-      return absl::InvalidArgumentError("most points to drop: without labels there is no accuracy to hold");
+      return absl::InvalidArgumentError("most points to drop: without labels there is no accuracy to keep");
   }
   return absl::OkStatus();
 }

@@ -62,7 +62,7 @@ struct Pruned {
   std::vector<Try> tries;
 };
 
-/// Told which step a long work is at, and how far: `done` of `total`, or 0 of 0 where that is not known.
+/// Called with the current step of a long work, and its progress: `done` of `total`, or 0 of 0 where that is not known.
 using OnStep = std::function<void(std::string_view step, size_t done, size_t total)>;
 
 /// Decides what a dense checkpoint can do without, and gives what stays new output products. Nothing is trained: the

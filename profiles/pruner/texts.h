@@ -23,8 +23,8 @@ inline constexpr size_t kFewestTexts = 16;
 /// Draws texts of `lengths` tokens without putting back, the same for the same seed. `held_out` are at most
 /// `most_held_out` and a quarter of all, each as likely as another, so that they stand for the data. Of the others at
 /// most `most_calibration` are drawn, a text as likely as it is long (Efraimidis and Spirakis 2006): gradients and
-/// least squares are sums over tokens, and a short text costs a text's place but hardly tells anything. Three quarters
-/// of these are `fit`. InvalidArgument for fewer than kFewestTexts.
+/// least squares are sums over tokens, and a short text takes the place of a longer one but contributes little. Three
+/// quarters of these are `fit`. InvalidArgument for fewer than kFewestTexts.
 absl::StatusOr<TextSplit> SplitTexts(absl::Span<const size_t> lengths, size_t most_calibration, size_t most_held_out,
                                      uint64_t seed);
 

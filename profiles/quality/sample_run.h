@@ -20,7 +20,7 @@ struct TokenizedSample {
   size_t truncated = 0;            ///< examples that were too long
 };
 
-/// Tokenises every example; what is longer than `max_tokens` loses its end. Errors are the tokenizer's.
+/// Tokenizes every example; what is longer than `max_tokens` loses its end. Errors are the tokenizer's.
 absl::StatusOr<TokenizedSample> Tokenize(const Sample& sample, const tokenizer::Tokenizer& tokenizer,
                                          size_t max_tokens);
 

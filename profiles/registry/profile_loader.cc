@@ -17,7 +17,7 @@ namespace {
 
 constexpr char kNoSample[] = "there is no sample: the config names none and the model's directory has no sample.tsv";
 
-/// Runs one sequence of that many tokens, so that the first request pays for no lazy initialisation and a profile that
+/// Runs one sequence of that many tokens, so that the first request pays for no lazy initialization and a profile that
 /// cannot run fails here.
 absl::Status WarmUp(const encoder::Profile& profile, const checkpoint::ModelConfig& config, int64_t length) {
   const std::vector<int32_t> ids(static_cast<size_t>(length), config.eos_token_id);

@@ -50,9 +50,9 @@ class ProfileLoader {
   /// A loader without a sample: it compares nothing, so that every profile that runs passes its gate.
   static std::unique_ptr<ProfileLoader> WithoutSample(const Model& model, const std::vector<Recipe>& recipes);
 
-  /// Runs on the calling thread, but for the sample, and tells each step when it ends. FailedPrecondition: the profile
-  /// missed its gate. Other errors are those of the checkpoint, the recipe, or a run. Afterwards the mapped pages of
-  /// the checkpoint are given back to the system: what a profile still reads of them comes back by itself.
+  /// Runs on the calling thread, except for the sample, and reports each step when it ends. FailedPrecondition: the
+  /// profile missed its gate. Other errors are those of the checkpoint, the recipe, or a run. Afterwards the mapped
+  /// pages of the checkpoint are given back to the system: what a profile still reads of them comes back by itself.
   LoadOutcome Load(const ProfileSpec& spec, const OnStep& on_step);
 
  private:
@@ -71,8 +71,8 @@ class ProfileLoader {
   absl::Status Measure(const ProfileSpec& spec, const Recipe& recipe, const encoder::Profile& profile, Clock& clock,
                        LoadOutcome* outcome);
   absl::Status EnsureBaseline(Clock& clock);
-  /// What the profile computes with: the directory that the spec names, else, for a recipe that prunes and is not told
-  /// how much, the pruned variant in the model's directory, else the model's checkpoint.
+  /// What the profile computes with: the directory that the spec names, else, for a recipe that prunes where the spec
+  /// does not say how much, the pruned variant in the model's directory, else the model's checkpoint.
   absl::StatusOr<std::shared_ptr<const checkpoint::Checkpoint>> CheckpointFor(const ProfileSpec& spec,
                                                                               const Recipe& recipe) const;
   absl::StatusOr<std::unique_ptr<const Calibration>> ReadCalibration(const std::string& file) const;

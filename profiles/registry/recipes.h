@@ -18,7 +18,7 @@ namespace roberta::registry {
 
 using LoadedRecipe = absl::StatusOr<std::unique_ptr<const encoder::Profile>>;
 
-/// What a recipe that prunes keeps of a dense checkpoint's multiply-accumulates, unless told.
+/// The share of a dense checkpoint's multiply-accumulates that a recipe which prunes keeps by default.
 inline constexpr double kKeepMacs = 2.0 / 3;
 
 /// What a profile says of its recipe.

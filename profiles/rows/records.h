@@ -12,7 +12,7 @@ struct Record {
   size_t line = 0;   ///< on which it begins, from 1
   size_t bytes = 0;  ///< that it takes, without the line end
   std::vector<std::string> values;
-  std::string problem;  ///< why the values cannot be told apart; empty if they can
+  std::string problem;  ///< why the values cannot be separated; empty if they can
   /// With a problem that leaves it open where the next record begins, so that nothing after it can be read.
   bool is_last = false;
 };

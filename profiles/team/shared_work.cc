@@ -70,7 +70,7 @@ bool SharedWork::WorkOnce(End end) {
   while (true) {
     const Left left = Left::Of(word);
     if (left.begin == left.end) return false;
-    // Large parts at first, for the neighbourhood; small ones at last, so that all end together.
+    // Large parts at first, so that each thread works on neighbors; small ones at last, so that all end together.
     const size_t hands = 1 + helpers_.load(std::memory_order_relaxed);
     const auto count = static_cast<uint16_t>(std::max<size_t>((left.end - left.begin) / (2 * hands), 1));
     const bool front = end == End::kFront;

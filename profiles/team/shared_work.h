@@ -9,7 +9,7 @@
 namespace roberta::team {
 
 /// A team that free threads may join while its batch runs. Nobody takes a lock: pieces are claimed from one atomic
-/// word, by the runner from the front and by helpers from the back, so that each has neighbours to work on. Who has to
+/// word, by the runner from the front and by helpers from the back, so that each has neighbors to work on. Who has to
 /// wait for another spins for some microseconds, then lets other threads have the core, then sleeps.
 ///
 /// It serves one batch after another; a helper that is late for one is no harm to the next. It must outlive all calls.

@@ -10,7 +10,7 @@
 
 namespace roberta::terminal {
 
-/// What has been done of a long work.
+/// How much of a long work has been done.
 struct Done {
   uint64_t items = 0;
   uint64_t bytes = 0;        ///< of the input
@@ -24,7 +24,7 @@ std::string ProgressLine(const Done& done, double seconds);
 /// 1234567 as "1,234,567".
 std::string WithSeparators(uint64_t number);
 
-/// One line of progress of a stage of which `done` of `total` is done, with the time left once something is.
+/// One line of progress of a stage, with the time left once something is done.
 /// "pruning: gradients  [#########-----------]  45 %  0:12 left"; without a total (0) the stage alone.
 std::string StageLine(std::string_view stage, uint64_t done, uint64_t total, double seconds);
 
@@ -32,14 +32,15 @@ std::string StageLine(std::string_view stage, uint64_t done, uint64_t total, dou
 enum class Display {
   kNone,
   kBar,  ///< a line at the bottom of a terminal, painted over at most ten times a second
-  /// What is no terminal, a log say: a line that begins with "progress: " every ten seconds, so short work leaves none.
+  /// Where the stream is not a terminal, for example a log: a line that begins with "progress: " every ten seconds, so
+  /// that short work leaves none.
   kLines,
 };
 
 /// kBar if `stream` is a terminal, else kLines.
 Display DisplayFor(std::FILE* stream);
 
-/// Shows on a stream how far a long work is. Threads: any, at any time.
+/// Shows the progress of a long work on a stream. Threads: any, at any time.
 class ProgressBar {
  public:
   /// `stream` stays the caller's and must outlive this.

@@ -34,7 +34,7 @@ inline bool IsContinuationByte(char byte) {
   return (static_cast<unsigned char>(byte) & 0xC0) == 0x80;
 }
 
-/// What byte-level BPE's pattern tells apart: \p{L}, \p{N}, \s (White_Space), and the rest.
+/// The classes that byte-level BPE's pattern distinguishes: \p{L}, \p{N}, \s (White_Space), and the rest.
 enum class CharacterClass : uint8_t { kOther, kLetter, kNumber, kSpace };
 
 /// The classes of every code point as of Unicode 16.0, the version that Hugging Face's `tokenizers` (0.23) matches its

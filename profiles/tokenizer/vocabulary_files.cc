@@ -57,7 +57,7 @@ absl::StatusOr<bool> AddPrefixSpace(const std::string& tokenizer_config_json, co
   return found->get<bool>();
 }
 
-/// added_tokens.json names tokens but not how they are found in text; only tokenizer.json tells that. True if it names
+/// added_tokens.json names tokens but not how they are found in text; only tokenizer.json says that. True if it names
 /// any.
 absl::StatusOr<bool> HasAddedTokens(const std::string& file) {
   if (!std::filesystem::exists(file)) return false;

@@ -21,7 +21,7 @@ struct Examined {
   std::optional<encoder::Calibration> calibration;
 };
 
-/// What is told of a directory.
+/// What inspect reports about a directory.
 struct Findings {
   std::string directory;
   std::vector<checkpoint::Problem> problems;  ///< with all that it holds

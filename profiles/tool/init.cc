@@ -56,7 +56,7 @@ nlohmann::ordered_json ConfigJson(const InitOptions& options) {
           {"torch_dtype", "float32"}};
 }
 
-/// As Hugging Face initialises: LayerNorm's weights 1, biases 0, the rest normally distributed.
+/// As Hugging Face initializes: LayerNorm's weights 1, biases 0, the rest normally distributed.
 std::vector<float> Values(const TensorSpec& spec, int64_t elements, std::mt19937* random) {
   std::vector<float> values(static_cast<size_t>(elements), 0.0f);
   if (absl::EndsWith(spec.name, "LayerNorm.weight")) {

@@ -131,7 +131,7 @@ void DeclareMeasureOptions(CLI::App* command, MeasureOptions* options) {
   AddJsonFlag(command, &options->json);
   command->footer(absl::StrCat(
       "All profiles are loaded, and every round runs each: latency over the texts one at a time on one thread, then\n"
-      "throughput of all texts in batches on all threads, without tokenising. Reported is the median of the rounds, "
+      "throughput of all texts in batches on all threads, without tokenizing. Reported is the median of the rounds, "
       "and\n"
       "in brackets an interval that holds the true median (order statistics; 95 % from 6 rounds on). A speedup is the\n"
       "median of the rounds' ratios to reference, the model before any optimization, and to baseline; these two "

@@ -14,7 +14,7 @@
 
 namespace roberta::tool {
 
-/// What a profile did in one round. Tokenising is not part of it.
+/// What a profile did in one round. Tokenizing is not part of it.
 struct Round {
   double latency_p50_ms = 0;  ///< over the texts, each run alone, on one thread
   double latency_p95_ms = 0;

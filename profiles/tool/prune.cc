@@ -340,9 +340,9 @@ void DeclarePruneOptions(CLI::App* command, PruneFlags* flags) {
       ->type_name("N");
   AddJsonFlag(command, &flags->json);
   command->footer(absl::StrCat(
-      "Nothing is trained. Gradients on the texts tell which heads and neurons the answers depend on, least squares "
-      "make the\n"
-      "rest stand in for what is gone, and texts that neither has seen tell what it cost. Labels are needed for "
+      "Nothing is trained. Gradients on the texts show which heads and neurons the answers depend on, least squares "
+      "let\n"
+      "the rest stand in for what is gone, and texts that neither has seen show what it cost. Labels are needed for "
       "--max-drop and\n"
       "for knowing the accuracy. The same seed, texts and checkpoint give the same result. Nothing is written before "
       "all is\n"

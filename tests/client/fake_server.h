@@ -14,19 +14,18 @@
 
 namespace roberta::client {
 
-/// A Classifier on a free loopback port that a test gives its behaviour.
+/// A Classifier on a free loopback port that a test gives its behavior.
 class FakeServer final : public v1::Classifier::Service {
  public:
-  using Behaviour =
-      std::function<grpc::Status(grpc::ServerContext*, const v1::ClassifyRequest&, v1::ClassifyResponse*)>;
+  using Behavior = std::function<grpc::Status(grpc::ServerContext*, const v1::ClassifyRequest&, v1::ClassifyResponse*)>;
 
   using Stream = grpc::ServerReaderWriter<v1::ClassifyStreamResponse, v1::ClassifyStreamRequest>;
-  using StreamBehaviour = std::function<grpc::Status(grpc::ServerContext*, Stream*)>;
+  using StreamBehavior = std::function<grpc::Status(grpc::ServerContext*, Stream*)>;
 
   /// Without a `stream` it does not know streams.
-  explicit FakeServer(Behaviour behaviour, StreamBehaviour stream = nullptr,
+  explicit FakeServer(Behavior behavior, StreamBehavior stream = nullptr,
                       std::shared_ptr<grpc::ServerCredentials> credentials = grpc::InsecureServerCredentials())
-      : behaviour_(std::move(behaviour)), stream_(std::move(stream)) {
+      : behavior_(std::move(behavior)), stream_(std::move(stream)) {
     grpc::EnableDefaultHealthCheckService(true);
     grpc::ServerBuilder builder;
     int port = 0;
@@ -40,7 +39,7 @@ class FakeServer final : public v1::Classifier::Service {
 
   grpc::Status Classify(grpc::ServerContext* context, const v1::ClassifyRequest* request,
                         v1::ClassifyResponse* response) override {
-    return behaviour_(context, *request, response);
+    return behavior_(context, *request, response);
   }
 
   grpc::Status ClassifyStream(grpc::ServerContext* context, Stream* stream) override {
@@ -52,8 +51,8 @@ class FakeServer final : public v1::Classifier::Service {
   grpc::Server& server() { return *server_; }
 
  private:
-  const Behaviour behaviour_;
-  const StreamBehaviour stream_;
+  const Behavior behavior_;
+  const StreamBehavior stream_;
   std::string address_;
   std::unique_ptr<grpc::Server> server_;
 };

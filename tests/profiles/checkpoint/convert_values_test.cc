@@ -60,20 +60,19 @@ TEST_P(HalfDtypes, EveryFiniteValueComesBackBitForBit) {
   EXPECT_EQ(std::memcmp(bytes.data(), halves.data(), bytes.size()), 0);
 }
 
-TEST_P(HalfDtypes, WhatIsBetweenTwoNeighboursGoesToTheNearerAndOfTiesToTheEvenOne) {
-  std::vector<float> neighbours;
+TEST_P(HalfDtypes, WhatIsBetweenTwoNeighborsGoesToTheNearerAndOfTiesToTheEvenOne) {
+  std::vector<float> neighbors;
   for (uint32_t bits = 0; bits < 0x7000u; ++bits) {
     const auto half = static_cast<uint16_t>(bits);
-    CopyToFloat32(GetParam(), {reinterpret_cast<const std::byte*>(&half), sizeof half},
-                  {&neighbours.emplace_back(), 1});
+    CopyToFloat32(GetParam(), {reinterpret_cast<const std::byte*>(&half), sizeof half}, {&neighbors.emplace_back(), 1});
   }
   std::vector<float> values, expected;
-  for (size_t i = 0; i + 1 < neighbours.size(); ++i) {
-    const float middle = static_cast<float>((static_cast<double>(neighbours[i]) + neighbours[i + 1]) / 2);
-    if (!(middle > neighbours[i] && middle < neighbours[i + 1])) continue;  // float32 has none there
+  for (size_t i = 0; i + 1 < neighbors.size(); ++i) {
+    const float middle = static_cast<float>((static_cast<double>(neighbors[i]) + neighbors[i + 1]) / 2);
+    if (!(middle > neighbors[i] && middle < neighbors[i + 1])) continue;  // float32 has none there
     values.insert(values.end(), {std::nextafter(middle, 0.0f), middle, std::nextafter(middle, 1e30f), -middle});
-    const float even = neighbours[i % 2 == 0 ? i : i + 1];
-    expected.insert(expected.end(), {neighbours[i], even, neighbours[i + 1], -even});
+    const float even = neighbors[i % 2 == 0 ? i : i + 1];
+    expected.insert(expected.end(), {neighbors[i], even, neighbors[i + 1], -even});
   }
   ASSERT_GT(values.size(), 100000u);
   EXPECT_TRUE(There(values, GetParam()) == expected);

@@ -135,7 +135,7 @@ TEST_P(PackedProfile, TellsPraiseFromBlame) {
   EXPECT_LT(logits[3], logits[2]);
 }
 
-TEST_P(PackedProfile, NeighboursDoNotChangeASequence) {
+TEST_P(PackedProfile, NeighborsDoNotChangeASequence) {
   const std::vector<std::vector<int32_t>> sequences = SomeSequences();  // several pieces
   const std::vector<float> together = model_->Run(sequences);
   for (size_t s = 0; s < sequences.size(); ++s) {

@@ -48,7 +48,7 @@ struct ProfileUnderTest {
   const char* name;
   Loader load;
   Tolerance tolerance;
-  double neighbours_change;  ///< how much a logit may differ alone and in a batch
+  double neighbors_change;  ///< how much a logit may differ alone and in a batch
 };
 
 void PrintTo(const ProfileUnderTest& profile, std::ostream* out) {
@@ -133,7 +133,7 @@ TEST_P(GoldenLogits, AreThoseOfATextAloneInABatchToo) {
   const Answers& answers = AnswersOf(profile(), directory);
   const double largest = DistanceOf(answers.in_batches, {answers.alone.begin(), answers.alone.end()}).largest;
   std::printf("%s on %s: largest difference of alone and in a batch %.2e\n", profile().name, checkpoint(), largest);
-  EXPECT_LE(largest, profile().neighbours_change);
+  EXPECT_LE(largest, profile().neighbors_change);
 }
 
 INSTANTIATE_TEST_SUITE_P(All, GoldenLogits,

@@ -115,7 +115,7 @@ void ExpectTheFormula(AttentionPass attention, const Shape& shape, double tolera
   }
 }
 
-void ExpectNeighboursChangeNotABit(AttentionPass attention) {
+void ExpectNeighborsChangeNotABit(AttentionPass attention) {
   Problem together({2, 32, {5, 40, 11}});
   attention(together.Arguments());
   Problem alone({2, 32, {11}});
@@ -185,10 +185,10 @@ TEST(MixedAttention, EqualsTheFormulaAsFarAsBFloat16Goes) {
   if (MixedAttentionFor(64) == nullptr) GTEST_SKIP() << "not measured: this host has no bfloat16 products";
 }
 
-TEST(MixedAttention, NeighboursChangeNotABit) {
+TEST(MixedAttention, NeighborsChangeNotABit) {
   const AttentionPass mixed = MixedAttentionFor(32);
   if (mixed == nullptr) GTEST_SKIP() << "not measured: this host has no bfloat16 products";
-  ExpectNeighboursChangeNotABit(mixed);
+  ExpectNeighborsChangeNotABit(mixed);
 }
 
 TEST(MixedAttention, IsForHeadsOfWholeVectorsOnly) {
@@ -220,8 +220,8 @@ TEST_P(AttentionOf, FirstTokensOnlyAreTheSameAsAmongAll) {
   }
 }
 
-TEST_P(AttentionOf, NeighboursChangeNotABit) {
-  ExpectNeighboursChangeNotABit(passes_.attention);
+TEST_P(AttentionOf, NeighborsChangeNotABit) {
+  ExpectNeighborsChangeNotABit(passes_.attention);
 }
 
 TEST_P(AttentionOf, KeysThatAreNotSeenChangeNotABit) {

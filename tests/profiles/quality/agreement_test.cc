@@ -22,13 +22,13 @@ const checkpoint::ModelConfig kTwo = ConfigOf({"no", "yes"}, checkpoint::Problem
 const checkpoint::ModelConfig kMulti = ConfigOf({"a", "b"}, checkpoint::ProblemType::kMultiLabel);
 const checkpoint::ModelConfig kOne = ConfigOf({"score"}, checkpoint::ProblemType::kRegression);
 
-Sample Unlabelled(size_t examples) {
+Sample Unlabeled(size_t examples) {
   return Sample(examples, Example{"x", std::nullopt, std::nullopt});
 }
 
 TEST(CompareLogits, EqualLogitsAgreeInFull) {
   const std::vector<float> logits = {1, 2, 3, -1};
-  const Quality quality = CompareLogits(logits, logits, Unlabelled(2), kTwo);
+  const Quality quality = CompareLogits(logits, logits, Unlabeled(2), kTwo);
   EXPECT_EQ(quality.examples, 2u);
   EXPECT_EQ(quality.agreement, 1);
   EXPECT_EQ(quality.mean_abs_dp, 0);
@@ -40,13 +40,13 @@ TEST(CompareLogits, EqualLogitsAgreeInFull) {
 TEST(CompareLogits, CountsLabelsThatDifferAndMeasuresProbabilities) {
   const float logit = std::log(3.0f);  // softmax of {0, log 3} is {1/4, 3/4}
   const Quality quality = CompareLogits(std::vector<float>{0, logit, logit, 0, 0, 0, 0, 0},
-                                        std::vector<float>{logit, 0, logit, 0, 0, 0, 0, 0}, Unlabelled(4), kTwo);
+                                        std::vector<float>{logit, 0, logit, 0, 0, 0, 0, 0}, Unlabeled(4), kTwo);
   EXPECT_DOUBLE_EQ(quality.agreement, 0.75);
   EXPECT_NEAR(quality.max_abs_dp, 0.5, 1e-6);
   EXPECT_NEAR(quality.mean_abs_dp, 2 * 0.5 / 8, 1e-6);
 }
 
-TEST(CompareLogits, MeasuresBothAccuraciesOnALabelledSample) {
+TEST(CompareLogits, MeasuresBothAccuraciesOnALabeledSample) {
   const Sample sample = {{"x", std::nullopt, 1}, {"y", std::nullopt, 1}};
   const Quality quality = CompareLogits(std::vector<float>{0, 1, 1, 0}, std::vector<float>{0, 1, 0, 1}, sample, kTwo);
   EXPECT_EQ(quality.accuracy, 0.5);
@@ -59,13 +59,12 @@ TEST(CompareLogits, MeasuresBothAccuraciesOnALabelledSample) {
 
 TEST(CompareLogits, OfMultiLabelModelsTheSetsMustBeTheSame) {
   const Quality quality =
-      CompareLogits(std::vector<float>{1, 2, 1, -1}, std::vector<float>{2, 1, 1, 1}, Unlabelled(2), kMulti);
+      CompareLogits(std::vector<float>{1, 2, 1, -1}, std::vector<float>{2, 1, 1, 1}, Unlabeled(2), kMulti);
   EXPECT_EQ(quality.agreement, 0.5);  // the order of the first two labels does not matter
 }
 
 TEST(CompareLogits, OfRegressionScoresMustBeClose) {
-  const Quality quality =
-      CompareLogits(std::vector<float>{1.005f, 2.5f}, std::vector<float>{1, 2}, Unlabelled(2), kOne);
+  const Quality quality = CompareLogits(std::vector<float>{1.005f, 2.5f}, std::vector<float>{1, 2}, Unlabeled(2), kOne);
   EXPECT_EQ(quality.agreement, 0.5);
   EXPECT_NEAR(quality.max_abs_dp, 0.5, 1e-6);
 }

@@ -98,7 +98,7 @@ TEST(ReadSample, NamesAFileThatIsNotThere) {
   EXPECT_EQ(ReadSample("/", TwoLabels()).status().code(), absl::StatusCode::kNotFound);
 }
 
-TEST(ReadSample, TheDemoModelsIsLabelledAndBalanced) {
+TEST(ReadSample, TheDemoModelsIsLabeledAndBalanced) {
   const auto sample = ReadSample(test_paths::InRepository("models/demo-sst2/sample.tsv"), TwoLabels());
   ASSERT_TRUE(sample.ok()) << sample.status();
   EXPECT_GE(sample->size(), 200u);

@@ -35,7 +35,7 @@ TEST_F(ReferenceProfileTest, TellsPraiseFromBlame) {
   EXPECT_LT(logits[3], logits[2]);
 }
 
-TEST_F(ReferenceProfileTest, NeighboursDoNotChangeASequence) {
+TEST_F(ReferenceProfileTest, NeighborsDoNotChangeASequence) {
   const std::vector<int32_t> a = model_->Encode("good").ids;
   const std::vector<int32_t> b = model_->Encode("a film that never quite decides what it wants to be about").ids;
   const std::vector<float> mixed = model_->Run({a, b, a});

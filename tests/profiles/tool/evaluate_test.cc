@@ -25,7 +25,7 @@ using ::testing::StartsWith;
 using tool_process::DemoModel;
 using tool_process::RunTool;
 
-constexpr char kLabelled[] = "label\ttext\npositive\tA warm, funny film.\nnegative\tA dull, lifeless mess.\n";
+constexpr char kLabeled[] = "label\ttext\npositive\tA warm, funny film.\nnegative\tA dull, lifeless mess.\n";
 
 class Evaluate : public testing::Test {
  protected:
@@ -53,7 +53,7 @@ class Evaluate : public testing::Test {
 };
 
 TEST_F(Evaluate, EveryProfileIsReportedUnderTheDocumentedNames) {
-  const json report = ReportOf("--model " + DemoModel() + " --data " + Examples(kLabelled));
+  const json report = ReportOf("--model " + DemoModel() + " --data " + Examples(kLabeled));
   ASSERT_GE(report["profiles"].size(), 5u);
   for (const json& profile : report["profiles"]) {
     for (const char* name : {"name", "accuracy", "macro_f1", "agreement", "flips", "mean_abs_dp", "max_abs_dp", "ece",
@@ -67,7 +67,7 @@ TEST_F(Evaluate, EveryProfileIsReportedUnderTheDocumentedNames) {
 }
 
 TEST_F(Evaluate, BaselineAgreesWithItself) {
-  const json profile = ReportOf("--profiles baseline --model " + DemoModel() + " --data " + Examples(kLabelled));
+  const json profile = ReportOf("--profiles baseline --model " + DemoModel() + " --data " + Examples(kLabeled));
   EXPECT_THAT(profile["profiles"], testing::SizeIs(1));
   const json& baseline = profile["profiles"][0];
   EXPECT_EQ(baseline["agreement"], 1);
@@ -112,14 +112,14 @@ TEST_F(Evaluate, WithoutLabelsThereIsAgreementStill) {
 TEST_F(Evaluate, AMultiLabelOrARegressionModelHasAgreementToo) {
   for (const char* model : {"models/odd-multilabel-bf16", "models/regression-fp16"}) {
     ROBERTA_SHARED_OR_SKIP(directory, model);
-    const json report = ReportOf("--profiles amp --model " + ShellWord(directory) + " --data " + Examples(kLabelled));
+    const json report = ReportOf("--profiles amp --model " + ShellWord(directory) + " --data " + Examples(kLabeled));
     EXPECT_EQ(report["profiles"][0]["agreement"], 1) << model;
     EXPECT_TRUE(report["profiles"][0]["accuracy"].is_null()) << model;
   }
 }
 
 TEST_F(Evaluate, TheFormatsSayTheSame) {
-  const std::string tsv = Run(Examples(kLabelled), "--csv -").output;
+  const std::string tsv = Run(Examples(kLabeled), "--csv -").output;
   EXPECT_THAT(tsv, Not(IsEmpty()));
   const std::string csv = "label,text\npositive,\"A warm, funny film.\"\nnegative,\"A dull, lifeless mess.\"\n";
   EXPECT_EQ(Run(Examples(csv, "dev.csv"), "--csv -").output, tsv);
@@ -127,7 +127,7 @@ TEST_F(Evaluate, TheFormatsSayTheSame) {
 }
 
 TEST_F(Evaluate, ABadRowStopsTheRun) {
-  const auto result = Run(Examples(std::string(kLabelled) + "great\tYes.\n"), "");
+  const auto result = Run(Examples(std::string(kLabeled) + "great\tYes.\n"), "");
   EXPECT_EQ(result.exit_code, 1);
   EXPECT_THAT(result.output, IsEmpty());
   EXPECT_EQ(result.errors, "error: " + scratch_.In("dev.tsv") +
@@ -135,7 +135,7 @@ TEST_F(Evaluate, ABadRowStopsTheRun) {
 }
 
 TEST_F(Evaluate, BadRowsThatAreSkippedAreTold) {
-  const auto result = Run(Examples(std::string(kLabelled) + "great\tYes.\n"), "--skip-bad-rows --json");
+  const auto result = Run(Examples(std::string(kLabeled) + "great\tYes.\n"), "--skip-bad-rows --json");
   EXPECT_EQ(result.exit_code, 0);
   EXPECT_EQ(json::parse(result.output)["skipped_rows"], 1);
   EXPECT_EQ(result.errors, "skipped: " + scratch_.In("dev.tsv") +
@@ -154,7 +154,7 @@ TEST_F(Evaluate, TextsThatAreCutAreCounted) {
 }
 
 TEST_F(Evaluate, TheCsvFileHasALineForEachProfile) {
-  const auto result = Run(Examples(kLabelled), "--csv " + ShellWord(scratch_.In("quality.csv")), "baseline,quantized");
+  const auto result = Run(Examples(kLabeled), "--csv " + ShellWord(scratch_.In("quality.csv")), "baseline,quantized");
   EXPECT_EQ(result.exit_code, 0) << result.errors;
   EXPECT_THAT(result.output, HasSubstr("macro F1"));
   EXPECT_THAT(ReadFile(scratch_.In("quality.csv")),
@@ -172,7 +172,7 @@ TEST_F(Evaluate, AFileThatCannotBeWrittenIsToldBeforeTheWork) {
 
 TEST_F(Evaluate, AFullDiskIsAnError) {
   const std::string full = "No space left on device\n";
-  const std::string data = Examples(kLabelled);
+  const std::string data = Examples(kLabeled);
   const auto file = Run(data, "--csv /dev/full");
   EXPECT_EQ(file.exit_code, 1);
   EXPECT_EQ(file.errors, "error: /dev/full: cannot write: " + full);
@@ -204,13 +204,13 @@ TEST_F(Evaluate, ProfilesThatFailAreToldWithTheirReasons) {
 }
 
 TEST_F(Evaluate, AnUnknownProfileIsNamedWithThoseThereAre) {
-  const auto result = Run(Examples(kLabelled), "", "baseline,fast");
+  const auto result = Run(Examples(kLabeled), "", "baseline,fast");
   EXPECT_EQ(result.exit_code, 2);
   EXPECT_THAT(result.errors, AllOf(HasSubstr("fast"), HasSubstr("quantized")));
 }
 
 TEST_F(Evaluate, OneOutputTakesOneReport) {
-  EXPECT_EQ(Run(Examples(kLabelled), "--json --csv -").exit_code, 2);
+  EXPECT_EQ(Run(Examples(kLabeled), "--json --csv -").exit_code, 2);
 }
 
 }  // namespace
