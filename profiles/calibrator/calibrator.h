@@ -16,7 +16,7 @@
 
 namespace roberta::calibrator {
 
-/// Texts to measure on, and others, which the measurement has not seen, to judge it by.
+/// Texts to measure on, and others, unseen by the measurement, to judge it by.
 struct Texts {
   quality::TokenizedSample measured;
   std::string measured_hash;  ///< of the tokens to measure on, 16 hex digits
@@ -41,9 +41,9 @@ struct Trial {
   Noise noise;
 };
 
-/// What was tried, and what is best.
+/// The strengths that were tried, and the best one.
 struct Outcome {
-  std::string profile;        ///< whose noise it is: "quantized", of a pruned checkpoint "integrated"
+  std::string profile;        ///< the one whose noise is measured: "quantized", or "integrated" for a pruned checkpoint
   Noise before;               ///< without smoothing
   std::vector<Trial> trials;  ///< one for each strength, in the order given
   /// Of the strength with the smallest mean_abs_dlogit, ready to be stored; nullopt where none is below `before`.

@@ -15,7 +15,7 @@
 
 namespace roberta::encoder {
 
-/// What a loaded profile says of itself.
+/// How a loaded profile describes itself.
 struct ProfileDescription {
   std::string precision;             ///< "fp32", "int8", ...
   std::vector<std::string> kernels;  ///< the implementations chosen, in words
@@ -36,8 +36,8 @@ class Profile {
   /// unspecified.
   virtual absl::Status Run(const PackedBatch& batch, absl::Span<float> logits) const = 0;
 
-  /// As Run, and to the bit with the same logits, on as many threads as `team` has at the time. A profile that cannot
-  /// be shared out runs on the calling thread.
+  /// As Run, with the same logits to the bit, on as many threads as `team` has at the time. A profile that cannot share
+  /// its work runs on the calling thread.
   virtual absl::Status RunShared(const PackedBatch& batch, absl::Span<float> logits, team::Team* /*team*/) const {
     return Run(batch, logits);
   }
@@ -56,7 +56,7 @@ struct PartTimes {
   uint64_t product_macs = 0;  ///< multiply-accumulates of the encoder's products
 };
 
-/// A profile that can say where its time went, and what its products multiply.
+/// A profile that can report where its time went, and the ranges of its products' inputs.
 class TimedProfile : public Profile {
  public:
   /// As Run, and adds to `*times`, which may be nullptr.
@@ -67,10 +67,10 @@ class TimedProfile : public Profile {
   virtual absl::Status RunWatched(const PackedBatch& batch, absl::Span<float> logits, InputRanges* ranges) const = 0;
 };
 
-/// Books the time since the last call under a part. One thread at a time.
+/// Adds the time since the last call to a part. One thread at a time.
 class PartClock {
  public:
-  /// Without `times` nothing is read or booked.
+  /// Without `times` the clock is not read.
   void Start(PartTimes* times) {
     times_ = times;
     if (times_ != nullptr) last_ = std::chrono::steady_clock::now();

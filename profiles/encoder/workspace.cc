@@ -22,8 +22,8 @@ Buffers::Buffers(const BufferShape& shape)
   context = Floats(rows * of_hidden);
   product = Floats(rows * of_hidden);
   first = Floats(rows * of_hidden);
-  for (RowQuantisation& quantisation : row_quantisations) {
-    quantisation = {Floats(rows), kernels::AlignedBuffer<int32_t>(rows)};
+  for (RowQuantization& quantization : row_quantizations) {
+    quantization = {Floats(rows), kernels::AlignedBuffer<int32_t>(rows)};
   }
   input = kernels::AlignedBuffer<uint16_t>(rows * std::max(of_hidden, of_intermediate));
 }
@@ -100,9 +100,9 @@ kernels::NextRows Workspace::InputOf(const Linear& linear, float* floats) {
   if (linear.shape == nullptr || linear.shape->precision() == kernels::Precision::kFloat32) {
     return {.precision = kernels::Precision::kFloat32, .values = floats};
   }
-  next_quantisation_ = (next_quantisation_ + 1) % std::size(buffers_->row_quantisations);
-  RowQuantisation& quantisation = buffers_->row_quantisations[next_quantisation_];
-  return {linear.shape->precision(), buffers_->input.data(), quantisation.scale.data(), quantisation.zero.data(),
+  next_quantization_ = (next_quantization_ + 1) % std::size(buffers_->row_quantizations);
+  RowQuantization& quantization = buffers_->row_quantizations[next_quantization_];
+  return {linear.shape->precision(), buffers_->input.data(), quantization.scale.data(), quantization.zero.data(),
           linear.input_factor.empty() ? nullptr : linear.input_factor.data()};
 }
 

@@ -28,12 +28,12 @@ struct BufferShape {
 };
 
 /// Scales and zero points of rows of bytes, [rows] each.
-struct RowQuantisation {
+struct RowQuantization {
   kernels::AlignedBuffer<float> scale;
   kernels::AlignedBuffer<int32_t> zero;
 };
 
-/// The rows that one thread works on, whichever profile it runs: 10 to 20 KiB a row for roberta-base.
+/// The rows that one thread works on, for any profile that it runs: 10 to 20 KiB a row for roberta-base.
 struct Buffers {
   using Floats = kernels::AlignedBuffer<float>;
   explicit Buffers(const BufferShape& shape);
@@ -43,7 +43,7 @@ struct Buffers {
   Floats context;                          ///< [rows, hidden]
   Floats product;                          ///< [rows, hidden]
   Floats first;                            ///< [rows, hidden]: first tokens of the last layer
-  RowQuantisation row_quantisations[3];    ///< for attention's two products and what it leaves
+  RowQuantization row_quantizations[3];    ///< for attention's two products and what it leaves
   kernels::AlignedBuffer<uint16_t> input;  ///< [rows, max(hidden, intermediate)] of bfloat16 or bytes
   std::vector<int32_t> token_ids;          ///< [rows]
   std::vector<int32_t> position_ids;       ///< [rows]
@@ -57,11 +57,11 @@ float* ThreadScratch(size_t floats);
 /// For a row of the intermediate layer, or heads of head_size in a sequence of `rows` tokens.
 size_t ScratchFloats(const BufferShape& shape);
 
-/// What waits for its next batch. Any thread may call.
+/// Things that are reused from batch to batch. Any thread may call.
 template <typename Thing>
 class Pool {
  public:
-  /// nullptr if none waits.
+  /// nullptr if there is none left.
   std::unique_ptr<Thing> Take() {
     const std::lock_guard lock(mutex_);
     if (waiting_.empty()) return nullptr;
@@ -80,7 +80,7 @@ class Pool {
 };
 
 /// The pool of all profiles of one shape in this process: a thread needs one Buffers, however many profiles it runs. It
-/// lives as long as somebody holds it.
+/// lives as long as something holds it.
 std::shared_ptr<Pool<Buffers>> SharedBuffers(const BufferShape& shape);
 
 /// What a run needs, beside Buffers, for pieces of up to `max_rows` tokens with the products of one profile:
@@ -89,7 +89,7 @@ class Workspace {
  public:
   explicit Workspace(const PackedWeights& weights);
 
-  /// Before a run: what it works on, and who works on it; nullptr: the calling thread alone.
+  /// Before a run: its buffers, and the threads that compute it; nullptr: the calling thread alone.
   void Use(Buffers* buffers, team::Team* team);
 
   /// Has the pieces of a step computed, see team::Team. `work` is given the scratch of its thread as well, of
@@ -108,8 +108,8 @@ class Workspace {
   /// run.
   kernels::ProductRows Multiply(const Linear& linear, const kernels::NextRows& in, size_t rows, float* out);
 
-  PartClock clock;                ///< of the run under way
-  InputRanges* ranges = nullptr;  ///< that the run under way widens; nullptr: none
+  PartClock clock;                ///< of the current run
+  InputRanges* ranges = nullptr;  ///< that the current run widens; nullptr: none
 
   float* hidden() { return buffers_->hidden.data(); }
   float* wide() { return buffers_->wide.data(); }
@@ -127,7 +127,7 @@ class Workspace {
   Buffers* buffers_ = nullptr;  ///< not owned, as the team
   team::Team* team_ = nullptr;
   std::atomic<bool> product_failed_{false}, memory_short_{false};
-  size_t next_quantisation_ = 0;
+  size_t next_quantization_ = 0;
 };
 
 }  // namespace roberta::encoder

@@ -40,7 +40,7 @@ std::vector<int64_t> RowCounts(int64_t max_rows) {
 }
 
 /// `weight` [out, in] to bytes, symmetric, one scale a row.
-std::vector<int8_t> Quantise(absl::Span<const float> weight, int64_t in, int64_t out, std::vector<float>* scales) {
+std::vector<int8_t> Quantize(absl::Span<const float> weight, int64_t in, int64_t out, std::vector<float>* scales) {
   const float most = HostHasVnni() ? 127.0f : 63.0f;
   std::vector<int8_t> bytes(weight.size());
   scales->resize(static_cast<size_t>(out));
@@ -183,12 +183,12 @@ absl::StatusOr<PackedWeight> LinearShape::Pack(absl::Span<const float> weight) c
   std::vector<float> column_scale;
   std::vector<int32_t> column_sum;
   std::vector<int8_t> bytes;
-  const bool quantised = precision_ == Precision::kInt8;
-  if (quantised) {
-    bytes = Quantise(weight, in_, out_, &column_scale);
+  const bool quantized = precision_ == Precision::kInt8;
+  if (quantized) {
+    bytes = Quantize(weight, in_, out_, &column_scale);
     column_sum = SumsOf(bytes, in_, out_);
   }
-  auto data = product_->Pack(quantised ? static_cast<const void*>(bytes.data()) : weight.data());
+  auto data = product_->Pack(quantized ? static_cast<const void*>(bytes.data()) : weight.data());
   if (!data.ok()) return data.status();
   return PackedWeight(*std::move(data), std::move(column_scale), std::move(column_sum));
 }

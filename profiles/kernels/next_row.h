@@ -49,16 +49,16 @@ inline void RowToBytes(const At& at, const SomeAt& some_at, uint8_t* out, float*
   *scale = range / kSteps + Sum(not_numbers);
   *zero = *scale == *scale ? static_cast<int32_t>(std::lrint(below * factor)) : 0;
   const Ints offset = Ints{} + (*zero - kRounderBits);
-  const auto quantised = [&](Floats x) {
+  const auto quantized = [&](Floats x) {
     const Floats shifted = x * factor + kRounder;
     Ints bits;
     std::memcpy(&bits, &shifted, sizeof bits);
     return __builtin_convertvector(bits + offset, Bytes);
   };
   ForVectors(
-      columns, [&](size_t i) { *reinterpret_cast<UnalignedBytes*>(out + i) = quantised(at(i)); },
+      columns, [&](size_t i) { *reinterpret_cast<UnalignedBytes*>(out + i) = quantized(at(i)); },
       [&](size_t i, size_t count) {
-        const Bytes bytes = quantised(some_at(i, count));
+        const Bytes bytes = quantized(some_at(i, count));
         for (size_t k = 0; k < count; ++k) out[i + k] = static_cast<uint8_t>(bytes[k]);
       });
 }

@@ -17,7 +17,7 @@
 
 namespace roberta::pruner {
 
-/// How it is decided what goes.
+/// How the heads and neurons to remove are chosen.
 enum class Method {
   kSecondOrder,  ///< OrderByCurvature, over all layers at once
   kFisher,       ///< MeasureFisher, over all layers at once
@@ -25,7 +25,7 @@ enum class Method {
   kRandom,       ///< by chance, as much of every layer
 };
 
-/// How much goes.
+/// How much is removed.
 struct Budget {
   enum class Kind {
     kKeepMacs,       ///< the share of the encoder's multiply-accumulates that stays, in (0, 1]
@@ -65,11 +65,11 @@ struct Pruned {
 /// Called with the current step of a long work, and its progress: `done` of `total`, or 0 of 0 where that is not known.
 using OnStep = std::function<void(std::string_view step, size_t done, size_t total)>;
 
-/// Decides what a dense checkpoint can do without, and gives what stays new output products. Nothing is trained: the
-/// texts of `sample` (and of `tokenized`, the same) are run through it a few times. Labels are needed for kMaxDrop
-/// alone, and tell the accuracy otherwise. The result depends on the checkpoint, the texts and the options, not on the
-/// number of threads; with kTargetSpeedup also on the host. Memory: the checkpoint in fp32, the squares of a layer's
-/// neurons for every layer, and less than 1 GB of activations for a model of roberta-base's size.
+/// Chooses what to remove from a dense checkpoint, and fits new output products for what stays. Nothing is trained: the
+/// texts of `sample` (and of `tokenized`, the same) are run through it a few times. Labels are needed only for
+/// kMaxDrop; otherwise they are used to measure the accuracy. The result depends on the checkpoint, the texts and the
+/// options, not on the number of threads; with kTargetSpeedup also on the host. Memory: the checkpoint in fp32, the
+/// squares of a layer's neurons for every layer, and less than 1 GB of activations for a model of roberta-base's size.
 ///
 /// InvalidArgument: a budget or a number of texts out of its range, a pruned checkpoint, too few texts, no labels where
 /// they are needed. FailedPrecondition: the budget cannot be met, with the best that was reached. Internal: LibTorch's

@@ -23,7 +23,7 @@ struct ProfileSpec {
   /// without. The first kMostCalibrationTexts count. Empty: the calibration in the checkpoint's directory (see
   /// encoder::kCalibrationFile), if there is one and the checkpoint is not cut at load.
   std::string calibration_file;
-  /// Limits that are set here take the place of the recipe's.
+  /// Limits that are set here replace the recipe's.
   quality::Gate gate;
 };
 

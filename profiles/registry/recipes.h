@@ -21,11 +21,11 @@ using LoadedRecipe = absl::StatusOr<std::unique_ptr<const encoder::Profile>>;
 /// The share of a dense checkpoint's multiply-accumulates that a recipe which prunes keeps by default.
 inline constexpr double kKeepMacs = 2.0 / 3;
 
-/// What a profile says of its recipe.
+/// What a profile's spec says of its recipe.
 struct RecipeSettings {
   double keep_macs = kKeepMacs;                        ///< in (0, 1]; for a recipe that prunes
   absl::Span<const encoder::PackedBatch> calibration;  ///< texts for a recipe that is smoothed to measure on
-  const encoder::Smoothing* smoothing = nullptr;       ///< what was measured before, which goes before `calibration`
+  const encoder::Smoothing* smoothing = nullptr;       ///< stored ranges, which are used instead of `calibration`
 };
 
 /// One way to make a profile of a checkpoint.

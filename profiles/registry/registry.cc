@@ -81,21 +81,21 @@ class RegistryImpl final : public Registry {
     const auto found = entries_.find(name);
     if (found == entries_.end()) return UnknownName(name);
     Entry& entry = found->second;  // entries stay where they are
-    if (entry.under_way.valid()) {
-      const std::shared_future<absl::Status> under_way = entry.under_way;
+    if (entry.in_progress.valid()) {
+      const std::shared_future<absl::Status> in_progress = entry.in_progress;
       lock.unlock();
-      return under_way.get();
+      return in_progress.get();
     }
     std::promise<absl::Status> result;
-    entry.under_way = result.get_future().share();
+    entry.in_progress = result.get_future().share();
     if (entry.profile == nullptr) {
       entry.status.state = ProfileState::kLoading;
       entry.status.reason = "it is being loaded";
     }
     lock.unlock();
-    TellChanged(name);
+    ReportChange(name);
     absl::Status status = LoadNow(entry);
-    TellChanged(name);
+    ReportChange(name);
     result.set_value(status);
     return status;
   }
@@ -111,7 +111,7 @@ class RegistryImpl final : public Registry {
         return absl::FailedPreconditionError(absl::StrCat(
             "profile \"", default_, "\" answers requests that name none; make another one the default first"));
       }
-      if (entry.under_way.valid()) {
+      if (entry.in_progress.valid()) {
         return absl::FailedPreconditionError(absl::StrCat("profile \"", entry.status.name, "\" is being loaded"));
       }
       unloaded = std::move(entry.profile);
@@ -122,7 +122,7 @@ class RegistryImpl final : public Registry {
       entry.status.revision.clear();
       entry.status.description = {};
     }
-    TellChanged(name);
+    ReportChange(name);
     return unloaded;
   }
 
@@ -134,8 +134,8 @@ class RegistryImpl final : public Registry {
       if (!ready.ok()) return ready.status();
       before = std::exchange(default_, ready->name);
     }
-    TellChanged(before);
-    TellChanged(name);
+    ReportChange(before);
+    ReportChange(name);
     return absl::OkStatus();
   }
 
@@ -173,7 +173,7 @@ class RegistryImpl final : public Registry {
     ProfileStatus status;
     std::shared_ptr<const encoder::Profile> profile;  // set exactly when READY
     std::shared_ptr<const void> attachment;           // to that profile
-    std::shared_future<absl::Status> under_way;       // valid while a load is
+    std::shared_future<absl::Status> in_progress;     // valid while a load is
   };
 
   absl::Status UnknownName(std::string_view name) const {
@@ -214,7 +214,7 @@ class RegistryImpl final : public Registry {
     std::shared_ptr<const encoder::Profile> replaced;  // freed without the lock
     std::shared_ptr<const void> replaced_attachment;
     const std::lock_guard lock(mutex_);
-    entry.under_way = {};
+    entry.in_progress = {};
     if (!status.ok() && entry.profile != nullptr) {
       entry.status.reason = absl::StrCat("loading it again failed: ", status.message());
       return status;
@@ -241,7 +241,7 @@ class RegistryImpl final : public Registry {
     }
   }
 
-  void TellChanged(std::string_view name) const {
+  void ReportChange(std::string_view name) const {
     if (observer_ != nullptr) observer_->Changed(name);
   }
 

@@ -21,7 +21,7 @@ namespace roberta::registry {
 
 enum class ProfileState { kUnloaded, kLoading, kReady, kFailed };
 
-/// What is known of one profile at one moment.
+/// The state of one profile at one moment.
 struct ProfileStatus {
   std::string name;
   std::string recipe;
@@ -68,17 +68,17 @@ class Observer {
   /// A profile was loaded, and becomes READY when this returns. What it returns is kept in LoadedProfile::attachment
   /// for as long as the profile.
   virtual std::shared_ptr<const void> Loaded(const LoadedProfile& /*profile*/) { return nullptr; }
-  /// The profile's state, or the default, may be another now. Calls for changes that come close together may arrive in
-  /// any order: ask the registry what holds.
+  /// The profile's state, or the default, may have changed. Calls for changes that come close together may arrive in
+  /// any order: ask the registry for the current state.
   virtual void Changed(std::string_view profile) = 0;
 };
 
-/// The model of one directory and its profiles by name. Threads: any, at any time. Requests hold what Get gives them,
-/// so a profile that is loaded again, or unloaded, answers those that have it already, and no others.
+/// The model of one directory and its profiles by name. Threads: any, at any time. Requests hold what Get returns,
+/// so a profile that is loaded again, or unloaded, still answers the requests that hold it already, and no others.
 class Registry {
  public:
   /// Opens checkpoint, tokenizer and sample; loads no profile. Errors are those of OpenModel and quality::ReadSample,
-  /// and InvalidArgument for a spec that makes no sense: a name twice, an unknown recipe, keep_macs for a recipe that
+  /// and InvalidArgument for a spec that is inconsistent: a name twice, an unknown recipe, keep_macs for a recipe that
   /// does not prune, a calibration_file for one that is not smoothed, a default that is not among the profiles.
   static absl::StatusOr<std::unique_ptr<Registry>> Open(const RegistryOptions& options);
 
@@ -89,29 +89,29 @@ class Registry {
 
   /// Every name a request may give, loaded or not, in the order in which they are listed.
   virtual const std::vector<std::string>& names() const = 0;
-  /// The profile that others are compared with; empty if none of them is it.
+  /// The profile that others are compared with; empty if there is none.
   virtual const std::string& baseline_name() const = 0;
   virtual std::string default_profile() const = 0;
 
   /// Loads a profile, warms it up and compares it with the baseline; returns when that is done. One load runs at a
-  /// time; a call for a profile that is being loaded waits for that load and shares its result. A READY profile serves
-  /// on until its new self takes its place, and stays if that fails. InvalidArgument: unknown name, with the list.
-  /// FailedPrecondition: the quality gate. Other errors are the loader's.
+  /// time; a call for a profile that is being loaded waits for that load and shares its result. A READY profile goes on
+  /// serving until the newly loaded one replaces it, and stays if that fails. InvalidArgument: unknown name, with the
+  /// list. FailedPrecondition: the quality gate. Other errors are the loader's.
   virtual absl::Status Load(std::string_view name) = 0;
 
-  /// From now on requests for it are refused. Returns what was loaded (nullptr if nothing was): dropping the last
-  /// holder frees its memory, which takes a while. FailedPrecondition for the default profile and for one that is being
-  /// loaded; InvalidArgument for an unknown name.
+  /// From now on requests for it are refused. Returns the profile that was loaded (nullptr if none was): dropping its
+  /// last holder frees the memory, which takes a while. FailedPrecondition for the default profile and for one that is
+  /// being loaded; InvalidArgument for an unknown name.
   virtual absl::StatusOr<std::shared_ptr<const encoder::Profile>> Unload(std::string_view name) = 0;
 
-  /// Makes a READY profile the one for requests that name none. FailedPrecondition with the reason for another state;
-  /// InvalidArgument for an unknown name.
+  /// Makes a READY profile the default, for requests that name no profile. FailedPrecondition with the reason for
+  /// another state; InvalidArgument for an unknown name.
   virtual absl::Status SetDefault(std::string_view name) = 0;
 
   /// The profile of that name if it is READY. InvalidArgument for an unknown name, with the list; FailedPrecondition
   /// with the reason for one that is not ready.
   virtual absl::StatusOr<LoadedProfile> Get(std::string_view name) const = 0;
-  /// The default profile, whichever that is at this moment.
+  /// The profile that is the default at this moment.
   virtual absl::StatusOr<LoadedProfile> GetDefault() const = 0;
 
   /// Every profile, in the order of names().

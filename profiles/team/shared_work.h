@@ -8,11 +8,12 @@
 
 namespace roberta::team {
 
-/// A team that free threads may join while its batch runs. Nobody takes a lock: pieces are claimed from one atomic
-/// word, by the runner from the front and by helpers from the back, so that each has neighbors to work on. Who has to
-/// wait for another spins for some microseconds, then lets other threads have the core, then sleeps.
+/// A team that idle threads may join while its batch runs. No thread takes a lock: pieces are claimed from one atomic
+/// word, by the thread that runs the batch from the front and by helpers from the back, so that each thread works on
+/// neighboring pieces. A thread that has to wait spins for some microseconds, then yields the core, then sleeps.
 ///
-/// It serves one batch after another; a helper that is late for one is no harm to the next. It must outlive all calls.
+/// It serves one batch after another; a helper that comes late for one batch does not harm the next. It must outlive
+/// all calls.
 class SharedWork final : public Team {
  public:
   /// A call to help, until the next Dismiss.
@@ -20,11 +21,11 @@ class SharedWork final : public Team {
 
   void Share(size_t pieces, Work work) override;
 
-  /// The call that holds now. Any thread.
+  /// The current call. Any thread.
   Call call() const { return call_.load(std::memory_order_relaxed); }
-  /// Works on whatever is shared until `call` holds no longer. Any number of threads.
+  /// Works on what is shared until `call` is no longer the current one. Any number of threads.
   void Help(Call call);
-  /// Lets the helpers go: each at the end of the piece that it has, or at once. Does not wait for them. Any thread.
+  /// Dismisses the helpers, each after the piece that it works on. Does not wait for them. Any thread.
   void Dismiss();
   /// Threads in Help.
   size_t helpers() const { return helpers_.load(std::memory_order_relaxed); }
@@ -37,9 +38,9 @@ class SharedWork final : public Team {
   void WakeSleepers();
 
   // What changes with every piece has a cache line of its own.
-  alignas(64) std::atomic<uint64_t> left_{0};           ///< pieces that nobody has: see the .cc
+  alignas(64) std::atomic<uint64_t> left_{0};           ///< pieces that no thread has claimed: see the .cc
   alignas(64) std::atomic<uint32_t> unfinished_{0};     ///< pieces that are not done
-  alignas(64) std::atomic<const Work*> work_{nullptr};  ///< of the step under way
+  alignas(64) std::atomic<const Work*> work_{nullptr};  ///< of the current step
   std::atomic<Call> call_{0};
   std::atomic<uint32_t> helpers_{0};
   std::atomic<uint32_t> sleepers_{0};  ///< helpers that are about to sleep, or do

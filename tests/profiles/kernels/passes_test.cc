@@ -25,8 +25,8 @@ ProductRows Floats(const Vector& values, size_t columns) {
 }
 
 /// Rows of `columns` values as bytes.
-struct Quantised {
-  Quantised(const Passes& passes, const Vector& values, size_t columns)
+struct Quantized {
+  Quantized(const Passes& passes, const Vector& values, size_t columns)
       : bytes(values.size()), scale(values.size() / columns), zero(scale.size()) {
     passes.convert_rows(values.data(), {Precision::kInt8, bytes.data(), scale.data(), zero.data()}, scale.size(),
                         columns);
@@ -161,12 +161,12 @@ TEST_P(PassesOf, IntegersAreReadWithTheirScales) {
   }
 }
 
-TEST_P(PassesOf, QuantisedRowsAreWithinHalfAStep) {
+TEST_P(PassesOf, QuantizedRowsAreWithinHalfAStep) {
   for (const size_t columns : kSizes) {
     Vector values = RandomFloats(kRows * columns, 1);
     std::fill_n(values.begin() + static_cast<std::ptrdiff_t>(columns), columns, 0.0f);
     for (size_t i = 2 * columns; i < values.size(); ++i) values[i] = std::abs(values[i]);  // as GELU leaves them
-    const Quantised rows(passes_, values, columns);
+    const Quantized rows(passes_, values, columns);
     EXPECT_EQ(rows.scale[1], 0);
     EXPECT_EQ(rows.zero[2], 0);
     for (size_t i = 0; i < values.size(); ++i) {
@@ -179,7 +179,7 @@ TEST_P(PassesOf, QuantisedRowsAreWithinHalfAStep) {
 
 TEST_P(PassesOf, BothEndsOfARowThatIsHalfBelowZeroAreBytes) {
   const Vector values = {-127.5f, 127.5f, 0, -127.0f, 126.9f};
-  const Quantised rows(passes_, values, values.size());
+  const Quantized rows(passes_, values, values.size());
   for (size_t i = 0; i < values.size(); ++i) {
     EXPECT_NEAR(static_cast<float>(rows.bytes[i] - rows.zero[0]) * rows.scale[0], values[i], 0.51f) << values[i];
   }
@@ -190,7 +190,7 @@ TEST_P(PassesOf, ARowThatIsNoNumberHasNoScale) {
   for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
     Vector values(2 * 37, 1.0f);
     values[36] = bad;
-    const Quantised rows(passes_, values, 37);
+    const Quantized rows(passes_, values, 37);
     EXPECT_TRUE(std::isnan(rows.scale[0]));
     EXPECT_FLOAT_EQ(rows.scale[1], 1 / 254.0f);
   }
