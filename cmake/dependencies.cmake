@@ -20,14 +20,25 @@ if(NOT ROBERTA_CORE_ONLY)
     pkg_check_modules(drawing REQUIRED IMPORTED_TARGET cairo-pdf pangocairo librsvg-2.0)
   endif()
 
-  # TorchConfig.cmake of the distribution drags in every optional backend; two libraries and two header roots are all we need.
-  find_path(TORCH_INCLUDE_DIR torch/csrc/api/include/torch/torch.h REQUIRED)
-  find_library(TORCH_LIBRARY torch REQUIRED)
-  find_library(TORCH_CPU_LIBRARY torch_cpu REQUIRED)
-  find_library(C10_LIBRARY c10 REQUIRED)
+  # LibTorch is optional: only the module in profiles/libtorch needs it. TorchConfig.cmake of the distribution asks for every
+  # optional backend; three libraries and two header roots are all that is needed here.
+  find_path(TORCH_INCLUDE_DIR torch/csrc/api/include/torch/torch.h)
+  find_library(TORCH_LIBRARY torch)
+  find_library(TORCH_CPU_LIBRARY torch_cpu)
+  find_library(C10_LIBRARY c10)
+endif()
+
+set(ROBERTA_LIBTORCH_VERSION "none")  # what the module is built with
+if(TORCH_INCLUDE_DIR AND TORCH_LIBRARY AND TORCH_CPU_LIBRARY AND C10_LIBRARY AND NOT ROBERTA_CORE_ONLY)
+  set(torch_headers "${TORCH_INCLUDE_DIR}/torch/csrc/api/include")
   add_library(torch_headers_and_libraries INTERFACE)
-  target_include_directories(torch_headers_and_libraries SYSTEM INTERFACE "${TORCH_INCLUDE_DIR}/torch/csrc/api/include")
+  target_include_directories(torch_headers_and_libraries SYSTEM INTERFACE "${torch_headers}")
   target_link_libraries(torch_headers_and_libraries INTERFACE "${TORCH_LIBRARY}" "${TORCH_CPU_LIBRARY}" "${C10_LIBRARY}")
+  file(STRINGS "${torch_headers}/torch/version.h" torch_version REGEX "TORCH_VERSION_(MAJOR|MINOR|PATCH) [0-9]+$")
+  list(TRANSFORM torch_version REPLACE ".* " "")
+  list(JOIN torch_version "." ROBERTA_LIBTORCH_VERSION)
+elseif(NOT ROBERTA_CORE_ONLY)
+  message(STATUS "LibTorch (package libtorch-dev) is not installed: the profile reference and roberta-model prune are not built")
 endif()
 
 if(BUILD_TESTING AND NOT ROBERTA_SERVE_ONLY)

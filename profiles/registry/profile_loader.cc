@@ -100,6 +100,12 @@ absl::Status ProfileLoader::Make(const ProfileSpec& spec, Clock& clock, LoadOutc
   outcome->quality_reason = "the profile was not loaded as far as that";
   const Recipe* recipe = FindRecipe(recipes_, spec.recipe);
   if (recipe == nullptr) return absl::InvalidArgumentError(absl::StrCat("there is no recipe \"", spec.recipe, "\""));
+  if (recipe->load_module) {
+    absl::Status status = recipe->load_module();
+    outcome->unavailable = !status.ok();
+    if (!status.ok()) return status;
+    clock.End("load module");
+  }
   auto holding = std::make_shared<Holding>();
   auto opened = CheckpointFor(spec, *recipe);
   if (!opened.ok()) return opened.status();

@@ -18,13 +18,16 @@ namespace roberta::registry {
 
 /// A part of a load and the time it took.
 struct LoadStep {
-  std::string name;  ///< "read checkpoint", "read calibration", "pack weights", "warm-up", "baseline", "sample"
+  /// "load module", "read checkpoint", "read calibration", "pack weights", "warm-up", "baseline", "sample"
+  std::string name;
   double seconds = 0;
 };
 
 /// What came of a load. Whatever was found out before it failed is there.
 struct LoadOutcome {
   absl::Status status;
+  bool unavailable =
+      false;  ///< the recipe's module could not be loaded, which `status` explains; nothing else was tried
   std::shared_ptr<const encoder::Profile> profile;  ///< set exactly if status is ok; keeps its checkpoint alive
   std::string revision;                             ///< hash of what it computes with
   uint64_t bytes_on_disk = 0;                       ///< of the weights' files that it was made of
@@ -51,8 +54,9 @@ class ProfileLoader {
   static std::unique_ptr<ProfileLoader> WithoutSample(const Model& model, const std::vector<Recipe>& recipes);
 
   /// Runs on the calling thread, except for the sample, and reports each step when it ends. FailedPrecondition: the
-  /// profile missed its gate. Other errors are those of the checkpoint, the recipe, or a run. Afterwards the mapped
-  /// pages of the checkpoint are given back to the system: what a profile still reads of them comes back by itself.
+  /// profile missed its gate, or the recipe's module cannot be loaded. Other errors are those of the checkpoint, the
+  /// recipe, or a run. Afterwards the mapped pages of the checkpoint are given back to the system: what a profile still
+  /// reads of them comes back by itself.
   LoadOutcome Load(const ProfileSpec& spec, const OnStep& on_step);
 
  private:

@@ -5,11 +5,9 @@
 #include "profiles/amp/amp.h"
 #include "profiles/baseline/baseline.h"
 #include "profiles/integrated/integrated.h"
+#include "profiles/libtorch/libtorch.h"
 #include "profiles/pruned/pruned.h"
 #include "profiles/quantized/quantized.h"
-#ifdef ROBERTA_HAS_REFERENCE
-#include "profiles/reference/reference_profile.h"
-#endif
 
 namespace roberta::registry {
 
@@ -25,7 +23,7 @@ quality::Gate AgreesOn(double share) {
 // any label; a pruned model was trained to be another one, and may differ where it is as often right.
 std::vector<Recipe> MakeRecipes() {
   using Settings = RecipeSettings;
-  std::vector<Recipe> recipes = {
+  return {
       {kBaseline,
        [](const Checkpoint& checkpoint, const Settings&) -> LoadedRecipe { return baseline::LoadBaseline(checkpoint); },
        false,
@@ -51,15 +49,12 @@ std::vector<Recipe> MakeRecipes() {
          return integrated::LoadSmoothed(checkpoint, settings.keep_macs, settings.calibration);
        },
        true, AgreesOn(0.9), true},
+      {"reference",
+       [](const Checkpoint& checkpoint, const Settings&) -> LoadedRecipe {
+         return libtorch::LoadReference(checkpoint);
+       },
+       false, AgreesOn(0.99), false, &libtorch::FindModule, [] { return libtorch::LoadModule().status(); }},
   };
-#ifdef ROBERTA_HAS_REFERENCE
-  recipes.push_back({"reference",
-                     [](const Checkpoint& checkpoint, const Settings&) -> LoadedRecipe {
-                       return reference::LoadReferenceProfile(checkpoint);
-                     },
-                     false, AgreesOn(0.99)});
-#endif
-  return recipes;
 }
 
 }  // namespace

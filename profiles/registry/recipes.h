@@ -36,12 +36,15 @@ struct Recipe {
   bool prunes = false;   ///< of a dense checkpoint it computes a part
   quality::Gate gate;    ///< the limits of a profile that sets none
   bool smooths = false;  ///< looks at calibration and smoothing
+  /// For a recipe that comes in a module: OK if the module's file is there, and OK once it is loaded, which happens
+  /// before `load` is called. Errors say why this machine cannot run the recipe. Unset for all others.
+  std::function<absl::Status()> find_module, load_module;
 };
 
 /// The recipe that every other is compared with.
 inline constexpr char kBaseline[] = "baseline";
 
-/// baseline, quantized, pruned, amp, integrated and, where LibTorch was built in, reference.
+/// baseline, quantized, pruned, amp, integrated and reference, which comes in the module with LibTorch.
 const std::vector<Recipe>& BuiltInRecipes();
 
 /// The recipe of that name, or nullptr.

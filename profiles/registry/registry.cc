@@ -61,7 +61,9 @@ class RegistryImpl final : public Registry {
       entry.index = names_.size() - 1;
       entry.status.name = spec.name;
       entry.status.recipe = spec.recipe;
-      entry.status.reason = kNeverAskedFor;
+      const auto& find_module = FindRecipe(options.recipes, spec.recipe)->find_module;
+      const absl::Status found = find_module ? find_module() : absl::OkStatus();
+      entry.status.reason = found.ok() ? kNeverAskedFor : std::string(found.message());
       entry.status.quality_reason = "the profile was never loaded";
       entry.spec = std::move(spec);
     }
@@ -226,7 +228,8 @@ class RegistryImpl final : public Registry {
   }
 
   void Publish(LoadOutcome outcome, ProfileStatus* status) const {
-    status->state = outcome.status.ok() ? ProfileState::kReady : ProfileState::kFailed;
+    const ProfileState without = outcome.unavailable ? ProfileState::kUnloaded : ProfileState::kFailed;
+    status->state = outcome.status.ok() ? ProfileState::kReady : without;
     status->reason = std::string(outcome.status.message());
     status->revision = std::move(outcome.revision);
     status->description = std::move(outcome.description);

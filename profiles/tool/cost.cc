@@ -60,15 +60,12 @@ absl::StatusOr<std::vector<ProfileWeight>> WeighProfiles(const Checkpoint& model
     kept = *std::move(made);
   }
   const PruningMask& all = model.mask();
-  std::vector<ProfileWeight> weights = {{"baseline", Weigh(model, all, kFloat32Bytes)},
-                                        {"quantized", Weigh(model, all, kInt8Bytes)},
-                                        {"pruned", Weigh(small, kept, kFloat32Bytes)},
-                                        {"amp", Weigh(model, all, kBFloat16Bytes)},
-                                        {"integrated", Weigh(small, kept, kInt8Bytes)}};
-  if (registry::FindRecipe(registry::BuiltInRecipes(), "reference") != nullptr) {
-    weights.push_back({"reference", CountParameters(model.config(), all) * kFloat32Bytes});
-  }
-  return weights;
+  return std::vector<ProfileWeight>{{"baseline", Weigh(model, all, kFloat32Bytes)},
+                                    {"quantized", Weigh(model, all, kInt8Bytes)},
+                                    {"pruned", Weigh(small, kept, kFloat32Bytes)},
+                                    {"amp", Weigh(model, all, kBFloat16Bytes)},
+                                    {"integrated", Weigh(small, kept, kInt8Bytes)},
+                                    {"reference", CountParameters(model.config(), all) * kFloat32Bytes}};
 }
 
 }  // namespace roberta::tool

@@ -30,8 +30,7 @@ struct ProfileWeight {
 
 /// What each profile of the registry would weigh, from shapes alone, without what layouts pad: of a dense `model`
 /// `pruned` and `integrated` compute with `variant`, where that is not nullptr, else with what they keep at load. `amp`
-/// is weighed in bfloat16, as where that is faster; `reference` is there if it is built in. Errors are those of
-/// pruned::MaskFor.
+/// is weighed in bfloat16, as where that is faster. Errors are those of pruned::MaskFor.
 absl::StatusOr<std::vector<ProfileWeight>> WeighProfiles(const checkpoint::Checkpoint& model,
                                                          const checkpoint::Checkpoint* variant);
 

@@ -59,9 +59,10 @@ absl::StatusOr<Evaluated> EvaluateAll(const EvaluateOptions& options) {
       quality::Tokenize(sample, *evaluated.model.tokenizer, static_cast<size_t>(config.max_tokens()));
   if (!tokenized.ok()) return tokenized.status();
   evaluated.truncated = tokenized->truncated;
+  const std::vector<std::string> names = options.profiles.WithoutMissingModules(options.profiles.Names());
   terminal::ProgressBar progress(stderr);
-  evaluated.evaluations = Evaluate(evaluated.model, sample, *tokenized, options.profiles.Names(),
-                                   options.profiles.threads, registry::BuiltInRecipes(), &progress);
+  evaluated.evaluations = Evaluate(evaluated.model, sample, *tokenized, names, options.profiles.threads,
+                                   registry::BuiltInRecipes(), &progress);
   return evaluated;
 }
 

@@ -64,6 +64,19 @@ std::vector<std::string> ProfileFlags::Names() const {
   return chosen;
 }
 
+std::vector<std::string> ProfileFlags::WithoutMissingModules(std::vector<std::string> candidates) const {
+  const auto is_missing = [&](const std::string& name) {
+    const registry::Recipe* recipe = registry::FindRecipe(registry::BuiltInRecipes(), name);
+    if (!recipe->load_module || std::find(names.begin(), names.end(), name) != names.end()) return false;
+    const absl::Status status = recipe->load_module();
+    if (status.ok()) return false;
+    std::fprintf(stderr, "note: %s is left out: %s\n", name.c_str(), std::string(status.message()).c_str());
+    return true;
+  };
+  candidates.erase(std::remove_if(candidates.begin(), candidates.end(), is_missing), candidates.end());
+  return candidates;
+}
+
 void AddProfileFlags(CLI::App* command, ProfileFlags* flags) {
   std::vector<std::string> names = RecipeNames();
   const std::string help = absl::StrCat("all, or of ", absl::StrJoin(names, ","), " those to run (all)");

@@ -36,6 +36,10 @@ struct ProfileFlags {
 
   /// The names asked for, each once and in that order; "all" stands for every recipe of the registry.
   std::vector<std::string> Names() const;
+
+  /// `candidates` without recipes whose module cannot be loaded here, unless the flag names them one by one. Reports
+  /// those that it leaves out, with the reason, on standard error.
+  std::vector<std::string> WithoutMissingModules(std::vector<std::string> candidates) const;
 };
 
 /// Adds --profiles and --threads (by default every usable core). `flags` must outlive the command.

@@ -27,9 +27,7 @@ int main(int argc, char** argv) {
   int exit_code = 0;
   roberta::tool::AddInspect(&app, &exit_code);
   roberta::tool::AddTokenize(&app, &exit_code);
-#ifdef ROBERTA_HAS_PRUNER
   roberta::tool::AddPrune(&app, &exit_code);
-#endif
   roberta::tool::AddCalibrate(&app, &exit_code);
   roberta::tool::AddConvert(&app, &exit_code);
   roberta::tool::AddEvaluate(&app, &exit_code);

@@ -41,24 +41,21 @@ struct Measured {
   std::string revision;
   quality::TokenizedSample texts;
   size_t skipped_rows = 0;
-  std::vector<Measurement> measurements;
+  std::vector<Measurement> measurements;  ///< first those that the others are compared with
+  std::vector<std::string> compared_with;
 };
 
-/// What the others are compared with, as far as it was built in.
-std::vector<std::string> BeforeNames() {
-  std::vector<std::string> names;
-  for (const char* name : {"reference", registry::kBaseline}) {
-    if (registry::FindRecipe(registry::BuiltInRecipes(), name) != nullptr) names.emplace_back(name);
-  }
-  return names;
-}
-
-/// First those that the others are compared with, asked for or not.
-std::vector<std::string> NamesToMeasure(const ProfileFlags& flags) {
-  std::vector<std::string> names = BeforeNames();
+/// Puts the names of the profiles that the others are compared with into `compared_with`. Returns them, asked for or
+/// not, and then the others.
+std::vector<std::string> NamesToMeasure(const ProfileFlags& flags, std::vector<std::string>* compared_with) {
+  std::vector<std::string> names = {"reference", registry::kBaseline};
+  const size_t first_of_others = names.size();
   for (const std::string& name : flags.Names()) {
     if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
   }
+  const size_t others = names.size() - first_of_others;
+  names = flags.WithoutMissingModules(std::move(names));
+  compared_with->assign(names.begin(), names.end() - static_cast<std::ptrdiff_t>(others));
   return names;
 }
 
@@ -76,10 +73,11 @@ absl::StatusOr<Measured> MeasureAll(const MeasureOptions& options) {
   auto texts = quality::Tokenize(sample, *model->tokenizer, static_cast<size_t>(config.max_tokens()));
   if (!texts.ok()) return texts.status();
   measured.texts = *std::move(texts);
+  const std::vector<std::string> names = NamesToMeasure(options.profiles, &measured.compared_with);
   terminal::ProgressBar progress(stderr);
   measured.measurements =
-      Measure(*model, measured.texts, NamesToMeasure(options.profiles),
-              {.rounds = options.rounds, .threads = options.profiles.threads}, registry::BuiltInRecipes(), &progress);
+      Measure(*model, measured.texts, names, {.rounds = options.rounds, .threads = options.profiles.threads},
+              registry::BuiltInRecipes(), &progress);
   return measured;
 }
 
@@ -95,7 +93,7 @@ std::string JsonReport(const MeasureOptions& options, const Measured& measured) 
       {"threads", options.profiles.threads},
       {"rounds", options.rounds},
       {"interval", {{"of", "median, by order statistics"}, {"coverage", CoverageOfInterval(options.rounds)}}},
-      {"profiles", ToJson(measured.measurements, BeforeNames())}};
+      {"profiles", ToJson(measured.measurements, measured.compared_with)}};
   return JsonText(report);
 }
 
@@ -107,7 +105,7 @@ std::string TextReport(const MeasureOptions& options, const Measured& measured) 
   if (texts.truncated > 0) absl::StrAppend(&text, ", ", texts.truncated, " cut to the model's longest input");
   absl::StrAppendFormat(&text, "; threads: %d, rounds: %d (median, and its %.1f %% interval)\n\n",
                         options.profiles.threads, options.rounds, 100 * CoverageOfInterval(options.rounds));
-  return text + MeasurementText(measured.measurements, BeforeNames());
+  return text + MeasurementText(measured.measurements, measured.compared_with);
 }
 
 absl::StatusOr<Report> RunMeasure(const MeasureOptions& options) {
@@ -136,7 +134,8 @@ void DeclareMeasureOptions(CLI::App* command, MeasureOptions* options) {
       "in brackets an interval that holds the true median (order statistics; 95 % from 6 rounds on). A speedup is the\n"
       "median of the rounds' ratios to reference, the model before any optimization, and to baseline; these two "
       "always\n"
-      "run too. Sizes are the files of weights that a profile was made of, the memory its weights take, and by how "
+      "run too (reference where LibTorch is installed). Sizes are the files of weights that a profile was made of, the "
+      "memory its weights take, and by how "
       "much\n"
       "the process grew when it was loaded and run; what several share is counted for the first of them. All profiles "
       "are\n"

@@ -26,6 +26,7 @@
 #include "profiles/checkpoint/pruning.h"
 #include "profiles/checkpoint/save.h"
 #include "profiles/cores/cores.h"
+#include "profiles/libtorch/libtorch.h"
 #include "profiles/pruned/convert.h"
 #include "profiles/pruner/prune.h"
 #include "profiles/registry/model.h"
@@ -185,6 +186,8 @@ absl::StatusOr<PruneResult> PruneAndSave(const PruneFlags& flags) {
     const absl::Status status = CheckApart(flags.out, flags.dense);
     if (!status.ok()) return status;
   }
+  const auto module = libtorch::LoadModule();
+  if (!module.ok()) return module.status();
   const bool has_labels = quality::AgreementOf(config) == quality::Agreement::kSameLabel;
   const auto data = ReadExamples(flags.data, config, has_labels);
   if (!data.ok()) return data.status();
@@ -195,7 +198,7 @@ absl::StatusOr<PruneResult> PruneAndSave(const PruneFlags& flags) {
   result.data_hash = absl::StrCat(absl::Hex(quality::HashOf(*tokenized), absl::kZeroPad16));
   terminal::ProgressBar progress(stderr);
   const size_t threads = flags.threads > 0 ? flags.threads : cores::ReadCpuBudget().usable();
-  auto pruned = pruner::Prune(
+  auto pruned = (*module)->prune(
       checkpoint, data->sample, *tokenized,
       {.method = kMethods.at(flags.method),
        .budget = flags.budget(),

@@ -17,7 +17,7 @@
 #include "profiles/kernels/isa.h"
 #include "profiles/kernels/linear.h"
 #include "profiles/kernels/onednn_product.h"
-#include "profiles/reference/reference_profile.h"
+#include "profiles/libtorch/libtorch.h"
 #include "profiles/registry/registry.h"
 #include "server/admission/permits.h"
 #include "server/admission/wait_predictor.h"
@@ -87,7 +87,7 @@ class ServerImpl final : public Server {
                   .failure_reasons = call::FailureReasonNames(),
                   .rpc_methods = transport::RpcMethods(),
                   .rpc_codes = transport::RpcCodes(),
-                  .computation = {.libtorch = reference::LibTorchVersion(),
+                  .computation = {.libtorch = libtorch::VersionBuiltWith(),
                                   .onednn = kernels::OneDnnVersion(),
                                   .isa = std::string(kernels::IsaName(kernels::FastestIsa())),
                                   .primitives_created = &kernels::PrimitivesCreated}}),

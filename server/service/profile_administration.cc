@@ -96,7 +96,11 @@ void ProfileAdministration::Load(std::shared_ptr<LoadCall> call) {
     const absl::Status loaded = parts_.registry->Load(name);
     loads_.fetch_sub(1);
     call->outcome.response.set_failure(std::string(loaded.message()));
-    Finish(Method::kLoadProfile, *call, absl::OkStatus());
+    // A profile that is still unloaded was not tried: this machine cannot run it.
+    const auto after = parts_.registry->StatusOf(name);
+    const bool tried = loaded.ok() || !after.ok() || after->state != registry::ProfileState::kUnloaded;
+    Finish(Method::kLoadProfile, *call,
+           tried ? absl::OkStatus() : MakeStatus(FailureReason::kProfileNotReady, std::string(loaded.message())));
   });
 }
 

@@ -18,9 +18,9 @@
 #include "profiles/integrated/integrated.h"
 #include "profiles/kernels/linear.h"
 #include "profiles/kernels/register_peak.h"
+#include "profiles/libtorch/libtorch.h"
 #include "profiles/pruned/pruned.h"
 #include "profiles/quantized/quantized.h"
-#include "profiles/reference/reference_profile.h"
 #include "profiles/team/shared_work.h"
 #include "server/batching/batch_policy.h"
 #include "tests/bench/engine_report.h"
@@ -46,7 +46,7 @@ const std::map<std::string, std::function<Loaded(const Checkpoint&)>> kLoaders =
     {"pruned", [](const Checkpoint& checkpoint) { return Loaded(pruned::LoadPruned(checkpoint, kKeepMacs)); }},
     {"integrated",
      [](const Checkpoint& checkpoint) { return Loaded(integrated::LoadIntegrated(checkpoint, kKeepMacs)); }},
-    {"reference", &reference::LoadReferenceProfile}};
+    {"reference", &libtorch::LoadReference}};
 
 struct Options {
   std::string model, lengths_file;

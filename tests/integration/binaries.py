@@ -70,6 +70,10 @@ class Server:
                 self._serving.set()
         self._serving.set()
 
+    @property
+    def pid(self):
+        return self._process.pid
+
     def signal(self, number):
         self._process.send_signal(number)
 

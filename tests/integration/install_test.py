@@ -1,5 +1,6 @@
 """The install tree works from wherever it is moved to."""
 
+import json
 import pathlib
 import subprocess
 import tempfile
@@ -22,6 +23,19 @@ class Install(unittest.TestCase):
             result = subprocess.run([str(moved / "bin/roberta-model"), "inspect", str(model)], capture_output=True, text=True,
                                     check=False)
             self.assertEqual(result.returncode, 0, result.stderr)
+            self.load_reference(moved, model)
+
+    def load_reference(self, tree, model):
+        """The tree has the module with LibTorch, where it was built, and a program of the tree finds it there."""
+        if not (BUILD / "lib/roberta-serve/roberta-libtorch.so").exists():
+            print("not measured: built without LibTorch")
+            return
+        self.assertTrue((tree / "lib/roberta-serve/roberta-libtorch.so").exists())
+        command = [str(tree / "bin/roberta-model"), "measure", "--json", "--rounds", "1", "--texts", "2", "--profiles", "reference",
+                   "--model", str(model), "--data", str(model / "sample.tsv")]
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual(json.loads(result.stdout)["profiles"][0]["name"], "reference")
 
 
 if __name__ == "__main__":

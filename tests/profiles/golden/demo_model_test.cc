@@ -12,15 +12,13 @@
 #include "profiles/baseline/baseline.h"
 #include "profiles/encoder/calibration.h"
 #include "profiles/integrated/integrated.h"
+#include "profiles/libtorch/libtorch.h"
 #include "profiles/pruned/pruned.h"
 #include "profiles/quality/agreement.h"
 #include "profiles/quantized/quantized.h"
 #include "tests/profiles/golden/golden_cases.h"
 #include "tests/profiles/loaded_model.h"
 #include "tests/test_paths.h"
-#ifdef ROBERTA_HAS_REFERENCE
-#include "profiles/reference/reference_profile.h"
-#endif
 
 namespace roberta::profiles_test {
 namespace {
@@ -66,15 +64,12 @@ void PrintTo(const ProfileUnderTest& profile, std::ostream* out) {
   *out << profile.name;
 }
 
-const ProfileUnderTest kProfiles[] = {
-#ifdef ROBERTA_HAS_REFERENCE
-    {"reference", &reference::LoadReferenceProfile, Limits(1, 0)},
-#endif
-    {"baseline", &baseline::LoadBaseline, Limits(1, 0)},
-    {"amp", &amp::LoadAmp, Limits(0.998, 0.3)},
-    {"quantized", &LoadSmoothedQuantized, Limits(0.995, 0.3)},
-    {"pruned", &LoadPrunedVariant, Limits(0.96, 0.5), kPrunedVariant},
-    {"integrated", &LoadSmoothedIntegrated, Limits(0.96, 0.5), kPrunedVariant}};
+const ProfileUnderTest kProfiles[] = {{"reference", &libtorch::LoadReference, Limits(1, 0)},
+                                      {"baseline", &baseline::LoadBaseline, Limits(1, 0)},
+                                      {"amp", &amp::LoadAmp, Limits(0.998, 0.3)},
+                                      {"quantized", &LoadSmoothedQuantized, Limits(0.995, 0.3)},
+                                      {"pruned", &LoadPrunedVariant, Limits(0.96, 0.5), kPrunedVariant},
+                                      {"integrated", &LoadSmoothedIntegrated, Limits(0.96, 0.5), kPrunedVariant}};
 
 quality::Sample SampleOf(const std::vector<GoldenCase>& cases, const std::vector<std::string>& labels) {
   quality::Sample sample;
@@ -86,7 +81,10 @@ quality::Sample SampleOf(const std::vector<GoldenCase>& cases, const std::vector
   return sample;
 }
 
-class DemoModel : public testing::TestWithParam<ProfileUnderTest> {};
+class DemoModel : public testing::TestWithParam<ProfileUnderTest> {
+ protected:
+  void SetUp() override { ROBERTA_SKIP_WITHOUT_MODULE(GetParam().name); }
+};
 
 INSTANTIATE_TEST_SUITE_P(All, DemoModel, testing::ValuesIn(kProfiles),
                          [](const auto& one) { return std::string(one.param.name); });

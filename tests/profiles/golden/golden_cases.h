@@ -3,8 +3,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "profiles/libtorch/libtorch.h"
 #include "tests/profiles/loaded_model.h"
 
 namespace roberta::profiles_test {
@@ -42,5 +44,11 @@ Distance DistanceOf(const std::vector<float>& logits, const std::vector<double>&
 
 /// A checkpoint's name as GoogleTest has it in the name of a test: without dashes.
 std::string InATestName(std::string checkpoint);
+
+/// Skips the test, visibly, if `name` is reference and LibTorch was not there when this was built.
+#define ROBERTA_SKIP_WITHOUT_MODULE(name)                                               \
+  if (std::string_view(name) == "reference" && !roberta::libtorch::FindModule().ok()) { \
+    GTEST_SKIP() << "not measured: " << roberta::libtorch::FindModule().message();      \
+  }
 
 }  // namespace roberta::profiles_test

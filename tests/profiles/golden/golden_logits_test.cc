@@ -15,14 +15,12 @@
 #include "profiles/encoder/packed_classifier.h"
 #include "profiles/integrated/integrated.h"
 #include "profiles/kernels/linear.h"
+#include "profiles/libtorch/libtorch.h"
 #include "profiles/pruned/pruned.h"
 #include "profiles/quantized/quantized.h"
 #include "tests/profiles/golden/golden_cases.h"
 #include "tests/profiles/loaded_model.h"
 #include "tests/test_paths.h"
-#ifdef ROBERTA_HAS_REFERENCE
-#include "profiles/reference/reference_profile.h"
-#endif
 
 namespace roberta::profiles_test {
 namespace {
@@ -61,9 +59,7 @@ auto LoadAllBFloat16(const checkpoint::Checkpoint& checkpoint) {
 }
 
 const ProfileUnderTest kProfiles[] = {
-#ifdef ROBERTA_HAS_REFERENCE
-    {"reference", &reference::LoadReferenceProfile, kFloat32, 1e-4},
-#endif
+    {"reference", &libtorch::LoadReference, kFloat32, 1e-4},
     {"baseline", &baseline::LoadBaseline, kFloat32, 1e-4},
     {"amp", &amp::LoadAmp, kBFloat16, 1e-4},
     {"amp_all_bf16", &LoadAllBFloat16, kBFloat16, 1e-4},
@@ -98,6 +94,7 @@ class GoldenLogits : public testing::TestWithParam<std::tuple<ProfileUnderTest, 
   const char* checkpoint() const { return std::get<1>(GetParam()); }
 
   void SetUp() override {
+    ROBERTA_SKIP_WITHOUT_MODULE(profile().name);
     if (std::string(profile().name) != "amp_all_bf16") return;
     const auto product = kernels::LinearShape::Make(64, 64, 16, Precision::kBFloat16);
     if (!product.ok()) GTEST_SKIP() << "not measured: " << product.status();

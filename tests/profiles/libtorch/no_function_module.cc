@@ -1,0 +1,3 @@
+extern "C" int some_other_function() {
+  return 0;
+}
