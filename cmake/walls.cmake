@@ -22,13 +22,15 @@ function(_roberta_build_wall name)
   endforeach()
 endfunction()
 
-if(NOT EXISTS "${CMAKE_BINARY_DIR}/walls/complete")
+# Built again once LibTorch is installed, whose headers were not there before.
+set(walls_complete "${CMAKE_BINARY_DIR}/walls/complete-libtorch-${ROBERTA_LIBTORCH_VERSION}")
+if(NOT EXISTS "${walls_complete}")
   _roberta_build_wall(grpc grpc/* grpcpp/*)
   _roberta_build_wall(torch torch/* ATen/* c10/* caffe2/*)
   _roberta_build_wall(prometheus prometheus/*)
   _roberta_build_wall(microhttpd microhttpd*)
   _roberta_build_wall(dnnl oneapi/dnnl/* dnnl*)
-  file(WRITE "${CMAKE_BINARY_DIR}/walls/complete" "")
+  file(WRITE "${walls_complete}" "")
 endif()
 
 # Puts `target` behind the walls of everything that the remaining arguments do not name.

@@ -5,9 +5,8 @@
 #include "version/version.h"
 
 extern "C" __attribute__((visibility("default"))) const roberta::libtorch::Module* roberta_libtorch_module() {
-  static const std::string libtorch_version = roberta::reference::LibTorchVersion();
   static const roberta::libtorch::Module module = {.version = roberta::version::kLong,
-                                                   .libtorch_version = libtorch_version.c_str(),
+                                                   .libtorch_version = roberta::reference::LibTorchVersion(),
                                                    .load_reference = &roberta::reference::LoadReferenceProfile,
                                                    .prune = &roberta::pruner::Prune};
   return &module;

@@ -1,8 +1,5 @@
 #include "profiles/pruner/curvature.h"
 
-// With clang as C++20, LibTorch 1.13's other headers need this one before them.
-#include <ATen/core/ivalue.h>
-
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 #include <torch/csrc/autograd/autograd.h>
@@ -13,8 +10,7 @@
 #include <utility>
 
 #include "profiles/quality/agreement.h"
-#include "profiles/reference/catch_torch.h"
-#include "profiles/reference/single_thread.h"
+#include "profiles/reference/call_torch.h"
 
 namespace roberta::pruner {
 
@@ -23,30 +19,30 @@ namespace {
 using checkpoint::ModelConfig;
 using reference::Weights;
 
-/// What runs before sums are taken. Fixed, so that the sums do not depend on the number of threads.
-constexpr size_t kBatchesOfAWave = 4;
+/// Batches that run before their results are added up. It is fixed, so that the sums do not depend on the number of
+/// threads.
+constexpr size_t kBatchesPerWave = 4;
 
-/// Inputs and gradients of one part in one batch, [sequences, longest, in] and [sequences, longest, hidden].
-struct Slopes {
+/// The inputs and gradients of one part for one batch, [sequences, longest, in] and [sequences, longest, hidden].
+struct PartGradients {
   at::Tensor inputs, gradients;
 };
 
-/// A direction of length 1 for each text, [sequences, labels].
+/// Random directions of length 1, one for each text, [sequences, labels].
 at::Tensor Directions(int64_t texts, const ModelConfig& config, std::mt19937_64* random) {
   const int64_t labels = config.num_labels();
   at::Tensor directions = at::empty({texts, labels}, at::kFloat);
   std::normal_distribution<float> normal;
   std::generate_n(directions.data_ptr<float>(), texts * labels, [&] { return normal(*random); });
-  // Adding one number to all logits does not change which label is picked.
+  // Adding the same number to all logits does not change which label is picked.
   if (quality::AgreementOf(config) == quality::Agreement::kSameLabel && labels > 1) {
     directions = directions - directions.mean(1, true);
   }
   return directions / directions.norm(2, 1, true).clamp_min(1e-12);
 }
 
-/// The slopes of all parts.
-std::vector<Slopes> Slope(const Weights& weights, const ModelConfig& config, const TextBatch& batch,
-                          const at::Tensor& directions) {
+std::vector<PartGradients> GradientsOfParts(const Weights& weights, const ModelConfig& config, const TextBatch& batch,
+                                            const at::Tensor& directions) {
   const at::AutoGradMode gradients_on(true);
   Weights watched = weights;  // shares its tensors
   watched.embedding_norm.bias = weights.embedding_norm.bias.detach().clone().requires_grad_(true);
@@ -55,49 +51,38 @@ std::vector<Slopes> Slope(const Weights& weights, const ModelConfig& config, con
   std::vector<at::Tensor> sums;
   for (const reference::PartTrace& trace : traces) sums.push_back(trace.sum);
   const std::vector<at::Tensor> gradients = torch::autograd::grad({logits}, sums, {directions});
-  std::vector<Slopes> slopes;
+  std::vector<PartGradients> parts;
   for (size_t part = 0; part < traces.size(); ++part) {
-    slopes.push_back({traces[part].inputs.detach(), gradients[part].detach()});
+    parts.push_back({traces[part].inputs.detach(), gradients[part].detach()});
   }
-  return slopes;
+  return parts;
 }
 
-using Add = std::function<void(size_t part, const Slopes& slopes)>;
+using Add = std::function<void(size_t part, const PartGradients& of_part)>;
 
-/// Calls add(part, slopes) for every part and batch: for one part in the order of the batches, for several at once.
-absl::Status AddSlopes(const Weights& weights, const ModelConfig& config, const std::vector<TextBatch>& batches,
-                       uint64_t seed, const quality::RunAll& run_all, const OnProgress& on_progress, const Add& add) {
+/// Calls add(part, gradients) for every part and batch: in the order of the batches for each part, and for several
+/// parts at the same time.
+absl::Status AddGradients(const Weights& weights, const ModelConfig& config, const std::vector<TextBatch>& batches,
+                          uint64_t seed, const quality::RunAll& run_all, const OnProgress& on_progress,
+                          const Add& add) {
   std::mt19937_64 random(seed);
   const size_t parts = 2 * weights.layers.size();
-  for (size_t begin = 0; begin < batches.size(); begin += kBatchesOfAWave) {
-    const size_t count = std::min(kBatchesOfAWave, batches.size() - begin);
+  for (size_t begin = 0; begin < batches.size(); begin += kBatchesPerWave) {
+    const size_t count = std::min(kBatchesPerWave, batches.size() - begin);
     std::vector<at::Tensor> directions;
     for (size_t i = 0; i < count; ++i) {
       directions.push_back(Directions(static_cast<int64_t>(batches[begin + i].texts.size()), config, &random));
     }
-    std::vector<std::vector<Slopes>> slopes(count);
-    std::vector<absl::Status> statuses(count + parts);
-    run_all(count, [&](size_t i) {
-      statuses[i] = reference::CatchTorch([&] {
-        reference::RunOnCallingThreadOnly();
-        slopes[i] = Slope(weights, config, batches[begin + i], directions[i]);
-        return absl::OkStatus();
-      });
+    std::vector<std::vector<PartGradients>> gradients(count);
+    absl::Status status = reference::CallTorchForAll(count, run_all, [&](size_t i) {
+      gradients[i] = GradientsOfParts(weights, config, batches[begin + i], directions[i]);
     });
-    for (size_t i = 0; i < count; ++i) {
-      if (!statuses[i].ok()) return statuses[i];
-    }
-    run_all(parts, [&](size_t part) {
-      statuses[count + part] = reference::CatchTorch([&] {
-        reference::RunOnCallingThreadOnly();
-        const at::NoGradGuard no_gradients;
-        for (const std::vector<Slopes>& of_batch : slopes) add(part, of_batch[part]);
-        return absl::OkStatus();
-      });
+    if (!status.ok()) return status;
+    status = reference::CallTorchForAll(parts, run_all, [&](size_t part) {
+      const at::NoGradGuard no_gradients;
+      for (const std::vector<PartGradients>& of_batch : gradients) add(part, of_batch[part]);
     });
-    for (const absl::Status& status : statuses) {
-      if (!status.ok()) return status;
-    }
+    if (!status.ok()) return status;
     on_progress(begin + count, batches.size());
   }
   return absl::OkStatus();
@@ -126,11 +111,11 @@ absl::StatusOr<std::vector<PartCurvature>> MeasureCurvature(const Weights& weigh
     parts.push_back({at::zeros({in, in}, at::kFloat), at::zeros({config.hidden_size, config.hidden_size}, at::kFloat)});
   }
   std::vector<double> squares(parts.size());
-  absl::Status status =
-      AddSlopes(weights, config, batches, seed, run_all, on_progress, [&](size_t part, const Slopes& slopes) {
-        at::Tensor inputs = slopes.inputs.flatten(0, 1), gradients = slopes.gradients.flatten(0, 1);
+  absl::Status status = AddGradients(
+      weights, config, batches, seed, run_all, on_progress, [&](size_t part, const PartGradients& of_part) {
+        at::Tensor inputs = of_part.inputs.flatten(0, 1), gradients = of_part.gradients.flatten(0, 1);
         at::Tensor square = gradients.square().sum(1);
-        const at::Tensor rows = square.nonzero().flatten();  // not padding; of the last layer the first tokens
+        const at::Tensor rows = square.nonzero().flatten();  // no padding; in the last layer, first tokens only
         inputs = inputs.index_select(0, rows);
         gradients = gradients.index_select(0, rows);
         square = square.index_select(0, rows);
@@ -153,11 +138,12 @@ absl::StatusOr<std::vector<std::vector<double>>> MeasureFisher(const Weights& we
                                                                const OnProgress& on_progress) {
   std::vector<std::vector<double>> fisher(2 * weights.layers.size());
   const auto texts = static_cast<double>(CountTexts(batches));
-  absl::Status status =
-      AddSlopes(weights, config, batches, seed, run_all, on_progress, [&](size_t part, const Slopes& slopes) {
-        // The gradient by a factor in front of an input is the input times the gradient by it, summed over tokens.
+  absl::Status status = AddGradients(
+      weights, config, batches, seed, run_all, on_progress, [&](size_t part, const PartGradients& of_part) {
+        // The gradient with respect to a factor in front of an input is the sum over tokens of the input times its
+        // gradient.
         at::Tensor by_factor =
-            (at::matmul(slopes.gradients, OutputWeight(weights, part)) * slopes.inputs).sum(1);  // [sequences, in]
+            (at::matmul(of_part.gradients, OutputWeight(weights, part)) * of_part.inputs).sum(1);  // [sequences, in]
         if (part % 2 == 0) by_factor = by_factor.unflatten(1, {-1, config.head_size()}).sum(2);
         const at::Tensor sum = (by_factor.square().sum(0) / texts).to(at::kDouble).contiguous();
         fisher[part].resize(static_cast<size_t>(sum.numel()));

@@ -1,10 +1,5 @@
 #include "profiles/pruner/prune.h"
 
-// With clang as C++20, LibTorch 1.13's other headers need this one before them.
-#include <ATen/core/ivalue.h>
-
-#include <ATen/ATen.h>
-
 #include <algorithm>
 #include <atomic>
 #include <cmath>
@@ -20,9 +15,8 @@
 #include "profiles/pruner/removal.h"
 #include "profiles/pruner/speed.h"
 #include "profiles/pruner/texts.h"
-#include "profiles/reference/catch_torch.h"
+#include "profiles/reference/call_torch.h"
 #include "profiles/reference/model.h"
-#include "profiles/reference/single_thread.h"
 
 namespace roberta::pruner {
 
@@ -31,10 +25,10 @@ namespace {
 using checkpoint::PruningMask;
 using reference::Weights;
 
-constexpr double kLeastKept = 0.05;  // of a search: below it nothing of use is left of any model
-constexpr int kTries = 6;            // of a search: halves the uncertainty each time
+constexpr double kLeastKept = 0.05;  // where a search ends: a model that keeps less is of no use
+constexpr int kTries = 6;            // of a search; each halves the uncertainty
 
-/// The mask that keeps a share of the multiply-accumulates.
+/// Finds the mask that keeps a share of the multiply-accumulates.
 using MaskAt = std::function<absl::StatusOr<PruningMask>(double keep_macs)>;
 
 absl::Status CheckOptions(const checkpoint::Checkpoint& checkpoint, const quality::Sample& sample,
@@ -44,11 +38,11 @@ absl::Status CheckOptions(const checkpoint::Checkpoint& checkpoint, const qualit
     return absl::InvalidArgumentError(absl::StrCat(checkpoint.directory(), ": is a pruned checkpoint already"));
   }
   if (options.most_texts < kFewestTexts) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("most texts to learn from are ", options.most_texts, "; they must be ", kFewestTexts, " or more"));
+    return absl::InvalidArgumentError(absl::StrCat("the most texts to learn from are ", options.most_texts,
+                                                   "; they must be ", kFewestTexts, " or more"));
   }
   if (options.most_held_out == 0) {
-    return absl::InvalidArgumentError("most texts to hold out are 0; they must be 1 or more");
+    return absl::InvalidArgumentError("the most texts to hold out are 0; they must be 1 or more");
   }
   switch (options.budget.kind) {
     case Budget::Kind::kKeepMacs:
@@ -59,10 +53,11 @@ absl::Status CheckOptions(const checkpoint::Checkpoint& checkpoint, const qualit
       return absl::InvalidArgumentError(absl::StrCat("target speed-up is ", value, "; it must be 1 or more"));
     case Budget::Kind::kMaxDrop:
       if (!(value >= 0 && value <= 100)) {
-        return absl::InvalidArgumentError(absl::StrCat("most points to drop are ", value, "; they must be 0 to 100"));
+        return absl::InvalidArgumentError(
+            absl::StrCat("the most points to drop are ", value, "; they must be 0 to 100"));
       }
       if (sample.empty() || sample.front().label) return absl::OkStatus();
-      return absl::InvalidArgumentError("most points to drop: without labels there is no accuracy to keep");
+      return absl::InvalidArgumentError("the most points to drop: without labels there is no accuracy to measure");
   }
   return absl::OkStatus();
 }
@@ -100,7 +95,7 @@ class Pruner {
   }
 
  private:
-  /// What the step before held goes back to the system first.
+  /// Begins a step. First it returns the memory of the previous step to the system.
   OnProgress Step(std::string step) const {
     checkpoint_.ReleasePages();
     checkpoint::ReturnFreeMemory();
@@ -113,15 +108,13 @@ class Pruner {
     if (!split.ok()) return split.status();
     split_ = *std::move(split);
     Step("reading weights");
-    absl::Status status = reference::CatchTorch([&] {
-      reference::RunOnCallingThreadOnly();
+    return reference::CallTorch([&] {
       weights_ = reference::LoadWeights(checkpoint_);
       texts_.fit = FormTextBatches(tokenized_, split_.fit, config_.pad_token_id);
       texts_.tune = FormTextBatches(tokenized_, split_.tune, config_.pad_token_id);
       texts_.held_out = FormTextBatches(tokenized_, split_.held_out, config_.pad_token_id);
       return absl::OkStatus();
     });
-    return status;
   }
 
   absl::StatusOr<MaskAt> Search() {
@@ -159,27 +152,20 @@ class Pruner {
     if (!parts.ok()) return parts.status();
     const OnProgress progress = Step("order of removal");
     std::vector<RemovalOrder> orders(parts->size());
-    std::vector<absl::Status> statuses(parts->size());
     std::atomic<size_t> done = 0;
-    run_all_(parts->size(), [&](size_t part) {
-      statuses[part] = reference::CatchTorch([&] {
-        reference::RunOnCallingThreadOnly();
-        const reference::Layer& layer = weights_.layers[part / 2];
-        orders[part] = part % 2 == 0
-                           ? OrderByCurvature((*parts)[part], layer.attention_output.weight, config_.head_size())
-                           : OrderByCurvature((*parts)[part], layer.output.weight, 1);
-        (*parts)[part] = {};
-        progress(++done, orders.size());
-        return absl::OkStatus();
-      });
+    const absl::Status status = reference::CallTorchForAll(parts->size(), run_all_, [&](size_t part) {
+      const reference::Layer& layer = weights_.layers[part / 2];
+      orders[part] = part % 2 == 0
+                         ? OrderByCurvature((*parts)[part], layer.attention_output.weight, config_.head_size())
+                         : OrderByCurvature((*parts)[part], layer.output.weight, 1);
+      (*parts)[part] = {};
+      progress(++done, orders.size());
     });
-    for (const absl::Status& status : statuses) {
-      if (!status.ok()) return status;
-    }
+    if (!status.ok()) return status;
     return orders;
   }
 
-  absl::Status NeedGauge() {
+  absl::Status EnsureGauge() {
     if (gauge_ != nullptr) return absl::OkStatus();
     auto gauge = SpeedGauge::Make(checkpoint_, tokenized_, split_.fit);
     if (gauge.ok()) gauge_ = *std::move(gauge);
@@ -188,12 +174,12 @@ class Pruner {
 
   absl::StatusOr<double> SpeedupOf(const PruningMask& mask) {
     Step("speed");
-    absl::Status status = NeedGauge();
+    absl::Status status = EnsureGauge();
     if (!status.ok()) return status;
     return gauge_->SpeedupOf(mask);
   }
 
-  /// Halves its way to the largest model that is fast enough.
+  /// Searches for the largest model that is fast enough, by bisection.
   absl::StatusOr<Pruned> ToSpeed(const MaskAt& mask_at) {
     double too_slow = 1, fast_enough = 0, fastest = 1;
     std::optional<PruningMask> best;
@@ -222,7 +208,7 @@ class Pruner {
     return pruned;
   }
 
-  /// Halves its way to the smallest model that is accurate enough.
+  /// Searches for the smallest model that is accurate enough, by bisection.
   absl::StatusOr<Pruned> ToAccuracy(const MaskAt& mask_at) {
     double too_small = kLeastKept, good_enough = 1;
     std::optional<Pruned> best;
@@ -230,7 +216,7 @@ class Pruner {
     for (int i = 0; i < kTries; ++i) {
       auto mask = mask_at((too_small + good_enough) / 2);
       if (!mask.ok()) return mask.status();
-      auto pruned = Stay(*std::move(mask));
+      auto pruned = Evaluate(*std::move(mask));
       if (!pruned.ok()) return pruned.status();
       const double drop = 100 * (*pruned->quality.baseline_accuracy - *pruned->quality.accuracy);
       tries.push_back({pruned->kept_macs, drop});
@@ -248,12 +234,13 @@ class Pruner {
   }
 
   absl::StatusOr<Pruned> Finish(PruningMask mask) {
-    auto pruned = Stay(std::move(mask));
+    auto pruned = Evaluate(std::move(mask));
     if (!pruned.ok()) return pruned;
     return WithSpeed(*std::move(pruned));
   }
 
-  /// The last step: the weights are not needed any more, and the packed ones want their place.
+  /// The last step measures the speed. It frees the weights, which are not needed any more, to make room for packed
+  /// ones.
   absl::StatusOr<Pruned> WithSpeed(Pruned pruned) {
     weights_ = {};
     texts_ = {};
@@ -263,8 +250,8 @@ class Pruner {
     return pruned;
   }
 
-  /// What stays, refitted if that is wanted, and what it is worth.
-  absl::StatusOr<Pruned> Stay(PruningMask mask) {
+  /// Keeps what `mask` says, refits it if the options ask for that, and measures its quality.
+  absl::StatusOr<Pruned> Evaluate(PruningMask mask) {
     auto refitted = options_.refit
                         ? Refit(weights_, config_, mask, texts_, StoredTypes(), run_all_, Step("least squares"))
                         : WithoutRefit(weights_, config_, mask, texts_.held_out, run_all_, Step("held-out texts"));
@@ -337,7 +324,7 @@ class Pruner {
   TextSplit split_;
   Weights weights_;
   RefitTexts texts_;
-  std::unique_ptr<SpeedGauge> gauge_;  ///< made when it is first needed
+  std::unique_ptr<SpeedGauge> gauge_;  ///< made on first use
 };
 
 }  // namespace
@@ -348,8 +335,8 @@ absl::StatusOr<Pruned> Prune(const checkpoint::Checkpoint& checkpoint, const qua
   absl::Status status = CheckOptions(checkpoint, sample, options);
   if (!status.ok()) return status;
   std::optional<Pruned> pruned;
-  // Where memory is short, LibTorch throws wherever it makes a tensor.
-  status = reference::CatchTorch([&] {
+  // Where memory runs out, LibTorch throws from any call that makes a tensor.
+  status = reference::CallTorch([&] {
     auto found = Pruner(checkpoint, sample, tokenized, options, run_all, on_step).Run();
     if (found.ok()) pruned = *std::move(found);
     return found.status();

@@ -1,8 +1,5 @@
 #include "profiles/pruner/refit.h"
 
-// With clang as C++20, LibTorch 1.13's other headers need this one before them.
-#include <ATen/core/ivalue.h>
-
 #include <ATen/ATen.h>
 
 #include <algorithm>
@@ -14,8 +11,7 @@
 #include <utility>
 
 #include "profiles/pruner/removal.h"
-#include "profiles/reference/catch_torch.h"
-#include "profiles/reference/single_thread.h"
+#include "profiles/reference/call_torch.h"
 
 namespace roberta::pruner {
 
@@ -26,19 +22,19 @@ using reference::Affine;
 using reference::Layer;
 using reference::Weights;
 
-constexpr std::array<double, 5> kRidges = {1e-4, 1e-3, 1e-2, 1e-1, 1};  // of the mean of the Gram matrix' diagonal
-// Sums of the texts to fit are taken in three lanes at once, and added in order: the number of threads is nothing to
-// them.
+constexpr std::array<double, 5> kRidges = {1e-4, 1e-3, 1e-2, 1e-1, 1};  // times the mean of the Gram matrix's diagonal
+// The texts to fit are added up in three lanes at the same time, and the lanes in order, so that the sums do not depend
+// on the number of threads.
 constexpr size_t kFitLanes = 3, kTuneLane = kFitLanes, kHeldOutLane = kTuneLane + 1;
 
-/// A batch on its way through both models.
+/// A batch that runs through both models, part by part.
 struct Flow {
   const TextBatch* batch;
   size_t lane;
-  at::Tensor dense, narrow;  ///< [sequences, longest, hidden]: into the part that is next
+  at::Tensor dense, narrow;  ///< [sequences, longest, hidden]: the inputs of the next part
 };
 
-/// What least squares need to know of inputs x (with a 1 behind them, for the bias) and targets y.
+/// The sums that least squares need, for inputs x (with a 1 appended, for the bias) and targets y.
 struct Moments {
   at::Tensor gram;     ///< [in + 1, in + 1]: the sum of x xᵀ
   at::Tensor cross;    ///< [in + 1, hidden]: the sum of x yᵀ
@@ -64,14 +60,14 @@ struct Moments {
     cross += other.cross;
     targets += other.targets;
   }
-  /// |y - wᵀ x|² summed up, for `solution` [in + 1, hidden].
+  /// The sum of |y - wᵀ x|², where w is `solution` [in + 1, hidden].
   double Error(const at::Tensor& solution) const {
     const at::Tensor product = at::matmul(gram, solution) - 2 * cross;
     return (solution * product).sum(at::kDouble).item<double>() + targets;
   }
 };
 
-/// The solution that fits best while it is drawn to `old`; nothing if the matrix is singular to rounding.
+/// The solution that fits best, regularized towards `old`; nothing if the matrix is singular within rounding.
 std::optional<at::Tensor> Ridge(const Moments& moments, const at::Tensor& old, double ridge) {
   at::Tensor matrix = moments.gram.clone();
   const double strength = ridge * std::max(moments.gram.diagonal().mean().item<double>(), 1e-12);
@@ -105,7 +101,7 @@ class Refitter {
     }
     if (!status.ok()) return status;
     refitted->weights = narrow_;
-    return reference::CatchTorch([&] {
+    return reference::CallTorch([&] {
       const at::NoGradGuard no_gradients;
       for (const Flow& flow : flows_) {
         if (flow.lane != kHeldOutLane) continue;
@@ -116,7 +112,7 @@ class Refitter {
     });
   }
 
-  /// How far the answers on the tuning texts are from the dense ones, refitted and not.
+  /// Sets `*helped` if the answers to the tuning texts are closer to the dense model's with the refit than without it.
   absl::Status Judge(const checkpoint::PruningMask& mask, bool* helped) {
     const Weights before = Narrow(dense_, mask, config_);
     std::vector<double> with(flows_.size(), 0), without(flows_.size(), 0);
@@ -143,19 +139,10 @@ class Refitter {
 
  private:
   absl::Status ForEach(size_t count, const std::function<void(size_t)>& task) {
-    std::vector<absl::Status> statuses(count);
-    run_all_(count, [&](size_t i) {
-      statuses[i] = reference::CatchTorch([&] {
-        reference::RunOnCallingThreadOnly();
-        const at::NoGradGuard no_gradients;
-        task(i);
-        return absl::OkStatus();
-      });
+    return reference::CallTorchForAll(count, run_all_, [&](size_t i) {
+      const at::NoGradGuard no_gradients;
+      task(i);
     });
-    for (const absl::Status& status : statuses) {
-      if (!status.ok()) return status;
-    }
-    return absl::OkStatus();
   }
 
   static const Affine& Output(const Layer& layer, size_t part) {
@@ -169,8 +156,8 @@ class Refitter {
     return reference::Norm(sum, part % 2 == 0 ? layer.attention_norm : layer.output_norm, config_);
   }
 
-  /// Adds what a batch has at the narrow model's part to the moments of its lane, and moves the dense model on.
-  void Watch(size_t part, Flow* flow, Moments* moments) {
+  /// Adds the inputs and targets of one part for one batch to `*moments`, and runs the dense model through that part.
+  void AddMoments(size_t part, Flow* flow, Moments* moments) {
     const Layer& layer = dense_.layers[part / 2];
     const at::Tensor sum =
         reference::Linear(InputsOf(layer, part, *flow, flow->dense), Output(layer, part)) + flow->dense;
@@ -178,8 +165,8 @@ class Refitter {
     if (flow->lane == kHeldOutLane) return;
     const bool last_layer = part / 2 + 1 == dense_.layers.size();
     const at::Tensor& rows = last_layer ? flow->batch->firsts : flow->batch->tokens;
-    const auto seen = [&](const at::Tensor& tensor) { return tensor.flatten(0, 1).index_select(0, rows); };
-    moments->Add(seen(InputsOf(narrow_.layers[part / 2], part, *flow, flow->narrow)), seen(sum - flow->narrow));
+    const auto rows_of = [&](const at::Tensor& tensor) { return tensor.flatten(0, 1).index_select(0, rows); };
+    moments->Add(rows_of(InputsOf(narrow_.layers[part / 2], part, *flow, flow->narrow)), rows_of(sum - flow->narrow));
   }
 
   absl::Status RefitPart(size_t part, PartFit* fit) {
@@ -187,11 +174,11 @@ class Refitter {
     for (Flow& flow : flows_) lanes[flow.lane].push_back(&flow);
     std::array<Moments, lanes.size()> moments;
     absl::Status status = ForEach(lanes.size(), [&](size_t lane) {
-      for (Flow* flow : lanes[lane]) Watch(part, flow, &moments[lane]);
+      for (Flow* flow : lanes[lane]) AddMoments(part, flow, &moments[lane]);
     });
     if (!status.ok()) return status;
     const at::NoGradGuard no_gradients;
-    status = reference::CatchTorch([&] {
+    status = reference::CallTorch([&] {
       for (size_t lane = 1; lane < kFitLanes; ++lane) moments[0].Add(std::exchange(moments[lane], {}));
       return absl::OkStatus();
     });
@@ -205,7 +192,7 @@ class Refitter {
     });
   }
 
-  /// Takes the ridge that does best on the texts to tune by, and then fits to all.
+  /// Chooses the ridge with the smallest error on the tuning texts, and then fits to all texts.
   absl::Status Solve(size_t part, Moments* to_fit, const Moments& to_tune, PartFit* fit) {
     Layer& layer = narrow_.layers[part / 2];
     Affine& output = part % 2 == 0 ? layer.attention_output : layer.output;
@@ -217,7 +204,7 @@ class Refitter {
     });
     if (!status.ok()) return status;
     const auto best = static_cast<size_t>(std::min_element(errors.begin(), errors.end()) - errors.begin());
-    return reference::CatchTorch([&] {
+    return reference::CallTorch([&] {
       const double scale = std::max(to_tune.targets, 1e-30);
       fit->error_before = fit->error_after = to_tune.Error(old) / scale;
       if (!(errors[best] / scale < fit->error_before)) return absl::OkStatus();
@@ -287,18 +274,13 @@ absl::StatusOr<Refitted> WithoutRefit(const Weights& dense, const ModelConfig& c
   Refitted narrow;
   narrow.weights = Narrow(dense, mask, config);
   std::vector<std::vector<float>> of_dense(held_out.size()), of_narrow(held_out.size());
-  std::vector<absl::Status> statuses(held_out.size());
-  run_all(held_out.size(), [&](size_t i) {
-    statuses[i] = reference::CatchTorch([&] {
-      reference::RunOnCallingThreadOnly();
-      const at::NoGradGuard no_gradients;
-      Refitter::AppendLogits(reference::Forward(dense, config, held_out[i].padded), &of_dense[i]);
-      Refitter::AppendLogits(reference::Forward(narrow.weights, config, held_out[i].padded), &of_narrow[i]);
-      return absl::OkStatus();
-    });
+  const absl::Status status = reference::CallTorchForAll(held_out.size(), run_all, [&](size_t i) {
+    const at::NoGradGuard no_gradients;
+    Refitter::AppendLogits(reference::Forward(dense, config, held_out[i].padded), &of_dense[i]);
+    Refitter::AppendLogits(reference::Forward(narrow.weights, config, held_out[i].padded), &of_narrow[i]);
   });
+  if (!status.ok()) return status;
   for (size_t i = 0; i < held_out.size(); ++i) {
-    if (!statuses[i].ok()) return statuses[i];
     narrow.dense_logits.insert(narrow.dense_logits.end(), of_dense[i].begin(), of_dense[i].end());
     narrow.logits.insert(narrow.logits.end(), of_narrow[i].begin(), of_narrow[i].end());
   }

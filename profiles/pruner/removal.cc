@@ -1,8 +1,5 @@
 #include "profiles/pruner/removal.h"
 
-// With clang as C++20, LibTorch 1.13's other headers need this one before them.
-#include <ATen/core/ivalue.h>
-
 #include <ATen/ATen.h>
 
 #include <algorithm>
@@ -16,11 +13,12 @@ namespace roberta::pruner {
 
 namespace {
 
-constexpr double kDamping = 0.01;  // of the mean of the diagonal: what was not seen is not free
+constexpr double kDamping =
+    0.01;  // times the mean of the diagonal, so that inputs that no text has still cost something
 constexpr int64_t kStepsOfSingleColumns = 192;
 constexpr float kGone = std::numeric_limits<float>::infinity();
 
-/// A part on its way to nothing.
+/// One part while its units are removed, one after another.
 class Surgery {
  public:
   Surgery(const PartCurvature& curvature, const at::Tensor& weight, int64_t unit_size)
@@ -28,17 +26,17 @@ class Surgery {
     const int64_t in = weight.size(1);
     const double damping = std::max(kDamping * curvature.inputs.diagonal().mean().item<double>(), 1e-30);
     inverse_ = at::linalg_inv(curvature.inputs + damping * at::eye(in, at::kFloat));
-    felt_ = at::matmul(outputs_, weight_);
+    product_ = at::matmul(outputs_, weight_);
     gone_.assign(static_cast<size_t>(in / unit_size), false);
   }
 
   size_t units() const { return gone_.size(); }
 
-  /// What the loss of each unit costs; kGone for those that are gone.
+  /// The cost of removing each unit; kGone for those that are gone.
   std::vector<float> Costs() const {
     at::Tensor costs;
     if (unit_size_ == 1) {
-      costs = (felt_ * weight_).sum(0) / inverse_.diagonal().clamp_min(1e-30);
+      costs = (product_ * weight_).sum(0) / inverse_.diagonal().clamp_min(1e-30);
     } else {
       costs = at::zeros({static_cast<int64_t>(units())}, at::kFloat);
       for (size_t unit = 0; unit < units(); ++unit) {
@@ -53,33 +51,33 @@ class Surgery {
     return values;
   }
 
-  /// Takes units away, and lets the others make up for it.
+  /// Removes units, and changes the weights of the others to compensate.
   void Remove(absl::Span<const int32_t> units) {
     for (const int32_t unit : units) gone_[static_cast<size_t>(unit)] = true;
     const at::Tensor columns = ColumnsOf(units, unit_size_);
     const at::Tensor across = inverse_.index_select(1, columns);  // [in, columns]
     const at::Tensor repair = at::matmul(at::linalg_inv(across.index_select(0, columns)), across.t());
     weight_ -= at::matmul(weight_.index_select(1, columns), repair);
-    felt_ -= at::matmul(felt_.index_select(1, columns), repair);
+    product_ -= at::matmul(product_.index_select(1, columns), repair);
     inverse_.addmm_(across, repair, 1, -1);
-    // What is gone must stay so whatever rounding left of it.
+    // Rounding leaves small values where the removed columns were.
     weight_.index_fill_(1, columns, 0);
-    felt_.index_fill_(1, columns, 0);
+    product_.index_fill_(1, columns, 0);
     inverse_.index_fill_(0, columns, 0).index_fill_(1, columns, 0);
   }
 
  private:
   at::Tensor CostOfBlock(int64_t begin) const {
     const auto block = [&](const at::Tensor& matrix) { return matrix.narrow(1, begin, unit_size_); };
-    const at::Tensor squares = at::matmul(block(weight_).t(), block(felt_));
+    const at::Tensor squares = at::matmul(block(weight_).t(), block(product_));
     return at::trace(at::matmul(squares, at::linalg_inv(block(inverse_).narrow(0, begin, unit_size_))));
   }
 
   const int64_t unit_size_;
   const at::Tensor outputs_;
   at::Tensor weight_;   // [hidden, in]
-  at::Tensor felt_;     // outputs_ weight_
-  at::Tensor inverse_;  // [in, in]: of the inputs' matrix, of the columns that stay
+  at::Tensor product_;  // outputs_ weight_
+  at::Tensor inverse_;  // [in, in]: the inverse of the inputs' matrix, restricted to the columns that stay
   std::vector<bool> gone_;
 };
 
@@ -132,13 +130,14 @@ RemovalOrder OrderByImportance(absl::Span<const double> importances) {
 RemovalPath::RemovalPath(absl::Span<const RemovalOrder> orders, const checkpoint::ModelConfig& config,
                          double first_token_share)
     : config_(config) {
-  // What a head and a neuron cost, times hidden; of the last layer's only keys and values are computed of every token.
+  // What a head and a neuron save, divided by hidden. In the last layer only keys and values are computed for every
+  // token.
   const auto macs = [&](size_t part) {
     const double rest = part + 2 < orders.size() ? 1 : first_token_share;
     return part % 2 == 0 ? (2 + 2 * rest) * static_cast<double>(config.head_size()) : 2 * rest;
   };
   std::vector<size_t> lost(orders.size(), 0);
-  // The first group takes what is left over of whole ones, so that whole ones stay.
+  // The first group has the remainder of the division into whole groups, so that whole groups stay.
   const auto group = [&](size_t part) {
     const size_t left = orders[part].units.size() - lost[part], whole = part % 2 == 0 ? 1 : pruned::NeuronGroup(config);
     return left % whole == 0 ? std::min(left, whole) : left % whole;
@@ -172,7 +171,7 @@ checkpoint::PruningMask RemovalPath::MaskAt(double keep_macs) const {
     kept.emplace_back(static_cast<size_t>(config_.num_attention_heads), true);
     kept.emplace_back(static_cast<size_t>(config_.intermediate_size), true);
   }
-  // In columns of the hidden size: exact, and the same sum as checkpoint::KeptMacs.
+  // Counted in columns of the hidden size, which is exact, and the same sum as checkpoint::KeptMacs.
   int64_t left = config_.num_hidden_layers * (4 * config_.hidden_size + 2 * config_.intermediate_size);
   const double budget = keep_macs * static_cast<double>(left);
   for (const Step& step : steps_) {

@@ -3,8 +3,6 @@
 #include <cstdint>
 #include <vector>
 
-#include <ATen/core/Tensor.h>
-
 #include "absl/types/span.h"
 #include "profiles/checkpoint/config.h"
 #include "profiles/checkpoint/pruning.h"
@@ -15,31 +13,32 @@ namespace roberta::pruner {
 /// The order in which a part loses its heads or neurons, the least needed first.
 struct RemovalOrder {
   std::vector<int32_t> units;  ///< every head, or every neuron, once
-  std::vector<double> costs;   ///< what each loss adds to the expected squared change of the answer
+  std::vector<double> costs;   ///< what the removal of each adds to the expected squared change of the answer
 };
 
-/// By structured optimal brain surgery (Hassibi and Stork 1993; Kurtic et al. 2023, "ZipLM"; van der Ouderaa et al.
-/// 2024): the cost of a unit is what is left of the change when the units that stay make up for it as well as they can,
-/// and the next one is looked for with that repair made. So of two units that do the same one goes, not both, which
-/// squared gradients alone do not see. `weight` [hidden, in] is the part's output product; a unit is `unit_size`
-/// columns of it. Single columns leave in groups of up to in / 192.
+/// Orders units by structured optimal brain surgery (Hassibi and Stork 1993; Kurtic et al. 2023, "ZipLM"; van der
+/// Ouderaa et al. 2024): the cost of a unit is the change that remains after the other units compensate for its removal
+/// as well as they can, and the next unit is chosen with that compensation in place. So of two units that do the same,
+/// one goes and the other stays, which squared gradients alone cannot tell. `weight` [hidden, in] is the part's output
+/// product; a unit is `unit_size` columns of it. Single columns are removed in groups of up to in / 192.
 RemovalOrder OrderByCurvature(const PartCurvature& curvature, const at::Tensor& weight, int64_t unit_size);
 
-/// The columns of an output product that `units` of `unit_size` columns each own, [units * unit_size] int64.
+/// The columns of an output product that belong to `units` of `unit_size` columns each, [units * unit_size] int64.
 at::Tensor ColumnsOf(absl::Span<const int32_t> units, int64_t unit_size);
 
-/// The units of smallest importance first; costs are the importances.
+/// Orders units by their importance, the smallest first. The costs are the importances.
 RemovalOrder OrderByImportance(absl::Span<const double> importances);
 
-/// The orders of all parts made into one: at every step the part loses a head, or a group of neurons
-/// (pruned::NeuronGroup), whose loss costs least for what it saves the packed encoder.
+/// The orders of all parts, merged into one: each step removes the head, or the group of neurons (pruned::NeuronGroup),
+/// that costs least for the time that it saves the packed encoder.
 class RemovalPath {
  public:
-  /// Two orders a layer: heads, neurons. `first_token_share` is that of the tokens that are the first of their text:
-  /// only of them does the packed encoder compute all of the last layer, where little is saved therefore.
+  /// `orders` has two entries for each layer: heads, then neurons. `first_token_share` is the share of tokens that are
+  /// the first of their text. The packed encoder computes the whole last layer for those alone, so that pruning saves
+  /// little there.
   RemovalPath(absl::Span<const RemovalOrder> orders, const checkpoint::ModelConfig& config, double first_token_share);
 
-  /// What is left when at most `keep_macs`, in (0, 1], of the encoder's multiply-accumulates are: every smaller mask is
+  /// The mask that keeps at most `keep_macs`, in (0, 1], of the encoder's multiply-accumulates. Every smaller mask is
   /// part of every larger one.
   checkpoint::PruningMask MaskAt(double keep_macs) const;
 

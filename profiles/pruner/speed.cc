@@ -12,7 +12,7 @@ namespace roberta::pruner {
 namespace {
 
 constexpr size_t kBatches = 8;
-constexpr size_t kRounds = 5;  // over all batches, after one that counts for nothing
+constexpr size_t kRounds = 5;  // over all batches, after one that is not counted
 
 absl::StatusOr<double> SecondsOf(const encoder::Profile& profile, const encoder::PackedBatch& batch,
                                  absl::Span<float> logits) {

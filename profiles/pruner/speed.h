@@ -13,18 +13,18 @@
 
 namespace roberta::pruner {
 
-/// Measures on this host how much faster the packed encoder (fp32, one thread) runs a narrow model than the dense one.
-/// One thread at a time.
+/// Measures how much faster the packed encoder (fp32, one thread) runs a narrow model than the dense one on this host.
+/// Threads: one at a time.
 class SpeedGauge {
  public:
-  /// Takes the first of `texts` of `sample` for its batches. `checkpoint` must outlive the gauge. Errors are those of
-  /// encoder::LoadPackedClassifier.
+  /// The batches are made of the first of the `texts`, which are indices into `sample`. `checkpoint` must outlive the
+  /// gauge. Errors are those of encoder::LoadPackedClassifier.
   static absl::StatusOr<std::unique_ptr<SpeedGauge>> Make(const checkpoint::Checkpoint& checkpoint,
                                                           const quality::TokenizedSample& sample,
                                                           absl::Span<const size_t> texts);
 
-  /// Time of the dense model divided by that of one with `mask`: the median over rounds in which both run the same
-  /// batch, one right after the other.
+  /// The time of the dense model divided by that of the model with `mask`: the median over rounds, in each of which
+  /// both run the same batch, one right after the other.
   absl::StatusOr<double> SpeedupOf(const checkpoint::PruningMask& mask);
 
  private:

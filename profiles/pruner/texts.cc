@@ -1,8 +1,5 @@
 #include "profiles/pruner/texts.h"
 
-// With clang as C++20, LibTorch 1.13's other headers need this one before them.
-#include <ATen/core/ivalue.h>
-
 #include <ATen/ATen.h>
 
 #include <algorithm>
@@ -18,12 +15,12 @@ namespace roberta::pruner {
 
 namespace {
 
-/// Above 0 and below 1, the same on every machine.
+/// A random number above 0 and below 1, the same on every machine.
 double Uniform(std::mt19937_64* random) {
   return (static_cast<double>((*random)() >> 11) + 0.5) * 0x1p-53;
 }
 
-/// The `count` of `texts` with the largest keys.
+/// The `count` texts with the largest keys.
 std::vector<size_t> Largest(std::vector<std::pair<double, size_t>> keyed, size_t count) {
   count = std::min(count, keyed.size());
   std::partial_sort(keyed.begin(), keyed.begin() + static_cast<std::ptrdiff_t>(count), keyed.end(), std::greater<>());
@@ -43,8 +40,8 @@ at::Tensor Indices(const std::vector<int64_t>& indices) {
 absl::StatusOr<TextSplit> SplitTexts(absl::Span<const size_t> lengths, size_t most_calibration, size_t most_held_out,
                                      uint64_t seed) {
   if (lengths.size() < kFewestTexts) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(lengths.size(), " texts; pruning needs ", kFewestTexts, " to learn from and to check itself on"));
+    return absl::InvalidArgumentError(absl::StrCat(lengths.size(), " texts; pruning needs ", kFewestTexts,
+                                                   " or more, to learn from and to measure its loss on"));
   }
   std::mt19937_64 random(seed);
   std::vector<std::pair<double, size_t>> keyed;

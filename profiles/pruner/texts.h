@@ -11,20 +11,20 @@
 
 namespace roberta::pruner {
 
-/// What the texts of a sample are used for, by index. No text is in two lists.
+/// How the texts of a sample are used, by index. No text is in two lists.
 struct TextSplit {
-  std::vector<size_t> fit;       ///< gradients, and least squares
-  std::vector<size_t> tune;      ///< how much the least squares are held back
-  std::vector<size_t> held_out;  ///< what pruning cost
+  std::vector<size_t> fit;       ///< for gradients and least squares
+  std::vector<size_t> tune;      ///< for choosing how strongly the least squares are regularized
+  std::vector<size_t> held_out;  ///< for measuring what pruning costs
 };
 
 inline constexpr size_t kFewestTexts = 16;
 
-/// Draws texts of `lengths` tokens without putting back, the same for the same seed. `held_out` are at most
-/// `most_held_out` and a quarter of all, each as likely as another, so that they stand for the data. Of the others at
-/// most `most_calibration` are drawn, a text as likely as it is long (Efraimidis and Spirakis 2006): gradients and
-/// least squares are sums over tokens, and a short text takes the place of a longer one but contributes little. Three
-/// quarters of these are `fit`. InvalidArgument for fewer than kFewestTexts.
+/// Draws texts of `lengths` tokens without replacement; the same seed gives the same texts. At most `most_held_out`,
+/// and at most a quarter of all, are held out. They are drawn with equal probability, so that they represent the data.
+/// At most `most_calibration` of the others are drawn with a probability proportional to their length (Efraimidis and
+/// Spirakis 2006): gradients and least squares are sums over tokens, to which a short text adds little. Three quarters
+/// of these are `fit`. InvalidArgument for fewer than kFewestTexts.
 absl::StatusOr<TextSplit> SplitTexts(absl::Span<const size_t> lengths, size_t most_calibration, size_t most_held_out,
                                      uint64_t seed);
 
@@ -32,16 +32,16 @@ absl::StatusOr<TextSplit> SplitTexts(absl::Span<const size_t> lengths, size_t mo
 struct TextBatch {
   std::vector<size_t> texts;  ///< by index in the sample
   reference::PaddedBatch padded;
-  at::Tensor tokens;  ///< [tokens] int64: which rows of [sequences * longest] are tokens
-  at::Tensor firsts;  ///< [sequences] int64: which are first tokens
+  at::Tensor tokens;  ///< [tokens] int64: the rows of [sequences * longest] that are tokens
+  at::Tensor firsts;  ///< [sequences] int64: the rows that are first tokens
 };
 
-/// Forms batches of `texts`, short ones first, so that little is padding, of at most kPaddedTokens rows (one text at
-/// least). The same for the same texts.
+/// Forms batches of `texts` with at most kPaddedTokens rows, or a single text if that is longer. Short texts come
+/// first, so that there is little padding. The same texts give the same batches.
 std::vector<TextBatch> FormTextBatches(const quality::TokenizedSample& sample, absl::Span<const size_t> texts,
                                        int32_t pad_token_id);
 
-/// As many rows as keep a core busy: what a step of the pruner holds in memory grows with it.
+/// Enough rows to keep a core busy. The memory that a step of the pruner needs grows with it.
 inline constexpr size_t kPaddedTokens = 256;
 
 }  // namespace roberta::pruner

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <ATen/core/Tensor.h>
+#include <ATen/core/ivalue.h>  // with clang as C++20, LibTorch 1.13's other headers need this one before them
 
 #include <vector>
 
@@ -30,10 +30,10 @@ struct Weights {
   Affine classifier_dense, classifier_out;
 };
 
-/// Copies all weights out of `checkpoint`, a dense or a pruned one. Throws c10::Error when memory is short.
+/// Copies all weights out of `checkpoint`, which may be dense or pruned. Throws c10::Error if memory runs out.
 Weights LoadWeights(const checkpoint::Checkpoint& checkpoint);
 
-/// Bytes the weights take.
+/// The memory that the weights take, in bytes.
 int64_t WeightBytes(const Weights& weights);
 
 /// A padded batch, int64 as LibTorch's embedding wants it.
@@ -46,30 +46,30 @@ struct PaddedBatch {
 /// Pads `sequences` (at least one, none of them empty) to the longest of them.
 PaddedBatch Pad(absl::Span<const absl::Span<const int32_t>> sequences, int32_t pad_token_id);
 
-/// What one of a layer's two parts, attention or the feed-forward part, hands to its output product, and what the
-/// product and the residual then add up to.
+/// One of a layer's two parts, attention or the feed-forward part: the input of its output product, and the sum of that
+/// product and the residual.
 struct PartTrace {
   at::Tensor inputs;  ///< [sequences, longest, in]: the context of all heads, or the neurons after GELU
   at::Tensor sum;     ///< [sequences, longest, hidden], before LayerNorm
 };
 
 /// Logits [sequences, labels], fp32. Devlin et al. 2019 (BERT) with Liu et al. 2019's (RoBERTa) embeddings and head. A
-/// layer has the heads and neurons that its weights have, none included. `*traces`, if asked for, gets two of each
-/// layer, in the order of computation.
+/// layer has as many heads and neurons as its weights, which may be none. `*traces`, unless it is nullptr, receives two
+/// entries for each layer, in the order of computation.
 at::Tensor Forward(const Weights& weights, const checkpoint::ModelConfig& config, const PaddedBatch& batch,
                    std::vector<PartTrace>* traces = nullptr);
 
-// The steps of Forward, for whoever takes them one by one. `hidden` is [sequences, longest, hidden].
+// The steps of Forward, for callers that take them one by one. `hidden` is [sequences, longest, hidden].
 
 at::Tensor Embed(const Weights& weights, const checkpoint::ModelConfig& config, const PaddedBatch& batch);
-/// [sequences, longest, heads * head_size], of `attention_mask` as PaddedBatch has it.
+/// The context of all heads, [sequences, longest, heads * head_size]. `attention_mask` is that of the PaddedBatch.
 at::Tensor Context(const Layer& layer, const checkpoint::ModelConfig& config, const at::Tensor& hidden,
                    const at::Tensor& attention_mask);
-/// [sequences, longest, neurons], after GELU.
+/// The neurons after GELU, [sequences, longest, neurons].
 at::Tensor Neurons(const Layer& layer, const at::Tensor& hidden);
 at::Tensor Linear(const at::Tensor& input, const Affine& affine);
 at::Tensor Norm(const at::Tensor& input, const Affine& affine, const checkpoint::ModelConfig& config);
-/// Logits [sequences, labels] of the last layer's output.
+/// The logits, [sequences, labels], for the last layer's output.
 at::Tensor Head(const Weights& weights, const at::Tensor& hidden);
 
 }  // namespace roberta::reference

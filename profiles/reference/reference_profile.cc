@@ -1,9 +1,5 @@
 #include "profiles/reference/reference_profile.h"
 
-// With clang as C++20, LibTorch 1.13's other headers need this one before them.
-#include <ATen/core/ivalue.h>
-
-#include <ATen/ATen.h>
 #include <c10/core/InferenceMode.h>
 #include <torch/version.h>
 
@@ -11,9 +7,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "profiles/reference/catch_torch.h"
+#include "profiles/reference/call_torch.h"
 #include "profiles/reference/model.h"
-#include "profiles/reference/single_thread.h"
 
 namespace roberta::reference {
 
@@ -32,9 +27,8 @@ class ReferenceProfile final : public encoder::Profile {
     const auto labels = static_cast<size_t>(config_.num_labels());
     absl::Status status = encoder::ValidateRun(batch, config_.vocab_size, config_.max_tokens(), labels, logits.size());
     if (!status.ok()) return status;
-    return CatchTorch([&] {
+    return CallTorch([&] {
       const c10::InferenceMode inference;
-      RunOnCallingThreadOnly();
       for (size_t begin = 0; begin < batch.sequences();) {
         size_t end = begin, longest = 0;
         while (end < batch.sequences()) {
@@ -65,9 +59,8 @@ class ReferenceProfile final : public encoder::Profile {
 
 absl::StatusOr<std::unique_ptr<const encoder::Profile>> LoadReferenceProfile(const checkpoint::Checkpoint& checkpoint) {
   std::unique_ptr<const encoder::Profile> profile;
-  absl::Status status = CatchTorch([&] {
+  absl::Status status = CallTorch([&] {
     const c10::InferenceMode inference;
-    RunOnCallingThreadOnly();
     profile = std::make_unique<ReferenceProfile>(checkpoint.config(), LoadWeights(checkpoint));
     return absl::OkStatus();
   });
@@ -75,7 +68,7 @@ absl::StatusOr<std::unique_ptr<const encoder::Profile>> LoadReferenceProfile(con
   return profile;
 }
 
-std::string LibTorchVersion() {
+const char* LibTorchVersion() {
   return TORCH_VERSION;
 }
 

@@ -1,8 +1,5 @@
 #include "profiles/pruner/curvature.h"
 
-// With clang as C++20, LibTorch 1.13's other headers need this one before them.
-#include <ATen/core/ivalue.h>
-
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
@@ -19,8 +16,8 @@ namespace {
 using reference::Affine;
 using reference::Weights;
 using tiny_model::Batches;
+using tiny_model::IgnoreProgress;
 using tiny_model::TinyModel;
-using tiny_model::Unheard;
 
 constexpr size_t kParts = 2 * tiny_model::kLayers;
 
@@ -70,7 +67,7 @@ double SquaredDifference(const TinyModel& model, const TextBatch& batch, size_t 
 void ExpectFisherIs(const TinyModel& model, const std::function<at::Tensor(const at::Tensor&)>& answer) {
   const std::vector<TextBatch> batches = Batches(tiny_model::RandomTexts(3, 2), 0, 3, 3);
   ASSERT_EQ(batches.size(), 1u);
-  const auto fisher = MeasureFisher(model.weights, model.config(), batches, 0, quality::RunInTurn, Unheard);
+  const auto fisher = MeasureFisher(model.weights, model.config(), batches, 0, quality::RunInTurn, IgnoreProgress);
   ASSERT_TRUE(fisher.ok()) << fisher.status();
   ASSERT_EQ(fisher->size(), kParts);
   for (size_t part = 0; part < kParts; ++part) {
@@ -99,7 +96,7 @@ TEST(MeasureFisher, IsTheMeanOverTexts) {
   const quality::TokenizedSample sample = tiny_model::RandomTexts(6, 2);
   const auto measure = [&](size_t first, size_t count) {
     return MeasureFisher(model.weights, model.config(), Batches(sample, first, count, 2), 0, quality::RunInTurn,
-                         Unheard)
+                         IgnoreProgress)
         .value();
   };
   const auto some = measure(0, 4), others = measure(4, 2), all = measure(0, 6);
@@ -116,7 +113,8 @@ double LargestFisherOfEqualLogits(TinyModel* model) {
   Affine& out = model->weights.classifier_out;
   out.weight = out.weight.narrow(0, 0, 1).expand_as(out.weight).contiguous();
   const std::vector<TextBatch> batches = Batches(tiny_model::RandomTexts(3, 2), 0, 3, 3);
-  const auto fisher = MeasureFisher(model->weights, model->config(), batches, 0, quality::RunInTurn, Unheard).value();
+  const auto fisher =
+      MeasureFisher(model->weights, model->config(), batches, 0, quality::RunInTurn, IgnoreProgress).value();
   double largest = 0;
   for (const std::vector<double>& part : fisher) {
     for (const double one : part) largest = std::max(largest, one);
@@ -140,7 +138,8 @@ TEST(MeasureFisher, IsTheSameOnAnyNumberOfThreads) {
   const TinyModel model(3);
   const std::vector<TextBatch> batches = Batches(tiny_model::RandomTexts(26, 2), 0, 26, 2);
   const auto measure = [&](size_t threads) {
-    return MeasureFisher(model.weights, model.config(), batches, 5, tiny_model::OnThreads(threads), Unheard).value();
+    return MeasureFisher(model.weights, model.config(), batches, 5, tiny_model::OnThreads(threads), IgnoreProgress)
+        .value();
   };
   EXPECT_EQ(measure(1), measure(3));
 }
@@ -149,7 +148,7 @@ TEST(MeasureFisher, TheSeedDrawsTheDirections) {
   const TinyModel model(3);
   const std::vector<TextBatch> batches = Batches(tiny_model::RandomTexts(3, 2), 0, 3, 3);
   const auto measure = [&](uint64_t seed) {
-    return MeasureFisher(model.weights, model.config(), batches, seed, quality::RunInTurn, Unheard).value();
+    return MeasureFisher(model.weights, model.config(), batches, seed, quality::RunInTurn, IgnoreProgress).value();
   };
   EXPECT_EQ(measure(1), measure(1));
   EXPECT_NE(measure(1), measure(2));
@@ -159,7 +158,7 @@ class MeasureCurvatureTest : public testing::Test {
  protected:
   std::vector<PartCurvature> Measure(const std::vector<TextBatch>& batches,
                                      const quality::RunAll& run_all = quality::RunInTurn) const {
-    auto parts = MeasureCurvature(model_.weights, model_.config(), batches, 5, run_all, Unheard);
+    auto parts = MeasureCurvature(model_.weights, model_.config(), batches, 5, run_all, IgnoreProgress);
     EXPECT_TRUE(parts.ok()) << parts.status();
     EXPECT_EQ(parts->size(), kParts);
     return *std::move(parts);
@@ -210,7 +209,8 @@ TEST_F(MeasureCurvatureTest, OfTheLastLayersNeuronsOnlyFirstTokensCount) {
 TEST_F(MeasureCurvatureTest, OfOneTextsLastLayerItIsFisher) {
   const std::vector<TextBatch> batches = Batches(sample_, 0, 1, 1);
   const std::vector<PartCurvature> parts = Measure(batches);
-  const auto fisher = MeasureFisher(model_.weights, model_.config(), batches, 5, quality::RunInTurn, Unheard).value();
+  const auto fisher =
+      MeasureFisher(model_.weights, model_.config(), batches, 5, quality::RunInTurn, IgnoreProgress).value();
   Weights weights = model_.weights;
   for (const size_t part : {2u, 3u}) {
     for (size_t unit = 0; unit < fisher[part].size(); ++unit) {
@@ -239,7 +239,7 @@ TEST_F(MeasureCurvatureTest, PaddingIsNothing) {
   const TinyModel model(1);  // of a lone logit the direction is nothing but a sign
   const auto measure = [&](size_t at_once) {
     return MeasureCurvature(model.weights, model.config(), Batches(sample_, 0, 6, at_once), 5, quality::RunInTurn,
-                            Unheard)
+                            IgnoreProgress)
         .value();
   };
   const std::vector<PartCurvature> alone = measure(1), padded = measure(6);

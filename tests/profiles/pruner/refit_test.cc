@@ -1,8 +1,5 @@
 #include "profiles/pruner/refit.h"
 
-// With clang as C++20, LibTorch 1.13's other headers need this one before them.
-#include <ATen/core/ivalue.h>
-
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
@@ -19,8 +16,8 @@ using checkpoint::PruningMask;
 using reference::Affine;
 using reference::Weights;
 using tiny_model::Batches;
+using tiny_model::IgnoreProgress;
 using tiny_model::TinyModel;
-using tiny_model::Unheard;
 
 constexpr size_t kParts = 2 * tiny_model::kLayers;
 
@@ -29,7 +26,7 @@ class RefitTest : public testing::Test {
   Refitted Fit(const Weights& weights, const PruningMask& mask, const quality::RunAll& run_all = quality::RunInTurn,
                StoredAs stored_as = {}) const {
     const std::vector<StoredAs> types(kParts, stored_as);
-    auto refitted = Refit(weights, model_.config(), mask, texts_, types, run_all, Unheard);
+    auto refitted = Refit(weights, model_.config(), mask, texts_, types, run_all, IgnoreProgress);
     EXPECT_TRUE(refitted.ok()) << refitted.status();
     EXPECT_EQ(refitted->parts.size(), kParts);
     EXPECT_EQ(refitted->logits.size(), 30 * 2u);
@@ -37,7 +34,7 @@ class RefitTest : public testing::Test {
     return *std::move(refitted);
   }
   Refitted Leave(const Weights& weights, const PruningMask& mask) const {
-    return WithoutRefit(weights, model_.config(), mask, texts_.held_out, quality::RunInTurn, Unheard).value();
+    return WithoutRefit(weights, model_.config(), mask, texts_.held_out, quality::RunInTurn, IgnoreProgress).value();
   }
   static double LargestDifference(const std::vector<float>& a, const std::vector<float>& b) {
     EXPECT_EQ(a.size(), b.size());

@@ -19,13 +19,13 @@ namespace roberta::tiny_model {
 inline constexpr size_t kLayers = 2, kHeads = 4, kHeadSize = 8, kHidden = 32, kNeurons = 48;
 inline constexpr size_t kMostTokens = 30;
 
-/// config.json of such a model; its problem type follows from the number of labels as in Hugging Face's.
+/// config.json of a TinyModel. The problem type follows from the number of labels, as in Hugging Face's configs.
 nlohmann::json Config(size_t labels);
 
 /// Changes the values of a tensor before they are written.
 using Change = std::function<void(const std::string& name, std::vector<float>* values)>;
 
-/// A checkpoint of random weights, large enough that no layer is linear, in a directory of its own.
+/// A checkpoint with random weights, large enough that no layer is linear, in a directory of its own.
 struct TinyModel {
   explicit TinyModel(const nlohmann::json& config = Config(2), checkpoint::Dtype dtype = checkpoint::Dtype::kF32,
                      const Change& change = {});
@@ -45,13 +45,12 @@ quality::TokenizedSample RandomTexts(size_t count, uint64_t seed);
 std::vector<pruner::TextBatch> Batches(const quality::TokenizedSample& sample, size_t first, size_t count,
                                        size_t at_once);
 
-/// A mask that keeps all.
+/// A mask that keeps everything.
 checkpoint::PruningMask AllKept();
 
-/// On `threads` threads.
+/// Runs tasks on `threads` threads.
 quality::RunAll OnThreads(size_t threads);
 
-/// Heeds no progress.
-inline void Unheard(size_t /*done*/, size_t /*total*/) {}
+inline void IgnoreProgress(size_t /*done*/, size_t /*total*/) {}
 
 }  // namespace roberta::tiny_model
