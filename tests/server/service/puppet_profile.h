@@ -10,12 +10,12 @@ namespace roberta::service {
 /// A profile that does what the test says. By default the first logit is the number of tokens, the others are 0.
 class PuppetProfile final : public encoder::Profile {
  public:
-  using Behaviour = std::function<absl::Status(const encoder::PackedBatch&, absl::Span<float>)>;
+  using Behavior = std::function<absl::Status(const encoder::PackedBatch&, absl::Span<float>)>;
 
-  explicit PuppetProfile(Behaviour behaviour = CountTokens) : behaviour_(std::move(behaviour)) {}
+  explicit PuppetProfile(Behavior behavior = CountTokens) : behavior_(std::move(behavior)) {}
 
   absl::Status Run(const encoder::PackedBatch& batch, absl::Span<float> logits) const override {
-    return behaviour_(batch, logits);
+    return behavior_(batch, logits);
   }
   const encoder::ProfileDescription& description() const override { return description_; }
 
@@ -28,7 +28,7 @@ class PuppetProfile final : public encoder::Profile {
   }
 
  private:
-  const Behaviour behaviour_;
+  const Behavior behavior_;
   const encoder::ProfileDescription description_ = {.precision = "puppet", .kernels = {"strings"}, .weight_bytes = 1};
 };
 

@@ -28,8 +28,8 @@ absl::Status DifferOnLongTexts(const encoder::PackedBatch& batch, absl::Span<flo
 
 /// A service whose calls run again on a puppet called `quantized`.
 struct ShadowedServer {
-  explicit ShadowedServer(PuppetProfile::Behaviour second = DifferOnLongTexts, ShadowOptions options = {},
-                          size_t executor_threads = 1, PuppetProfile::Behaviour first = PuppetProfile::CountTokens)
+  explicit ShadowedServer(PuppetProfile::Behavior second = DifferOnLongTexts, ShadowOptions options = {},
+                          size_t executor_threads = 1, PuppetProfile::Behavior first = PuppetProfile::CountTokens)
       : server(std::make_shared<PuppetProfile>(std::move(first)), 64, {}, executor_threads) {
     server.registry.SetQuantized(std::make_shared<PuppetProfile>(std::move(second)));
     if (options.profile.empty()) options.profile = "quantized";
@@ -82,7 +82,7 @@ struct ShadowedServer {
 
 /// A second profile that is blocked in its first batch until it is released.
 struct Hold {
-  PuppetProfile::Behaviour Behaviour() {
+  PuppetProfile::Behavior Behavior() {
     return [this](const encoder::PackedBatch& batch, absl::Span<float> logits) {
       if (!held.exchange(true)) {
         entered.set_value();
@@ -146,7 +146,7 @@ TEST(ShadowTraffic, OfACallWithBadItemsTheGoodOnesRunAgain) {
 
 TEST(ShadowTraffic, ItHoldsNoPermit) {
   Hold hold;
-  ShadowedServer server(hold.Behaviour());
+  ShadowedServer server(hold.Behavior());
   server.Run({"good"});
   hold.entered.get_future().wait();
   EXPECT_TRUE(server.server.permits.WaitUntilIdle(std::chrono::seconds(60)));
@@ -155,7 +155,7 @@ TEST(ShadowTraffic, ItHoldsNoPermit) {
 
 TEST(ShadowTraffic, WhatWouldWaitBeyondTheLimitIsDroppedAndNotTold) {
   Hold hold;
-  ShadowedServer server(hold.Behaviour(), {.max_items_in_flight = 2}, 2);
+  ShadowedServer server(hold.Behavior(), {.max_items_in_flight = 2}, 2);
   EXPECT_TRUE(server.Run({"good", "bad"}).shadowed());
   hold.entered.get_future().wait();
   EXPECT_FALSE(server.Run({"good"}).shadowed());
@@ -167,7 +167,7 @@ TEST(ShadowTraffic, WhatWouldWaitBeyondTheLimitIsDroppedAndNotTold) {
 
 TEST(ShadowTraffic, WhatWaitsWhenTheServerStopsIsDropped) {
   Hold hold;
-  ShadowedServer server(hold.Behaviour());
+  ShadowedServer server(hold.Behavior());
   server.Run(std::vector<std::string>(10, "good"));  // five of them fill a batch here
   hold.entered.get_future().wait();
   server.shadow->Stop();
@@ -223,7 +223,7 @@ TEST(ShadowTraffic, ACallGoesBeforeShadowTrafficThatWaitsAlready) {
   std::atomic<int> second_runs{0};
   std::vector<int> second_runs_before;  // each run of the first profile
   ShadowedServer server(
-      [&, held = hold.Behaviour()](const encoder::PackedBatch& batch, absl::Span<float> logits) {
+      [&, held = hold.Behavior()](const encoder::PackedBatch& batch, absl::Span<float> logits) {
         ++second_runs;
         return held(batch, logits);
       },
