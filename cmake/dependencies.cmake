@@ -17,6 +17,7 @@ if(NOT ROBERTA_CORE_ONLY)
   find_program(GRPC_CPP_PLUGIN grpc_cpp_plugin REQUIRED)
   find_package(spdlog REQUIRED)
   if(NOT ROBERTA_SERVE_ONLY)
+    pkg_check_modules(curl REQUIRED IMPORTED_TARGET libcurl)
     pkg_check_modules(drawing REQUIRED IMPORTED_TARGET cairo-pdf pangocairo librsvg-2.0)
   endif()
 

@@ -1,5 +1,4 @@
 #include "loadtest/console/known_answers.h"
-#include "loadtest/record/profile_names.h"
 
 #include <algorithm>
 #include <utility>
@@ -7,7 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
-namespace roberta::console {
+namespace roberta::loadtest::console {
 
 namespace {
 
@@ -25,14 +24,14 @@ bool HasReady(const record::ServerDescription& server, const std::string& profil
 KnownAnswers::KnownAnswers(const RunOptions& options, const std::vector<workload::RequestClass>& classes)
     : asks_(!options.no_quality),
       texts_(classes, options.quality_texts, options.seed),
-      expected_(answers::ExpectedLabels(classes)) {}
+      expected_(quality::ExpectedLabels(classes)) {}
 
 std::string KnownAnswers::NameOf(const std::string& profile) const {
   return profile.empty() ? default_profile_ : profile;
 }
 
 absl::Status KnownAnswers::AskAll(const std::vector<std::string>& profiles, const record::ServerDescription& server,
-                                  const answers::Ask& ask, const GoOn& go_on) {
+                                  const quality::Ask& ask, const GoOn& go_on) {
   default_profile_ = server.default_profile;
   if (!asks_) return absl::OkStatus();
   std::vector<std::string> wanted = profiles;
@@ -47,13 +46,13 @@ absl::Status KnownAnswers::AskAll(const std::vector<std::string>& profiles, cons
   return absl::OkStatus();
 }
 
-const answers::AloneLabels* KnownAnswers::Find(const std::string& profile) const {
+const quality::AloneLabels* KnownAnswers::Find(const std::string& profile) const {
   const auto found = alone_.find(NameOf(profile));
   return found == alone_.end() ? nullptr : &found->second;
 }
 
-const answers::Reference& KnownAnswers::ReferenceOf(const std::string& profile) {
-  answers::Reference& reference = references_[NameOf(profile)];
+const quality::Reference& KnownAnswers::ReferenceOf(const std::string& profile) {
+  quality::Reference& reference = references_[NameOf(profile)];
   reference = {expected_, Find(profile), Find(kBaseline)};
   return reference;
 }
@@ -65,7 +64,7 @@ std::string KnownAnswers::MissingOf(const std::string& profile) const {
     missing.emplace_back("flips and agreement: not asked for (--no-quality)");
     return absl::StrJoin(missing, "; ");
   }
-  const answers::AloneLabels* const own = Find(profile);
+  const quality::AloneLabels* const own = Find(profile);
   if (NameOf(profile) == kAuto) missing.emplace_back("flips: auto is answered by any profile");
   if (Find(kBaseline) == nullptr) missing.emplace_back("agreement: the server has no baseline that is READY");
   if (texts_.requests().size() < texts_.distinct()) {
@@ -79,4 +78,4 @@ std::string KnownAnswers::MissingOf(const std::string& profile) const {
   return absl::StrJoin(missing, "; ");
 }
 
-}  // namespace roberta::console
+}  // namespace roberta::loadtest::console

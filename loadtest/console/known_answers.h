@@ -6,39 +6,39 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "loadtest/answers/comparison.h"
 #include "loadtest/console/run_options.h"
+#include "loadtest/quality/comparison.h"
 
-namespace roberta::console {
+namespace roberta::loadtest::console {
 
-/// What the texts of a series are known to be: their labels, and what each profile answers to them alone.
+/// What is known about the texts of a series: their labels, and each profile's answers to the texts sent alone.
 class KnownAnswers {
  public:
   /// `classes` must outlive this.
   KnownAnswers(const RunOptions& options, const std::vector<workload::RequestClass>& classes);
 
-  /// How far: `done` of `total` texts of a profile. False ends it.
+  /// Progress: `done` of `total` texts of a profile. Returning false stops.
   using GoOn = std::function<bool(const std::string& profile, size_t done, size_t total)>;
-  /// Asks every one of `profiles`, and baseline where `server` has it READY, for each text alone; nothing if the
-  /// options say so. Cancelled if `go_on` ends it, Unavailable if the server is gone.
+  /// Sends each text alone to every one of `profiles`, and to baseline if `server` has it READY; does nothing if the
+  /// options say so. Cancelled if `go_on` stops it, Unavailable if the server is gone.
   absl::Status AskAll(const std::vector<std::string>& profiles, const record::ServerDescription& server,
-                      const answers::Ask& ask, const GoOn& go_on);
+                      const quality::Ask& ask, const GoOn& go_on);
 
-  /// Of a profile's answers. Stays valid as long as this, if no more is asked.
-  const answers::Reference& ReferenceOf(const std::string& profile);
-  /// What cannot be told of a profile's answers, and why; empty: nothing.
+  /// The reference for a profile's answers. Valid until AskAll is called again.
+  const quality::Reference& ReferenceOf(const std::string& profile);
+  /// What is not known about a profile's answers, and why; empty if everything is.
   std::string MissingOf(const std::string& profile) const;
 
  private:
-  const answers::AloneLabels* Find(const std::string& profile) const;
+  const quality::AloneLabels* Find(const std::string& profile) const;
   std::string NameOf(const std::string& profile) const;  ///< the default's for ""
 
   const bool asks_;
-  const answers::DistinctTexts texts_;
+  const quality::DistinctTexts texts_;
   const std::vector<std::string> expected_;
   std::string default_profile_;
-  std::map<std::string, answers::AloneLabels> alone_;     // by profile
-  std::map<std::string, answers::Reference> references_;  // by profile
+  std::map<std::string, quality::AloneLabels> alone_;     // by profile
+  std::map<std::string, quality::Reference> references_;  // by profile
 };
 
-}  // namespace roberta::console
+}  // namespace roberta::loadtest::console

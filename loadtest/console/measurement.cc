@@ -4,9 +4,10 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "loadtest/record/environment.h"
 #include "loadtest/series/rate_search.h"
 
-namespace roberta::console {
+namespace roberta::loadtest::console {
 
 namespace {
 
@@ -49,7 +50,7 @@ class Bench {
         });
   }
 
-  /// `text` tells on the bar what is measured.
+  /// The progress bar shows `text`.
   absl::StatusOr<record::RunRecord> Run(const series::Step& step, const std::string& text) {
     const RunOptions& options = subject_.options;
     const Clock::time_point start = Clock::now();
@@ -57,7 +58,7 @@ class Bench {
     if (!mix.ok()) return mix.status();
     auto plan = PlanOf(options, step);
     if (!plan.ok()) return plan.status();
-    answers::Comparison comparison(known_.ReferenceOf(step.profile));
+    quality::Comparison comparison(known_.ReferenceOf(step.profile));
     plan->on_answer = [&](const auto& request, const auto& response) { comparison.Add(request, response); };
     record::RunRecord record = {.settings = SettingsOf(options, step, subject_.classes),
                                 .server = subject_.server,
@@ -68,7 +69,7 @@ class Bench {
                                     [&](const runner::Progress& progress) { Show(text, progress); });
     if (end_watch) end_watch(&record);
     record.quality = comparison.quality();
-    answers::AddAlone(known_.ReferenceOf(step.profile), &record.quality);
+    quality::AddAlone(known_.ReferenceOf(step.profile), &record.quality);
     record.quality.missing = known_.MissingOf(step.profile);
     time_.RunEnded(Clock::now() - start);
     Book(record, text);
@@ -151,4 +152,4 @@ absl::StatusOr<Measured> Measure(const Subject& subject, terminal::ProgressBar* 
   return measured;
 }
 
-}  // namespace roberta::console
+}  // namespace roberta::loadtest::console

@@ -12,35 +12,36 @@
 #include "loadtest/record/run_record.h"
 #include "profiles/terminal/progress.h"
 
-namespace roberta::console {
+namespace roberta::loadtest::console {
 
-/// What is measured, with what.
+/// What to measure, and with what.
 struct Subject {
   const RunOptions& options;
-  std::string target;                 ///< that `client` is connected with
+  std::string target;                 ///< that `client` is connected to
   std::vector<std::string> profiles;  ///< not empty; "": the server's default
   std::vector<workload::RequestClass> classes;
   record::ServerDescription server;
   client::DirectClient* client = nullptr;
   std::function<bool()> stop_requested;
-  /// Begins to watch the server for a run of at most so long; what it returns ends that and books it. May be empty.
+  /// Starts to watch the server for a run of at most this length; the function that it returns stops watching and
+  /// fills the record. May be empty.
   std::function<std::function<void(record::RunRecord*)>(std::chrono::nanoseconds)> watch;
-  std::string title;      ///< that the progress begins with; may be empty
-  size_t runs_later = 0;  ///< that come after these, for the time left
+  std::string title;      ///< shown at the start of progress lines; may be empty
+  size_t runs_later = 0;  ///< runs that follow these, to predict the time left
 };
 
-/// What came of it.
+/// The results.
 struct Measured {
   record::Series series;
-  size_t runs_planned = 0;  ///< of a search 0: it is not known before
+  size_t runs_planned = 0;  ///< 0 for a search, where it is not known before
   runner::End end = runner::End::kComplete;
   bool answered = false;            ///< at least one request
-  std::vector<std::string> faults;  ///< why figures are this program's, with the run that they are of
+  std::vector<std::string> faults;  ///< why figures are invalid, with the run that they belong to
 };
 
-/// Makes the runs that the options ask for, or searches, after asking for each text alone. A run that breaks off is
-/// kept and is the last one. Errors: Unavailable if the server was lost, and Cancelled if it was stopped, before the
+/// Makes the runs or searches that the options ask for, after sending each text alone. A run that breaks off is kept
+/// and is the last one. Errors: Unavailable if the server was lost, and Cancelled if it was stopped, before the
 /// first run; and those of the files that the options name.
 absl::StatusOr<Measured> Measure(const Subject& subject, terminal::ProgressBar* bar);
 
-}  // namespace roberta::console
+}  // namespace roberta::loadtest::console

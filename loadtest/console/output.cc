@@ -6,11 +6,15 @@
 
 #include "absl/strings/str_cat.h"
 
-namespace roberta::console {
+namespace roberta::loadtest::console {
 
 int Complain(const std::string& text, int exit_code) {
   std::fprintf(stderr, "roberta-loadtest: %s\n", text.c_str());
   return exit_code;
+}
+
+int Complain(const absl::Status& error, int exit_code) {
+  return Complain(std::string(error.message()), exit_code);
 }
 
 absl::Status Output::Open(const std::string& name) {
@@ -41,4 +45,4 @@ absl::Status Output::Failure(const char* what) const {
   return absl::PermissionDeniedError(absl::StrCat(name_, ": ", what, ": ", std::strerror(errno)));
 }
 
-}  // namespace roberta::console
+}  // namespace roberta::loadtest::console

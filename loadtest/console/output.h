@@ -4,14 +4,24 @@
 #include <string>
 
 #include "absl/status/status.h"
-#include "loadtest/console/exit_codes.h"
 
-namespace roberta::console {
+namespace roberta::loadtest::console {
+
+/// Exit codes of roberta-loadtest.
+enum ExitCode {
+  kValid = 0,
+  kSomethingFailed = 1,  ///< a file, a profile, a server that ended at its start, or no request was answered
+  kWrongUsage = 2,
+  kServerUnreachable = 3,  ///< at the start or, for seconds, during the run
+  kInvalid = 4,            ///< measured, but the program itself was the bottleneck
+  kInterrupted = 130,      ///< 128 + SIGINT, as shells have it
+};
 
 inline constexpr char kStandardOutput[] = "-";
 
-/// One line on stderr; returns `exit_code`.
+/// Prints one line on stderr; returns `exit_code`.
 int Complain(const std::string& text, int exit_code = kSomethingFailed);
+int Complain(const absl::Status& error, int exit_code = kSomethingFailed);
 
 /// A file that is written when the work is over. It is opened before the work begins, so that a file that cannot be
 /// written is found out early; what the file held stays until it is written, and a new file appears only then.
@@ -33,4 +43,4 @@ class Output {
   std::FILE* file_ = nullptr;
 };
 
-}  // namespace roberta::console
+}  // namespace roberta::loadtest::console

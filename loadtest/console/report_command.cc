@@ -4,22 +4,48 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <memory>
 #include <sstream>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "loadtest/console/output.h"
-#include "loadtest/console/report_files.h"
 #include "loadtest/document/pdf.h"
 #include "loadtest/record/run_record.h"
 #include "loadtest/report/run_report.h"
+#include "loadtest/report/suite_reports.h"
 
-namespace roberta::console {
+namespace roberta::loadtest::console {
+
+absl::Status CheckReportRequirements() {
+  absl::Status status = document::CheckRequirements();
+  if (!status.ok()) return status;
+  if (const std::string remark = document::FontRemark(); !remark.empty()) Complain(remark);
+  return status;
+}
+
+absl::Status WriteSuiteReports(const record::Series& series, const std::string& directory) {
+  std::error_code error;
+  std::filesystem::create_directories(directory, error);
+  if (error) {
+    return absl::PermissionDeniedError(absl::StrCat(directory, ": cannot make the directory: ", error.message()));
+  }
+  for (const report::NamedDocument& named : report::SuiteReports(series)) {
+    Output out;
+    absl::Status status = out.Open((std::filesystem::path(directory) / named.name).string());
+    if (!status.ok()) return status;
+    const absl::StatusOr<std::string> pdf = document::RenderPdf(named.document);
+    if (!pdf.ok()) return pdf.status();
+    if (status = out.Write(*pdf); !status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
 
 namespace {
 
@@ -47,24 +73,24 @@ absl::StatusOr<record::Series> ReadSeries(const std::string& name) {
 }
 
 int Report(const ReportOptions& options) {
-  if (absl::Status status = CheckReportRequirements(); !status.ok()) return Complain(std::string(status.message()));
+  if (absl::Status status = CheckReportRequirements(); !status.ok()) return Complain(status);
   record::Series all;
   for (const std::string& name : options.records) {
     absl::StatusOr<record::Series> series = ReadSeries(name);
-    if (!series.ok()) return Complain(std::string(series.status().message()));
+    if (!series.ok()) return Complain(series.status());
     std::move(series->runs.begin(), series->runs.end(), std::back_inserter(all.runs));
     std::move(series->searches.begin(), series->searches.end(), std::back_inserter(all.searches));
   }
   if (!options.suite.empty()) {
     if (all.runs.empty()) return Complain("a suite's reports are made of runs, and these records hold only searches");
     const absl::Status status = WriteSuiteReports(all, options.suite);
-    return status.ok() ? kValid : Complain(std::string(status.message()));
+    return status.ok() ? kValid : Complain(status);
   }
   Output out;
-  if (absl::Status status = out.Open(options.out); !status.ok()) return Complain(std::string(status.message()));
+  if (absl::Status status = out.Open(options.out); !status.ok()) return Complain(status);
   const absl::StatusOr<std::string> pdf = document::RenderPdf(report::RunReport(all, options.title));
-  if (!pdf.ok()) return Complain(std::string(pdf.status().message()));
-  if (absl::Status status = out.Write(*pdf); !status.ok()) return Complain(std::string(status.message()));
+  if (!pdf.ok()) return Complain(pdf.status());
+  if (absl::Status status = out.Write(*pdf); !status.ok()) return Complain(status);
   return kValid;
 }
 
@@ -72,27 +98,28 @@ int Report(const ReportOptions& options) {
 
 void AddReportCommand(CLI::App* app, int* exit_code) {
   auto options = std::make_shared<ReportOptions>();
-  CLI::App* command = app->add_subcommand("report", "Makes a PDF of what runs measured; needs no server");
+  CLI::App* command = app->add_subcommand("report", "Writes a PDF from the records of runs; needs no server");
   command
       ->add_option("records", options->records,
-                   "What `run --json` wrote; several stand side by side: profiles, loads, machines, models, versions")
+                   "Files that `run --json` wrote; several are compared: profiles, loads, machines, models, versions")
       ->required()
       ->type_name("FILE");
   CLI::Option* out =
-      command->add_option("--out", options->out, "The PDF (report.pdf); - is standard output")->type_name("FILE");
-  CLI::Option* title = command->add_option("--title", options->title, "Its title (Load test)")->type_name("TEXT");
+      command->add_option("--out", options->out, "Write the PDF to this file (report.pdf); - is standard output")
+          ->type_name("FILE");
+  CLI::Option* title =
+      command->add_option("--title", options->title, "Title of the report (Load test)")->type_name("TEXT");
   command
       ->add_option(
           "--suite", options->suite,
-          "Instead: the six PDFs of a suite, into this directory: quantization, pruning, mixed precision, data "
+          "Write the six PDFs of a suite into this directory instead: quantization, pruning, mixed precision, data "
           "loading, all together, and a summary")
       ->type_name("DIR")
       ->excludes(out)
       ->excludes(title);
   command->footer(
-      "\nRuns of the same profile at the same load count as repeats: their median is shown, and how far they lie "
-      "apart.\n"
-      "Needs gnuplot for the charts, and the font Inter to look as meant.\n\n"
+      "\nRuns of the same profile at the same load count as repeats: the report shows their median and their spread.\n"
+      "Needs gnuplot for the charts and a font, preferably Inter (Debian packages: gnuplot-nox, fonts-inter).\n\n"
       "Examples:\n"
       "  roberta-loadtest report run.json\n"
       "  roberta-loadtest report baseline-*.json quantized-*.json --out quantization.pdf --title Quantization\n"
@@ -100,4 +127,4 @@ void AddReportCommand(CLI::App* app, int* exit_code) {
   command->callback([options, exit_code] { *exit_code = Report(*options); });
 }
 
-}  // namespace roberta::console
+}  // namespace roberta::loadtest::console

@@ -7,20 +7,17 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "loadtest/console/exit_codes.h"
 #include "loadtest/console/measurement.h"
 #include "loadtest/console/output.h"
-#include "loadtest/console/run_declarations.h"
+#include "loadtest/console/run_flags.h"
 #include "loadtest/console/run_options.h"
 #include "loadtest/console/run_table.h"
-#include "loadtest/console/series_options.h"
 #include "loadtest/console/series_table.h"
 #include "loadtest/console/session.h"
-#include "loadtest/console/stop_signals.h"
 #include "loadtest/series/csv.h"
 #include "profiles/terminal/progress.h"
 
-namespace roberta::console {
+namespace roberta::loadtest::console {
 
 namespace {
 
@@ -72,19 +69,19 @@ bool WritesToStandardOutput(const RunOptions& options) {
 
 int Run(const RunOptions& options) {
   auto classes = ClassesOf(options);
-  if (!classes.ok()) return Complain(std::string(classes.status().message()));
+  if (!classes.ok()) return Complain(classes.status());
   auto mix = workload::RequestMix::Make(*classes, options.seed);
-  if (!mix.ok()) return Complain(std::string(mix.status().message()));
+  if (!mix.ok()) return Complain(mix.status());
   auto plan = PlanOf(options, {"", LevelsOf(options).front()});
-  if (!plan.ok()) return Complain(std::string(plan.status().message()));
+  if (!plan.ok()) return Complain(plan.status());
   Outputs outputs;
-  if (absl::Status status = outputs.Open(options); !status.ok()) return Complain(std::string(status.message()));
+  if (absl::Status status = outputs.Open(options); !status.ok()) return Complain(status);
 
   CatchStopSignals();
   int exit_code = kValid;
   const auto session = OpenSession(options, &exit_code);
   if (!session) return exit_code;
-  const std::string& target = session->at_hand->target();
+  const std::string& target = session->target_server->target();
   terminal::ProgressBar bar(stderr, options.quiet ? terminal::Display::kNone : terminal::DisplayFor(stderr));
   const auto measured = Measure({.options = options,
                                  .target = target,
@@ -93,42 +90,43 @@ int Run(const RunOptions& options) {
                                  .server = session->server,
                                  .client = session->client.get(),
                                  .stop_requested = StopRequested,
-                                 .watch = session->at_hand->Watcher()},
+                                 .watch = session->target_server->Watcher()},
                                 &bar);
   if (absl::IsCancelled(measured.status())) return Complain("stopped before anything was measured", kInterrupted);
   if (!measured.ok()) return ComplainOfServer(target, measured.status());
   if (!WritesToStandardOutput(options)) Print(*measured);
-  if (absl::Status status = outputs.Write(measured->series); !status.ok())
-    return Complain(std::string(status.message()));
-  if (measured->end == runner::End::kServerLost) Complain(session->at_hand->WhyLost());
+  if (absl::Status status = outputs.Write(measured->series); !status.ok()) return Complain(status);
+  if (measured->end == runner::End::kServerLost) Complain(session->target_server->WhyLost());
   return ExitCodeOf(*measured);
 }
 
 void DeclareOutput(CLI::App* command, RunOptions* options) {
   command
       ->add_option("--json", options->json,
-                   "Write everything that was measured, raw histograms included; - is standard output, then without "
+                   "Write all measurements, including raw histograms; - is standard output, then without "
                    "the table")
       ->type_name("FILE");
   command
       ->add_option("--csv", options->csv,
-                   "Write a line for each run, with the columns of Triton's perf_analyzer; - as with --json")
+                   "Write one line per run, with the columns of Triton's perf_analyzer; - as with --json")
       ->type_name("FILE");
   command
       ->add_option("--percentiles", options->percentiles,
                    "Write the latency of a single run in HdrHistogram's percentile format, in ms")
       ->type_name("FILE");
-  command->add_flag("--quiet", options->quiet, "No progress");
+  command->add_flag("--quiet", options->quiet, "Do not show progress");
 }
 
-constexpr char kFooter[] =
-    "\nEvery request is one attempt, without retries, and has one outcome: answered, refused (RESOURCE_EXHAUSTED),\n"
-    "unavailable, expired, cancelled or failed. Latency is told from the intended send, which is what a user feels\n"
-    "(in a closed loop: from when the user was ready), and from the actual send. A run is marked INVALID, and the "
-    "exit\n"
-    "code is 4, if the program itself was the bottleneck: p99 of its lateness above 1 ms and a tenth of the median\n"
-    "latency, fewer than 98 % of the intended requests sent, or 90 % of its cores used. On one machine give it cores\n"
-    "of its own (taskset).\n\n"
+constexpr char kRunFooter[] =
+    "\nEvery request is sent once, without retries, and has one outcome: answered, refused (RESOURCE_EXHAUSTED),\n"
+    "unavailable, expired, cancelled or failed. Latency is measured from the intended send, which is what a user "
+    "feels\n"
+    "(in a closed loop: from when the user was ready), and from the actual send. A run is marked INVALID, with exit "
+    "code\n"
+    "4, if this program was the bottleneck: if the p99 of its lateness is above 1 ms and a tenth of the median "
+    "latency,\n"
+    "if it sent fewer than 98 % of the intended requests, or if it used 90 % of its cores. If the server runs on the\n"
+    "same machine, give each cores of its own (taskset).\n\n"
     "Examples:\n"
     "  roberta-loadtest run --concurrency 16 --file reviews.tsv --profile quantized\n"
     "  roberta-loadtest run --concurrency 1:64 --profile baseline,quantized --turns 3 --json runs.json\n"
@@ -142,17 +140,17 @@ constexpr char kFooter[] =
 
 void AddRunCommand(CLI::App* app, int* exit_code) {
   auto options = std::make_shared<RunOptions>();
-  CLI::App* command = app->add_subcommand("run", "Puts a server under load and measures");
+  CLI::App* command = app->add_subcommand("run", "Measures a server under load");
   DeclareServer(command, &options->target, &options->server);
   DeclareOutput(command, options.get());
   DeclareSeries(command, options.get());
   DeclareLoad(command, options.get());
   DeclareTexts(command, options.get());
-  command->footer(kFooter);
+  command->footer(kRunFooter);
   command->callback([=] {
     if (const std::string why = Contradiction(*options); !why.empty()) throw CLI::ValidationError("run", why);
     *exit_code = Run(*options);
   });
 }
 
-}  // namespace roberta::console
+}  // namespace roberta::loadtest::console

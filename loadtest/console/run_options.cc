@@ -7,10 +7,10 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
+#include "loadtest/record/figures.h"
 #include "loadtest/workload/texts.h"
 
-namespace roberta::console {
+namespace roberta::loadtest::console {
 
 namespace {
 
@@ -170,9 +170,7 @@ record::Settings SettingsOf(const RunOptions& options, const series::Step& step,
 }
 
 std::string LoadText(const RunOptions& options, double level) {
-  if (!options.replay.empty()) return "recorded intervals";
-  if (options.Open()) return absl::StrFormat("%.6g requests/s", level);
-  return absl::StrFormat("%.6g user%s", level, level == 1 ? "" : "s");
+  return record::LoadText({.open = options.Open(), .level = level});
 }
 
 std::string Contradiction(const RunOptions& options) {
@@ -191,4 +189,4 @@ std::string Contradiction(const RunOptions& options) {
   return "";
 }
 
-}  // namespace roberta::console
+}  // namespace roberta::loadtest::console

@@ -10,13 +10,13 @@
 #include "loadtest/console/server_options.h"
 #include "loadtest/record/run_record.h"
 #include "loadtest/runner/run.h"
-#include "loadtest/series/objective.h"
+#include "loadtest/series/rate_search.h"
 #include "loadtest/series/schedule.h"
 #include "loadtest/workload/request_mix.h"
 
-namespace roberta::console {
+namespace roberta::loadtest::console {
 
-/// What `roberta-loadtest run` was told.
+/// The options of `roberta-loadtest run`.
 struct RunOptions {
   std::string target = "127.0.0.1:8001";
   ServerOptions server;
@@ -33,18 +33,18 @@ struct RunOptions {
   int64_t turns = 1;
   double duration_seconds = 10;
   std::optional<double> warm_up_seconds;
-  /// Where no seconds are given, that is what happens, but for a replay, which has two if it is not said.
+  /// Also the default if no seconds are given, except for a replay, whose default is two seconds.
   bool warm_up_until_steady = false;
   int64_t deadline_ms = 10'000;
   double objective_ms = 0;               ///< 0: none
-  std::optional<series::Objective> slo;  ///< search for the highest rate that keeps it
-  double least_good_ratio = 0;           ///< of the search; 0: the objective's quantile
+  std::optional<series::Objective> slo;  ///< search for the highest rate that meets it
+  double least_good_ratio = 0;           ///< for the search; 0: the objective's quantile
   int64_t repeats = 3;                   ///< of the search
   uint64_t seed = 1;
   bool no_quality = false;
-  size_t quality_texts = 2000;  ///< that are asked for alone at most
+  size_t quality_texts = 2000;  ///< at most so many are sent alone
   size_t max_in_flight = 20'000;
-  size_t connections = 0;  ///< 0: as many as the load needs
+  size_t connections = 0;  ///< 0: chosen by the load
   std::string json, csv, percentiles;
   bool quiet = false;
 
@@ -54,16 +54,16 @@ struct RunOptions {
 /// The classes of texts that the options name, "main" first, without a profile. Errors name option, file and value.
 absl::StatusOr<std::vector<workload::RequestClass>> ClassesOf(const RunOptions& options);
 
-/// Users or requests/s of the runs to make, ascending; of a replay, 0.
+/// Users or requests/s of the runs to make, ascending; {0} for a replay.
 std::vector<double> LevelsOf(const RunOptions& options);
 
-/// Of order and arrivals: the same for all profiles of a turn, another one for each turn.
+/// The seed of order and arrivals: the same for all profiles in a turn, a different one for each turn.
 uint64_t SeedOf(const RunOptions& options, const series::Step& step);
 
-/// Of a run. InvalidArgument or NotFound if the recorded intervals cannot be read.
+/// The plan of a run. InvalidArgument or NotFound if the recorded intervals cannot be read.
 absl::StatusOr<runner::Plan> PlanOf(const RunOptions& options, const series::Step& step);
 
-/// Enough for the heaviest level.
+/// The number of connections that the heaviest level needs.
 int ConnectionsOf(const RunOptions& options);
 
 record::Settings SettingsOf(const RunOptions& options, const series::Step& step,
@@ -75,4 +75,4 @@ std::string LoadText(const RunOptions& options, double level);
 /// Why the options contradict each other; empty if they do not.
 std::string Contradiction(const RunOptions& options);
 
-}  // namespace roberta::console
+}  // namespace roberta::loadtest::console

@@ -4,10 +4,13 @@
 
 #include "loadtest/record/run_record.h"
 
-namespace roberta::console {
+namespace roberta::loadtest::console {
 
-/// A run for people: what was asked, what became of the requests, rates, latencies, and where the server says the time
-/// went.
+/// The server's process and counters during a run, and whether the counters agree with the answers. Empty if the record
+/// has neither these nor a reason for their absence.
+std::string ServerText(const record::RunRecord& record);
+
+/// A run for people: the load, the outcomes of the requests, rates, latencies and the server's phases.
 std::string RunText(const record::RunRecord& record);
 
-}  // namespace roberta::console
+}  // namespace roberta::loadtest::console

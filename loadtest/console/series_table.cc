@@ -8,41 +8,25 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "loadtest/record/profile_names.h"
-#include "loadtest/series/objective.h"
-#include "loadtest/series/ratios.h"
+#include "loadtest/record/figures.h"
+#include "loadtest/report/answers.h"
+#include "loadtest/report/profile_runs.h"
+#include "loadtest/report/verdict.h"
+#include "loadtest/series/rate_search.h"
 #include "loadtest/stats/order_statistics.h"
 #include "profiles/terminal/displayed_text.h"
 
-namespace roberta::console {
+namespace roberta::loadtest::console {
 
 namespace {
 
 using record::kBaseline;
-
 using record::RunRecord;
 
-constexpr double kNsPerMs = 1e6;
 constexpr char kNotMeasured[] = "-";
 
-std::string ProfileText(const std::string& profile, const std::string& default_profile) {
-  if (!profile.empty()) return profile;
-  return default_profile.empty() ? "the default" : default_profile;
-}
-
-std::string LoadText(bool open, double level) {
-  if (!open) return absl::StrFormat("%.6g user%s", level, level == 1 ? "" : "s");
-  return level > 0 ? absl::StrFormat("%.6g/s", level) : "recorded";
-}
-
-std::string Percent(int64_t part, int64_t whole) {
-  if (whole == 0) return kNotMeasured;
-  return absl::StrFormat("%.2f %%", 100.0 * static_cast<double>(part) / static_cast<double>(whole));
-}
-
-std::string Ms(const stats::Histogram& latency, double quantile) {
-  if (latency.count() == 0) return kNotMeasured;
-  return absl::StrFormat("%.3f", static_cast<double>(latency.ValueAt(quantile)) / kNsPerMs);
+std::string NameOf(const record::RateSearch& search) {
+  return search.profile.empty() ? "default" : search.profile;
 }
 
 std::string Remarks(const RunRecord& run) {
@@ -54,21 +38,14 @@ std::string Remarks(const RunRecord& run) {
 }
 
 std::vector<std::string> Line(const RunRecord& run) {
-  const stats::Tally total = run.result.Total();
-  const record::Quality& quality = run.quality;
-  const bool open = run.settings.loop == "open";
-  return {ProfileText(run.settings.profile, run.server.default_profile),
-          LoadText(open, open ? run.settings.rate : static_cast<double>(run.settings.concurrency)),
-          absl::StrCat(run.settings.turn + 1),
-          absl::StrFormat("%.1f", run.result.RatePerSecond(run.result.items_within)),
-          Ms(total.answered_from_intended, 0.5),
-          Ms(total.answered_from_intended, 0.99),
-          Percent(total.Count(stats::Outcome::kAnswered), total.sent),
-          run.settings.objective_ms > 0 ? Percent(total.good, total.sent) : kNotMeasured,
-          Percent(quality.correct, quality.labelled),
-          Percent(quality.baseline_agreed, quality.baseline_compared),
-          Percent(quality.alone_flips, quality.alone_compared),
-          Remarks(run)};
+  std::vector<std::string> line = {ProfileOf(run), LoadText(LoadOf(run)), absl::StrCat(run.settings.turn + 1)};
+  for (const record::Figure& figure : record::Figures()) {
+    if (figure.terminal.empty()) continue;
+    const std::string text = figure.TextOf(run, record::Place::kTerminal);
+    line.push_back(text.empty() ? kNotMeasured : text);
+  }
+  line.push_back(Remarks(run));
+  return line;
 }
 
 std::string RatioText(const std::optional<stats::Spread>& ratio) {
@@ -83,26 +60,33 @@ std::string PointsText(const std::optional<statistics::AccuracyDifference>& accu
   return absl::StrFormat("%+.1f (%s)", 100 * accuracy->difference, statistics::IntervalText(*accuracy));
 }
 
-/// What the accuracies of the profiles allow to say, a line each.
-std::string AccuracyText(const std::vector<RunRecord>& runs) {
-  std::set<std::string> seen;
-  std::string text;
-  for (const series::Ratios& ratios : series::RatiosToBaseline(runs)) {
-    if (!ratios.accuracy || !seen.insert(ratios.profile).second) continue;
-    absl::StrAppend(&text, ratios.profile,
-                    ": accuracy compared with baseline: ", statistics::DifferenceText(*ratios.accuracy), "\n");
-  }
-  return text.empty() ? "" : "\n" + text;
-}
-
-std::string RatiosText(const std::vector<RunRecord>& runs) {
+/// Every profile beside baseline at each load that both have runs of, then what their accuracies show.
+std::string ComparisonText(const std::vector<RunRecord>& runs) {
+  const std::vector<report::ProfileRuns> sorted = report::Sort(report::PointersTo(runs));
+  const report::ProfileRuns* const baseline = report::FindBaseline(sorted);
   std::vector<std::vector<std::string>> rows = {
       {"against baseline", "load", "texts/s", "p50", "p99", "accuracy, points"}};
-  for (const series::Ratios& ratios : series::RatiosToBaseline(runs)) {
-    rows.push_back({ratios.profile, LoadText(ratios.open, ratios.level), RatioText(ratios.texts_per_second),
-                    RatioText(ratios.p50), RatioText(ratios.p99), PointsText(ratios.accuracy)});
+  std::string accuracies;
+  for (const report::ProfileRuns& profile : sorted) {
+    if (baseline == nullptr || &profile == baseline) continue;
+    const auto accuracy = report::AnswersOf(profile).difference;
+    if (accuracy) {
+      absl::StrAppend(&accuracies, accuracies.empty() ? "\n" : "", profile.label,
+                      ": accuracy compared with baseline: ", statistics::DifferenceText(*accuracy), "\n");
+    }
+    for (const report::Repeats& repeats : profile.loads) {
+      const report::Repeats* const before = baseline->At(repeats.load);
+      if (before == nullptr) continue;
+      const auto ratio = [&](const report::RunFigure& figure) {
+        const auto found = report::RatioOf(*before, repeats, figure);
+        return found ? RatioText(found->ratio) : kNotMeasured;
+      };
+      rows.push_back({profile.label, LoadText(repeats.load), ratio(record::TextsPerSecond),
+                      ratio([](const RunRecord& run) { return LatencyMs(run, 0.5); }),
+                      ratio([](const RunRecord& run) { return LatencyMs(run, 0.99); }), PointsText(accuracy)});
+    }
   }
-  return rows.size() == 1 ? "" : absl::StrCat("\n", terminal::TableText(rows));
+  return absl::StrCat(rows.size() == 1 ? "" : absl::StrCat("\n", terminal::TableText(rows)), accuracies);
 }
 
 /// Each thing that is missing once, however many runs lack it.
@@ -126,7 +110,7 @@ std::optional<stats::Spread> RatioOf(const record::RateSearch& search, const rec
 }
 
 std::vector<std::string> Line(const record::RateSearch& search, const record::RateSearch* baseline) {
-  std::vector<std::string> row = {ProfileText(search.profile, "")};
+  std::vector<std::string> row = {NameOf(search)};
   const auto spread = stats::SpreadOf(search.found);
   for (const double rate : spread ? std::vector{spread->low, spread->median, spread->high} : std::vector<double>()) {
     row.push_back(rate > 0 ? absl::StrFormat("%.4g", rate) : "none");
@@ -141,10 +125,13 @@ std::vector<std::string> Line(const record::RateSearch& search, const record::Ra
 }  // namespace
 
 std::string SeriesText(const std::vector<RunRecord>& runs) {
-  std::vector<std::vector<std::string>> rows = {{"profile", "load", "turn", "texts/s", "p50 ms", "p99 ms", "answered",
-                                                 "goodput", "accuracy", "agreement", "flips", ""}};
+  std::vector<std::vector<std::string>> rows = {{"profile", "load", "turn"}};
+  for (const record::Figure& figure : record::Figures()) {
+    if (!figure.terminal.empty()) rows.front().emplace_back(figure.terminal);
+  }
+  rows.front().emplace_back("");
   for (const RunRecord& run : runs) rows.push_back(Line(run));
-  return absl::StrCat(terminal::TableText(rows), RatiosText(runs), AccuracyText(runs), MissingText(runs));
+  return absl::StrCat(terminal::TableText(rows), ComparisonText(runs), MissingText(runs));
 }
 
 std::string SearchesText(const std::vector<record::RateSearch>& searches) {
@@ -157,8 +144,7 @@ std::string SearchesText(const std::vector<record::RateSearch>& searches) {
   std::set<std::string> missing;
   for (const record::RateSearch& search : searches) {
     rows.push_back(Line(search, baseline == searches.end() ? nullptr : &*baseline));
-    if (!search.missing.empty())
-      missing.insert(absl::StrCat(ProfileText(search.profile, ""), ": ", search.missing, "\n"));
+    if (!search.missing.empty()) missing.insert(absl::StrCat(NameOf(search), ": ", search.missing, "\n"));
   }
   return absl::StrCat("Highest rates, in requests/s, that keep a ", series::ObjectiveText(objective), ", with ",
                       absl::StrFormat("%.6g", 100 * searches.front().least_good_ratio),
@@ -166,4 +152,4 @@ std::string SearchesText(const std::vector<record::RateSearch>& searches) {
                       missing.empty() ? "" : "\n", absl::StrJoin(missing, ""));
 }
 
-}  // namespace roberta::console
+}  // namespace roberta::loadtest::console

@@ -6,9 +6,9 @@
 #include <string_view>
 
 #include "absl/strings/str_join.h"
-#include "loadtest/record/profile_names.h"
+#include "loadtest/record/run_record.h"
 
-namespace roberta::console {
+namespace roberta::loadtest::console {
 
 namespace {
 
@@ -40,38 +40,37 @@ void DeclareServer(CLI::App* command, std::string* target, ServerOptions* option
   CLI::Option* spawn =
       command
           ->add_option("--spawn", options->spawn,
-                       "Instead: start a server on this checkpoint, on free ports, and stop it after the run; it loads "
-                       "what --profile names, else its defaults")
+                       "Start a server on this checkpoint instead, on free ports, and stop it after the run; it loads "
+                       "the profiles of --profile, else its defaults")
           ->type_name("MODEL_DIR");
   command
       ->add_option(
           "--spawn-config", options->config,
-          "Config of that server, as roberta-server --config has it, or its text: 'execution { executors: 2 }'")
+          "Config of that server, a file as for roberta-server --config or its text: 'execution { executors: 2 }'")
       ->type_name("FILE|TEXT")
       ->needs(spawn);
   command->add_option("--spawn-cpus", options->cpus, "Cores that it may use: 0,2-3 (those of this program)")
       ->type_name("LIST")
       ->needs(spawn);
-  command->add_option("--spawn-log", options->log, "Append what it says to this file (nowhere)")
+  command->add_option("--spawn-log", options->log, "Append its log to this file (nowhere)")
       ->type_name("FILE")
       ->needs(spawn);
-  command->add_option("--spawn-timeout", options->start_timeout_seconds, "Seconds until it must serve (600)")
+  command->add_option("--spawn-timeout", options->start_timeout_seconds, "Seconds within which it must serve (600)")
       ->check(CLI::Range(0.01, 86'400.0).description(""))
       ->type_name("SECONDS")
       ->needs(spawn);
   command
-      ->add_option("--server-program", options->program, "That server (roberta-server beside this program or on PATH)")
+      ->add_option("--server-program", options->program,
+                   "Program of that server (roberta-server beside this program or on PATH)")
       ->type_name("PROGRAM")
       ->needs(spawn);
   command
       ->add_option("--metrics", options->metrics,
-                   "The server's metrics page, read now and then: memory, CPU, queue and counters (that of "
-                   "--spawn, or port 8002 of the target's host); none leaves it alone")
+                   "The server's metrics page, read during runs: memory, CPU, queue and counters (that of "
+                   "--spawn, or port 8002 of the target's host); none does not read it")
       ->type_name("HOST:PORT");
-  CLI::Option* tls = command->add_flag("--tls", options->credentials.tls, "Speak TLS");
-  command
-      ->add_option("--ca", options->credentials.ca,
-                   "What the server's certificate must stem from, PEM (what the system trusts)")
+  CLI::Option* tls = command->add_flag("--tls", options->credentials.tls, "Connect with TLS");
+  command->add_option("--ca", options->credentials.ca, "Certificate authorities to trust, PEM (those of the system)")
       ->type_name("FILE")
       ->needs(tls);
   CLI::Option* certificate =
@@ -119,4 +118,4 @@ std::string UsualMetricsAddress(const std::string& target) {
   return (host.empty() ? "127.0.0.1" : host) + kMetricsPort;
 }
 
-}  // namespace roberta::console
+}  // namespace roberta::loadtest::console

@@ -12,19 +12,17 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "loadtest/console/exit_codes.h"
 #include "loadtest/console/measurement.h"
 #include "loadtest/console/output.h"
-#include "loadtest/console/report_files.h"
-#include "loadtest/console/run_declarations.h"
+#include "loadtest/console/report_command.h"
+#include "loadtest/console/run_flags.h"
 #include "loadtest/console/series_table.h"
 #include "loadtest/console/session.h"
-#include "loadtest/console/stop_signals.h"
 #include "loadtest/console/suite_plan.h"
 #include "loadtest/series/csv.h"
 #include "profiles/terminal/progress.h"
 
-namespace roberta::console {
+namespace roberta::loadtest::console {
 
 namespace {
 
@@ -47,7 +45,8 @@ std::vector<int> UsableCores() {
   return cores;
 }
 
-/// Gives a server of one's own all cores but one, and this program that one, so that neither measures the other.
+/// Gives a server that this program starts all cores but one, and this program that one, so that neither disturbs the
+/// other.
 void TakeCores(ServerOptions* server) {
   if (server->spawn.empty() || !server->cpus.empty()) return;
   const CoreSplit split = SplitCores(UsableCores());
@@ -66,12 +65,12 @@ bool Run(const Stage& stage, Progress* progress) {
   };
   const RunOptions& options = stage.run;
   auto classes = ClassesOf(options);
-  if (!classes.ok()) return fail(Complain(std::string(classes.status().message())));
+  if (!classes.ok()) return fail(Complain(classes.status()));
   const auto session = OpenSession(options, &progress->exit_code);
   if (!session) return false;
-  const std::string& target = session->at_hand->target();
+  const std::string& target = session->target_server->target();
   if (progress->server.profiles.empty()) progress->server = session->server;
-  // A bar for each, as its time left is foretold from its own beginning; what comes later is counted in.
+  // A bar for each stage, since a bar predicts the time left from its own start; later stages are included.
   terminal::ProgressBar bar(stderr, options.quiet ? terminal::Display::kNone : terminal::DisplayFor(stderr));
   const auto measured = Measure({.options = options,
                                  .target = target,
@@ -80,7 +79,7 @@ bool Run(const Stage& stage, Progress* progress) {
                                  .server = session->server,
                                  .client = session->client.get(),
                                  .stop_requested = StopRequested,
-                                 .watch = session->at_hand->Watcher(),
+                                 .watch = session->target_server->Watcher(),
                                  .title = stage.title,
                                  .runs_later = progress->runs_later},
                                 &bar);
@@ -88,7 +87,8 @@ bool Run(const Stage& stage, Progress* progress) {
   if (!measured.ok()) return fail(ComplainOfServer(target, measured.status()));
   for (record::RunRecord& run : InTermsOf(stage, measured->series.runs))
     progress->series.runs.push_back(std::move(run));
-  if (measured->end == runner::End::kServerLost) return fail(Complain(session->at_hand->WhyLost(), kServerUnreachable));
+  if (measured->end == runner::End::kServerLost)
+    return fail(Complain(session->target_server->WhyLost(), kServerUnreachable));
   if (measured->end == runner::End::kStopped) return fail(kInterrupted);
   if (!measured->faults.empty()) progress->exit_code = kInvalid;
   return true;
@@ -125,9 +125,9 @@ void Print(const SuiteOptions& options, const record::Series& series) {
 
 int Suite(SuiteOptions options) {
   // Before minutes of measuring, not after them.
-  if (absl::Status ready = CheckReportRequirements(); !ready.ok()) return Complain(std::string(ready.message()));
+  if (absl::Status ready = CheckReportRequirements(); !ready.ok()) return Complain(ready);
   auto config = ConfigText(options.run.server.config);
-  if (!config.ok()) return Complain(std::string(config.status().message()));
+  if (!config.ok()) return Complain(config.status());
   options.run.server.config = *std::move(config);
   if (options.run.file.empty() && !options.run.server.spawn.empty()) {
     const std::string sample = options.run.server.spawn + "/sample.tsv";
@@ -139,7 +139,7 @@ int Suite(SuiteOptions options) {
   Output json, csv;
   absl::Status status = json.Open(options.out + "/suite.json");
   status.Update(csv.Open(options.out + "/suite.csv"));
-  if (!status.ok()) return Complain(std::string(status.message()));
+  if (!status.ok()) return Complain(status);
   TakeCores(&options.run.server);
 
   CatchStopSignals();
@@ -153,22 +153,22 @@ int Suite(SuiteOptions options) {
   status.Update(json.Write(record::ToJson(progress.series)));
   status.Update(csv.Write(series::ToCsv(progress.series.runs)));
   status.Update(WriteSuiteReports(progress.series, options.out));
-  if (!status.ok()) return Complain(std::string(status.message()));
+  if (!status.ok()) return Complain(status);
   Print(options, progress.series);
   return progress.exit_code;
 }
 
-constexpr char kFooter[] =
-    "\nMeasures every profile of the server that is READY from one user to many, in turns, so that whatever changes "
-    "on\n"
-    "the host changes for all alike; then, on servers of its own (--spawn), what ways of data loading are worth: "
-    "padded,\n"
-    "bucketed or packed batches, their size, prefetch and tokenizer workers. Writes summary.pdf, which says which\n"
+constexpr char kSuiteFooter[] =
+    "\nMeasures every READY profile of the server from one user to many. Profiles take turns, so that changes on the "
+    "host\n"
+    "affect all of them alike. With --spawn it then compares ways of data loading on servers that it starts: padded,\n"
+    "bucketed and packed batches, batch sizes, prefetch and tokenizer workers. Writes summary.pdf, which says which\n"
     "profile to run and why; quantization_performance.pdf, pruning_performance.pdf, mixed_precision_performance.pdf,\n"
-    "data_loading_efficiency.pdf and integrated_optimization.pdf; and suite.json, of which `report --suite` makes "
-    "them\n"
-    "again, and suite.csv. With several cores a server of its own gets all but one, and this program that one.\n"
-    "Ctrl-C still writes what was measured; the reports are then marked partial.\n\n"
+    "data_loading_efficiency.pdf and integrated_optimization.pdf; suite.csv; and suite.json, from which `report "
+    "--suite`\n"
+    "makes the PDFs again. If there are several cores, a server that it starts gets all but one, and this program "
+    "that\n"
+    "one. After Ctrl-C it writes the results so far; the reports are then marked partial. Needs gnuplot and a font.\n\n"
     "Examples:\n"
     "  roberta-loadtest suite --spawn models/demo-sst2 --out results\n"
     "  roberta-loadtest suite --spawn my-model --file reviews.tsv --out results\n"
@@ -179,15 +179,15 @@ constexpr char kFooter[] =
 void AddSuiteCommand(CLI::App* app, int* exit_code) {
   auto options = std::make_shared<SuiteOptions>();
   CLI::App* command =
-      app->add_subcommand("suite", "Measures all profiles and data loading, and writes the reports to decide from");
+      app->add_subcommand("suite", "Measures all profiles and ways of data loading, and writes reports");
   DeclareServer(command, &options->run.target, &options->run.server);
-  command->add_option("--out", options->out, "Directory for all that is written (results)")->type_name("DIR");
-  command->add_flag("--quick", options->quick, "Shorter and fewer runs: some minutes instead of a quarter of an hour");
+  command->add_option("--out", options->out, "Directory for all files (results)")->type_name("DIR");
+  command->add_flag("--quick", options->quick, "Fewer and shorter runs: a few minutes instead of a quarter of an hour");
   DeclareTexts(command, &options->run);
   DeclareDeadline(command, &options->run);
-  command->add_flag("--quiet", options->run.quiet, "No progress");
-  command->footer(kFooter);
+  command->add_flag("--quiet", options->run.quiet, "Do not show progress");
+  command->footer(kSuiteFooter);
   command->callback([=] { *exit_code = Suite(*options); });
 }
 
-}  // namespace roberta::console
+}  // namespace roberta::loadtest::console

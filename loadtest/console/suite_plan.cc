@@ -1,5 +1,4 @@
 #include "loadtest/console/suite_plan.h"
-#include "loadtest/record/profile_names.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -11,7 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
-namespace roberta::console {
+namespace roberta::loadtest::console {
 
 namespace {
 
@@ -140,4 +139,4 @@ CoreSplit SplitCores(const std::vector<int>& usable) {
   return {absl::StrJoin(usable.begin(), usable.end() - 1, ","), usable.back()};
 }
 
-}  // namespace roberta::console
+}  // namespace roberta::loadtest::console

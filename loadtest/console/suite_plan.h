@@ -8,22 +8,22 @@
 #include "loadtest/console/run_options.h"
 #include "loadtest/record/run_record.h"
 
-namespace roberta::console {
+namespace roberta::loadtest::console {
 
-/// What `roberta-loadtest suite` was told.
+/// The options of `roberta-loadtest suite`.
 struct SuiteOptions {
   RunOptions run;  ///< server, texts, deadline and seed; the suite chooses loads, profiles and turns
   std::string out = "results";
   bool quick = false;
 };
 
-/// A part of a suite: a server, and runs against it.
+/// A part of a suite: a server, and the runs on it.
 struct Stage {
   std::string title;  ///< "profiles"
   RunOptions run;     ///< `server.config` is text
-  /// As what the runs of a profile of this server are recorded. Profiles that are not named here: as they are.
+  /// How the runs of a profile of this server are recorded. Profiles that are not listed keep their names.
   struct Meaning {
-    std::string profile;                ///< that it is a variant of
+    std::string profile;                ///< of which it is a variant
     std::vector<std::string> variants;  ///< "strategy padded"; a record for each
   };
   std::map<std::string, Meaning> meanings;
@@ -36,18 +36,18 @@ Stage ComparisonStage(const SuiteOptions& options);
 /// nothing else; and, on a server of its own each, numbers of tokenizer workers.
 std::vector<Stage> LoadingStages(const SuiteOptions& options, const std::string& recipe);
 
-/// The profile whose data loading is worth looking at: quantized, else baseline, else the first that is READY; empty if
-/// none is.
+/// The profile to compare ways of data loading with: quantized, else baseline, else the first READY one; empty if none
+/// is READY.
 std::string RecipeForLoading(const record::ServerDescription& server);
 
-/// Runs of `stage`, recorded as what they mean.
+/// The runs of `stage` under the names of its meanings.
 std::vector<record::RunRecord> InTermsOf(const Stage& stage, std::vector<record::RunRecord> runs);
 
-/// How many runs a stage makes of `profiles` profiles; its own, if it names them.
+/// The number of runs that a stage makes for `profiles` profiles, or for its own if it names them.
 size_t RunsOf(const Stage& stage, size_t profiles);
 
-/// The config of a server of one's own as text: that of a file is read. InvalidArgument for JSON, which cannot be added
-/// to; NotFound, with the system's reason, for a file that cannot be read.
+/// The config of a server that this program starts, as text: a file is read. InvalidArgument for JSON, which cannot be
+/// added to; NotFound, with the system's reason, for a file that cannot be read.
 absl::StatusOr<std::string> ConfigText(const std::string& config);
 
 /// Cores for the server and for this program, as taskset takes them, of those that this program may use: all but the
@@ -58,4 +58,4 @@ struct CoreSplit {
 };
 CoreSplit SplitCores(const std::vector<int>& usable);
 
-}  // namespace roberta::console
+}  // namespace roberta::loadtest::console

@@ -8,7 +8,7 @@
 #include "absl/strings/str_join.h"
 #include "loadtest/document/gnuplot_text.h"
 
-namespace roberta::document {
+namespace roberta::loadtest::document {
 
 namespace {
 
@@ -24,7 +24,7 @@ class Places {
     pitch_ = group / static_cast<double>(std::max<size_t>(1, side_by_side_));
     points_of_category_ = (width - kPointsOfAxis) / static_cast<double>(std::max<size_t>(1, chart.categories.size()));
   }
-  double Centre(size_t category, size_t bar) const {
+  double Center(size_t category, size_t bar) const {
     const double middle = (static_cast<double>(side_by_side_) - 1) / 2;
     return static_cast<double>(category) + (side_by_side_ == 1 ? 0 : (static_cast<double>(bar) - middle) * pitch_);
   }
@@ -97,37 +97,37 @@ std::string Labels(const BarChart& chart, const Places& places) {
   for (size_t category = 0; category < chart.categories.size(); ++category) {
     if (chart.stacked) {
       const double total = Bottom(chart, chart.bars.size(), category);
-      AnyMeasured(chart, category) ? value_above(places.Centre(category, 0), total, total)
-                                   : missing(places.Centre(category, 0));
+      AnyMeasured(chart, category) ? value_above(places.Center(category, 0), total, total)
+                                   : missing(places.Center(category, 0));
       continue;
     }
     for (size_t bar = 0; bar < chart.bars.size(); ++bar) {
       const std::optional<double> value = ValueOf(chart, bar, category);
       const auto interval = IntervalOf(chart, bar, category);
-      value ? value_above(places.Centre(category, bar), *value, interval ? std::max(*value, interval->second) : *value)
-            : missing(places.Centre(category, bar));
+      value ? value_above(places.Center(category, bar), *value, interval ? std::max(*value, interval->second) : *value)
+            : missing(places.Center(category, bar));
     }
   }
   return labels;
 }
 
-Colour ColourOf(const BarChart& chart, size_t bar, size_t category) {
-  const bool by_category = chart.bars.size() == 1 && chart.category_colours.size() == chart.categories.size();
-  return by_category ? chart.category_colours[category] : chart.bars[bar].style.colour;
+Color ColorOf(const BarChart& chart, size_t bar, size_t category) {
+  const bool by_category = chart.bars.size() == 1 && chart.category_colors.size() == chart.categories.size();
+  return by_category ? chart.category_colors[category] : chart.bars[bar].style.color;
 }
 
-/// A bar a line: its middle, its sides, bottom and top, its interval, its colour.
+/// A bar a line: its middle, its sides, bottom and top, its interval, its color.
 std::string Data(const BarChart& chart, const Places& places) {
   std::string bars = "$bars << EOD\n", intervals = "$intervals << EOD\n";
   for (size_t category = 0; category < chart.categories.size(); ++category) {
     for (size_t bar = 0; bar < chart.bars.size(); ++bar) {
       const std::optional<double> value = ValueOf(chart, bar, category);
       if (!value) continue;
-      const double x = places.Centre(category, bar), bottom = Bottom(chart, bar, category);
-      const Colour colour = ColourOf(chart, bar, category);
+      const double x = places.Center(category, bar), bottom = Bottom(chart, bar, category);
+      const Color color = ColorOf(chart, bar, category);
       absl::StrAppend(&bars, Number(x), " ", Number(bottom + *value), " ", Number(x - places.HalfWidth()), " ",
                       Number(x + places.HalfWidth()), " ", Number(bottom), " ", Number(bottom + *value), " ",
-                      (colour.red << 16) + (colour.green << 8) + colour.blue, "\n");
+                      (color.red << 16) + (color.green << 8) + color.blue, "\n");
       if (const auto interval = IntervalOf(chart, bar, category)) {
         absl::StrAppend(&intervals, Number(x), " ", Number(*value), " ", Number(interval->first), " ",
                         Number(interval->second), "\n");
@@ -163,10 +163,10 @@ std::string CategoryNames(const BarChart& chart, double width) {
 }  // namespace
 
 bool LegendNamesBars(const BarChart& chart, double width) {
-  const std::vector<Colour>& colours = chart.category_colours;
-  if (chart.bars.size() != 1 || colours.size() != chart.categories.size()) return false;
-  for (size_t i = 0; i < colours.size(); ++i) {
-    if (std::count(colours.begin(), colours.end(), colours[i]) > 1) return false;
+  const std::vector<Color>& colors = chart.category_colors;
+  if (chart.bars.size() != 1 || colors.size() != chart.categories.size()) return false;
+  for (size_t i = 0; i < colors.size(); ++i) {
+    if (std::count(colors.begin(), colors.end(), colors[i]) > 1) return false;
   }
   const size_t columns = ColumnsOf(width, chart.categories.size());
   return std::any_of(chart.categories.begin(), chart.categories.end(),
@@ -187,4 +187,4 @@ std::string BarScript(const BarChart& chart, double width) {
       "\n");
 }
 
-}  // namespace roberta::document
+}  // namespace roberta::loadtest::document

@@ -1,17 +1,136 @@
 #include "loadtest/document/chart_block.h"
 
 #include <librsvg/rsvg.h>
+#include <algorithm>
+#include <cmath>
 
 #include "absl/strings/str_cat.h"
+#include "loadtest/document/bar_script.h"
+#include "loadtest/document/text.h"
 
-namespace roberta::document {
+namespace roberta::loadtest::document {
+
+namespace {
+
+constexpr double kSampleOfLine = 20, kSampleOfBar = 8, kGapToName = 5, kGapBetween = 16, kBelow = 3;
+const Font kFont = {.size = 8.5, .color = {0x33, 0x33, 0x33}};
+
+// As gnuplot's, in the order of SeriesStyle's points: circle, square, triangle, diamond, triangle downwards; then the
+// first three again, hollow, in gnuplot's order.
+enum class Mark { kCircle, kSquare, kTriangle, kDiamond, kDownward };
+constexpr Mark kMarks[] = {Mark::kCircle,   Mark::kSquare, Mark::kTriangle, Mark::kDiamond,
+                           Mark::kDownward, Mark::kCircle, Mark::kSquare,   Mark::kTriangle};
+constexpr int kFirstHollow = 5;
+
+void MarkPath(cairo_t* cairo, Mark mark, double x, double y, double radius) {
+  const auto polygon = [&](std::initializer_list<std::pair<double, double>> corners) {
+    cairo_new_path(cairo);
+    for (const auto& [dx, dy] : corners) cairo_line_to(cairo, x + dx * radius, y + dy * radius);
+    cairo_close_path(cairo);
+  };
+  switch (mark) {
+    case Mark::kCircle:
+      cairo_new_path(cairo);
+      cairo_arc(cairo, x, y, radius, 0, 2 * M_PI);
+      return;
+    case Mark::kSquare:
+      return polygon({{-1, -1}, {1, -1}, {1, 1}, {-1, 1}});
+    case Mark::kTriangle:
+      return polygon({{0, -1.2}, {1.1, 0.8}, {-1.1, 0.8}});
+    case Mark::kDiamond:
+      return polygon({{0, -1.3}, {1.3, 0}, {0, 1.3}, {-1.3, 0}});
+    case Mark::kDownward:
+      return polygon({{0, 1.2}, {1.1, -0.8}, {-1.1, -0.8}});
+  }
+}
+
+void SetDash(cairo_t* cairo, int dash) {
+  static const std::vector<std::vector<double>> kDashes = {
+      {}, {5, 3}, {1.5, 2}, {6, 2.5, 1.5, 2.5}, {6, 2, 1, 2, 1, 2}};
+  const auto& pattern = kDashes[static_cast<size_t>(dash) % kDashes.size()];
+  cairo_set_dash(cairo, pattern.data(), static_cast<int>(pattern.size()), 0);
+}
+
+}  // namespace
+
+Legend::Legend(cairo_t* cairo, const Chart& chart, double width) : cairo_(cairo) {
+  if (const auto* lines = std::get_if<LineChart>(&chart.plot)) {
+    for (const Series& series : lines->series) {
+      if (!series.points.empty() && !series.name.empty()) {
+        entries_.push_back({series.name, series.style, true, series.marked});
+      }
+    }
+    for (const Level& level : lines->levels) entries_.push_back({level.label, {kLevelColor, 1}, true});
+  } else {
+    const auto& bars = std::get<BarChart>(chart.plot);
+    for (const BarChart::Bars& one : bars.bars) {
+      if (bars.bars.size() > 1) entries_.push_back({one.name, one.style});
+    }
+    for (size_t i = 0; LegendNamesBars(bars, width) && i < bars.categories.size(); ++i) {
+      entries_.push_back({bars.categories[i], {bars.category_colors[i]}});
+    }
+  }
+  Place(width);
+}
+
+void Legend::Place(double width) {
+  name_width_ = width - kSampleOfLine - kGapToName;
+  double x = 0, y = 0, line_height = 0;
+  for (Entry& entry : entries_) {
+    const Text name(cairo_, entry.name, kFont, name_width_);
+    const double own = (entry.line ? kSampleOfLine : kSampleOfBar) + kGapToName + name.width();
+    if (x > 0 && x + own > width) {
+      x = 0;
+      y += line_height;
+      line_height = 0;
+    }
+    entry.x = x;
+    entry.y = y;
+    x += own + kGapBetween;
+    line_height = std::max(line_height, name.height() + 1);
+    height_ = y + line_height;
+  }
+}
+
+double Legend::height() const {
+  return entries_.empty() ? 0 : height_ + kBelow;
+}
+
+void Legend::DrawSample(const Entry& entry, double x, double middle) const {
+  SetSource(cairo_, entry.style.color);
+  if (!entry.line) {
+    cairo_rectangle(cairo_, x, middle - kSampleOfBar / 2, kSampleOfBar, kSampleOfBar);
+    cairo_fill(cairo_);
+    return;
+  }
+  cairo_set_line_width(cairo_, 1.6);
+  SetDash(cairo_, entry.style.dash);
+  cairo_move_to(cairo_, x, middle);
+  cairo_line_to(cairo_, x + kSampleOfLine, middle);
+  cairo_stroke(cairo_);
+  SetDash(cairo_, 0);
+  if (!entry.marked) return;
+  const int point = entry.style.point % static_cast<int>(std::size(kMarks));
+  MarkPath(cairo_, kMarks[point], x + kSampleOfLine / 2, middle, 2.4);
+  cairo_set_line_width(cairo_, 1);
+  point < kFirstHollow ? cairo_fill(cairo_) : cairo_stroke(cairo_);
+}
+
+void Legend::Draw(double x, double y) const {
+  for (const Entry& entry : entries_) {
+    const Text name(cairo_, entry.name, kFont, name_width_);
+    DrawSample(entry, x + entry.x, y + entry.y + name.LineHeight(0) / 2);
+    const double sample = entry.line ? kSampleOfLine : kSampleOfBar;
+    name.Draw(x + entry.x + sample + kGapToName, y + entry.y);
+  }
+}
 
 namespace {
 
 constexpr double kBelowTitle = 2, kBelowReading = 5, kBelowLegend = 3;
 const Font kTitleFont = {.size = 10, .weight = PANGO_WEIGHT_SEMIBOLD};
-const Font kReadingFont = {.size = 9, .colour = {0x44, 0x44, 0x44}};
-const Font kNoteFont = {.size = 8, .colour = {0x66, 0x66, 0x66}};
+const Font kReadingFont = {.size = 9, .color = {0x44, 0x44, 0x44}};
+const Font kNoteFont = {.size = 8, .color = {0x66, 0x66, 0x66}};
 
 }  // namespace
 
@@ -60,4 +179,4 @@ void ChartBlock::DrawSvg(double x, double y) const {
   g_error_free(error);
 }
 
-}  // namespace roberta::document
+}  // namespace roberta::loadtest::document

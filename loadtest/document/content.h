@@ -7,19 +7,19 @@
 #include <variant>
 #include <vector>
 
-namespace roberta::document {
+namespace roberta::loadtest::document {
 
 /// sRGB.
-struct Colour {
+struct Color {
   uint8_t red = 0;
   uint8_t green = 0;
   uint8_t blue = 0;
-  friend bool operator==(const Colour&, const Colour&) = default;
+  friend bool operator==(const Color&, const Color&) = default;
 };
 
-/// How a series looks: its colour, and for prints without colour its dashes and the shape of its points.
+/// How a series looks: its color, and for prints without color its dashes and the shape of its points.
 struct SeriesStyle {
-  Colour colour;
+  Color color;
   int dash = 0;   ///< 0 solid, 1 to 4 others
   int point = 0;  ///< 0 to 7
 };
@@ -32,7 +32,7 @@ struct Heading {
 enum class TextStyle {
   kLead,     ///< larger: what the reader should know if it reads nothing else
   kBody,     ///< running text
-  kNote,     ///< smaller, grey
+  kNote,     ///< smaller, gray
   kWarning,  ///< in a tinted box
 };
 
@@ -43,7 +43,7 @@ struct Paragraph {
 
 enum class Align {
   kText,     ///< left; breaks lines where the table is too wide
-  kDecimal,  ///< numbers, their decimal points in one line; what is no number stands at the right, in grey
+  kDecimal,  ///< numbers, their decimal points in one line; other text is set right-aligned, in gray
 };
 
 struct Column {
@@ -54,8 +54,8 @@ struct Column {
 struct Cell {
   std::string text;
   bool strong = false;
-  std::optional<Colour> swatch;  ///< a small square before the text: the colour of its series in the charts
-  std::string note = {};         ///< below the text, smaller and grey: a range, say
+  std::optional<Color> swatch;  ///< a small square before the text: the color of its series in the charts
+  std::string note = {};        ///< below the text, smaller and gray: a range, say
 };
 
 /// Its title row is repeated on each page that it reaches.
@@ -94,7 +94,7 @@ struct Level {
   double y = 0;
   std::string label;
 };
-inline constexpr Colour kLevelColour = {0x99, 0, 0};
+inline constexpr Color kLevelColor = {0x99, 0, 0};
 
 /// Series of points over x.
 struct LineChart {
@@ -115,7 +115,7 @@ struct BarChart {
   };
   std::vector<std::string> categories;
   std::vector<Bars> bars;
-  std::vector<Colour> category_colours;  ///< [categories] of a chart with one series; empty: the series' own
+  std::vector<Color> category_colors;  ///< [categories] of a chart with one series; empty: the series' own
   std::string y_label;
   bool stacked = false;
   double y_most = 0;        ///< where its axis ends; 0: chosen
@@ -142,8 +142,8 @@ struct Document {
   std::string subject;   ///< metadata only, as are the next three
   std::vector<std::string> keywords;
   std::string creator;  ///< the program and its version
-  std::string created;  ///< ISO 8601: "2026-01-31T12:00:00Z"; empty: not told
+  std::string created;  ///< ISO 8601: "2026-01-31T12:00:00Z"; empty: unknown
   std::vector<Block> blocks;
 };
 
-}  // namespace roberta::document
+}  // namespace roberta::loadtest::document

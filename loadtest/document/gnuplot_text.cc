@@ -8,14 +8,14 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_replace.h"
 
-namespace roberta::document {
+namespace roberta::loadtest::document {
 
 namespace {
 
 constexpr char kNewLine[] = "\\n";
-constexpr char kBreaks[] = " -_";        // a line may end behind these
-constexpr double kPointsOfLetter = 4.7;  // on average
-constexpr double kPointsOfAxis = 48;     // beside what is drawn: the axis and its labels
+constexpr char kBreaks[] = " -_";          // a line may end behind these
+constexpr double kPointsOfLetter = 4.7;    // on average
+constexpr double kPointsBesideNames = 48;  // beside what is drawn: the axis and its labels
 
 std::string Harmless(const std::string& text) {
   std::string harmless;
@@ -81,7 +81,7 @@ size_t CountLines(const std::string& in_lines) {
 }
 
 size_t ColumnsOf(double width, size_t categories) {
-  const double points = (width - kPointsOfAxis) / static_cast<double>(std::max<size_t>(1, categories));
+  const double points = (width - kPointsBesideNames) / static_cast<double>(std::max<size_t>(1, categories));
   return static_cast<size_t>(std::max(4.0, 0.92 * points / kPointsOfLetter));
 }
 
@@ -93,8 +93,8 @@ std::string Number(double value) {
   return std::isfinite(value) ? absl::StrFormat("%.9g", value) : "NaN";
 }
 
-std::string Hex(const Colour& colour) {
-  return absl::StrFormat("'#%02x%02x%02x'", colour.red, colour.green, colour.blue);
+std::string Hex(const Color& color) {
+  return absl::StrFormat("'#%02x%02x%02x'", color.red, color.green, color.blue);
 }
 
-}  // namespace roberta::document
+}  // namespace roberta::loadtest::document

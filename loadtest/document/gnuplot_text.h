@@ -5,7 +5,7 @@
 
 #include "loadtest/document/content.h"
 
-namespace roberta::document {
+namespace roberta::loadtest::document {
 
 // Words of a gnuplot script. Whatever bytes a text has, it ends up as text: none is taken for an end of a string, a
 // command, markup or a new line. Typographic quotes and slashes stand in the places of those that could be.
@@ -24,9 +24,9 @@ size_t CountLines(const std::string& in_lines);
 size_t ColumnsOf(double width, size_t categories);
 /// Room below the axis for names of that many lines, and for the axis' own if it has one.
 std::string BottomMargin(size_t lines, const std::string& axis_label);
-/// What is no number is gnuplot's word for that.
+/// NaN, as gnuplot writes it, for infinities and NaN.
 std::string Number(double value);
-/// As a colour's name.
-std::string Hex(const Colour& colour);
+/// As a color's name.
+std::string Hex(const Color& color);
 
-}  // namespace roberta::document
+}  // namespace roberta::loadtest::document

@@ -9,7 +9,7 @@
 #include "absl/strings/str_join.h"
 #include "loadtest/document/gnuplot_text.h"
 
-namespace roberta::document {
+namespace roberta::loadtest::document {
 
 namespace {
 
@@ -122,19 +122,19 @@ std::string LinePlots(const LineChart& chart) {
   for (size_t i = 0; i < chart.series.size(); ++i) {
     const Series& series = chart.series[i];
     if (series.points.empty()) continue;
-    const std::string colour = Hex(series.style.colour);
-    // A lone point is no line: without a mark nothing of it would be seen.
+    const std::string color = Hex(series.style.color);
+    // A line needs two points: without a mark a single one would be invisible.
     const bool lone = CountDrawable(chart, series) < 2;
     const bool marked = !series.joined || lone || (series.marked && series.points.size() <= kMostMarks);
     if (HasIntervals(series)) {
-      plots.push_back(absl::StrCat("$data", i, " using 1:3:(0):($4-$3) with vectors nohead linecolor rgb ", colour,
+      plots.push_back(absl::StrCat("$data", i, " using 1:3:(0):($4-$3) with vectors nohead linecolor rgb ", color,
                                    " linewidth 1.2"));
     }
     plots.push_back(absl::StrCat("$data", i, " using 1:2 with ",
                                  !series.joined ? "points"
                                  : marked       ? "linespoints"
                                                 : "lines",
-                                 " linecolor rgb ", colour, " dashtype ", series.style.dash + 1, " linewidth ",
+                                 " linecolor rgb ", color, " dashtype ", series.style.dash + 1, " linewidth ",
                                  series.joined ? 2 : 1));
     if (!marked) continue;
     const size_t point = static_cast<size_t>(series.style.point) % kPointTypes.size();
@@ -175,10 +175,10 @@ std::string LineScript(const LineChart& chart, double width) {
   if (chart.x.categories) absl::StrAppend(&script, CategoryNames(chart.x, width));
   for (const Level& level : chart.levels) {
     absl::StrAppend(&script, "set arrow from graph 0, first ", Number(level.y), " to graph 1, first ", Number(level.y),
-                    " nohead linecolor rgb ", Hex(kLevelColour), " dashtype 2 linewidth 1.6\n");
+                    " nohead linecolor rgb ", Hex(kLevelColor), " dashtype 2 linewidth 1.6\n");
   }
   for (size_t i = 0; i < chart.series.size(); ++i) absl::StrAppend(&script, LineData(chart.series[i], i));
   return script + LinePlots(chart);
 }
 
-}  // namespace roberta::document
+}  // namespace roberta::loadtest::document

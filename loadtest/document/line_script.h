@@ -5,7 +5,7 @@
 
 #include "loadtest/document/content.h"
 
-namespace roberta::document {
+namespace roberta::loadtest::document {
 
 /// The commands that draw `chart` within a frame that is set and `width` points wide. At least one of its points has a
 /// value.
@@ -23,4 +23,4 @@ struct LogarithmicTicks {
 };
 LogarithmicTicks TicksBetween(double least, double most);
 
-}  // namespace roberta::document
+}  // namespace roberta::loadtest::document

@@ -10,23 +10,23 @@
 #include "absl/strings/str_format.h"
 #include "loadtest/document/table_layout.h"
 
-namespace roberta::document {
+namespace roberta::loadtest::document {
 
 namespace {
 
 constexpr double kHeadingSpace = 16, kBlockSpace = 9, kBoxPadding = 8, kLeastOfParagraph = 80, kSlack = 12;
-const Font kTitleFont = {.size = 21, .weight = PANGO_WEIGHT_BOLD};
-const Font kSubtitleFont = {.size = 10.5, .colour = {0x66, 0x66, 0x66}};
+const Font kDocumentTitleFont = {.size = 21, .weight = PANGO_WEIGHT_BOLD};
+const Font kSubtitleFont = {.size = 10.5, .color = {0x66, 0x66, 0x66}};
 const Font kHeadingFont = {.size = 14, .weight = PANGO_WEIGHT_SEMIBOLD};
 const Font kCaptionFont = {.size = 10, .weight = PANGO_WEIGHT_SEMIBOLD};
-const Font kFooterFont = {.size = 7.5, .colour = {0x77, 0x77, 0x77}};
+const Font kFooterFont = {.size = 7.5, .color = {0x77, 0x77, 0x77}};
 
 Font FontOf(TextStyle style) {
   switch (style) {
     case TextStyle::kLead:
       return {.size = 11.5};
     case TextStyle::kNote:
-      return {.size = 8, .colour = {0x66, 0x66, 0x66}};
+      return {.size = 8, .color = {0x66, 0x66, 0x66}};
     case TextStyle::kBody:
     case TextStyle::kWarning:
       break;
@@ -86,7 +86,7 @@ void PageLayout::LayOut(const Document& document, const std::vector<Drawing>& dr
 
 void PageLayout::Title(const Document& document) {
   Outline(document.title, false);
-  y_ += DrawText(document.title, kTitleFont) + 3;
+  y_ += DrawText(document.title, kDocumentTitleFont) + 3;
   if (!document.subtitle.empty()) y_ += DrawText(document.subtitle, kSubtitleFont);
   y_ += 12;
 }
@@ -218,4 +218,4 @@ void PageLayout::Outline(const std::string& name, bool below_heading) {
   if (!below_heading) heading_ = entry;
 }
 
-}  // namespace roberta::document
+}  // namespace roberta::loadtest::document

@@ -7,11 +7,11 @@
 #include <vector>
 
 #include "loadtest/document/chart_block.h"
-#include "loadtest/document/chart_script.h"
+#include "loadtest/document/chart_svg.h"
 #include "loadtest/document/content.h"
 #include "loadtest/document/text.h"
 
-namespace roberta::document {
+namespace roberta::loadtest::document {
 
 inline constexpr double kPageWidth = 595.276;  // A4 in points
 inline constexpr double kPageHeight = 841.890;
@@ -64,4 +64,4 @@ class PageLayout {
   int heading_ = 0;  ///< the outline's entry that others stand below
 };
 
-}  // namespace roberta::document
+}  // namespace roberta::loadtest::document

@@ -11,7 +11,7 @@
 #include "loadtest/document/page_layout.h"
 #include "loadtest/document/text.h"
 
-namespace roberta::document {
+namespace roberta::loadtest::document {
 
 namespace {
 
@@ -94,4 +94,4 @@ absl::StatusOr<std::string> RenderPdf(const Document& document) {
   return bytes;
 }
 
-}  // namespace roberta::document
+}  // namespace roberta::loadtest::document

@@ -6,7 +6,7 @@
 #include "absl/status/statusor.h"
 #include "loadtest/document/content.h"
 
-namespace roberta::document {
+namespace roberta::loadtest::document {
 
 /// Whether RenderPdf finds what it needs on this machine. NotFound, naming the Debian package to install, without
 /// gnuplot and without any font.
@@ -20,4 +20,4 @@ std::string FontRemark();
 /// in its place. Errors: NotFound if gnuplot is missing, Internal with the library's words.
 absl::StatusOr<std::string> RenderPdf(const Document& document);
 
-}  // namespace roberta::document
+}  // namespace roberta::loadtest::document

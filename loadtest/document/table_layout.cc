@@ -4,7 +4,7 @@
 #include <cctype>
 #include <numeric>
 
-namespace roberta::document {
+namespace roberta::loadtest::document {
 
 namespace {
 
@@ -12,7 +12,7 @@ constexpr double kGap = 14;       // between columns
 constexpr double kPadding = 3.2;  // above and below a row's text
 constexpr double kWidening = 26;  // that a column gets at most where there is room
 constexpr double kLargest = 9, kSmallest = 6, kSmaller = 0.5;
-constexpr Colour kGrey = {0x77, 0x77, 0x77};
+constexpr Color kGray = {0x77, 0x77, 0x77};
 
 bool IsDigit(char c) {
   return std::isdigit(static_cast<unsigned char>(c)) != 0;
@@ -66,17 +66,17 @@ TableLayout::TableLayout(cairo_t* cairo, const Table* table, double width) : cai
 }
 
 Font TableLayout::TitleFont() const {
-  return {.size = size_ - 0.5, .weight = PANGO_WEIGHT_SEMIBOLD, .colour = {0x44, 0x44, 0x44}};
+  return {.size = size_ - 0.5, .weight = PANGO_WEIGHT_SEMIBOLD, .color = {0x44, 0x44, 0x44}};
 }
 
 Font TableLayout::CellFont(const Cell& cell, Align align) const {
   Font font = {.size = size_, .weight = cell.strong ? PANGO_WEIGHT_SEMIBOLD : PANGO_WEIGHT_NORMAL};
-  if (align == Align::kDecimal && !IsNumber(cell.text)) font.colour = kGrey;
+  if (align == Align::kDecimal && !IsNumber(cell.text)) font.color = kGray;
   return font;
 }
 
 Font TableLayout::NoteFont() const {
-  return {.size = size_ * 0.8, .colour = kGrey};
+  return {.size = size_ * 0.8, .color = kGray};
 }
 
 double TableLayout::Indent(const Cell& cell) const {
@@ -206,4 +206,4 @@ void TableLayout::DrawRow(size_t row, double x, double y) const {
   cairo_stroke(cairo_);
 }
 
-}  // namespace roberta::document
+}  // namespace roberta::loadtest::document

@@ -9,7 +9,7 @@
 #include "loadtest/document/content.h"
 #include "loadtest/document/text.h"
 
-namespace roberta::document {
+namespace roberta::loadtest::document {
 
 /// A number in a table, split where its decimal point stands or would stand: "1,234" and ".5 ms". Nothing of `text` is
 /// lost. Not a number: {"", text}.
@@ -64,4 +64,4 @@ class TableLayout {
   double total_width_ = 0;
 };
 
-}  // namespace roberta::document
+}  // namespace roberta::loadtest::document

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <sstream>
 
-namespace roberta::document {
+namespace roberta::loadtest::document {
 
 namespace {
 
@@ -47,8 +47,8 @@ std::string ValidUtf8(const std::string& text) {
   return copy;
 }
 
-void SetSource(cairo_t* cairo, const Colour& colour) {
-  cairo_set_source_rgb(cairo, colour.red / 255.0, colour.green / 255.0, colour.blue / 255.0);
+void SetSource(cairo_t* cairo, const Color& color) {
+  cairo_set_source_rgb(cairo, color.red / 255.0, color.green / 255.0, color.blue / 255.0);
 }
 
 Text::Text(cairo_t* cairo, const std::string& text, const Font& font, double width, PangoAlignment alignment)
@@ -77,18 +77,18 @@ double Text::LineHeight(int line) const {
   return static_cast<double>(logical.height) / PANGO_SCALE + font_.size * 0.22;
 }
 
-void Text::SetColour() const {
-  SetSource(cairo_, font_.colour);
+void Text::SetColor() const {
+  SetSource(cairo_, font_.color);
 }
 
 void Text::Draw(double x, double y) const {
-  SetColour();
+  SetColor();
   cairo_move_to(cairo_, x, y);
   pango_cairo_show_layout(cairo_, layout_.get());
 }
 
 void Text::DrawLine(int line, double x, double y) const {
-  SetColour();
+  SetColor();
   PangoLayoutLine* laid_out = pango_layout_get_line_readonly(layout_.get(), line);
   PangoRectangle logical;
   pango_layout_line_get_extents(laid_out, nullptr, &logical);
@@ -118,4 +118,4 @@ double LongestWord(cairo_t* cairo, const std::string& text, const Font& font) {
   return longest;
 }
 
-}  // namespace roberta::document
+}  // namespace roberta::loadtest::document

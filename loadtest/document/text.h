@@ -8,16 +8,16 @@
 
 #include "loadtest/document/content.h"
 
-namespace roberta::document {
+namespace roberta::loadtest::document {
 
 struct Font {
   double size = 9;  ///< points
   PangoWeight weight = PANGO_WEIGHT_NORMAL;
-  Colour colour = {0x22, 0x22, 0x22};
+  Color color = {0x22, 0x22, 0x22};
 };
 
 /// A laid out text. All lengths are points. Where it is given a width it breaks lines at words, inside one only if that
-/// alone is too long, so that nothing is ever cut off. Bytes that are no UTF-8 are shown as replacement characters.
+/// alone is too long, so that nothing is ever cut off. Bytes that are not UTF-8 are shown as replacement characters.
 /// Digits are all of one width.
 class Text {
  public:
@@ -38,7 +38,7 @@ class Text {
   struct Unref {
     void operator()(PangoLayout* layout) const { g_object_unref(layout); }
   };
-  void SetColour() const;
+  void SetColor() const;
 
   cairo_t* const cairo_;
   const Font font_;
@@ -54,9 +54,9 @@ InstalledFont FindFont();
 /// Width of the longest word of `text`.
 double LongestWord(cairo_t* cairo, const std::string& text, const Font& font);
 
-/// `text` with replacement characters for bytes that are no UTF-8.
+/// `text` with replacement characters for bytes that are not UTF-8.
 std::string ValidUtf8(const std::string& text);
 
-void SetSource(cairo_t* cairo, const Colour& colour);
+void SetSource(cairo_t* cairo, const Color& color);
 
-}  // namespace roberta::document
+}  // namespace roberta::loadtest::document

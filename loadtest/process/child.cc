@@ -17,11 +17,11 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 
-namespace roberta::process {
+namespace roberta::loadtest::process {
 
 namespace {
 
-/// What keeps a child from running, as it tells its parent.
+/// Why a child cannot run; it sends this to its parent.
 struct Failure {
   enum Step { kCpus, kRun } step;
   int error;
@@ -129,4 +129,4 @@ std::string FindOnPath(const std::string& name) {
   return "";
 }
 
-}  // namespace roberta::process
+}  // namespace roberta::loadtest::process

@@ -7,7 +7,7 @@
 
 #include "absl/status/statusor.h"
 
-namespace roberta::process {
+namespace roberta::loadtest::process {
 
 /// What a child process is made of.
 struct ChildPlan {
@@ -29,4 +29,4 @@ bool IsProgram(const std::string& path);
 /// The program called `name` in the first folder of PATH that has one; empty if none has.
 std::string FindOnPath(const std::string& name);
 
-}  // namespace roberta::process
+}  // namespace roberta::loadtest::process

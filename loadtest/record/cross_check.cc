@@ -4,7 +4,7 @@
 
 #include "absl/strings/str_format.h"
 
-namespace roberta::record {
+namespace roberta::loadtest::record {
 
 namespace {
 
@@ -61,4 +61,4 @@ std::vector<std::string> ServerGaps(const runner::RunResult& result, const Serve
   return gaps;
 }
 
-}  // namespace roberta::record
+}  // namespace roberta::loadtest::record

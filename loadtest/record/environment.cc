@@ -1,3 +1,5 @@
+#include "loadtest/record/environment.h"
+
 #include <sched.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -9,10 +11,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
-#include "loadtest/record/run_record.h"
 #include "version/version.h"
 
-namespace roberta::record {
+namespace roberta::loadtest::record {
 
 namespace {
 
@@ -45,4 +46,4 @@ Environment ThisEnvironment() {
   return environment;
 }
 
-}  // namespace roberta::record
+}  // namespace roberta::loadtest::record

@@ -1,113 +1,171 @@
 #include "loadtest/record/run_record.h"
 
-#include <type_traits>
+#include <nlohmann/json.hpp>
+#include <stdexcept>
 #include <utility>
 
+#include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "loadtest/record/cross_check.h"
-#include "loadtest/record/fields.h"
-#include "loadtest/record/json_values.h"
+#include "loadtest/record/figures.h"
 
-namespace roberta::record {
+// The members of a struct that a file holds, under their own names. Writing and reading are made of one list, so
+// neither can forget a member; reading throws std::exception if one is missing or has another type. Both are found by
+// the struct's namespace.
+#define ROBERTA_JSON_MEMBERS(Type, ...)                                                         \
+  static void to_json(nlohmann::ordered_json& nlohmann_json_j, const Type& nlohmann_json_t) {   \
+    NLOHMANN_JSON_EXPAND(NLOHMANN_JSON_PASTE(NLOHMANN_JSON_TO, __VA_ARGS__))                    \
+  }                                                                                             \
+  static void from_json(const nlohmann::ordered_json& nlohmann_json_j, Type& nlohmann_json_t) { \
+    NLOHMANN_JSON_EXPAND(NLOHMANN_JSON_PASTE(NLOHMANN_JSON_FROM, __VA_ARGS__))                  \
+  }
+
+namespace roberta::loadtest {
+
+using Json = nlohmann::ordered_json;
+
+namespace stats {
+
+/// Raw counts by each bin's lowest value, exact figures, and percentiles for readers who want no arithmetic.
+static void to_json(Json& json, const Histogram& histogram) {
+  constexpr double kNsPerMs = 1e6;
+  Json bins = Json::array();
+  for (const Histogram::Bin& bin : histogram.Bins()) bins.push_back({bin.lowest, bin.count});
+  Json percentiles_ms = Json::object();
+  for (const auto& [name, quantile] :
+       {std::pair("p50", 0.5), {"p90", 0.9}, {"p95", 0.95}, {"p99", 0.99}, {"p99.9", 0.999}}) {
+    percentiles_ms[name] = static_cast<double>(histogram.ValueAt(quantile)) / kNsPerMs;
+  }
+  json = {{"unit", "ns"},
+          {"significant_digits", Histogram::kSignificantDigits},
+          {"count", histogram.count()},
+          {"min", histogram.min()},
+          {"max", histogram.max()},
+          {"mean", histogram.mean()},
+          {"percentiles_ms", percentiles_ms},
+          {"bins", bins}};
+}
+
+static void from_json(const Json& json, Histogram& histogram) {
+  std::vector<Histogram::Bin> bins;
+  for (const Json& bin : json.at("bins")) {
+    bins.push_back({.lowest = bin.at(0).get<int64_t>(), .count = bin.at(1).get<int64_t>()});
+  }
+  histogram = Histogram::FromBins(bins, json.at("min").get<int64_t>(), json.at("max").get<int64_t>(),
+                                  json.at("mean").get<double>());
+}
+
+ROBERTA_JSON_MEMBERS(PhaseSums, calls, tokenize_ns, queue_ns, form_ns, infer_ns, post_ns, total_ns)
+
+static absl::StatusCode CodeOf(const std::string& name) {
+  constexpr int kCodes = 17;
+  for (int code = 0; code < kCodes; ++code) {
+    if (absl::StatusCodeToString(static_cast<absl::StatusCode>(code)) == name) {
+      return static_cast<absl::StatusCode>(code);
+    }
+  }
+  throw std::invalid_argument(absl::StrCat("no status code is called ", name));
+}
+
+/// Outcomes and codes are counted by their names.
+static void to_json(Json& json, const Tally& tally) {
+  Json outcomes = Json::object(), codes = Json::object();
+  for (size_t i = 0; i < kOutcomes; ++i) outcomes[OutcomeName(static_cast<Outcome>(i))] = tally.outcomes[i];
+  for (const auto& [code, count] : tally.codes) codes[absl::StatusCodeToString(code)] = count;
+  json = {{"sent", tally.sent},
+          {"outcomes", std::move(outcomes)},
+          {"codes", std::move(codes)},
+          {"good", tally.good},
+          {"items", tally.items},
+          {"failed_items", tally.failed_items},
+          {"tokens", tally.tokens},
+          {"batch_items", tally.batch_items},
+          {"profiles_used", tally.profiles_used},
+          {"server_phases", tally.phases},
+          {"answered_from_intended", tally.answered_from_intended},
+          {"answered_from_sent", tally.answered_from_sent},
+          {"refused_from_sent", tally.refused_from_sent},
+          {"lateness", tally.lateness}};
+}
+
+static void from_json(const Json& json, Tally& tally) {
+  json.at("sent").get_to(tally.sent);
+  for (size_t i = 0; i < kOutcomes; ++i) {
+    json.at("outcomes").at(std::string(OutcomeName(static_cast<Outcome>(i)))).get_to(tally.outcomes[i]);
+  }
+  for (const auto& [name, count] : json.at("codes").items()) tally.codes[CodeOf(name)] = count.get<int64_t>();
+  json.at("good").get_to(tally.good);
+  json.at("items").get_to(tally.items);
+  json.at("failed_items").get_to(tally.failed_items);
+  json.at("tokens").get_to(tally.tokens);
+  json.at("batch_items").get_to(tally.batch_items);
+  json.at("profiles_used").get_to(tally.profiles_used);
+  json.at("server_phases").get_to(tally.phases);
+  json.at("answered_from_intended").get_to(tally.answered_from_intended);
+  json.at("answered_from_sent").get_to(tally.answered_from_sent);
+  json.at("refused_from_sent").get_to(tally.refused_from_sent);
+  json.at("lateness").get_to(tally.lateness);
+}
+
+}  // namespace stats
+
+namespace runner {
+
+static void to_json(Json& json, End end) {
+  json = EndName(end);
+}
+
+static void from_json(const Json& json, End& end) {
+  for (const End one : {End::kComplete, End::kStopped, End::kServerLost}) {
+    if (json.get<std::string>() == EndName(one)) return void(end = one);
+  }
+  throw std::invalid_argument(absl::StrCat("a run does not end with ", json.dump()));
+}
+
+static void to_json(Json& json, WarmUpEnd end) {
+  json = WarmUpEndName(end);
+}
+
+static void from_json(const Json& json, WarmUpEnd& end) {
+  for (const auto one : {WarmUpEnd::kAsAsked, WarmUpEnd::kSteady, WarmUpEnd::kNotSteady}) {
+    if (json.get<std::string>() == WarmUpEndName(one)) return void(end = one);
+  }
+  throw std::invalid_argument(absl::StrCat("a warm-up does not end with ", json.dump()));
+}
+
+ROBERTA_JSON_MEMBERS(Window, sent, answered, refused, other, from_intended)
+ROBERTA_JSON_MEMBERS(RunResult, end, warm_up_end, warm_up_seconds, measured_seconds, answered_within, good_within,
+                     items_within, tokens_within, intended, held_back, client_cpu_seconds, client_cores, class_names,
+                     classes, warm_up, windows)
+
+}  // namespace runner
+
+namespace record {
+
+ROBERTA_JSON_MEMBERS(Settings::Class, name, source, share, texts)
+ROBERTA_JSON_MEMBERS(Settings, target, profile, variant, turn, loop, arrivals, rate, concurrency, items_per_request,
+                     warm_up_seconds, duration_seconds, deadline_ms, objective_ms, max_in_flight, connections, seed,
+                     classes)
+ROBERTA_JSON_MEMBERS(ServerDescription::Profile, name, state, precision, revision, kernels, weight_bytes,
+                     expected_tokens_per_second, accuracy, agreement, reason)
+ROBERTA_JSON_MEMBERS(ServerDescription, model, model_revision, default_profile, profiles)
+ROBERTA_JSON_MEMBERS(Environment, program_version, program_commit, started_at, cpu_model, cpu_flags, kernel, cores,
+                     usable_cores, load_average)
+ROBERTA_JSON_MEMBERS(Quality::CalibrationBin, count, correct, probability_sum)
+ROBERTA_JSON_MEMBERS(Quality, labelled, correct, alone_compared, alone_flips, baseline_compared, baseline_agreed,
+                     texts_labelled, texts_correct, texts_compared, texts_agreed, texts_paired, texts_only_correct,
+                     texts_only_baseline_correct, calibration, missing)
+ROBERTA_JSON_MEMBERS(Resources::Sample, seconds, resident_bytes, cpu_seconds, queue_items, inflight_requests)
+ROBERTA_JSON_MEMBERS(Resources, samples, missing)
+ROBERTA_JSON_MEMBERS(ServerCounters, requests, answered, request_seconds, phase_seconds, batches, batch_items,
+                     batch_tokens, padding_ratio_sum, missing)
+ROBERTA_JSON_MEMBERS(RunRecord, settings, server, environment, quality, resources, counters, result)
+ROBERTA_JSON_MEMBERS(RateSearch::Step, repeat, rate, latency_ms, good_ratio, kept)
+ROBERTA_JSON_MEMBERS(RateSearch, profile, variant, quantile, objective_ms, least_good_ratio, steps, found, missing)
 
 namespace {
 
 constexpr int kFormat = 2;
-
-/// Both directions go over one list of fields, so that neither can forget one.
-class Writer {
- public:
-  explicit Writer(Json* json) : json_(*json) {}
-  template <typename T>
-  void operator()(const char* name, const T& value);
-  template <typename T>
-  void Added(const char* name, const T& value) {
-    (*this)(name, value);
-  }
-
- private:
-  Json& json_;
-};
-
-class Reader {
- public:
-  explicit Reader(const Json& json) : json_(json) {}
-  template <typename T>
-  void operator()(const char* name, T& value);
-  template <typename T>
-  void Added(const char* name, T& value) {
-    if (json_.contains(name)) (*this)(name, value);
-  }
-
- private:
-  const Json& json_;
-};
-
-template <typename Archive, typename T>
-concept Listed = requires(Archive archive, T& value) {
-  Fields(archive, value);
-};
-
-template <typename T>
-Json ToValue(const T& value);
-template <typename T>
-void FromValue(const Json& json, T& value);
-
-using record::Read;  // beside the ones below, which would hide them
-using record::Write;
-
-template <typename T>
-Json Write(const std::vector<T>& values) {
-  Json json = Json::array();
-  for (const T& value : values) json.push_back(ToValue(value));
-  return json;
-}
-
-template <typename T>
-void Read(const Json& json, std::vector<T>& values) {
-  for (const Json& one : json) FromValue(one, values.emplace_back());
-}
-
-template <typename T>
-inline constexpr bool kPlain =
-    std::is_arithmetic_v<T> || std::is_same_v<T, std::string> || std::is_same_v<T, std::map<std::string, int64_t>> ||
-    std::is_same_v<T, std::map<std::string, double>>;
-
-template <typename T>
-Json ToValue(const T& value) {
-  if constexpr (kPlain<T>) {
-    return value;
-  } else if constexpr (Listed<Writer, T>) {
-    Json json = Json::object();
-    Writer writer(&json);
-    Fields(writer, const_cast<T&>(value));  // a writer only looks
-    return json;
-  } else {
-    return Write(value);
-  }
-}
-
-template <typename T>
-void FromValue(const Json& json, T& value) {
-  if constexpr (kPlain<T>) {
-    value = json.get<T>();
-  } else if constexpr (Listed<Reader, T>) {
-    Reader reader(json);
-    Fields(reader, value);
-  } else {
-    Read(json, value);
-  }
-}
-
-template <typename T>
-void Writer::operator()(const char* name, const T& value) {
-  json_[name] = ToValue(value);
-}
-
-template <typename T>
-void Reader::operator()(const char* name, T& value) {
-  FromValue(json_.at(name), value);
-}
 
 Json ToValue(const std::optional<statistics::AccuracyDifference>& accuracy) {
   if (!accuracy) return nullptr;
@@ -115,18 +173,28 @@ Json ToValue(const std::optional<statistics::AccuracyDifference>& accuracy) {
 }
 
 /// What follows from the counts.
-Json Derived(const runner::RunResult& result) {
-  const stats::Tally total = result.Total();
-  const double answered = static_cast<double>(total.Count(stats::Outcome::kAnswered));
-  return {{"answered_per_second", result.RatePerSecond(result.answered_within)},
-          {"good_per_second", result.RatePerSecond(result.good_within)},
-          {"items_per_second", result.RatePerSecond(result.items_within)},
-          {"tokens_per_second", result.RatePerSecond(result.tokens_within)},
-          {"sent_per_second", result.RatePerSecond(total.sent)},
-          {"goodput_ratio", total.sent > 0 ? static_cast<double>(total.good) / static_cast<double>(total.sent) : 0.0},
-          {"mean_batch_items", answered > 0 ? static_cast<double>(total.batch_items) / answered : 0.0},
-          {"valid", result.Faults().empty()},
-          {"faults", result.Faults()}};
+Json Derived(const RunRecord& run) {
+  Json derived = Json::object();
+  for (const Figure& figure : Figures()) {
+    if (figure.json.empty()) continue;
+    const std::optional<double> value = figure.value(run);
+    derived[std::string(figure.json)] = value ? Json(*value) : Json(nullptr);
+  }
+  derived["valid"] = run.result.Faults().empty();
+  derived["faults"] = run.result.Faults();
+  derived["total"] = run.result.Total();
+  derived["accuracy_difference"] = ToValue(AccuracyDifferenceOf(run.quality));
+  derived["server_gaps"] = ServerGaps(run.result, run.counters);
+  return derived;
+}
+
+/// Adds the members that files lack which were written before there were such.
+void AddLaterMembers(Json* runs) {
+  for (Json& run : *runs) {
+    for (const char* member : {"texts_paired", "texts_only_correct", "texts_only_baseline_correct"}) {
+      run.at("quality").emplace(member, 0);
+    }
+  }
 }
 
 }  // namespace
@@ -141,31 +209,30 @@ std::optional<statistics::AccuracyDifference> AccuracyDifferenceOf(const Quality
 std::string ToJson(const Series& series) {
   Json runs = Json::array();
   for (const RunRecord& run : series.runs) {
-    Json json = {{"derived", Derived(run.result)}};
-    json["derived"]["total"] = ToValue(run.result.Total());
-    json["derived"]["accuracy_difference"] = ToValue(AccuracyDifferenceOf(run.quality));
-    json["derived"]["server_gaps"] = ServerGaps(run.result, run.counters);
-    json.update(ToValue(run));
+    Json json = {{"derived", Derived(run)}};
+    json.update(Json(run));
     runs.push_back(std::move(json));
   }
-  const Json json = {{"format", kFormat}, {"runs", std::move(runs)}, {"searches", ToValue(series.searches)}};
+  const Json json = {{"format", kFormat}, {"runs", std::move(runs)}, {"searches", series.searches}};
   return json.dump(1) + "\n";
 }
 
 absl::StatusOr<Series> FromJson(const std::string& text) {
   try {
-    const Json json = Json::parse(text);
+    Json json = Json::parse(text);
     if (const int format = json.at("format").get<int>(); format != kFormat) {
       return absl::InvalidArgumentError(absl::StrCat("format is ", format, "; this program reads ", kFormat));
     }
+    AddLaterMembers(&json.at("runs"));
     Series series;
-    Reader reader(json);
-    reader("runs", series.runs);
-    reader("searches", series.searches);
+    json.at("runs").get_to(series.runs);
+    json.at("searches").get_to(series.searches);
     return series;
   } catch (const std::exception& error) {  // nlohmann's, and ours above
-    return absl::InvalidArgumentError(absl::StrCat("no record of runs: ", error.what()));
+    return absl::InvalidArgumentError(absl::StrCat("not a record of runs: ", error.what()));
   }
 }
 
-}  // namespace roberta::record
+}  // namespace record
+
+}  // namespace roberta::loadtest

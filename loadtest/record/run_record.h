@@ -10,9 +10,14 @@
 #include "loadtest/runner/run_result.h"
 #include "profiles/statistics/proportions.h"
 
-namespace roberta::record {
+namespace roberta::loadtest::record {
 
-/// What was asked for. Texts are described, not stored.
+// Names that the server gives to profiles and their states.
+inline constexpr char kBaseline[] = "baseline";  ///< the profile that the others are compared with
+inline constexpr char kAuto[] = "auto";          ///< no profile: the server chooses one, call by call
+inline constexpr char kReady[] = "READY";        ///< the state of a profile that answers
+
+/// The settings of a run. Texts are described, not stored.
 struct Settings {
   std::string target;
   std::string profile;      ///< empty: the server's default
@@ -37,7 +42,7 @@ struct Settings {
   std::vector<Class> classes;
 };
 
-/// The server, in its own words; empty and 0 where it says nothing.
+/// The server's description of itself; empty and 0 where it gives none.
 struct ServerDescription {
   std::string model, model_revision, default_profile;
   struct Profile {
@@ -51,7 +56,7 @@ struct ServerDescription {
   std::vector<Profile> profiles;
 };
 
-/// Where and by what it was measured.
+/// The machine and the program that measured.
 struct Environment {
   std::string program_version, program_commit;
   std::string started_at;  ///< UTC, ISO 8601
@@ -60,7 +65,6 @@ struct Environment {
   int64_t usable_cores = 0;  ///< by this program
   double load_average = 0;   ///< of the last minute, at the start
 };
-Environment ThisEnvironment();
 
 /// How good the answers were. Of those that a run got, a text counts each time it was answered; of those that it got
 /// alone before, once, so that these are of the same texts for all profiles. Whatever was compared zero times was not
@@ -71,10 +75,10 @@ struct Quality {
   int64_t baseline_compared = 0, baseline_agreed = 0;  ///< label that of baseline, to which the text was sent alone
   int64_t texts_labelled = 0, texts_correct = 0;       ///< sent alone: against the labels that came with them
   int64_t texts_compared = 0, texts_agreed = 0;        ///< sent alone: with baseline's label
-  /// Labelled texts that both this profile and baseline answered alone, and of them those that only one of the two
+  /// Labeled texts that both this profile and baseline answered alone, and of them those that only one of the two
   /// classified correctly. 0 in files that were written before these were counted.
   int64_t texts_paired = 0, texts_only_correct = 0, texts_only_baseline_correct = 0;
-  /// Labelled answers by the probability of the predicted label, bins of equal width from 0 to 1.
+  /// Labeled answers by the probability of the predicted label, bins of equal width from 0 to 1.
   struct CalibrationBin {
     int64_t count = 0, correct = 0;
     double probability_sum = 0;
@@ -87,7 +91,7 @@ struct Quality {
 /// and of baseline itself, whose answers are the same.
 std::optional<statistics::AccuracyDifference> AccuracyDifferenceOf(const Quality& quality);
 
-/// The server's process while a run lasted, as its metrics page tells it.
+/// The server's process during a run, as its metrics page reports it.
 struct Resources {
   struct Sample {
     double seconds = 0;  ///< since the run began, the warm-up included
@@ -96,10 +100,10 @@ struct Resources {
     double queue_items = 0, inflight_requests = 0;
   };
   std::vector<Sample> samples;
-  std::string missing;  ///< why there are none
+  std::string missing;  ///< why there are no samples
 };
 
-/// What the server's counters grew by while a run lasted, the warm-up included; all its callers', not only ours.
+/// How much the server's counters grew during a run, including the warm-up and calls of other clients.
 struct ServerCounters {
   int64_t requests = 0;                         ///< Classify calls that ended
   int64_t answered = 0;                         ///< of them, with OK
@@ -152,4 +156,4 @@ std::string ToJson(const Series& series);
 /// Reads what ToJson wrote. InvalidArgument, naming what is missing or wrong.
 absl::StatusOr<Series> FromJson(const std::string& text);
 
-}  // namespace roberta::record
+}  // namespace roberta::loadtest::record

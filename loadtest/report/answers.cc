@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <cmath>
 
-#include "loadtest/report/numbers.h"
+#include "loadtest/report/presentation.h"
 
-namespace roberta::report {
+namespace roberta::loadtest::report {
 
 namespace {
 
@@ -160,4 +160,4 @@ std::optional<double> CalibrationError(const Quality& quality) {
   return error / static_cast<double>(count);
 }
 
-}  // namespace roberta::report
+}  // namespace roberta::loadtest::report

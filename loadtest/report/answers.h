@@ -7,7 +7,7 @@
 
 #include "loadtest/report/profile_runs.h"
 
-namespace roberta::report {
+namespace roberta::loadtest::report {
 
 /// Where a figure of the answers' quality comes from.
 enum class Source {
@@ -24,7 +24,7 @@ inline constexpr int64_t kLeastPasses = 10;
 /// How good a profile's answers were.
 struct Answers {
   std::optional<double>
-      accuracy;  ///< share of the labelled texts; of the texts alone, else of the runs, else of the sample
+      accuracy;  ///< share of the labeled texts; of the texts alone, else of the runs, else of the sample
   std::optional<double> agreement;  ///< share of the texts with baseline's label
   std::optional<double> flips;  ///< share of the texts whose label in a batch is another than alone; of the runs only
   Source accuracy_source = Source::kNone, agreement_source = Source::kNone;
@@ -36,7 +36,7 @@ struct Answers {
   std::vector<std::string> missing;  ///< why parts were not measured
 };
 Answers AnswersOf(const ProfileRuns& runs);
-/// Of each of `sorted`, to stand side by side: the accuracies of all from one source, where there is one that all have.
+/// The answers of all of `sorted`, for comparison: accuracies come from one source, if there is one that all have.
 std::vector<Answers> AnswersOfAll(const std::vector<ProfileRuns>& sorted);
 
 /// Accuracies of a profile and its baseline from the same source, as above.
@@ -52,7 +52,7 @@ std::optional<AccuracyPair> CompareAccuracy(const Answers& baseline, const Profi
 std::string SourceName(Source source);
 
 /// Expected calibration error: how far the probability of the predicted label is from the share of right answers, on
-/// average over the answers. Nothing without labelled answers.
+/// average over the answers. Nothing without labeled answers.
 std::optional<double> CalibrationError(const record::Quality& quality);
 
-}  // namespace roberta::report
+}  // namespace roberta::loadtest::report

@@ -1,13 +1,15 @@
+#include "loadtest/report/answers_section.h"
+
 #include <algorithm>
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "loadtest/report/answers.h"
-#include "loadtest/report/numbers.h"
-#include "loadtest/report/sections.h"
+#include "loadtest/report/blocks.h"
+#include "loadtest/report/presentation.h"
 
-namespace roberta::report {
+namespace roberta::loadtest::report {
 
 namespace {
 
@@ -24,8 +26,7 @@ using record::Quality;
 constexpr char kNoLabels[] = "no answer of these runs was compared with a label";
 constexpr char kNoDifference[] =
     "How far chance alone could move the differences of accuracy is not known: no text with a label was sent alone to "
-    "a "
-    "profile and to baseline.";
+    "a profile and to baseline.";
 /// Too few answers say nothing about a bin: at least that many, and that share of all.
 constexpr int64_t kLeastInBin = 10;
 constexpr double kLeastShareInBin = 0.02;
@@ -66,7 +67,7 @@ Block AnswersTable(const std::vector<ProfileRuns>& sorted) {
       return Cell{.text = Percent(share), .note = source == Source::kNone ? "" : SourceName(source)};
     };
     const std::optional<double> error = CalibrationError(answers.sum);
-    table.rows.push_back({{runs.label, false, runs.style.colour},
+    table.rows.push_back({{runs.label, false, runs.style.color},
                           cell(answers.accuracy, answers.accuracy_source),
                           DifferenceCell(answers, runs.profile == kBaseline),
                           cell(answers.agreement, answers.agreement_source),
@@ -121,6 +122,15 @@ Block ReliabilityChart(const std::vector<ProfileRuns>& sorted) {
 
 }  // namespace
 
+Cell DifferenceCell(const Answers& answers, bool is_baseline) {
+  if (is_baseline) return {};
+  if (!answers.difference) return {kNotMeasured};
+  return {.text = Decimals(100 * answers.difference->difference, 2),
+          .strong = false,
+          .swatch = {},
+          .note = statistics::IntervalText(*answers.difference)};
+}
+
 Block AccuracyChart(const std::vector<ProfileRuns>& sorted) {
   LineChart chart;
   chart.y = {.label = "accuracy, %"};
@@ -147,7 +157,7 @@ Block AccuracyChart(const std::vector<ProfileRuns>& sorted) {
   const bool of_sample = std::any_of(all.begin(), all.end(),
                                      [](const Answers& answers) { return answers.accuracy_source == Source::kSample; });
   return Chart{.title = "Accuracy of the answers",
-               .reading = of_sample ? "On the labelled texts of the server's sample, when it loaded the profile."
+               .reading = of_sample ? "On the labeled texts of the server's sample, when it loaded the profile."
                                     : "The lines are what chance alone could make of it (95 %) on so many texts.",
                .plot = chart,
                .half = true,
@@ -163,4 +173,4 @@ Blocks AnswersSection(const std::vector<ProfileRuns>& sorted) {
   return blocks;
 }
 
-}  // namespace roberta::report
+}  // namespace roberta::loadtest::report

@@ -5,12 +5,12 @@
 
 #include "loadtest/document/content.h"
 #include "loadtest/record/run_record.h"
+#include "loadtest/report/blocks.h"
 #include "loadtest/report/profile_runs.h"
-#include "loadtest/report/sections.h"
 
-namespace roberta::report {
+namespace roberta::loadtest::report {
 
-/// Profiles that a report is to set side by side, whether they were measured or not.
+/// The profiles that a report compares, whether they were measured or not.
 struct Comparison {
   struct Absent {
     std::string profile, why;
@@ -25,19 +25,19 @@ struct Comparison {
 /// `series` must outlive the result.
 Comparison Compare(const record::Series& series, const std::vector<std::string>& names);
 
-/// What a profile is, in a sentence; empty for one that is not ours.
+/// A profile in one sentence; empty for profiles that this program does not know.
 std::string WhatItIs(const std::string& profile);
 
 /// A box for each profile that was not measured, with the reason.
 Blocks AbsentBoxes(const Comparison& comparison);
 
-/// A row a figure, a column a profile, and between two of them how the figure changes.
+/// A table with a row per figure and a column per profile; for two profiles also with the change.
 Block FiguresTable(const Comparison& comparison);
 
-/// The first profile against the second, in words, and whether to run it.
+/// The second profile compared with the first, in words, and whether to run it.
 std::string BeforeAndAfter(const Comparison& comparison, const std::string& before, const std::string& after);
 
 /// The highest rate a search found, the median of its repeats; nothing without one of that profile.
 std::optional<Spread> FoundRate(const Comparison& comparison, const std::string& profile);
 
-}  // namespace roberta::report
+}  // namespace roberta::loadtest::report

@@ -1,13 +1,17 @@
+#include "loadtest/report/outcome_section.h"
+
+#include <algorithm>
 #include <set>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "loadtest/record/cross_check.h"
-#include "loadtest/report/numbers.h"
-#include "loadtest/report/sections.h"
+#include "loadtest/report/blocks.h"
+#include "loadtest/report/presentation.h"
 
-namespace roberta::report {
+namespace roberta::loadtest::report {
 
 namespace {
 
@@ -17,7 +21,7 @@ using document::Heading;
 using document::Paragraph;
 using document::Table;
 
-constexpr size_t kMostGaps = 4;  // that are told
+constexpr size_t kMostGaps = 4;  // that are listed
 
 stats::Tally SumOf(const Repeats& repeats) {
   stats::Tally sum;
@@ -71,12 +75,12 @@ Blocks OutcomeSection(const std::vector<ProfileRuns>& sorted) {
       for (const auto& [code, count] : SumOf(repeats).codes) codes.insert(code);
     }
   }
-  Table table = {"What became of the requests", {{"profile", Align::kText}, {"load", Align::kText}, {"sent"}}, {}};
+  Table table = {"Outcomes of the requests", {{"profile", Align::kText}, {"load", Align::kText}, {"sent"}}, {}};
   for (const absl::StatusCode code : codes) table.columns.push_back({absl::StatusCodeToString(code)});
   for (const ProfileRuns& runs : sorted) {
     for (const Repeats& repeats : runs.loads) {
       const stats::Tally sum = SumOf(repeats);
-      std::vector<Cell> row = {{runs.label, false, runs.style.colour}, {LoadText(repeats.load)}, {Count(sum.sent)}};
+      std::vector<Cell> row = {{runs.label, false, runs.style.color}, {LoadText(repeats.load)}, {Count(sum.sent)}};
       for (const absl::StatusCode code : codes) {
         const auto found = sum.codes.find(code);
         row.push_back({Count(found == sum.codes.end() ? 0 : found->second)});
@@ -90,4 +94,119 @@ Blocks OutcomeSection(const std::vector<ProfileRuns>& sorted) {
   return blocks;
 }
 
-}  // namespace roberta::report
+namespace {
+
+using document::Align;
+using document::BarChart;
+using document::Chart;
+using document::Heading;
+using document::LineChart;
+using document::Paragraph;
+using document::SeriesStyle;
+using document::Table;
+using document::TextStyle;
+using record::RateSearch;
+
+std::string NameOf(const RateSearch& search) {
+  const std::string profile = search.profile.empty() ? "default" : search.profile;
+  return search.variant.empty() ? profile : absl::StrCat(profile, ", ", search.variant);
+}
+
+std::string ObjectiveText(const RateSearch& search) {
+  return absl::StrFormat("p%g within %g ms, %g %% answered in time", 100 * search.quantile, search.objective_ms,
+                         100 * search.least_good_ratio);
+}
+
+SeriesStyle LookOf(const RateSearch& search, size_t index, const std::vector<ProfileRuns>& sorted) {
+  for (const ProfileRuns& runs : sorted) {
+    if (runs.profile == search.profile && runs.variant == search.variant) return runs.style;
+  }
+  return StyleOf(search.variant.empty() ? search.profile : "", index);
+}
+
+bool OneObjective(const std::vector<RateSearch>& searches) {
+  return std::all_of(searches.begin(), searches.end(),
+                     [&](const RateSearch& one) { return ObjectiveText(one) == ObjectiveText(searches.front()); });
+}
+
+Block FoundTable(const std::vector<RateSearch>& searches, const std::vector<ProfileRuns>& sorted) {
+  const bool one_objective = OneObjective(searches);
+  Table table = {one_objective ? absl::StrCat("Highest rate with ", ObjectiveText(searches.front())) : "Highest rate",
+                 {{"profile", Align::kText},
+                  {one_objective ? "" : "objective", Align::kText},
+                  {"repeats"},
+                  {"lowest, requests/s"},
+                  {"median, requests/s"},
+                  {"highest, requests/s"},
+                  {"", Align::kText}},
+                 {}};
+  for (size_t i = 0; i < searches.size(); ++i) {
+    const RateSearch& search = searches[i];
+    const std::optional<Spread> found = SpreadOf(search.found);
+    const auto number = [&](double Spread::*part) { return found ? Decimals((*found).*part, 1) : kNotMeasured; };
+    std::string remark = search.missing.empty() ? "" : absl::StrCat("broke off: ", search.missing);
+    if (found && found->high <= 0) remark = "not even the lowest rate tried kept it";
+    table.rows.push_back({{NameOf(search), false, LookOf(search, i, sorted).color},
+                          {one_objective ? "" : ObjectiveText(search)},
+                          {std::to_string(search.found.size())},
+                          {number(&Spread::low)},
+                          {number(&Spread::median), true},
+                          {number(&Spread::high)},
+                          {remark}});
+  }
+  return WithoutEmptyColumns(table);
+}
+
+Block FoundChart(const std::vector<RateSearch>& searches, const std::vector<ProfileRuns>& sorted) {
+  BarChart chart;
+  chart.y_label = "requests/s";
+  chart.bars.push_back({"", {}, {}, {}});
+  const RateSearch* best = nullptr;
+  double most = 0;
+  for (size_t i = 0; i < searches.size(); ++i) {
+    chart.categories.push_back(NameOf(searches[i]));
+    chart.category_colors.push_back(LookOf(searches[i], i, sorted).color);
+    const std::optional<Spread> found = SpreadOf(searches[i].found);
+    chart.bars[0].values.push_back(found ? std::optional(found->median) : std::nullopt);
+    chart.bars[0].intervals.push_back(
+        found && searches[i].found.size() > 1 ? std::optional(std::pair(found->low, found->high)) : std::nullopt);
+    if (found && found->median > most) most = found->median, best = &searches[i];
+  }
+  const std::string objective = OneObjective(searches) ? ObjectiveText(searches.front()) : "each its own objective";
+  std::string reading =
+      absl::StrCat("With ", objective, "; the lines reach from the lowest to the highest of the repeats.");
+  if (best != nullptr) absl::StrAppend(&reading, " ", NameOf(*best), " carries the most.");
+  return Chart{"What each carries", reading, chart, true};
+}
+
+/// What was tried: rates and what latency they had.
+Block StepsChart(const std::vector<RateSearch>& searches, const std::vector<ProfileRuns>& sorted) {
+  LineChart chart;
+  chart.x = {.label = "rate asked for, requests/s", .from_zero = true};
+  chart.y = {.label = absl::StrFormat("p%g, ms", 100 * searches.front().quantile), .logarithmic = true};
+  for (size_t i = 0; i < searches.size(); ++i) {
+    document::Series series = {NameOf(searches[i]), LookOf(searches[i], i, sorted), {}};
+    for (const RateSearch::Step& step : searches[i].steps) {
+      if (step.latency_ms > 0) series.points.push_back({step.rate, step.latency_ms, std::nullopt});
+    }
+    std::sort(series.points.begin(), series.points.end(),
+              [](const document::Point& a, const document::Point& b) { return a.x < b.x; });
+    chart.series.push_back(std::move(series));
+  }
+  if (OneObjective(searches)) {
+    const double objective_ms = searches.front().objective_ms;
+    chart.levels.push_back({objective_ms, absl::StrFormat("objective: %g ms", objective_ms)});
+  }
+  return Chart{"What was tried", "Each rate that the searches tried, and its latency; below the line it is kept.",
+               chart, true};
+}
+
+}  // namespace
+
+Blocks SearchSection(const std::vector<RateSearch>& searches, const std::vector<ProfileRuns>& sorted) {
+  if (searches.empty()) return {};
+  return {Heading{"Highest rate within the objective"}, FoundTable(searches, sorted), FoundChart(searches, sorted),
+          StepsChart(searches, sorted)};
+}
+
+}  // namespace roberta::loadtest::report

@@ -5,10 +5,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "loadtest/report/figures.h"
-#include "loadtest/report/palette.h"
+#include "loadtest/report/presentation.h"
 
-namespace roberta::report {
+namespace roberta::loadtest::report {
 
 namespace {
 
@@ -85,21 +84,6 @@ RunPointers PointersTo(const std::vector<RunRecord>& runs) {
   return pointers;
 }
 
-std::string ProfileOf(const RunRecord& run) {
-  if (!run.settings.profile.empty()) return run.settings.profile;
-  return run.server.default_profile.empty() ? "default" : run.server.default_profile;
-}
-
-Load LoadOf(const RunRecord& run) {
-  const bool open = run.settings.loop == "open";
-  return {open, open ? run.settings.rate : static_cast<double>(run.settings.concurrency)};
-}
-
-std::string LoadText(const Load& load) {
-  if (!load.open) return absl::StrFormat("%g user%s", load.level, load.level == 1 ? "" : "s");
-  return load.level > 0 ? absl::StrFormat("%.6g requests/s", load.level) : "recorded intervals";
-}
-
 std::optional<Spread> Repeats::Of(const RunFigure& figure) const {
   std::vector<double> values;
   for (const RunRecord* run : runs) {
@@ -111,6 +95,12 @@ std::optional<Spread> Repeats::Of(const RunFigure& figure) const {
 const Repeats* ProfileRuns::At(const Load& load) const {
   const auto found = std::find_if(loads.begin(), loads.end(), [&](const Repeats& r) { return r.load == load; });
   return found == loads.end() ? nullptr : &*found;
+}
+
+std::optional<double> WeightMib(const ProfileRuns& runs) {
+  constexpr double kMib = 1 << 20;
+  if (runs.description == nullptr || runs.description->weight_bytes <= 0) return std::nullopt;
+  return static_cast<double>(runs.description->weight_bytes) / kMib;
 }
 
 std::vector<ProfileRuns> Sort(const RunPointers& runs) {
@@ -187,4 +177,4 @@ std::vector<const ProfileRuns*> Pointers(const std::vector<ProfileRuns>& sorted)
   return pointers;
 }
 
-}  // namespace roberta::report
+}  // namespace roberta::loadtest::report

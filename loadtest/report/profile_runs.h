@@ -1,37 +1,33 @@
 #pragma once
 
-#include <compare>
 #include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "loadtest/document/content.h"
-#include "loadtest/record/run_record.h"
+#include "loadtest/record/figures.h"
 #include "loadtest/stats/order_statistics.h"
 
-namespace roberta::report {
+namespace roberta::loadtest::report {
 
 using stats::Spread;
 using stats::SpreadOf;
 
-inline constexpr char kBaseline[] = "baseline";
+using record::AnswersPerSecond;
+using record::BusyCores;
+using record::kBaseline;
+using record::LatencyMs;
+using record::Load;
+using record::PaddingShare;
+using record::ResidentMib;
+using record::TextsInBatch;
+using record::TextsPerSecond;
+using record::TokensInBatch;
 
-/// Runs that are looked at, not copied: they are large. None is nullptr.
+/// Runs are large, so they are referenced and not copied. None is nullptr.
 using RunPointers = std::vector<const record::RunRecord*>;
 RunPointers PointersTo(const std::vector<record::RunRecord>& runs);
-
-/// What was asked of the server.
-struct Load {
-  bool open = false;
-  double level = 0;  ///< open: requests/s, 0 for recorded intervals; closed: users
-  friend auto operator<=>(const Load&, const Load&) = default;
-};
-Load LoadOf(const record::RunRecord& run);
-/// The profile that it asked for, by name or as the server's default.
-std::string ProfileOf(const record::RunRecord& run);
-/// "800 requests/s", "16 users", "recorded intervals".
-std::string LoadText(const Load& load);
 
 using RunFigure = std::function<std::optional<double>(const record::RunRecord&)>;
 
@@ -51,11 +47,14 @@ struct ProfileRuns {
   std::string label;  ///< what charts and tables call it
   document::SeriesStyle style;
   std::vector<Repeats> loads;                                       ///< closed before open, the lightest first
-  const record::ServerDescription::Profile* description = nullptr;  ///< the server's own words, if it has any
+  const record::ServerDescription::Profile* description = nullptr;  ///< the server's description of it, if there is one
 
   /// At that load; nullptr if it was not run there.
   const Repeats* At(const Load& load) const;
 };
+
+/// What its weights take, MiB; nothing if the server does not report it.
+std::optional<double> WeightMib(const ProfileRuns& runs);
 
 /// Sorts runs by profile and load; the runs must outlive the result. The baseline comes first, the others in the order
 /// in which they appear.
@@ -80,4 +79,4 @@ std::optional<Load> LightestLoad(const std::vector<const ProfileRuns*>& profiles
 
 std::vector<const ProfileRuns*> Pointers(const std::vector<ProfileRuns>& sorted);
 
-}  // namespace roberta::report
+}  // namespace roberta::loadtest::report

@@ -1,10 +1,23 @@
 #include "loadtest/report/run_report.h"
 
-#include "absl/strings/str_cat.h"
-#include "loadtest/report/sections.h"
-#include "loadtest/report/suite_documents.h"
+#include <algorithm>
+#include <set>
 
-namespace roberta::report {
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "loadtest/report/answers_section.h"
+#include "loadtest/report/blocks.h"
+#include "loadtest/report/data_loading.h"
+#include "loadtest/report/outcome_section.h"
+#include "loadtest/report/presentation.h"
+#include "loadtest/report/server_section.h"
+#include "loadtest/report/throughput_section.h"
+#include "loadtest/report/verdict.h"
+#include "loadtest/report/verdict_section.h"
+
+namespace roberta::loadtest::report {
 
 using document::Document;
 using document::Heading;
@@ -14,7 +27,7 @@ namespace {
 constexpr char kSubject[] = "Load test of a text classification server";
 const std::vector<std::string> kKeywords = {"RoBERTa", "load test", "latency", "throughput"};
 
-/// Runs without a variant; those with one are told apart. If all have one, all.
+/// Runs without a variant; those with one have sections of their own. If all have one, all.
 RunPointers RunsToCompare(const record::Series& series) {
   RunPointers runs;
   for (const record::RunRecord& run : series.runs) {
@@ -80,4 +93,169 @@ Document RunReport(const record::Series& series, const std::string& title) {
   return document;
 }
 
-}  // namespace roberta::report
+namespace {
+
+using document::Align;
+using document::Heading;
+using document::PageBreak;
+using document::Paragraph;
+using document::Table;
+using record::RunRecord;
+
+constexpr document::TextStyle kSmall = document::TextStyle::kNote;  // so that it all stands on one page
+constexpr size_t kDigitsOfRevision = 12;
+
+std::string OrUnknown(const std::string& text) {
+  return text.empty() ? "unknown" : text;
+}
+
+/// Of a processor's many flags those that make a difference here.
+std::string InstructionSets(const std::string& flags) {
+  std::vector<std::string> sets;
+  for (const auto flag : absl::StrSplit(flags, ' ')) {
+    const std::string name(flag);
+    if (name.rfind("avx", 0) == 0 || name.rfind("amx", 0) == 0 || name == "fma") sets.push_back(name);
+  }
+  return absl::StrJoin(sets, " ");
+}
+
+std::string PlaceKey(const RunRecord& run) {
+  return absl::StrJoin({run.environment.cpu_model, run.environment.kernel, run.environment.program_version,
+                        run.environment.program_commit, run.server.model, run.server.model_revision},
+                       "\n");
+}
+
+/// The first run of each place.
+RunPointers Places(const RunPointers& runs) {
+  RunPointers places;
+  std::set<std::string> seen;
+  for (const RunRecord* run : runs) {
+    if (seen.insert(PlaceKey(*run)).second) places.push_back(run);
+  }
+  return places;
+}
+
+Block PlaceTable(const RunPointers& places) {
+  Table table = {"", {{"", Align::kText}}, {}};
+  for (size_t i = 0; i < places.size(); ++i) {
+    table.columns.push_back({places.size() == 1 ? "" : absl::StrCat("place ", i + 1), Align::kText});
+  }
+  const auto add = [&](const std::string& name, const std::function<std::string(const RunRecord&)>& value) {
+    std::vector<document::Cell> row = {{name, true}};
+    for (const RunRecord* place : places) row.push_back({OrUnknown(value(*place))});
+    table.rows.push_back(std::move(row));
+  };
+  add("model", [](const RunRecord& run) {
+    const auto& server = run.server;
+    return absl::StrCat(server.model, server.model_revision.empty() ? "" : ", revision ", server.model_revision);
+  });
+  add("processor", [](const RunRecord& run) { return run.environment.cpu_model; });
+  add("instruction sets", [](const RunRecord& run) { return InstructionSets(run.environment.cpu_flags); });
+  add("cores", [](const RunRecord& run) {
+    return absl::StrCat(run.environment.cores, ", of which the load generator could use ",
+                        run.environment.usable_cores);
+  });
+  add("system", [](const RunRecord& run) { return run.environment.kernel; });
+  add("load before the run", [](const RunRecord& run) {
+    return absl::StrFormat("%.2f tasks in the last minute", run.environment.load_average);
+  });
+  add("measured", [](const RunRecord& run) { return run.environment.started_at; });
+  add("by", [](const RunRecord& run) {
+    return absl::StrCat("roberta-loadtest ", run.environment.program_version, " (", run.environment.program_commit,
+                        ")");
+  });
+  return table;
+}
+
+/// What the server says of its profiles; nothing if it says nothing.
+Blocks ProfileTable(const RunRecord& run) {
+  if (run.server.profiles.empty()) return {};
+  Table table = {
+      "Profiles, as the server describes them",
+      {{"profile", Align::kText}, {"computes in", Align::kText}, {"kernels", Align::kText}, {"revision", Align::kText}},
+      {}};
+  for (const auto& profile : run.server.profiles) {
+    if (profile.state == "READY") {
+      table.rows.push_back({{profile.name},
+                            {OrUnknown(profile.precision)},
+                            {OrUnknown(absl::StrJoin(profile.kernels, " + "))},
+                            {OrUnknown(profile.revision.substr(0, kDigitsOfRevision))}});
+    } else {
+      table.rows.push_back({{profile.name}, {profile.state}, {profile.reason}, {""}});
+    }
+  }
+  return {table};
+}
+
+/// "10" or "5 to 10".
+std::string RangeOf(const RunPointers& runs, const std::function<double(const RunRecord&)>& value) {
+  double least = value(*runs.front()), most = least;
+  for (const RunRecord* run : runs) {
+    least = std::min(least, value(*run));
+    most = std::max(most, value(*run));
+  }
+  return least == most ? absl::StrFormat("%g", least) : absl::StrFormat("%g to %g", least, most);
+}
+
+std::string HowRun(const RunPointers& runs) {
+  std::set<std::string> texts;
+  for (const RunRecord* run : runs) {
+    for (const record::Settings::Class& one : run->settings.classes) {
+      texts.insert(absl::StrFormat("%s (%d texts from %s, %.3g %% of the requests)", one.name, one.texts, one.source,
+                                   100 * one.share));
+    }
+  }
+  const std::string items =
+      RangeOf(runs, [](const RunRecord& run) { return static_cast<double>(run.settings.items_per_request); });
+  return absl::StrCat(Some(runs.size(), "One run", "runs"), " sent requests of ", items,
+                      items == "1" ? " text" : " texts", " to ", runs.front()->settings.target, ", for ",
+                      RangeOf(runs, [](const RunRecord& run) { return run.settings.duration_seconds; }), " s after ",
+                      RangeOf(runs, [](const RunRecord& run) { return run.settings.warm_up_seconds; }),
+                      " s of warm-up, with a deadline of ",
+                      RangeOf(runs, [](const RunRecord& run) { return static_cast<double>(run.settings.deadline_ms); }),
+                      " ms and seed ",
+                      RangeOf(runs, [](const RunRecord& run) { return static_cast<double>(run.settings.seed); }),
+                      ". Texts: ", absl::StrJoin(texts, "; "), ".");
+}
+
+}  // namespace
+
+Blocks LastPage(const RunPointers& runs, const std::vector<std::string>& more) {
+  Blocks blocks = {PageBreak{}, Heading{"Environment"}};
+  constexpr size_t kPlacesSideBySide = 3;
+  const RunPointers places = Places(runs);
+  for (size_t i = 0; i < places.size(); i += kPlacesSideBySide) {
+    const auto from = places.begin() + static_cast<std::ptrdiff_t>(i);
+    blocks.push_back(
+        PlaceTable({from, from + static_cast<std::ptrdiff_t>(std::min(kPlacesSideBySide, places.size() - i))}));
+  }
+  Append(ProfileTable(*runs.front()), &blocks);
+  blocks.emplace_back(Heading{"Method and limits"});
+  blocks.emplace_back(Paragraph{HowRun(runs), kSmall});
+  blocks.emplace_back(Paragraph{
+      "Latency counts from the moment the load pattern wanted a request sent, so a stall of the server is felt by "
+      "every request that had to wait for it; the latency from the actual send stands beside it. Refused and failed "
+      "requests "
+      "count as sent and not answered. Phases are the server's own account. Percentiles have three significant digits. "
+      "Of repeated runs the median counts. How many times faster a profile is, is the median over pairs of runs that "
+      "took turns, in brackets the lowest and the highest.",
+      kSmall});
+  blocks.emplace_back(Paragraph{
+      "Accuracy and agreement are those of the texts that were sent alone, each once, to every profile; where there "
+      "are none, those of the answers that the runs got, if the runs went through their texts ten times; else those of "
+      "the server's own sample, measured when it loaded the profile. The interval of a difference of accuracy holds "
+      "the true difference with 95 % confidence. It is Tango's score interval over the texts that only one of the two "
+      "profiles classifies correctly: all differences that McNemar's test does not reject.",
+      kSmall});
+  blocks.emplace_back(Paragraph{absl::StrFormat("Recommended is the profile with the most texts a second at full load "
+                                                "among those that lose at most %.1f points "
+                                                "of accuracy, or, where that was not measured, agree with the baseline "
+                                                "on at least %.0f %% of the texts. Figures "
+                                                "hold for this machine, this model and these texts.",
+                                                kMostPointsLost, 100 * kLeastAgreement),
+                                kSmall});
+  for (const std::string& text : more) blocks.emplace_back(Paragraph{text, kSmall});
+  return blocks;
+}
+
+}  // namespace roberta::loadtest::report

@@ -1,11 +1,13 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "loadtest/document/content.h"
 #include "loadtest/record/run_record.h"
+#include "loadtest/report/blocks.h"
 
-namespace roberta::report {
+namespace roberta::loadtest::report {
 
 /// A report on runs that may differ in profile, variant, load, machine, model or version, and on searches: the verdict
 /// first, then what it rests on, and last where and how it was measured. Runs that broke off or whose client was the
@@ -15,4 +17,7 @@ document::Document RunReport(const record::Series& series, const std::string& ti
 /// A document without blocks: title, where it was measured, metadata.
 document::Document EmptyReport(const record::RunRecord& run, const std::string& title);
 
-}  // namespace roberta::report
+/// Where and how it was measured, from the top of a page; `more` are further sentences on the method.
+Blocks LastPage(const RunPointers& runs, const std::vector<std::string>& more);
+
+}  // namespace roberta::loadtest::report

@@ -6,7 +6,7 @@
 #include "loadtest/document/content.h"
 #include "loadtest/record/run_record.h"
 
-namespace roberta::report {
+namespace roberta::loadtest::report {
 
 struct NamedDocument {
   std::string name;  ///< of its file: "quantization_performance.pdf"
@@ -18,4 +18,4 @@ struct NamedDocument {
 /// data loading. A profile or a key without runs stands as not measured, with the reason. There must be a run.
 std::vector<NamedDocument> SuiteReports(const record::Series& series);
 
-}  // namespace roberta::report
+}  // namespace roberta::loadtest::report

@@ -1,12 +1,14 @@
+#include "loadtest/report/throughput_section.h"
+
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "loadtest/report/figures.h"
-#include "loadtest/report/numbers.h"
-#include "loadtest/report/sections.h"
+#include "loadtest/report/blocks.h"
+#include "loadtest/report/presentation.h"
+#include "loadtest/report/verdict.h"
 
-namespace roberta::report {
+namespace roberta::loadtest::report {
 
 namespace {
 
@@ -120,41 +122,92 @@ Block TimelineChart(const std::vector<ProfileRuns>& sorted) {
     }
     chart.series.push_back(std::move(series));
   }
-  return Chart{"Rate over time",
-               "The first run of each where it answered most, its warm-up included; a dip is a stall of the server or "
-               "of the machine.",
-               chart};
+  return Chart{.title = "Rate over time",
+               .reading =
+                   "The first run of each profile at its busiest load, including the warm-up; a dip is a stall of "
+                   "the server or of the machine.",
+               .plot = chart,
+               .missing = "the runs were shorter than a second"};
 }
 
 Block RunTable(const std::vector<ProfileRuns>& sorted) {
-  Table table = {"Every run",
-                 {{"profile", Align::kText},
-                  {"load", Align::kText},
-                  {"texts/s"},
-                  {"p50, ms"},
-                  {"p99, ms"},
-                  {"p99.9, ms"},
-                  {"p99 from the actual send, ms"},
-                  {"not answered"}},
-                 {}};
-  const auto number = [](const std::optional<double>& value, int decimals) {
-    return value ? Decimals(*value, decimals) : kNotMeasured;
-  };
+  constexpr record::Place kHere = record::Place::kReport;
+  Table table = {"Every run", {{"profile", Align::kText}, {"load", Align::kText}}, {}};
+  for (const record::Figure& figure : record::Figures()) {
+    if (!figure.NameIn(kHere).empty()) table.columns.push_back({std::string(figure.NameIn(kHere))});
+  }
   for (const ProfileRuns& runs : sorted) {
     for (const Repeats& repeats : runs.loads) {
       for (const RunRecord* run : repeats.runs) {
         const std::string mark = Mark(*run);
-        std::vector<Cell> row = {{runs.label, false, runs.style.colour},
-                                 {absl::StrCat(LoadText(repeats.load), mark.empty() ? "" : ", ", mark)},
-                                 {number(TextsPerSecond(*run), 1)}};
-        for (const double quantile : {0.5, 0.99, 0.999}) row.push_back({number(LatencyMs(*run, quantile), 2)});
-        row.push_back({number(LatencyFromSentMs(*run, 0.99), 2)});
-        row.push_back({Percent(UnansweredShare(*run))});
-        table.rows.push_back(std::move(row));
+        std::vector<Cell>& row = table.rows.emplace_back();
+        row = {{runs.label, false, runs.style.color},
+               {absl::StrCat(LoadText(repeats.load), mark.empty() ? "" : ", ", mark)}};
+        for (const record::Figure& figure : record::Figures()) {
+          if (figure.NameIn(kHere).empty()) continue;
+          const std::string text = figure.TextOf(*run, kHere);
+          row.push_back({text.empty() ? kNotMeasured : WithSeparators(text)});
+        }
       }
     }
   }
   return table;
 }
 
-}  // namespace roberta::report
+namespace {
+
+using document::BarChart;
+using document::Chart;
+
+/// A bar a profile, in its color, with the lowest and the highest of its repeats.
+BarChart BarsOf(const std::vector<ProfileRuns>& sorted, const std::string& label,
+                const std::function<std::optional<Spread>(const ProfileRuns&)>& figure) {
+  BarChart chart = {.y_label = label};
+  chart.bars.push_back({"", {}, {}, {}});
+  for (const ProfileRuns& runs : sorted) {
+    chart.categories.push_back(runs.label);
+    chart.category_colors.push_back(runs.style.color);
+    const std::optional<Spread> spread = figure(runs);
+    chart.bars[0].values.push_back(spread ? std::optional(spread->median) : std::nullopt);
+    const bool range = spread && spread->low < spread->high;
+    chart.bars[0].intervals.push_back(range ? std::optional(std::pair(spread->low, spread->high)) : std::nullopt);
+  }
+  return chart;
+}
+
+}  // namespace
+
+Block RateBars(const std::vector<ProfileRuns>& sorted) {
+  return Chart{.title = "Texts a second at full load",
+               .reading = "Higher is better; the lines reach from the lowest to the highest of the repeated runs.",
+               .plot = BarsOf(sorted, "texts/s", FullRate),
+               .half = true,
+               .missing = "every rate that was asked for was kept up with"};
+}
+
+Block LatencyBars(const std::vector<ProfileRuns>& sorted) {
+  const std::optional<Load> load = SharedLoad(Pointers(sorted));
+  const auto p99 = [&](const ProfileRuns& runs) -> std::optional<Spread> {
+    if (!load) return std::nullopt;
+    return runs.At(*load)->Of([](const record::RunRecord& run) { return LatencyMs(run, 0.99); });
+  };
+  return Chart{.title = absl::StrCat("p99 of the latency", load ? absl::StrCat(" at ", LoadText(*load)) : ""),
+               .reading = "Lower is better; 99 of 100 answers take at most that long, from the intended send.",
+               .plot = BarsOf(sorted, "p99, ms", p99),
+               .half = true,
+               .missing = "there is no load at which all were run"};
+}
+
+Block WeightBars(const std::vector<ProfileRuns>& sorted) {
+  const auto weights = [](const ProfileRuns& runs) -> std::optional<Spread> {
+    const std::optional<double> mib = WeightMib(runs);
+    return mib ? std::optional(Spread{*mib, *mib, *mib}) : std::nullopt;
+  };
+  return Chart{.title = "Memory of the weights",
+               .reading = "What a profile adds to the server's memory when it is loaded.",
+               .plot = BarsOf(sorted, "weights, MiB", weights),
+               .half = true,
+               .missing = "the server does not report it"};
+}
+
+}  // namespace roberta::loadtest::report

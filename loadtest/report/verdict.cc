@@ -1,13 +1,14 @@
 #include "loadtest/report/verdict.h"
 
 #include <algorithm>
+#include <map>
+#include <set>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "loadtest/report/figures.h"
-#include "loadtest/report/numbers.h"
+#include "loadtest/report/presentation.h"
 
-namespace roberta::report {
+namespace roberta::loadtest::report {
 
 namespace {
 
@@ -29,7 +30,7 @@ Verdict NothingToChoose(const std::vector<ProfileRuns>& sorted) {
     const double rate = Busiest(runs).Of(TextsPerSecond).value_or(Spread()).median;
     if (rate > best) best = rate, most = &runs;
   }
-  if (most == nullptr) return {nullptr, "No request was answered, so nothing can be said of any profile."};
+  if (most == nullptr) return {nullptr, "No request was answered, so nothing can be said about any profile."};
   const std::string found = absl::StrCat(most->label, sorted.size() > 1 ? " answered the most: " : " answered ",
                                          Digits(best), " texts a second at ", LoadText(Busiest(*most).load), ". ");
   return {nullptr, FindBaseline(sorted) == nullptr
@@ -74,14 +75,14 @@ std::string Doubt(const ProfileRuns& baseline, const ProfileRuns& profile) {
     doubt = " One run each: how far repeated ones would differ is not known.";
   } else if (speed_up->ratio.low <= 1 && speed_up->ratio.median > 1) {
     // Ranges of repeated runs that touch each other prove nothing.
-    doubt = " In some repeated runs it was no faster, so the gain is not certain.";
+    doubt = " In some repeated runs it was not faster, so the gain is not certain.";
   }
   for (const ProfileRuns* runs : {&baseline, &profile}) {
     if (AnyMarked(AtFullLoad(*runs), "invalid")) {
-      absl::StrAppend(&doubt, " Of ", runs->label,
-                      " a run was limited by the load generator, so that rate is the generator's.");
+      absl::StrAppend(&doubt, " One run of ", runs->label,
+                      " was limited by the load generator, so its rate is that of the generator.");
     }
-    if (AnyMarked(AtFullLoad(*runs), "partial")) absl::StrAppend(&doubt, " Of ", runs->label, " a run broke off.");
+    if (AnyMarked(AtFullLoad(*runs), "partial")) absl::StrAppend(&doubt, " One run of ", runs->label, " broke off.");
   }
   return doubt;
 }
@@ -122,4 +123,152 @@ Verdict Judge(const std::vector<ProfileRuns>& sorted) {
                              AccuracyDoubt(*baseline, *best))};
 }
 
-}  // namespace roberta::report
+namespace {
+
+using Pair = std::pair<const record::RunRecord*, const record::RunRecord*>;
+
+bool TurnsDiffer(const Repeats& repeats) {
+  std::set<int64_t> turns;
+  for (const record::RunRecord* run : repeats.runs) turns.insert(run->settings.turn);
+  return turns.size() == repeats.runs.size();
+}
+
+/// Without runs that broke off.
+Repeats Complete(const Repeats& repeats) {
+  Repeats complete = {repeats.load, {}};
+  for (const record::RunRecord* run : repeats.runs) {
+    if (run->result.end == runner::End::kComplete) complete.runs.push_back(run);
+  }
+  return complete;
+}
+
+/// Runs that stood beside each other, so that a drift of the machine hits both alike.
+std::vector<Pair> Pairs(const Repeats& before, const Repeats& after) {
+  std::vector<Pair> pairs;
+  if (!TurnsDiffer(before) || !TurnsDiffer(after)) {
+    for (size_t i = 0; i < std::min(before.runs.size(), after.runs.size()); ++i) {
+      pairs.emplace_back(before.runs[i], after.runs[i]);
+    }
+    return pairs;
+  }
+  std::map<int64_t, const record::RunRecord*> by_turn;
+  for (const record::RunRecord* run : before.runs) by_turn[run->settings.turn] = run;
+  for (const record::RunRecord* run : after.runs) {
+    if (const auto found = by_turn.find(run->settings.turn); found != by_turn.end()) {
+      pairs.emplace_back(found->second, run);
+    }
+  }
+  return pairs;
+}
+
+}  // namespace
+
+std::optional<SpeedUp> RatioOf(const Repeats& before, const Repeats& after, const RunFigure& figure) {
+  std::vector<double> ratios;
+  for (const auto& [one, other] : Pairs(Complete(before), Complete(after))) {
+    const std::optional<double> was = figure(*one), is = figure(*other);
+    if (was && is && *was > 0) ratios.push_back(*is / *was);
+  }
+  const std::optional<Spread> ratio = SpreadOf(ratios);
+  if (!ratio) return std::nullopt;
+  return SpeedUp{*ratio, ratios.size()};
+}
+
+std::optional<SpeedUp> SpeedUpOf(const ProfileRuns& baseline, const ProfileRuns& profile) {
+  const Repeats* const before = AtFullLoad(baseline);
+  const Repeats* const after = AtFullLoad(profile);
+  if (before == nullptr || after == nullptr) return std::nullopt;
+  return RatioOf(*before, *after, TextsPerSecond);
+}
+
+std::optional<Spread> FullRate(const ProfileRuns& runs) {
+  const Repeats* const full = AtFullLoad(runs);
+  return full == nullptr ? std::nullopt : full->Of(TextsPerSecond);
+}
+
+namespace {
+
+std::string RateWords(const ProfileRuns& profile, const std::string& subject) {
+  const Repeats* const full = AtFullLoad(profile);
+  if (full == nullptr) {
+    return absl::StrCat(subject, " kept up with every rate it was asked for, the highest ",
+                        LoadText(profile.loads.back().load), "; how much more it can do was not measured.");
+  }
+  return absl::StrCat(subject, " answers ", Digits(full->Of(TextsPerSecond)->median), " texts a second at ",
+                      LoadText(full->load), ".");
+}
+
+std::string SpeedUpWords(const ProfileRuns& baseline, const ProfileRuns& profile, const std::string& subject) {
+  const std::optional<SpeedUp> speed_up = SpeedUpOf(baseline, profile);
+  if (!speed_up) return RateWords(profile, subject);
+  const std::string pairs = speed_up->pairs > 1 ? absl::StrCat(" in ", speed_up->pairs, " pairs of runs") : "";
+  const Spread& ratio = speed_up->ratio;
+  const std::string range =
+      ratio.high > ratio.low ? absl::StrFormat(" (%.2f to %.2f%s)", ratio.low, ratio.high, pairs) : "";
+  return absl::StrFormat("%s answers %.2f times as many texts a second as %s%s: %s instead of %s.", subject,
+                         ratio.median, baseline.label, range, Digits(FullRate(profile)->median),
+                         Digits(FullRate(baseline)->median));
+}
+
+std::string LatencyWords(const ProfileRuns& baseline, const ProfileRuns& profile) {
+  const std::optional<Load> load = SharedLoad({&baseline, &profile});
+  if (!load) return "";
+  const auto p99 = [](const record::RunRecord& run) { return LatencyMs(run, 0.99); };
+  const std::optional<Spread> before = baseline.At(*load)->Of(p99), after = profile.At(*load)->Of(p99);
+  if (!before || !after) return "";
+  const char* const change = after->median < 0.98 * before->median   ? "falls"
+                             : after->median > 1.02 * before->median ? "rises"
+                                                                     : "goes";
+  return absl::StrFormat(" Its p99 at %s %s from %s to %s ms.", LoadText(*load), change, Digits(before->median),
+                         Digits(after->median));
+}
+
+/// " of these runs", ", each sent once".
+std::string SourceWords(Source source) {
+  return source == Source::kAlone ? ", each sent once" : absl::StrCat(" of ", SourceName(source));
+}
+
+std::string AgreementWords(const Answers& answers, Source accuracy_source) {
+  if (!answers.agreement) return "";
+  const bool same = answers.agreement_source == accuracy_source;
+  return absl::StrFormat(" It gives baseline's label to %.2f %% of the texts%s.", 100 * *answers.agreement,
+                         same ? "" : SourceWords(answers.agreement_source));
+}
+
+/// How sure a difference of accuracy is.
+std::string DifferenceWords(const AccuracyPair& accuracy) {
+  if (accuracy.difference) return absl::StrCat(" (", statistics::DifferenceText(*accuracy.difference), ").");
+  return "; how far chance alone could move it is not known, as the answers were not compared text by text.";
+}
+
+std::string AccuracyWords(const ProfileRuns& baseline, const ProfileRuns& profile) {
+  const Answers before = AnswersOf(baseline), after = AnswersOf(profile);
+  const auto accuracy = CompareAccuracy(before, baseline, after, profile);
+  if (!accuracy && !after.agreement) return " What it costs in accuracy was not measured.";
+  if (!accuracy) return AgreementWords(after, Source::kNone);
+  const std::string change =
+      absl::StrFormat("%.2f", accuracy->before * 100) == absl::StrFormat("%.2f", accuracy->after * 100)
+          ? absl::StrFormat("stays at %.2f %%", accuracy->after * 100)
+          : absl::StrFormat("goes from %.2f to %.2f %%", accuracy->before * 100, accuracy->after * 100);
+  return absl::StrCat(" Its accuracy, on the labeled texts", SourceWords(accuracy->source), ", ", change,
+                      DifferenceWords(*accuracy), AgreementWords(after, accuracy->source));
+}
+
+std::string OwnAccuracyWords(const ProfileRuns& profile) {
+  const Answers answers = AnswersOf(profile);
+  if (!answers.accuracy) return " Its accuracy was not measured.";
+  return absl::StrFormat(" Its accuracy is %.2f %% on the labeled texts%s.", 100 * *answers.accuracy,
+                         SourceWords(answers.accuracy_source));
+}
+
+}  // namespace
+
+std::string InWords(const ProfileRuns* baseline, const ProfileRuns& profile, const std::string& subject) {
+  const std::optional<Spread> rate = Busiest(profile).Of(TextsPerSecond);
+  if (!rate || rate->high <= 0) return subject + " answered nothing.";
+  if (baseline == nullptr || baseline == &profile) return RateWords(profile, subject) + OwnAccuracyWords(profile);
+  return absl::StrCat(SpeedUpWords(*baseline, profile, subject), LatencyWords(*baseline, profile),
+                      AccuracyWords(*baseline, profile));
+}
+
+}  // namespace roberta::loadtest::report

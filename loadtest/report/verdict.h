@@ -7,7 +7,7 @@
 #include "loadtest/report/answers.h"
 #include "loadtest/report/profile_runs.h"
 
-namespace roberta::report {
+namespace roberta::loadtest::report {
 
 /// What a profile may cost to be recommended: points of accuracy, or where that was not measured the share of the texts
 /// on which it must agree with the baseline.
@@ -50,4 +50,4 @@ Verdict Judge(const std::vector<ProfileRuns>& sorted);
 /// load, answers.
 std::string InWords(const ProfileRuns* baseline, const ProfileRuns& profile, const std::string& subject = "It");
 
-}  // namespace roberta::report
+}  // namespace roberta::loadtest::report

@@ -1,15 +1,17 @@
+#include "loadtest/report/verdict_section.h"
+
 #include <algorithm>
 #include <set>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "loadtest/report/figures.h"
-#include "loadtest/report/numbers.h"
-#include "loadtest/report/sections.h"
+#include "loadtest/report/answers_section.h"
+#include "loadtest/report/blocks.h"
+#include "loadtest/report/presentation.h"
 #include "loadtest/report/verdict.h"
 
-namespace roberta::report {
+namespace roberta::loadtest::report {
 
 namespace {
 
@@ -62,42 +64,6 @@ std::string Where(const std::vector<ProfileRuns>& sorted, const std::string& mar
 
 }  // namespace
 
-void Append(Blocks more, Blocks* blocks) {
-  for (Block& block : more) blocks->push_back(std::move(block));
-}
-
-Table WithoutEmptyColumns(const Table& table) {
-  Table slim = {table.caption, {}, std::vector<std::vector<Cell>>(table.rows.size())};
-  for (size_t i = 0; i < table.columns.size(); ++i) {
-    const bool empty = std::all_of(table.rows.begin(), table.rows.end(), [&](const std::vector<Cell>& row) {
-      return i >= row.size() || row[i].text.empty();
-    });
-    if (empty) continue;
-    slim.columns.push_back(table.columns[i]);
-    for (size_t row = 0; row < table.rows.size(); ++row) {
-      slim.rows[row].push_back(i < table.rows[row].size() ? table.rows[row][i] : Cell());
-    }
-  }
-  return slim;
-}
-
-Cell RangeCell(const Spread& spread, int decimals, bool strong) {
-  const std::string low = Decimals(spread.low, decimals), high = Decimals(spread.high, decimals);
-  return {.text = Decimals(spread.median, decimals),
-          .strong = strong,
-          .swatch = {},
-          .note = low == high ? "" : absl::StrCat(low, " to ", high)};
-}
-
-Cell DifferenceCell(const Answers& answers, bool is_baseline) {
-  if (is_baseline) return {};
-  if (!answers.difference) return {kNotMeasured};
-  return {.text = Decimals(100 * answers.difference->difference, 2),
-          .strong = false,
-          .swatch = {},
-          .note = statistics::IntervalText(*answers.difference)};
-}
-
 Blocks Warnings(const std::vector<ProfileRuns>& sorted) {
   size_t partial = 0, all = 0;
   std::set<std::string> faults;
@@ -131,7 +97,7 @@ Block WordsTable(const std::vector<ProfileRuns>& sorted) {
   Table table = {"Profile by profile", {{"", Align::kText}, {"", Align::kText}}, {}};
   const ProfileRuns* const baseline = FindBaseline(sorted);
   for (const ProfileRuns& runs : sorted) {
-    table.rows.push_back({{runs.label, true, runs.style.colour}, {InWords(baseline, runs)}});
+    table.rows.push_back({{runs.label, true, runs.style.color}, {InWords(baseline, runs)}});
   }
   return table;
 }
@@ -157,7 +123,7 @@ Block VerdictTable(const std::vector<ProfileRuns>& sorted) {
     const ProfileRuns& runs = sorted[i];
     const Answers& answers = all[i];
     const bool best = verdict.recommended == &runs;
-    table.rows.push_back({{runs.label, best, runs.style.colour},
+    table.rows.push_back({{runs.label, best, runs.style.color},
                           {Decimals(FullRate(runs), 1), best},
                           SpeedUpCell(baseline, runs, best),
                           {LatencyCell(runs, shared, 0.5)},
@@ -180,20 +146,4 @@ Blocks VerdictSection(const std::vector<ProfileRuns>& sorted) {
   return blocks;
 }
 
-Blocks MissingNote(const std::vector<ProfileRuns>& sorted, std::string (*reason_of)(const RunRecord&)) {
-  std::vector<std::string> reasons;
-  for (const ProfileRuns& runs : sorted) {
-    for (const Repeats& repeats : runs.loads) {
-      for (const RunRecord* run : repeats.runs) {
-        const std::string reason = reason_of(*run);
-        if (reason.empty() || std::find(reasons.begin(), reasons.end(), reason) != reasons.end()) continue;
-        reasons.push_back(reason);
-      }
-    }
-  }
-  if (reasons.empty()) return {};
-  return {
-      Paragraph{absl::StrCat("Not measured, at least in part: ", absl::StrJoin(reasons, "; "), "."), TextStyle::kNote}};
-}
-
-}  // namespace roberta::report
+}  // namespace roberta::loadtest::report

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace roberta::runner {
+namespace roberta::loadtest::runner {
 
 namespace {
 
@@ -98,4 +98,4 @@ RunResult Ledger::Close(End end, int64_t ended_ns, int64_t unsent) && {
   return std::move(result_);
 }
 
-}  // namespace roberta::runner
+}  // namespace roberta::loadtest::runner

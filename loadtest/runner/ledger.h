@@ -8,9 +8,9 @@
 
 #include "loadtest/runner/run.h"
 
-namespace roberta::runner {
+namespace roberta::loadtest::runner {
 
-/// The books of a run: what becomes of its requests, by class and by second, and when its warm-up is over. Times in ns
+/// The counts of a run: outcomes of its requests, by class and by second, and when its warm-up is over. Times in ns
 /// since the run began. One thread at a time, but for what is said to be readable without.
 class Ledger {
  public:
@@ -52,4 +52,4 @@ class Ledger {
   RunResult result_;
 };
 
-}  // namespace roberta::runner
+}  // namespace roberta::loadtest::runner

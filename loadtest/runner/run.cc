@@ -1,6 +1,8 @@
 #include "loadtest/runner/run.h"
 
+#include <sched.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <condition_variable>
@@ -13,9 +15,8 @@
 #include <vector>
 
 #include "loadtest/runner/ledger.h"
-#include "loadtest/runner/process_usage.h"
 
-namespace roberta::runner {
+namespace roberta::loadtest::runner {
 
 namespace {
 
@@ -23,6 +24,22 @@ using Clock = std::chrono::steady_clock;
 
 constexpr nanoseconds kGlance = std::chrono::milliseconds(50);  // between looks at stop requests and progress
 constexpr nanoseconds kPauseAfterRefusal = std::chrono::milliseconds(10);
+
+/// CPU time that this process has used, in user and kernel mode.
+double CpuSeconds() {
+  rusage usage = {};
+  getrusage(RUSAGE_SELF, &usage);
+  const auto seconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+  };
+  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+}
+
+/// Cores that this process may run on.
+int UsableCores() {
+  cpu_set_t set;
+  return sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
+}
 
 class Execution {
  public:
@@ -239,4 +256,4 @@ RunResult Execute(Plan plan, workload::RequestMix* mix, client::DirectClient* cl
   return Execution(std::move(plan), mix, client).Run(stop_requested, on_progress);
 }
 
-}  // namespace roberta::runner
+}  // namespace roberta::loadtest::runner

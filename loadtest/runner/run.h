@@ -11,7 +11,7 @@
 #include "loadtest/workload/arrivals.h"
 #include "loadtest/workload/request_mix.h"
 
-namespace roberta::runner {
+namespace roberta::loadtest::runner {
 
 using std::chrono::nanoseconds;
 
@@ -29,7 +29,7 @@ struct Plan {
   /// counts that, latency from the actual send does not.
   size_t max_in_flight = 20'000;
   nanoseconds lost_after{std::chrono::seconds(3)};
-  /// Is told of each answer to a request of the measured time, one at a time, on threads of the client's: it must be
+  /// Called with each answer to a request of the measured time, one at a time, on threads of the client: it must be
   /// quick. May be empty.
   std::function<void(const workload::Request&, const v1::ClassifyResponse&)> on_answer;
 };
@@ -47,4 +47,4 @@ struct Progress {
 RunResult Execute(Plan plan, workload::RequestMix* mix, client::DirectClient* client,
                   const std::function<bool()>& stop_requested, const std::function<void(const Progress&)>& on_progress);
 
-}  // namespace roberta::runner
+}  // namespace roberta::loadtest::runner

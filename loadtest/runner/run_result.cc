@@ -4,7 +4,7 @@
 
 #include "absl/strings/str_format.h"
 
-namespace roberta::runner {
+namespace roberta::loadtest::runner {
 
 namespace {
 
@@ -66,4 +66,4 @@ std::vector<std::string> RunResult::Faults() const {
   return faults;
 }
 
-}  // namespace roberta::runner
+}  // namespace roberta::loadtest::runner

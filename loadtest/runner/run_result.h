@@ -8,7 +8,7 @@
 #include "loadtest/runner/warm_up.h"
 #include "loadtest/stats/tally.h"
 
-namespace roberta::runner {
+namespace roberta::loadtest::runner {
 
 /// A second of a run. Requests that were sent in it, and those that ended in it.
 struct Window {
@@ -20,7 +20,7 @@ struct Window {
 enum class End {
   kComplete,
   kStopped,     ///< the caller wanted it
-  kServerLost,  ///< for `lost_after`, or for the whole of a shorter run, nobody but UNAVAILABLE answered
+  kServerLost,  ///< for `lost_after`, or for the whole of a shorter run, every request was UNAVAILABLE
 };
 std::string_view EndName(End end);  ///< "complete", "stopped", "server lost"
 
@@ -53,4 +53,4 @@ struct RunResult {
   std::vector<std::string> Faults() const;
 };
 
-}  // namespace roberta::runner
+}  // namespace roberta::loadtest::runner

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-namespace roberta::runner {
+namespace roberta::loadtest::runner {
 
 namespace {
 
@@ -17,7 +17,7 @@ constexpr int kWindowsOfLongest = 10;
 constexpr size_t kWindowsCompared = 3;
 constexpr double kSteadyWithin = 0.1;
 constexpr double kDeviationsOfChance = 2;
-constexpr double kNsPerSecond = 1e9;
+constexpr double kNsInSecond = 1e9;
 
 }  // namespace
 
@@ -56,7 +56,7 @@ bool IsSteady(const std::vector<WarmUpWindow>& windows) {
 
 std::optional<WarmUpEnd> WarmUpWatch::Observe(int64_t now_ns, int64_t answered) {
   if (warm_up_.UntilSteady() && now_ns - window_start_ns_ >= warm_up_.window.count()) {
-    windows_.push_back({static_cast<double>(now_ns - window_start_ns_) / kNsPerSecond, answered - answered_before_});
+    windows_.push_back({static_cast<double>(now_ns - window_start_ns_) / kNsInSecond, answered - answered_before_});
     window_start_ns_ = now_ns;
     answered_before_ = answered;
     if (IsSteady(windows_)) return WarmUpEnd::kSteady;
@@ -65,4 +65,4 @@ std::optional<WarmUpEnd> WarmUpWatch::Observe(int64_t now_ns, int64_t answered) 
   return warm_up_.UntilSteady() ? WarmUpEnd::kNotSteady : WarmUpEnd::kAsAsked;
 }
 
-}  // namespace roberta::runner
+}  // namespace roberta::loadtest::runner

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-namespace roberta::runner {
+namespace roberta::loadtest::runner {
 
 /// How a warm-up ended.
 enum class WarmUpEnd {
@@ -53,4 +53,4 @@ class WarmUpWatch {
   int64_t window_start_ns_ = 0, answered_before_ = 0;
 };
 
-}  // namespace roberta::runner
+}  // namespace roberta::loadtest::runner

@@ -3,15 +3,39 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "loadtest/record/run_record.h"
-#include "loadtest/series/objective.h"
 
-namespace roberta::series {
+namespace roberta::loadtest::series {
 
-/// Where a search looks, and how finely. All in requests/s and as ratios.
+/// A service level objective: a quantile of the latency and its limit.
+struct Objective {
+  double quantile = 0.99;
+  double latency_ms = 0;
+};
+
+/// "p99=50ms": p50, p90, p95, p99 or p99.9; us, ms or s. InvalidArgument for anything else, and for times that are not
+/// from 1 us to an hour.
+absl::StatusOr<Objective> ParseObjective(std::string_view text);
+
+/// "p99 of 50 ms".
+std::string ObjectiveText(const Objective& objective);
+
+/// The result of a run at one rate.
+struct Probe {
+  double latency_ms = 0;  ///< at the objective's quantile; 0: nothing was answered
+  double good_ratio = 0;  ///< answered within the objective, of what was due
+  bool kept = false;      ///< the quantile is within the objective, and the ratio is high enough
+};
+
+/// Judges `result`, which must have counted the answers within the objective as good. Requests that were due and not
+/// sent are not good.
+Probe Judge(const runner::RunResult& result, const Objective& objective, double least_good_ratio);
+
+/// The range and the resolution of a search, in requests/s and as ratios.
 struct SearchRange {
   double lowest = 1, highest = 100'000;
   double start = 16;
@@ -23,9 +47,9 @@ struct SearchRange {
 /// Tries a rate. An error breaks the search off.
 using ProbeAt = std::function<absl::StatusOr<Probe>(double rate)>;
 
-/// The highest rate that keeps the objective, to within the resolution: up (or down) by `growth` from `start` until one
-/// rate is kept and another is not, then between them by halves of their ratio. 0 if not even `lowest` is kept,
-/// `highest` if that is. Rates have three digits. The error of a probe that failed.
+/// The highest rate that meets the objective, to within the resolution. Goes up (or down) from `start` by `growth`
+/// until one rate meets it and another does not, then bisects the ratio between them. 0 if not even `lowest` meets it,
+/// `highest` if that does. Rates have three digits. Returns the error of a probe that failed.
 absl::StatusOr<double> FindHighestRate(const SearchRange& range, const ProbeAt& probe);
 
 struct SearchPlan {
@@ -35,7 +59,7 @@ struct SearchPlan {
   SearchRange range;
 };
 
-/// Tries a rate on a profile, in a repeat.
+/// Tries a rate on a profile, in one of the repeats.
 using ProbeProfileAt = std::function<absl::StatusOr<Probe>(const std::string& profile, int64_t repeat, double rate)>;
 
 /// Searches for each of `profiles` `repeats` times, all profiles once before any a second time. Later repeats begin
@@ -44,4 +68,4 @@ using ProbeProfileAt = std::function<absl::StatusOr<Probe>(const std::string& pr
 std::vector<record::RateSearch> SearchRates(const SearchPlan& plan, const std::vector<std::string>& profiles,
                                             const ProbeProfileAt& probe);
 
-}  // namespace roberta::series
+}  // namespace roberta::loadtest::series

@@ -6,7 +6,7 @@
 
 #include "absl/strings/str_format.h"
 
-namespace roberta::stats {
+namespace roberta::loadtest::stats {
 
 namespace {
 
@@ -135,4 +135,4 @@ Histogram Histogram::FromBins(const std::vector<Bin>& bins, int64_t min, int64_t
   return histogram;
 }
 
-}  // namespace roberta::stats
+}  // namespace roberta::loadtest::stats

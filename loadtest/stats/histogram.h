@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-namespace roberta::stats {
+namespace roberta::loadtest::stats {
 
 /// Counts of values from 0 to an hour of nanoseconds, exact to three significant digits wherever they lie: the High
 /// Dynamic Range histogram of Gil Tene (hdrhistogram.org). A power of two of values is cut into 1024 equal bins; below
@@ -51,4 +51,4 @@ class Histogram {
   double sum_ = 0;
 };
 
-}  // namespace roberta::stats
+}  // namespace roberta::loadtest::stats

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace roberta::stats {
+namespace roberta::loadtest::stats {
 
 std::optional<double> MedianOf(std::vector<double> values) {
   if (values.empty()) return std::nullopt;
@@ -19,4 +19,4 @@ std::optional<Spread> SpreadOf(const std::vector<double>& values) {
   return Spread{*low, *MedianOf(values), *high};
 }
 
-}  // namespace roberta::stats
+}  // namespace roberta::loadtest::stats

@@ -3,7 +3,7 @@
 #include <optional>
 #include <vector>
 
-namespace roberta::stats {
+namespace roberta::loadtest::stats {
 
 /// The middle one of repeated measurements and how far they lie apart.
 struct Spread {
@@ -16,4 +16,4 @@ std::optional<double> MedianOf(std::vector<double> values);
 /// Smallest, middle and largest value; nothing of nothing.
 std::optional<Spread> SpreadOf(const std::vector<double>& values);
 
-}  // namespace roberta::stats
+}  // namespace roberta::loadtest::stats

@@ -4,7 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 
-namespace roberta::stats {
+namespace roberta::loadtest::stats {
 
 Outcome OutcomeOf(absl::StatusCode code) {
   switch (code) {
@@ -107,4 +107,4 @@ absl::Status Tally::CheckBooks() const {
                                           " outcomes, ", coded, " status codes"));
 }
 
-}  // namespace roberta::stats
+}  // namespace roberta::loadtest::stats

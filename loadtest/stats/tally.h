@@ -10,9 +10,9 @@
 #include "loadtest/stats/histogram.h"
 #include "roberta/v1/classifier.pb.h"
 
-namespace roberta::stats {
+namespace roberta::loadtest::stats {
 
-/// What became of a request: exactly one of these.
+/// The outcome of a request: exactly one of these.
 enum class Outcome {
   kAnswered,
   kRefused,      ///< RESOURCE_EXHAUSTED: the server had no room, or no time before the deadline
@@ -44,7 +44,7 @@ struct PhaseSums {
   void Merge(const PhaseSums& other);
 };
 
-/// What a group of requests came to. One thread at a time.
+/// The results of a group of requests. One thread at a time.
 struct Tally {
   int64_t sent = 0;  ///< counted when sent, apart from the outcomes
   std::array<int64_t, kOutcomes> outcomes = {};
@@ -69,4 +69,4 @@ struct Tally {
   absl::Status CheckBooks() const;
 };
 
-}  // namespace roberta::stats
+}  // namespace roberta::loadtest::stats

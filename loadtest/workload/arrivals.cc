@@ -10,7 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 
-namespace roberta::workload {
+namespace roberta::loadtest::workload {
 
 namespace {
 
@@ -90,4 +90,4 @@ absl::StatusOr<std::vector<int64_t>> ReadIntervals(const std::string& file) {
   return intervals_ns;
 }
 
-}  // namespace roberta::workload
+}  // namespace roberta::loadtest::workload

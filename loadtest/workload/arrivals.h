@@ -9,7 +9,7 @@
 
 #include "absl/status/statusor.h"
 
-namespace roberta::workload {
+namespace roberta::loadtest::workload {
 
 /// When requests are to be sent, whatever becomes of earlier ones: the arrivals of an open loop. One thread.
 class Arrivals {
@@ -33,4 +33,4 @@ std::unique_ptr<Arrivals> RecordedArrivals(std::vector<int64_t> intervals_ns);
 /// number from 0 to an hour, or there is none; NotFound if the file cannot be read.
 absl::StatusOr<std::vector<int64_t>> ReadIntervals(const std::string& file);
 
-}  // namespace roberta::workload
+}  // namespace roberta::loadtest::workload

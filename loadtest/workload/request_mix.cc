@@ -6,7 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 
-namespace roberta::workload {
+namespace roberta::loadtest::workload {
 
 namespace {
 
@@ -71,4 +71,4 @@ size_t RequestMix::requests() const {
   return sum;
 }
 
-}  // namespace roberta::workload
+}  // namespace roberta::loadtest::workload

@@ -9,7 +9,7 @@
 #include "absl/status/statusor.h"
 #include "roberta/v1/classifier.pb.h"
 
-namespace roberta::workload {
+namespace roberta::loadtest::workload {
 
 /// Requests of one kind and how many of all are of it.
 struct RequestClass {
@@ -33,10 +33,10 @@ struct Request {
 };
 
 /// Which request comes next: a class by the shares, drawn at random, and of it the next one, in an order shuffled once,
-/// round and round. The same for the same seed. All requests are serialised beforehand. One thread at a time.
+/// round and round. The same for the same seed. All requests are serialized beforehand. One thread at a time.
 class RequestMix {
  public:
-  /// InvalidArgument, naming class and value, if there is no class, a share is not positive, or a class has no items.
+  /// InvalidArgument, with class and value, if there are no classes, a share is not positive, or a class has no items.
   static absl::StatusOr<RequestMix> Make(std::vector<RequestClass> classes, uint64_t seed);
 
   /// Stays valid as long as this.
@@ -55,4 +55,4 @@ class RequestMix {
   std::discrete_distribution<size_t> pick_;
 };
 
-}  // namespace roberta::workload
+}  // namespace roberta::loadtest::workload

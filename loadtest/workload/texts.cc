@@ -13,7 +13,7 @@
 #include "absl/strings/strip.h"
 #include "profiles/rows/row_file.h"
 
-namespace roberta::workload {
+namespace roberta::loadtest::workload {
 
 namespace {
 
@@ -21,7 +21,7 @@ constexpr int kSpecialTokens = 2;
 constexpr int kFewestTokens = kSpecialTokens + 1;
 constexpr int kMostTokens = 100'000;
 
-// The commonest words of English; each, with the blank before it, is one token of every vocabulary that was learnt on
+// The commonest words of English; each, with the blank before it, is one token of every vocabulary that was learned on
 // it.
 constexpr std::array kWords = {"the", "of", "and", "to", "a", "in", "is", "it", "that", "for", "with", "as"};
 
@@ -115,4 +115,4 @@ std::vector<v1::Item> BuiltInTexts() {
   return items;
 }
 
-}  // namespace roberta::workload
+}  // namespace roberta::loadtest::workload

@@ -8,7 +8,7 @@
 #include "absl/status/statusor.h"
 #include "roberta/v1/classifier.pb.h"
 
-namespace roberta::workload {
+namespace roberta::loadtest::workload {
 
 /// Items to send and what is expected of them, which is not sent.
 struct Texts {
@@ -34,4 +34,4 @@ std::vector<v1::Item> JoinedTexts(const std::vector<v1::Item>& items, size_t cha
 /// Sentences that come with the program, for those who have no file.
 std::vector<v1::Item> BuiltInTexts();
 
-}  // namespace roberta::workload
+}  // namespace roberta::loadtest::workload

@@ -1,19 +1,18 @@
-// Reads the input as what a stranger's HTTP server answers, as a page of metrics, and as lines of a server's log.
+// Reads the input as a page of metrics, as a line of a server's log and as a list of cores.
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
 
-#include "loadtest/server/http_get.h"
-#include "loadtest/server/metrics_page.h"
-#include "loadtest/server/metrics_watch.h"
-#include "loadtest/server/process_log.h"
-#include "loadtest/server/server_process.h"
+#include "loadtest/target/metrics_page.h"
+#include "loadtest/target/metrics_watch.h"
+#include "loadtest/target/process_log.h"
+#include "loadtest/target/server_process.h"
 #include "tests/fuzz/require.h"
 
 namespace {
 
-using namespace roberta::server;
+using namespace roberta::loadtest::target;
 
 std::string Escaped(const std::string& value) {
   std::string text;
@@ -65,13 +64,6 @@ void CheckPage(std::string_view text) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   CheckPage(text);
-  const auto body = BodyOf(text);
-  if (body.ok()) {
-    Require(text.ends_with(*body));
-    CheckPage(*body);
-  } else {
-    Require(body.status().message().find('\n') == absl::string_view::npos);
-  }
   if (const auto serving = ParseServingLine(text)) {
     Require(!serving->address.empty() && !serving->metrics_address.empty());
   }

@@ -211,7 +211,7 @@ class LoadTest(unittest.TestCase):
 
     def test_metrics_may_be_left_alone(self):
         record = self.record("--concurrency", "1", "--duration", "0.5", "--warm-up", "0", "--metrics", "none")
-        self.assertEqual(record["counters"]["missing"], "the metrics page was not asked for")
+        self.assertEqual(record["counters"]["missing"], "the metrics page was not read")
     def series(self, *arguments):
         """Makes several short runs; their records and the table."""
         path = self.path("series.json")
@@ -571,7 +571,7 @@ class Spawn(unittest.TestCase):
         self.fails(1, "the server did not start: ", "--profile", "turbo")
 
     def test_programs_that_cannot_be_run_are_named(self):
-        self.fails(1, "/nowhere/server: no program", "--server-program", "/nowhere/server")
+        self.fails(1, "/nowhere/server: not a program", "--server-program", "/nowhere/server")
         alone = self.directory / "roberta-loadtest"
         shutil.copy(BIN / "roberta-loadtest", alone)
         result = subprocess.run([alone, "run", "--spawn", DEMO_MODEL], capture_output=True, text=True, timeout=60,
@@ -598,7 +598,7 @@ class Spawn(unittest.TestCase):
         result = run("roberta-loadtest", "run", "--spawn-cpus", "0")
         self.assertEqual(result.returncode, 2)
         self.assertIn("--spawn", result.stderr)
-        self.fails(1, '--spawn-cpus: "0-x" is no list of cores', "--spawn-cpus", "0-x")
+        self.fails(1, '--spawn-cpus: "0-x" is not a list of cores', "--spawn-cpus", "0-x")
 
 
 class Tls(unittest.TestCase):

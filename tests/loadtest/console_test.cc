@@ -10,11 +10,10 @@
 #include "loadtest/console/run_table.h"
 #include "loadtest/console/series_table.h"
 #include "loadtest/console/server_options.h"
-#include "loadtest/console/server_text.h"
-#include "loadtest/console/target.h"
+#include "loadtest/console/session.h"
 #include "tests/client/fake_server.h"
 
-namespace roberta::console {
+namespace roberta::loadtest::console {
 namespace {
 
 using ::testing::ContainsRegex;
@@ -197,8 +196,8 @@ TEST(ServerText, TellsProcessAndBatches) {
   record.counters.batch_tokens = 1000;
   record.counters.padding_ratio_sum = 0.5;
   const std::string text = ServerText(record);
-  EXPECT_THAT(text, HasSubstr("at most 100.0 MiB and 7 texts waiting; 1.50 cores in the mean"));
-  EXPECT_THAT(text, HasSubstr("10, in the mean 2.5 texts, 100.0 tokens and 5.0 % padding"));
+  EXPECT_THAT(text, HasSubstr("at most 100.0 MiB and 7 texts waiting; 1.50 cores on average"));
+  EXPECT_THAT(text, HasSubstr("10, on average 2.5 texts, 100.0 tokens and 5.0 % padding"));
 }
 
 TEST(ServerText, TellsWhetherBooksAgree) {
@@ -253,10 +252,45 @@ TEST(SeriesText, HasALineForEachRunAndRatiosWithTheirInterval) {
   EXPECT_EQ(text.find("not measured"), text.rfind("not measured")) << "once for all runs";
 }
 
+/// A run that answered so many texts in its two seconds.
+record::RunRecord RunOf(const std::string& profile, int64_t users, int64_t turn, int64_t texts) {
+  record::RunRecord run = RecordOfAnswers();
+  run.settings.profile = profile;
+  run.settings.concurrency = users;
+  run.settings.turn = turn;
+  run.result.items_within = texts;
+  return run;
+}
+
+TEST(SeriesText, EachLoadHasRatiosOfItsOwn) {
+  const std::string text = SeriesText(
+      {RunOf("baseline", 1, 0, 100), RunOf("amp", 1, 0, 110), RunOf("baseline", 8, 0, 100), RunOf("amp", 8, 0, 150)});
+  EXPECT_THAT(text, ContainsRegex("amp +1 user +1.10x"));
+  EXPECT_THAT(text, ContainsRegex("amp +8 users +1.50x"));
+}
+
+TEST(SeriesText, TheDefaultMayBeTheBaseline) {
+  record::RunRecord base = RunOf("", 1, 0, 100);
+  base.server.default_profile = "baseline";
+  EXPECT_THAT(SeriesText({base, RunOf("amp", 1, 0, 110)}), ContainsRegex("amp +1 user +1.10x"));
+}
+
+TEST(SeriesText, WithoutABaselineThereAreNoRatios) {
+  EXPECT_THAT(SeriesText({RunOf("amp", 1, 0, 110)}), Not(HasSubstr("against baseline")));
+  EXPECT_THAT(SeriesText({RunOf("baseline", 2, 0, 100), RunOf("amp", 1, 0, 110)}), Not(HasSubstr("against baseline")));
+}
+
+TEST(SeriesText, ARunThatBrokeOffHasNoPartInRatios) {
+  record::RunRecord broken = RunOf("amp", 1, 1, 10);
+  broken.result.end = runner::End::kStopped;
+  EXPECT_THAT(SeriesText({RunOf("baseline", 1, 0, 100), RunOf("amp", 1, 0, 110), RunOf("baseline", 1, 1, 100), broken}),
+              ContainsRegex("amp +1 user +1.10x +1.00x"));
+}
+
 TEST(SeriesText, SaysHowSureDifferencesOfAccuracyAre) {
   std::vector<record::RunRecord> runs(2, RecordOfAnswers());
   runs[0].settings.profile = "baseline";
-  runs[1].quality.texts_paired = 256;
+  runs[1].quality.texts_labelled = runs[1].quality.texts_paired = 256;
   runs[1].quality.texts_only_baseline_correct = 6;
   const std::string text = SeriesText(runs);
   EXPECT_THAT(text, ContainsRegex("against baseline +load +texts/s +p50 +p99 +accuracy, points"));
@@ -316,4 +350,4 @@ TEST(DescribeServer, NobodyThereIsUnavailable) {
 }
 
 }  // namespace
-}  // namespace roberta::console
+}  // namespace roberta::loadtest::console

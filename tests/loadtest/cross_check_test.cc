@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace roberta::record {
+namespace roberta::loadtest::record {
 namespace {
 
 using ::testing::ElementsAre;
@@ -124,4 +124,4 @@ TEST(ServerGaps, NothingIsComparedWithCountersThatAreMissing) {
 }
 
 }  // namespace
-}  // namespace roberta::record
+}  // namespace roberta::loadtest::record

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-namespace roberta::stats {
+namespace roberta::loadtest::stats {
 namespace {
 
 using ::testing::EndsWith;
@@ -156,4 +156,4 @@ TEST(Histogram, ComesBackFromItsBins) {
 }
 
 }  // namespace
-}  // namespace roberta::stats
+}  // namespace roberta::loadtest::stats

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace roberta::runner {
+namespace roberta::loadtest::runner {
 namespace {
 
 using std::chrono::milliseconds;
@@ -113,4 +113,4 @@ TEST(Ledger, AStopStaysAStop) {
 }
 
 }  // namespace
-}  // namespace roberta::runner
+}  // namespace roberta::loadtest::runner

@@ -9,7 +9,7 @@
 
 #include "tests/client/fake_server.h"
 
-namespace roberta::console {
+namespace roberta::loadtest::console {
 namespace {
 
 using client::FakeServer;
@@ -165,7 +165,7 @@ TEST(KnownAnswers, WhatIsMissingIsTold) {
   options.quality_texts = 2;
   KnownAnswers known(options, classes);
   int asked = 0;
-  const answers::Ask ask = [&](const v1::ClassifyRequest&) -> absl::StatusOr<v1::ClassifyResponse> {
+  const quality::Ask ask = [&](const v1::ClassifyRequest&) -> absl::StatusOr<v1::ClassifyResponse> {
     ++asked;
     return absl::InvalidArgumentError("too long");
   };
@@ -181,4 +181,4 @@ TEST(KnownAnswers, WhatIsMissingIsTold) {
 }
 
 }  // namespace
-}  // namespace roberta::console
+}  // namespace roberta::loadtest::console

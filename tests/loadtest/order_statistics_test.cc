@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace roberta::stats {
+namespace roberta::loadtest::stats {
 namespace {
 
 TEST(MedianOf, AnOddNumberHasAMiddle) {
@@ -39,4 +39,4 @@ TEST(SpreadOf, NothingHasNone) {
 }
 
 }  // namespace
-}  // namespace roberta::stats
+}  // namespace roberta::loadtest::stats

@@ -3,10 +3,18 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <fstream>
 #include <nlohmann/json.hpp>
+#include <set>
+#include <sstream>
 #include <string>
 
-namespace roberta::record {
+#include "loadtest/record/environment.h"
+#include "loadtest/record/figures.h"
+#include "tests/test_paths.h"
+
+namespace roberta::loadtest::record {
 namespace {
 
 using nlohmann::json;
@@ -148,6 +156,68 @@ TEST(RunRecord, HolesAndWrongTypesNeverCrashTheReader) {
   EXPECT_TRUE(FromJson(whole.dump()).ok());
 }
 
+TEST(Figures, HaveOneNameInEachPlaceAndAFormatForIt) {
+  const RunRecord run = FullRecord();
+  std::set<std::string_view> terminal, report, csv, derived;
+  for (const Figure& figure : Figures()) {
+    for (const auto& [names, name] :
+         {std::pair(&terminal, figure.terminal), {&report, figure.report}, {&csv, figure.csv}, {&derived, figure.json}}) {
+      EXPECT_TRUE(name.empty() || names->insert(name).second) << name;
+    }
+    EXPECT_NE(figure.value == nullptr, figure.text == nullptr);
+    EXPECT_TRUE(figure.text == nullptr || figure.json.empty()) << "JSON has numbers only";
+  }
+  const auto text = [&](std::string_view name, Place place) {
+    for (const Figure& figure : Figures()) {
+      if (figure.NameIn(place) == name) return figure.TextOf(run, place);
+    }
+    return std::string("there is none");
+  };
+  EXPECT_EQ(text("texts/s", Place::kTerminal), "14.8");
+  EXPECT_EQ(text("Inferences/Second", Place::kCsv), "14.7692");
+  EXPECT_EQ(text("agreement", Place::kTerminal), "94.12 %");
+  EXPECT_EQ(text("Agreement", Place::kCsv), "0.941176");
+  EXPECT_EQ(text("Profile", Place::kCsv), "amp");
+}
+
+TEST(Figures, WhatWasNotMeasuredIsEmpty) {
+  for (const Figure& figure : Figures()) {
+    const bool is_one = figure.csv == "Accuracy" || figure.csv == "p99 latency";
+    EXPECT_TRUE(!is_one || figure.TextOf({}, Place::kCsv).empty()) << figure.csv;
+  }
+}
+
+/// Every key of `old` is in `written`, with the same value.
+void ExpectHolds(const json& written, const json& old, const std::string& place) {
+  if (old.is_object()) {
+    for (const auto& [key, value] : old.items()) {
+      ASSERT_TRUE(written.contains(key)) << place << "." << key;
+      ExpectHolds(written[key], value, place + "." + key);
+    }
+  } else if (old.is_array()) {
+    ASSERT_EQ(written.size(), old.size()) << place;
+    for (size_t i = 0; i < old.size(); ++i) ExpectHolds(written[i], old[i], place + "[]");
+  } else if (old.is_number_float()) {
+    EXPECT_NEAR(written.get<double>(), old.get<double>(), 1e-9 * std::abs(old.get<double>())) << place;
+  } else {
+    EXPECT_EQ(written, old) << place;
+  }
+}
+
+// What version 0.1.0 wrote of real runs, with quantized and baseline in turns on the demo model, and of a search.
+TEST(RunRecord, FilesOfEarlierVersionsKeepTheirKeysAndValues) {
+  for (const char* name : {"run_0.1.0.json", "search_0.1.0.json"}) {
+    std::ifstream file(test_paths::InRepository(std::string("tests/golden/loadtest/") + name));
+    std::ostringstream text;
+    text << file.rdbuf();
+    const auto series = FromJson(text.str());
+    ASSERT_TRUE(series.ok()) << series.status();
+    EXPECT_EQ(series->runs.size() + series->searches.size(), name[0] == 'r' ? 2u : 1u);
+    for (const RunRecord& run : series->runs) EXPECT_TRUE(run.result.CheckBooks().ok());
+    ExpectHolds(json::parse(ToJson(*series)), json::parse(text.str()), name);
+  }
+}
+
 TEST(RunRecord, FilesFromBeforeAnswersWerePairedAreRead) {
   json whole = json::parse(ToJson(FullSeries()));
   for (const char* added : {"texts_paired", "texts_only_correct", "texts_only_baseline_correct"}) {
@@ -168,8 +238,8 @@ TEST(RunRecord, WhatIsMissingIsNamed) {
 }
 
 TEST(RunRecord, OtherFilesAreRefused) {
-  EXPECT_THAT(FromJson("").status().message(), HasSubstr("no record of runs"));
-  EXPECT_THAT(FromJson("[1]").status().message(), HasSubstr("no record of runs"));
+  EXPECT_THAT(FromJson("").status().message(), HasSubstr("not a record of runs"));
+  EXPECT_THAT(FromJson("[1]").status().message(), HasSubstr("not a record of runs"));
   EXPECT_THAT(FromJson("{\"format\": 1}").status().message(), HasSubstr("format is 1"));
   json whole = json::parse(ToJson(FullSeries()));
   whole["runs"][0]["result"]["classes"][0]["codes"]["NO_SUCH_CODE"] = 1;
@@ -188,4 +258,4 @@ TEST(RunRecord, TheEnvironmentIsThisOne) {
 }
 
 }  // namespace
-}  // namespace roberta::record
+}  // namespace roberta::loadtest::record

@@ -10,7 +10,7 @@
 #include "loadtest/runner/run.h"
 #include "tests/client/fake_server.h"
 
-namespace roberta::runner {
+namespace roberta::loadtest::runner {
 namespace {
 
 using client::Echo;
@@ -408,4 +408,4 @@ TEST(RunResult, CoresThatWereUsedUpAreAFault) {
 }
 
 }  // namespace
-}  // namespace roberta::runner
+}  // namespace roberta::loadtest::runner

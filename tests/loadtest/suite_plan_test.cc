@@ -10,7 +10,7 @@
 
 #include "loadtest/series/schedule.h"
 
-namespace roberta::console {
+namespace roberta::loadtest::console {
 namespace {
 
 using ::testing::ElementsAre;
@@ -106,4 +106,4 @@ TEST(ConfigText, ReadsTextProtoFilesAndNoOthers) {
 }
 
 }  // namespace
-}  // namespace roberta::console
+}  // namespace roberta::loadtest::console

@@ -5,7 +5,7 @@
 
 #include <set>
 
-namespace roberta::stats {
+namespace roberta::loadtest::stats {
 namespace {
 
 using ::testing::HasSubstr;
@@ -104,4 +104,4 @@ TEST(Tally, MergingAddsUp) {
 }
 
 }  // namespace
-}  // namespace roberta::stats
+}  // namespace roberta::loadtest::stats

@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-namespace roberta::runner {
+namespace roberta::loadtest::runner {
 namespace {
 
 using std::chrono::milliseconds;
@@ -94,4 +94,4 @@ TEST(WarmUpUntilSteady, IsInProportionToTheRun) {
 }
 
 }  // namespace
-}  // namespace roberta::runner
+}  // namespace roberta::loadtest::runner

@@ -14,7 +14,7 @@
 #include "loadtest/workload/texts.h"
 #include "tests/test_paths.h"
 
-namespace roberta::workload {
+namespace roberta::loadtest::workload {
 namespace {
 
 using ::testing::ElementsAre;
@@ -72,7 +72,7 @@ TEST(Arrivals, TheTestTellsOtherArrivalsFromPoisson) {
   EXPECT_GT(KolmogorovSmirnov(Distances(PoissonArrivals(260, 1).get(), kCount), 250), 1.63 / std::sqrt(kCount));
 }
 
-// Independent distances: the correlation of neighbours vanishes, but for chance of 1/sqrt(n).
+// Independent distances: the correlation of neighbors vanishes, but for chance of 1/sqrt(n).
 TEST(Arrivals, PoissonDistancesDoNotDependOnTheLastOne) {
   constexpr size_t kCount = 20'000;
   const auto distances = Distances(PoissonArrivals(1, 5).get(), kCount);
@@ -249,4 +249,4 @@ TEST(RequestMix, RefusesWhatCannotBe) {
 }
 
 }  // namespace
-}  // namespace roberta::workload
+}  // namespace roberta::loadtest::workload

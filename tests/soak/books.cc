@@ -12,10 +12,10 @@ namespace {
 constexpr size_t kMostSentences = 10;
 
 /// Classify calls that the server booked in between: of calls that name kGivenUp, or of all others.
-std::map<std::string, int64_t> Booked(const server::MetricsPage& before, const server::MetricsPage& after,
-                                      bool given_up) {
+std::map<std::string, int64_t> Booked(const loadtest::target::MetricsPage& before,
+                                      const loadtest::target::MetricsPage& after, bool given_up) {
   std::map<std::string, int64_t> counts;
-  const auto add = [&](const server::MetricsPage& page, int64_t sign) {
+  const auto add = [&](const loadtest::target::MetricsPage& page, int64_t sign) {
     for (const auto& [labels, value] : page.SeriesOf("roberta_requests_total")) {
       if (labels.at("method") != "Classify") continue;
       const std::string& code = labels.at("code");
@@ -111,7 +111,8 @@ std::map<std::string, int64_t> Books::ByCode() const {
   return counts;
 }
 
-absl::Status Books::CompareWith(const server::MetricsPage& before, const server::MetricsPage& after) const {
+absl::Status Books::CompareWith(const loadtest::target::MetricsPage& before,
+                                const loadtest::target::MetricsPage& after) const {
   const std::lock_guard<std::mutex> lock(mutex_);
   std::map<std::string, int64_t> booked = Booked(before, after, false);
   std::erase_if(booked, [](const auto& entry) { return entry.second == 0; });

@@ -8,7 +8,7 @@
 
 #include "absl/status/status.h"
 #include "client/direct_client.h"
-#include "loadtest/server/metrics_page.h"
+#include "loadtest/target/metrics_page.h"
 #include "tests/soak/random_call.h"
 
 namespace roberta::soak {
@@ -33,7 +33,8 @@ class Books {
 
   /// Ok if the calls that the server booked between two pages are those of these books: for calls that cannot be
   /// given up, as many of each code; of the others, none that was not sent, and no fewer of a code than have it here.
-  absl::Status CompareWith(const server::MetricsPage& before, const server::MetricsPage& after) const;
+  absl::Status CompareWith(const loadtest::target::MetricsPage& before,
+                           const loadtest::target::MetricsPage& after) const;
 
  private:
   void BreakLocked(const std::string& what);

@@ -48,14 +48,16 @@ int RunScenarios(const Options& options, roberta::soak::Setup* setup) {
 
 int Run(const Options& options) {
   roberta::soak::Setup setup = {.seed = options.seed, .in_flight = options.in_flight};
-  auto texts = roberta::workload::ReadTexts(options.model + "/sample.tsv");
+  auto texts = roberta::loadtest::workload::ReadTexts(options.model + "/sample.tsv");
   if (!texts.ok()) return Report("texts", {std::string(texts.status().message())});
   setup.texts = std::move(texts->items);
   // Some 300 tokens each, which short texts may overtake (long_item_tokens), and fewer than any model of the family
   // takes.
-  const auto long_texts = roberta::workload::JoinedTexts(setup.texts, 1200, 1 + setup.texts.size() / 20, options.seed);
+  const auto long_texts =
+      roberta::loadtest::workload::JoinedTexts(setup.texts, 1200, 1 + setup.texts.size() / 20, options.seed);
   setup.texts.insert(setup.texts.end(), long_texts.begin(), long_texts.end());
-  auto server = roberta::server::ServerProcess::Start({.program = options.server, .config = ConfigOf(options)});
+  auto server =
+      roberta::loadtest::target::ServerProcess::Start({.program = options.server, .config = ConfigOf(options)});
   if (!server.ok()) return Report("start", {std::string(server.status().message())});
   setup.server = server->get();
   int broken = RunScenarios(options, &setup);

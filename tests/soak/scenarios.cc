@@ -8,7 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/direct_client.h"
-#include "loadtest/server/metrics_page.h"
+#include "loadtest/target/metrics_page.h"
 #include "tests/soak/drive.h"
 #include "tests/soak/memory.h"
 #include "tests/soak/settle.h"
@@ -48,7 +48,7 @@ class Peak {
   Peak(std::string metrics_address, std::string gauge)
       : thread_([this, address = std::move(metrics_address), gauge = std::move(gauge)] {
           while (!ending_) {
-            const auto page = server::MetricsPage::Of(address);
+            const auto page = loadtest::target::MetricsPage::Of(address);
             if (page.ok()) most_ = std::max(most_.load(), page->Sum(gauge));
             std::this_thread::sleep_for(std::chrono::milliseconds(20));
           }
@@ -90,7 +90,7 @@ Broken CancelStorm(const Setup& setup, size_t calls, int rounds) {
   if (!client.Connect(kPatience).ok()) return {"the connections cannot be made"};
   std::vector<int64_t> resident;
   for (int round = 0; round < rounds; ++round) {
-    const auto before = server::MetricsPage::Of(setup.server->metrics_address());
+    const auto before = loadtest::target::MetricsPage::Of(setup.server->metrics_address());
     if (!before.ok()) return {std::string(before.status().message())};
     Books books(&setup.alone);
     const auto start = Clock::now();
@@ -115,7 +115,7 @@ Broken CancelStorm(const Setup& setup, size_t calls, int rounds) {
 }
 
 Broken RandomCalls(const Setup& setup, size_t calls) {
-  const auto before = server::MetricsPage::Of(setup.server->metrics_address());
+  const auto before = loadtest::target::MetricsPage::Of(setup.server->metrics_address());
   if (!before.ok()) return {std::string(before.status().message())};
   client::DirectClient client(OptionsFor(setup, setup.in_flight));
   CallGenerator generator(&setup.texts, {kSteady, kExact, kComesAndGoes}, setup.seed);

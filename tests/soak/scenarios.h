@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "loadtest/server/server_process.h"
+#include "loadtest/target/server_process.h"
 #include "roberta/v1/classifier.pb.h"
 #include "tests/soak/books.h"
 
@@ -14,7 +14,7 @@ namespace roberta::soak {
 
 /// A server under test and what calls are made of.
 struct Setup {
-  server::ServerProcess* server = nullptr;
+  loadtest::target::ServerProcess* server = nullptr;
   std::vector<v1::Item> texts;
   LogitsAlone alone;  ///< of `texts`
   uint64_t seed = 1;

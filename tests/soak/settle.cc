@@ -13,7 +13,7 @@ namespace roberta::soak {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-using server::MetricsPage;
+using loadtest::target::MetricsPage;
 
 constexpr std::chrono::seconds kPatience(120);
 

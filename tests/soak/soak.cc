@@ -7,7 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/client.h"
-#include "loadtest/server/metrics_page.h"
+#include "loadtest/target/metrics_page.h"
 #include "tests/soak/drive.h"
 #include "tests/soak/memory.h"
 #include "tests/soak/scenarios.h"
@@ -24,7 +24,7 @@ constexpr std::chrono::seconds kLoadTimeout(300);
 /// Memory of the server twice a second.
 class MemorySamples {
  public:
-  explicit MemorySamples(const server::ServerProcess* server)
+  explicit MemorySamples(const loadtest::target::ServerProcess* server)
       : thread_([this, server] {
           while (!ending_) {
             samples_.push_back(server->ResidentBytes());
@@ -83,7 +83,7 @@ class ComingAndGoing {
   static constexpr Clock::duration kBetweenLoads = std::chrono::seconds(2);
 
   double Primitives() {
-    const auto page = server::MetricsPage::Of(setup_.server->metrics_address());
+    const auto page = loadtest::target::MetricsPage::Of(setup_.server->metrics_address());
     if (!page.ok()) broken_.emplace_back(page.status().message());
     return page.ok() ? page->Sum("roberta_kernel_primitives_created_total") : 0;
   }
@@ -97,7 +97,7 @@ class ComingAndGoing {
 }  // namespace
 
 Broken Soak(const Setup& setup, std::chrono::seconds duration) {
-  const auto before = server::MetricsPage::Of(setup.server->metrics_address());
+  const auto before = loadtest::target::MetricsPage::Of(setup.server->metrics_address());
   if (!before.ok()) return {std::string(before.status().message())};
   const auto start = Clock::now();
   const auto end = start + duration;

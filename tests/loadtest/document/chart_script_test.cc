@@ -1,4 +1,4 @@
-#include "loadtest/document/chart_script.h"
+#include "loadtest/document/chart_svg.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -6,11 +6,10 @@
 #include <limits>
 
 #include "loadtest/document/bar_script.h"
-#include "loadtest/document/chart_svg.h"
 #include "loadtest/document/gnuplot_text.h"
 #include "loadtest/document/line_script.h"
 
-namespace roberta::document {
+namespace roberta::loadtest::document {
 namespace {
 
 using ::testing::ElementsAre;
@@ -70,12 +69,12 @@ TEST(InLines, BreaksAWordThatIsMuchTooLongBetweenLetters) {
 TEST(Bars, HaveTheirNamesInALegendWhereThereIsNoRoomBelow) {
   BarChart bars;
   bars.categories = {"baseline", "quantized", "integrated"};
-  bars.category_colours = {{0, 0, 0}, {1, 1, 1}, {2, 2, 2}};
+  bars.category_colors = {{0, 0, 0}, {1, 1, 1}, {2, 2, 2}};
   bars.bars = {{"", {}, {1.0, 2.0, 3.0}, {}}};
   EXPECT_FALSE(LegendNamesBars(bars, 480));
   EXPECT_TRUE(LegendNamesBars(bars, 150));
-  bars.category_colours = {{0, 0, 0}, {0, 0, 0}, {0, 0, 0}};
-  EXPECT_FALSE(LegendNamesBars(bars, 150)) << "a legend of one colour tells nothing";
+  bars.category_colors = {{0, 0, 0}, {0, 0, 0}, {0, 0, 0}};
+  EXPECT_FALSE(LegendNamesBars(bars, 150)) << "a legend of one color tells nothing";
 }
 
 TEST(Bars, HaveTheirIntervalsDrawn) {
@@ -167,4 +166,4 @@ TEST(DrawChart, WhatLooksLikeAFormatIsText) {
 }
 
 }  // namespace
-}  // namespace roberta::document
+}  // namespace roberta::loadtest::document

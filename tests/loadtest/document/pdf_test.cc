@@ -8,7 +8,7 @@
 #include "tests/profiles/checkpoint/checkpoint_fixture.h"
 #include "tests/profiles/checkpoint/run_command.h"
 
-namespace roberta::document {
+namespace roberta::loadtest::document {
 namespace {
 
 using checkpoint_fixture::RunCommand;
@@ -19,7 +19,7 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 
 constexpr char kLongName[] = "quantized-with-a-name-as-long-as-a-name-of-a-profile-may-be-0064";
-constexpr Colour kBlue = {0, 0x72, 0xb2}, kOrange = {0xe6, 0x9f, 0};
+constexpr Color kBlue = {0, 0x72, 0xb2}, kOrange = {0xe6, 0x9f, 0};
 
 Chart SomeLines() {
   LineChart lines;
@@ -196,4 +196,4 @@ TEST_F(Pdf, IsTheSameEachTime) {
 }
 
 }  // namespace
-}  // namespace roberta::document
+}  // namespace roberta::loadtest::document

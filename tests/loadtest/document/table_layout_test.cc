@@ -5,7 +5,7 @@
 
 #include <memory>
 
-namespace roberta::document {
+namespace roberta::loadtest::document {
 namespace {
 
 using Parts = std::pair<std::string, std::string>;
@@ -78,4 +78,4 @@ TEST_F(TableLayoutTest, ARowMayBeShort) {
 }
 
 }  // namespace
-}  // namespace roberta::document
+}  // namespace roberta::loadtest::document

@@ -13,7 +13,7 @@
 
 #include "absl/strings/str_cat.h"
 
-namespace roberta::process {
+namespace roberta::loadtest::process {
 namespace {
 
 using ::testing::HasSubstr;
@@ -115,4 +115,4 @@ TEST(FindOnPath, IsTheFirstProgramOfThatName) {
 }
 
 }  // namespace
-}  // namespace roberta::process
+}  // namespace roberta::loadtest::process

@@ -5,7 +5,7 @@
 
 #include "tests/loadtest/report/sample_runs.h"
 
-namespace roberta::report {
+namespace roberta::loadtest::report {
 namespace {
 
 using record::RunRecord;
@@ -115,4 +115,4 @@ TEST(AnswersOfAll, OfTheSampleHaveNoDifference) {
 }
 
 }  // namespace
-}  // namespace roberta::report
+}  // namespace roberta::loadtest::report

@@ -1,8 +1,8 @@
 #include "tests/loadtest/report/document_text.h"
 
-#include "loadtest/document/chart_script.h"
+#include "loadtest/document/chart_svg.h"
 
-namespace roberta::report_fixture {
+namespace roberta::loadtest::report_fixture {
 
 namespace {
 
@@ -37,4 +37,4 @@ std::string TextOf(const document::Document& document) {
   return text;
 }
 
-}  // namespace roberta::report_fixture
+}  // namespace roberta::loadtest::report_fixture

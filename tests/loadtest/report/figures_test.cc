@@ -1,12 +1,13 @@
-#include "loadtest/report/figures.h"
+#include "loadtest/record/figures.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "loadtest/report/profile_runs.h"
+#include "loadtest/report/server_section.h"
 #include "tests/loadtest/report/sample_runs.h"
 
-namespace roberta::report {
+namespace roberta::loadtest::report {
 namespace {
 
 using record::RunRecord;
@@ -117,7 +118,7 @@ TEST(Sort, ASecondOfTheSameProfileLooksOtherwise) {
   std::vector<RunRecord> runs = {MakeRun({.users = 1}), MakeRun({.users = 1})};
   runs[1].environment.cpu_model = "Other Processor";
   const auto sorted = Sort(PointersTo(runs));
-  EXPECT_NE(sorted[0].style.colour, sorted[1].style.colour);
+  EXPECT_NE(sorted[0].style.color, sorted[1].style.color);
 }
 
 TEST(AtFullLoad, IsWhereTheServerGaveAllItCould) {
@@ -157,4 +158,4 @@ TEST(SharedLoad, ElseTheMostUsersElseTheHighestRate) {
 }
 
 }  // namespace
-}  // namespace roberta::report
+}  // namespace roberta::loadtest::report

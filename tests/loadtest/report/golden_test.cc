@@ -17,7 +17,7 @@
 #include "tests/profiles/checkpoint/run_command.h"
 #include "tests/test_paths.h"
 
-namespace roberta::report {
+namespace roberta::loadtest::report {
 namespace {
 
 using checkpoint_fixture::RunCommand;
@@ -130,4 +130,4 @@ INSTANTIATE_TEST_SUITE_P(
                     "wwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwww"));
 
 }  // namespace
-}  // namespace roberta::report
+}  // namespace roberta::loadtest::report

@@ -1,13 +1,12 @@
-#include "loadtest/report/loading.h"
+#include "loadtest/report/data_loading.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "loadtest/report/suite_documents.h"
 #include "tests/loadtest/report/document_text.h"
 #include "tests/loadtest/report/sample_runs.h"
 
-namespace roberta::report {
+namespace roberta::loadtest::report {
 namespace {
 
 using report_fixture::Given;
@@ -151,4 +150,4 @@ TEST(DataLoadingReport, WithoutAnyVariantNothingWasMeasured) {
 }
 
 }  // namespace
-}  // namespace roberta::report
+}  // namespace roberta::loadtest::report

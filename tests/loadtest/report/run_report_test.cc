@@ -3,11 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "loadtest/report/sections.h"
+#include "loadtest/report/blocks.h"
 #include "tests/loadtest/report/document_text.h"
 #include "tests/loadtest/report/sample_runs.h"
 
-namespace roberta::report {
+namespace roberta::loadtest::report {
 namespace {
 
 using record::RunRecord;
@@ -150,4 +150,4 @@ TEST(SearchSection, ShowsLowestMedianAndHighestOfTheRepeats) {
 }
 
 }  // namespace
-}  // namespace roberta::report
+}  // namespace roberta::loadtest::report

@@ -6,7 +6,7 @@
 
 #include "absl/status/status.h"
 
-namespace roberta::report_fixture {
+namespace roberta::loadtest::report_fixture {
 
 namespace {
 
@@ -232,4 +232,4 @@ record::RateSearch MakeSearch(const std::string& profile, const std::vector<doub
   return search;
 }
 
-}  // namespace roberta::report_fixture
+}  // namespace roberta::loadtest::report_fixture

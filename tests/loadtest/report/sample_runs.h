@@ -6,7 +6,7 @@
 
 #include "loadtest/record/run_record.h"
 
-namespace roberta::report_fixture {
+namespace roberta::loadtest::report_fixture {
 
 /// What a run made by hand came to. Its requests carry a text each.
 struct Given {
@@ -26,7 +26,7 @@ struct Given {
 /// A run of 10 s after 2 s of warm-up, with an account of everything a run can tell, on a made-up host.
 record::RunRecord MakeRun(const Given& given);
 
-/// As a run's that answered 872 labelled texts ten times: so many right, like baseline, and other than alone.
+/// As a run's that answered 872 labeled texts ten times: so many right, like baseline, and other than alone.
 record::Quality MakeQuality(int64_t correct, int64_t agreed, int64_t flips);
 
 record::RateSearch MakeSearch(const std::string& profile, const std::vector<double>& found);
@@ -37,4 +37,4 @@ record::Series SuiteSeries();
 /// The runs of `series` but those of `profile`, which the server has as FAILED for `reason`.
 record::Series WithFailed(record::Series series, const std::string& profile, const std::string& reason);
 
-}  // namespace roberta::report_fixture
+}  // namespace roberta::loadtest::report_fixture

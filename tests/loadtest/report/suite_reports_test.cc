@@ -6,7 +6,7 @@
 #include "tests/loadtest/report/document_text.h"
 #include "tests/loadtest/report/sample_runs.h"
 
-namespace roberta::report {
+namespace roberta::loadtest::report {
 namespace {
 
 using report_fixture::MakeRun;
@@ -39,7 +39,7 @@ TEST(SuiteReports, APairSaysBeforeAndAfterInWordsFirst) {
       text,
       HasSubstr("# Verdict\nquantized answers 3.08 times as many texts a second as baseline (3.05 to 3.12 in 3 "
                 "pairs of runs): 404 instead of 131. Its p99 at 32 users falls from 390 to 127 ms. Its accuracy, "
-                "on the labelled texts, each sent once, goes from 88.30 to 88.07 % (no difference shown: between "
+                "on the labeled texts, each sent once, goes from 88.30 to 88.07 % (no difference shown: between "
                 "-0.8 and +0.2 points). It gives baseline's label to 99.77 % of the texts. Its weights take 24.1 "
                 "instead of 95.2 MiB. On these texts it loses no more than 0.5 points of accuracy, so run it. With "
                 "872 texts, a loss of up to 0.8 points of accuracy cannot be ruled out.\n"));
@@ -60,7 +60,7 @@ TEST(SuiteReports, AProfileThatTheGateRefusedIsNotMeasuredForThatReason) {
   EXPECT_THAT(pair, HasSubstr("texts/s at full load | 131.0 | not measured | \n"));
   EXPECT_THAT(TextOfReport(series, "integrated_optimization"), HasSubstr(reason));
   EXPECT_THAT(TextOfReport(series, "summary"),
-              AllOf(HasSubstr(reason), HasSubstr("To have pruned measured, see to it that the server serves it")));
+              AllOf(HasSubstr(reason), HasSubstr("To have pruned measured, make the server load it")));
 }
 
 TEST(SuiteReports, AProfileThatWasLeftOutOrThatNobodyKnowsSaysSo) {
@@ -141,4 +141,4 @@ TEST(SuiteReports, TheSummaryStandsAlone) {
 }
 
 }  // namespace
-}  // namespace roberta::report
+}  // namespace roberta::loadtest::report

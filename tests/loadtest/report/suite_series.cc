@@ -4,7 +4,7 @@
 
 #include "tests/loadtest/report/sample_runs.h"
 
-namespace roberta::report_fixture {
+namespace roberta::loadtest::report_fixture {
 
 namespace {
 
@@ -112,4 +112,4 @@ record::Series WithFailed(record::Series series, const std::string& profile, con
   return series;
 }
 
-}  // namespace roberta::report_fixture
+}  // namespace roberta::loadtest::report_fixture

@@ -6,7 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "tests/loadtest/report/sample_runs.h"
 
-namespace roberta::report {
+namespace roberta::loadtest::report {
 namespace {
 
 using record::RunRecord;
@@ -99,7 +99,7 @@ TEST(Judge, RecommendsTheFastestAndSaysWhy) {
   EXPECT_EQ(
       verdict.text,
       "Run quantized. It answers 3.02 times as many texts a second as baseline (3.00 to 3.04 in 2 pairs of runs): 305 "
-      "instead of 101. Its p99 at 8 users goes from 19.9 to 20.0 ms. Its accuracy, on the labelled texts, each "
+      "instead of 101. Its p99 at 8 users goes from 19.9 to 20.0 ms. Its accuracy, on the labeled texts, each "
       "sent once, goes from 88.30 to 88.07 % (no difference shown: between -0.8 and +0.2 points). It gives baseline's "
       "label to 99.77 % of the texts. With 872 texts, a loss of up to 0.8 points of accuracy cannot be ruled out.");
 }
@@ -117,7 +117,7 @@ TEST(Judge, RunsThatMeasuredTheClientAreDoubted) {
   Turns turns({100, 100}, {300, 300});
   turns.runs.back().result.client_cpu_seconds = 19.9;
   turns.Resort();
-  EXPECT_THAT(Judge(turns.sorted).text, HasSubstr("Of quantized a run was limited by the load generator"));
+  EXPECT_THAT(Judge(turns.sorted).text, HasSubstr("One run of quantized was limited by the load generator"));
 }
 
 TEST(Judge, AFasterOneThatLosesAccuracyIsNotRecommended) {
@@ -176,7 +176,7 @@ TEST(WhyNot, JudgesByTheSampleWhereTheRunsHaveNoLabels) {
   turns.SetSample("quantized", 0.89, 0.999);
   turns.Resort();
   EXPECT_EQ(WhyNot(&turns.sorted[0], turns.sorted[1]), "loses 1.00 points of accuracy");
-  EXPECT_THAT(InWords(&turns.sorted[0], turns.sorted[1]), HasSubstr("on the labelled texts of the server's sample"));
+  EXPECT_THAT(InWords(&turns.sorted[0], turns.sorted[1]), HasSubstr("on the labeled texts of the server's sample"));
 }
 
 TEST(WhyNot, JudgesByAgreementWithoutAnyLabels) {
@@ -199,4 +199,4 @@ TEST(InWords, SaysThatTheCostWasNotMeasured) {
 }
 
 }  // namespace
-}  // namespace roberta::report
+}  // namespace roberta::loadtest::report

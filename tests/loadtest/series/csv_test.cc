@@ -7,7 +7,7 @@
 
 #include "absl/strings/str_split.h"
 
-namespace roberta::series {
+namespace roberta::loadtest::series {
 namespace {
 
 using ::testing::ElementsAre;
@@ -120,4 +120,4 @@ TEST(CsvField, IsQuotedWhereItMustBe) {
 }
 
 }  // namespace
-}  // namespace roberta::series
+}  // namespace roberta::loadtest::series

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include "loadtest/console/run_options.h"
+
+namespace roberta::loadtest::console {
+
+/// Like CLI::Range, but refuses text that is not a number.
+CLI::Validator Between(double least, double most);
+
+/// Adds to `command` the options that decide which runs to make or what to search for: loads, profiles, turns,
+/// objective.
+void DeclareSeries(CLI::App* command, RunOptions* options);
+
+// Groups of options; `suite` shares some of them with `run`.
+
+void DeclareDeadline(CLI::App* command, RunOptions* options);
+/// The options of a single run.
+void DeclareLoad(CLI::App* command, RunOptions* options);
+/// The options for the texts to send.
+void DeclareTexts(CLI::App* command, RunOptions* options);
+
+}  // namespace roberta::loadtest::console

@@ -1,0 +1,45 @@
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+
+#include "loadtest/console/output.h"
+#include "loadtest/console/report_command.h"
+#include "loadtest/console/run_command.h"
+#include "loadtest/console/suite_command.h"
+#include "version/version.h"
+
+int main(int argc, char** argv) {
+  using namespace roberta::loadtest::console;
+  std::signal(SIGPIPE, SIG_IGN);        // writes then fail with EPIPE
+  setenv("GRPC_VERBOSITY", "NONE", 0);  // this program reports each failure once
+  CLI::App app("Measures a roberta-server under load.", "roberta-loadtest");
+  app.set_version_flag("--version", std::string("roberta-loadtest ") + roberta::version::kLong,
+                       "Print the version and exit");
+  app.require_subcommand(0, 1);
+  app.footer(
+      "\nExit codes: 0 measured, 1 something failed, 2 wrong usage, 3 the server cannot be reached or was lost, 4 "
+      "measured but\n"
+      "invalid, because this program was the bottleneck, 130 stopped by Ctrl-C (results until then are still "
+      "written).\n\n"
+      "Examples:\n"
+      "  roberta-loadtest run --concurrency 16 --duration 30 --json run.json\n"
+      "  roberta-loadtest report run.json --out report.pdf\n"
+      "  roberta-loadtest suite --spawn models/demo-sst2 --out results\n\n"
+      "roberta-loadtest run --help says more.");
+  int exit_code = kValid;
+  AddRunCommand(&app, &exit_code);
+  AddReportCommand(&app, &exit_code);
+  AddSuiteCommand(&app, &exit_code);
+  try {
+    app.parse(argc, argv);
+    if (app.get_subcommands().empty()) throw CLI::RequiredError("A subcommand");
+  } catch (const CLI::Success& success) {
+    return app.exit(success);
+  } catch (const CLI::ParseError& error) {
+    std::fprintf(stderr, "roberta-loadtest: %s (see roberta-loadtest --help)\n", error.what());
+    return kWrongUsage;
+  }
+  return exit_code;
+}

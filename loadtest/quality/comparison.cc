@@ -1,0 +1,101 @@
+#include "loadtest/quality/comparison.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace roberta::loadtest::quality {
+
+namespace {
+
+constexpr size_t kBins = 15;
+
+/// Bins are closed above: (0, 1/15] and so on, and 0 in the first one. As the server's quality metrics have it.
+size_t BinOf(double probability) {
+  return static_cast<size_t>(std::clamp(std::ceil(probability * kBins), 1.0, static_cast<double>(kBins))) - 1;
+}
+
+/// "" beyond the end, as where no label is known.
+const std::string& At(const std::vector<std::string>& labels, uint32_t text) {
+  static const std::string kUnknown;
+  return text < labels.size() ? labels[text] : kUnknown;
+}
+
+bool IsLabel(const std::string& expected, const std::string& name, int index) {
+  return expected == name || expected == std::to_string(index);
+}
+
+}  // namespace
+
+std::vector<std::string> ExpectedLabels(const std::vector<workload::RequestClass>& classes) {
+  std::vector<std::string> labels;
+  for (const workload::RequestClass& one : classes) {
+    const size_t first = labels.size();
+    labels.insert(labels.end(), one.labels.begin(), one.labels.end());
+    labels.resize(first + one.items.size());
+  }
+  const bool any = std::any_of(labels.begin(), labels.end(), [](const std::string& label) { return !label.empty(); });
+  return any ? labels : std::vector<std::string>();
+}
+
+void AddAlone(const Reference& reference, record::Quality* quality) {
+  if (reference.own == nullptr) return;
+  for (uint32_t text = 0; text < reference.own->of_text.size(); ++text) {
+    const std::string& label = reference.own->of_text[text];
+    if (label.empty()) continue;
+    const std::string& expected = At(reference.expected, text);
+    const bool correct = !expected.empty() && IsLabel(expected, label, reference.own->index_of_text[text]);
+    quality->texts_labelled += !expected.empty();
+    quality->texts_correct += correct;
+    if (reference.of_baseline == nullptr) continue;
+    const std::string& of_baseline = At(reference.of_baseline->of_text, text);
+    if (of_baseline.empty()) continue;
+    ++quality->texts_compared;
+    quality->texts_agreed += label == of_baseline;
+    if (expected.empty() || reference.own == reference.of_baseline) continue;
+    const bool baseline_correct = IsLabel(expected, of_baseline, reference.of_baseline->index_of_text[text]);
+    ++quality->texts_paired;
+    quality->texts_only_correct += correct && !baseline_correct;
+    quality->texts_only_baseline_correct += baseline_correct && !correct;
+  }
+}
+
+Comparison::Comparison(const Reference& reference) : reference_(reference) {
+  if (!reference.expected.empty()) quality_.calibration.resize(kBins);
+}
+
+void Comparison::Add(const workload::Request& request, const v1::ClassifyResponse& response) {
+  const auto count = std::min(request.texts.size(), static_cast<size_t>(response.results_size()));
+  for (size_t i = 0; i < count; ++i) {
+    const v1::ItemResult& result = response.results(static_cast<int>(i));
+    if (result.has_classification()) AddText(request.texts[i], result.classification());
+  }
+}
+
+void Comparison::AddText(uint32_t text, const v1::Classification& classification) {
+  if (const std::string& expected = At(reference_.expected, text); !expected.empty()) {
+    AddLabelled(expected, classification);
+  }
+  const auto known = [&](const AloneLabels* labels) { return labels != nullptr && !At(labels->of_text, text).empty(); };
+  if (known(reference_.own)) {
+    ++quality_.alone_compared;
+    quality_.alone_flips += reference_.own->of_text[text] != classification.label();
+  }
+  if (known(reference_.of_baseline)) {
+    ++quality_.baseline_compared;
+    quality_.baseline_agreed += reference_.of_baseline->of_text[text] == classification.label();
+  }
+}
+
+void Comparison::AddLabelled(const std::string& expected, const v1::Classification& classification) {
+  const bool correct = IsLabel(expected, classification.label(), static_cast<int>(classification.index()));
+  ++quality_.labelled;
+  quality_.correct += correct;
+  const double probability = classification.score();
+  if (!(probability >= 0 && probability <= 1)) return;  // the model scores, it does not estimate probabilities
+  record::Quality::CalibrationBin& bin = quality_.calibration[BinOf(probability)];
+  ++bin.count;
+  bin.correct += correct;
+  bin.probability_sum += probability;
+}
+
+}  // namespace roberta::loadtest::quality

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+namespace roberta::loadtest::target {
+
+using Labels = std::map<std::string, std::string>;
+
+/// One line of a page: its labels and the value.
+struct MetricSeries {
+  Labels labels;
+  double value = 0;
+};
+
+/// The metrics of a server at one moment, without the buckets of histograms.
+class MetricsPage {
+ public:
+  /// Reads Prometheus's text format, version 0.0.4. InvalidArgument, naming the line's number and what is wrong with
+  /// it, for anything that the format does not allow; buckets are checked like all other lines.
+  static absl::StatusOr<MetricsPage> Parse(std::string_view text);
+
+  /// Asks `address` ("host:port") for /metrics. Errors are one line and name the address: those of HttpGet and Parse.
+  static absl::StatusOr<MetricsPage> Of(const std::string& address,
+                                        std::chrono::milliseconds timeout = std::chrono::seconds(60));
+
+  /// The series called `name`; empty if there are none.
+  const std::vector<MetricSeries>& SeriesOf(std::string_view name) const;
+  bool Has(std::string_view name) const { return !SeriesOf(name).empty(); }
+
+  /// Over the series called `name` that have all of `labels`, whatever else they have; 0 if there are none.
+  double Sum(std::string_view name, const Labels& labels = {}) const;
+  /// The same for each value of `label`. Series without that label are left out.
+  std::map<std::string, double> SumsBy(std::string_view label, std::string_view name) const;
+
+  const std::map<std::string, std::vector<MetricSeries>, std::less<>>& series() const { return series_; }
+
+ private:
+  std::map<std::string, std::vector<MetricSeries>, std::less<>> series_;
+};
+
+}  // namespace roberta::loadtest::target

@@ -1,0 +1,236 @@
+#include "loadtest/target/server_process.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
+#include "loadtest/process/child.h"
+
+namespace roberta::loadtest::target {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+
+constexpr milliseconds kGlance(20);       // between looks at a child
+constexpr milliseconds kLastWords(1000);  // for what an ended child has written to be read
+constexpr milliseconds kAfterKilling(10'000);
+
+/// A descriptor that is closed with this.
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  ~Descriptor() {
+    if (fd_ >= 0) close(fd_);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  int get() const { return fd_; }
+  int Release() { return std::exchange(fd_, -1); }
+  void Close() { const Descriptor closed(Release()); }
+
+ private:
+  int fd_;
+};
+
+/// A file without a name, so that none is left behind whatever becomes of this process.
+int FileOf(const std::string& text) {
+  const int fd = memfd_create("server-config", MFD_CLOEXEC);
+  if (fd < 0) return -1;
+  if (write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size())) return fd;
+  close(fd);
+  return -1;
+}
+
+int OpenLog(const std::string& file) {
+  return open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+}
+
+std::string PathOf(int fd) {
+  return absl::StrCat("/dev/fd/", fd);
+}
+
+/// Loopback and free ports, and the line that says which: it must come, and as it is parsed.
+std::vector<std::string> ArgumentsOf(const LaunchOptions& options, int config) {
+  std::vector<std::string> arguments = {"--host",      "127.0.0.1", "--port",       "0",   "--metrics-port", "0",
+                                        "--log-level", "info",      "--log-format", "text"};
+  if (config >= 0) arguments.insert(arguments.end(), {"--config", PathOf(config)});
+  arguments.insert(arguments.end(), options.flags.begin(), options.flags.end());
+  return arguments;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<ServerProcess>> ServerProcess::Start(const LaunchOptions& options) {
+  Descriptor file(options.log_file.empty() ? -1 : OpenLog(options.log_file));
+  if (file.get() < 0 && !options.log_file.empty()) {
+    return absl::PermissionDeniedError(absl::StrCat(options.log_file, ": cannot write: ", std::strerror(errno)));
+  }
+  std::array<int, 2> pipe = {-1, -1};
+  if (pipe2(pipe.data(), O_CLOEXEC) != 0) {
+    return absl::InternalError(absl::StrCat("no pipe for the server's log: ", std::strerror(errno)));
+  }
+  Descriptor reading(pipe[0]), writing(pipe[1]);
+  const Descriptor config(options.config.empty() ? -1 : FileOf(options.config));
+  if (config.get() < 0 && !options.config.empty()) {
+    return absl::InternalError(absl::StrCat("no room for the server's config: ", std::strerror(errno)));
+  }
+  const auto pid = process::StartChild({.program = options.program,
+                                        .arguments = ArgumentsOf(options, config.get()),
+                                        .output = writing.get(),
+                                        .inherited = config.get(),
+                                        .cpus = options.cpus});
+  if (!pid.ok()) return pid.status();
+  writing.Close();  // the child's alone, so that the log ends with it
+  std::unique_ptr<ServerProcess> server(
+      new ServerProcess(*pid, std::make_unique<ProcessLog>(reading.Release(), file.Release())));
+  absl::Status status = server->WaitUntilServing(options);
+  if (status.ok()) return server;
+  if (config.get() < 0) return status;
+  return absl::Status(status.code(),
+                      absl::StrReplaceAll(status.message(), {{PathOf(config.get()), "the given config"}}));
+}
+
+absl::Status ServerProcess::WaitUntilServing(const LaunchOptions& options) {
+  const auto end = Clock::now() + options.timeout;
+  while (true) {
+    for (const std::string& line : log_->TakeLines(kGlance)) options.on_line(line);
+    if (const auto serving = log_->serving()) {
+      serving_ = *serving;
+      return absl::OkStatus();
+    }
+    if (Ended()) return absl::FailedPreconditionError(HowItEnded());
+    if (options.stop_requested()) return absl::CancelledError("stopped while the server was starting");
+    if (Clock::now() >= end) {
+      const std::string last = log_->LastLine();
+      return absl::DeadlineExceededError(
+          absl::StrCat("it does not serve after ", std::chrono::duration<double>(options.timeout).count(), " s",
+                       last.empty() ? ", and says nothing" : absl::StrCat("; it last said: ", last)));
+    }
+  }
+}
+
+ServerProcess::~ServerProcess() {
+  if (Ended()) return;
+  kill(-pid_, SIGKILL);  // and whatever it has started
+  Ended(kAfterKilling);
+}
+
+bool ServerProcess::Ended(milliseconds patience) {
+  const auto end = Clock::now() + patience;
+  while (true) {
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      if (!ended_) ended_ = waitpid(pid_, &wait_status_, WNOHANG) == pid_;
+      if (ended_) return true;
+    }
+    if (Clock::now() >= end) return false;
+    std::this_thread::sleep_for(kGlance);
+  }
+}
+
+std::string ServerProcess::HowItEnded() {
+  log_->WaitForEnd(kLastWords);
+  const std::string last = log_->LastLine();
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (WIFSIGNALED(wait_status_)) {
+    const int number = WTERMSIG(wait_status_);
+    return absl::StrCat("it was ended by signal ", number, " (", strsignal(number), ")",
+                        last.empty() ? "" : absl::StrCat("; it last said: ", last));
+  }
+  const int code = WEXITSTATUS(wait_status_);
+  if (last.empty()) return absl::StrCat("it ended with exit code ", code, " and said nothing");
+  return code == 0 ? absl::StrCat("it ended by itself; it last said: ", last) : last;
+}
+
+int64_t ServerProcess::ResidentBytes() const {
+  std::ifstream stream(absl::StrCat("/proc/", pid_, "/statm"));
+  int64_t total = 0, resident = 0;
+  return stream >> total >> resident ? resident * sysconf(_SC_PAGESIZE) : 0;
+}
+
+absl::Status ServerProcess::CheckRunning() {
+  return Ended() ? absl::FailedPreconditionError(HowItEnded()) : absl::OkStatus();
+}
+
+absl::Status ServerProcess::Stop(milliseconds patience) {
+  if (!Ended()) {
+    kill(pid_, SIGTERM);
+    if (!Ended(patience)) {
+      kill(-pid_, SIGKILL);
+      Ended(kAfterKilling);
+      return absl::FailedPreconditionError(absl::StrCat("it had to be killed: it did not end within ",
+                                                        std::chrono::duration<double>(patience).count(),
+                                                        " s of SIGTERM"));
+    }
+  }
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (WIFEXITED(wait_status_) && WEXITSTATUS(wait_status_) == 0) return absl::OkStatus();
+  }
+  return absl::FailedPreconditionError(HowItEnded());
+}
+
+namespace {
+
+using process::FindOnPath;
+using process::IsProgram;
+
+constexpr char kProgram[] = "roberta-server";
+
+std::string BesideThisProgram() {
+  std::error_code error;
+  const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", error);
+  return error ? std::string() : (self.parent_path() / kProgram).string();
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> FindServerProgram(const std::string& named) {
+  if (!named.empty()) {
+    if (IsProgram(named)) return named;
+    if (named.find('/') == std::string::npos) {
+      if (const std::string found = FindOnPath(named); !found.empty()) return found;
+    }
+    return absl::NotFoundError(absl::StrCat(named, ": not a program"));
+  }
+  const std::string beside = BesideThisProgram();
+  if (IsProgram(beside)) return beside;
+  if (std::string found = FindOnPath(kProgram); !found.empty()) return found;
+  return absl::NotFoundError(absl::StrCat("there is no ", kProgram, " beside this program (", beside, ") nor on PATH"));
+}
+
+absl::StatusOr<std::vector<int>> ParseCpus(const std::string& text) {
+  std::vector<int> cpus;
+  for (const absl::string_view part : absl::StrSplit(text, ',')) {
+    const size_t dash = std::min(part.find('-'), part.size());
+    const absl::string_view end = dash < part.size() ? part.substr(dash + 1) : part;
+    int first = 0, last = 0;
+    if (!absl::SimpleAtoi(part.substr(0, dash), &first) || !absl::SimpleAtoi(end, &last) || first < 0 || last < first ||
+        last >= CPU_SETSIZE) {
+      return absl::InvalidArgumentError(absl::StrCat("\"", text, "\" is not a list of cores such as 0,2-3"));
+    }
+    for (int cpu = first; cpu <= last; ++cpu) cpus.push_back(cpu);
+  }
+  return cpus;
+}
+
+}  // namespace roberta::loadtest::target
