@@ -160,8 +160,10 @@ TEST(Figures, HaveOneNameInEachPlaceAndAFormatForIt) {
   const RunRecord run = FullRecord();
   std::set<std::string_view> terminal, report, csv, derived;
   for (const Figure& figure : Figures()) {
-    for (const auto& [names, name] :
-         {std::pair(&terminal, figure.terminal), {&report, figure.report}, {&csv, figure.csv}, {&derived, figure.json}}) {
+    for (const auto& [names, name] : {std::pair(&terminal, figure.terminal),
+                                      {&report, figure.report},
+                                      {&csv, figure.csv},
+                                      {&derived, figure.json}}) {
       EXPECT_TRUE(name.empty() || names->insert(name).second) << name;
     }
     EXPECT_NE(figure.value == nullptr, figure.text == nullptr);
