@@ -139,10 +139,10 @@ class Running(unittest.TestCase):
             self.assertEqual(set(record), {"time", "level", "message"})
 
     def test_start_up_says_what_runs(self):
-        with Server(profiles="baseline,reference") as server:
+        with Server(profiles="baseline,quantized") as server:
             pass
         log = "".join(server.log)
-        for text in ("executors", "instruction sets", "profile baseline (default): fp32", "profile reference: fp32", "revision",
+        for text in ("executors", "instruction sets", "profile baseline (default): fp32", "profile quantized: int8", "revision",
                      "agreement 100.00 %", "tokens/s expected", "warm-up", "profile amp: not loaded"):
             self.assertIn(text, log)
 
