@@ -11,9 +11,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
 #include "profiles/encoder/packed_classifier.h"
-#include "profiles/integrated/integrated.h"
 #include "profiles/quality/agreement.h"
-#include "profiles/quantized/quantized.h"
+#include "profiles/registry/recipes.h"
 
 namespace roberta::calibrator {
 
@@ -39,10 +38,13 @@ double MeanDifference(absl::Span<const float> a, absl::Span<const float> b) {
   return sum / static_cast<double>(a.size());
 }
 
-/// The profile that a stored calibration is for.
-LoadedProfile LoadInt8(const Checkpoint& checkpoint, const Smoothing& smoothing) {
-  return checkpoint.mask().empty() ? quantized::LoadSmoothed(checkpoint, smoothing)
-                                   : integrated::LoadSmoothed(checkpoint, smoothing);
+/// The recipe that a stored calibration of `checkpoint` is for: of those that smooth, the one that prunes exactly if
+/// the checkpoint is pruned.
+const registry::Recipe& SmoothedRecipe(const Checkpoint& checkpoint) {
+  const std::vector<registry::Recipe>& recipes = registry::BuiltInRecipes();
+  return *std::find_if(recipes.begin(), recipes.end(), [&](const registry::Recipe& recipe) {
+    return recipe.smooths && recipe.prunes == !checkpoint.mask().empty();
+  });
 }
 
 /// Runs of one checkpoint over the texts, counted.
@@ -74,7 +76,8 @@ class Runs {
 
   /// After RunExact.
   absl::StatusOr<Noise> NoiseOf(const Smoothing& smoothing) {
-    const LoadedProfile profile = LoadInt8(checkpoint_, smoothing);
+    const LoadedProfile profile =
+        registry::LoadPacked(SmoothedRecipe(checkpoint_), checkpoint_, {.smoothing = &smoothing});
     if (!profile.ok()) return profile.status();
     const auto run = Run(**profile);
     if (!run.ok()) return run.status();
@@ -152,7 +155,7 @@ absl::StatusOr<Outcome> Calibrate(const Checkpoint& checkpoint, const Texts& tex
   if (!ranges.ok()) return ranges.status();
   exact->reset();
   Outcome outcome;
-  outcome.profile = checkpoint.mask().empty() ? "quantized" : "integrated";
+  outcome.profile = SmoothedRecipe(checkpoint).name;
   const auto before = runs.NoiseOf(smoothing);
   if (!before.ok()) return before.status();
   outcome.before = *before;

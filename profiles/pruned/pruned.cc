@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "profiles/encoder/packed_classifier.h"
 
 namespace roberta::pruned {
 
@@ -121,13 +120,6 @@ absl::StatusOr<checkpoint::PruningMask> MaskByMagnitude(const checkpoint::Checkp
 absl::StatusOr<checkpoint::PruningMask> MaskFor(const checkpoint::Checkpoint& checkpoint, double keep_macs) {
   if (!checkpoint.mask().empty()) return checkpoint::PruningMask();
   return MaskByMagnitude(checkpoint, keep_macs);
-}
-
-absl::StatusOr<std::unique_ptr<const encoder::TimedProfile>> LoadPruned(const checkpoint::Checkpoint& checkpoint,
-                                                                        double keep_macs) {
-  auto mask = MaskFor(checkpoint, keep_macs);
-  if (!mask.ok()) return mask.status();
-  return encoder::LoadPackedClassifier(checkpoint, {.mask = *std::move(mask)});
 }
 
 }  // namespace roberta::pruned

@@ -141,7 +141,7 @@ absl::Status ProfileLoader::Make(const ProfileSpec& spec, Clock& clock, LoadOutc
     outcome->revision = Revised(outcome->revision, absl::StrCat(" smoothing ", encoder::HashOf(stored->smoothing)));
     clock.End("read calibration");
   }
-  LoadedRecipe loaded = recipe->load(checkpoint, settings);
+  LoadedRecipe loaded = LoadProfile(*recipe, checkpoint, settings);
   if (!loaded.ok()) return loaded.status();
   holding->profile = *std::move(loaded);
   outcome->description = holding->profile->description();
@@ -223,7 +223,7 @@ absl::Status ProfileLoader::EnsureBaseline(Clock& clock) {
   if (!baseline_logits_.empty()) return absl::OkStatus();
   const Recipe* recipe = FindRecipe(recipes_, kBaseline);
   if (recipe == nullptr) return absl::NotFoundError("there is no recipe baseline");
-  LoadedRecipe baseline = recipe->load(*model_.checkpoint, {});
+  LoadedRecipe baseline = LoadProfile(*recipe, *model_.checkpoint, {});
   if (!baseline.ok()) return baseline.status();
   auto run = quality::RunSample(**baseline, tokenized_, labels(), run_all_);
   if (!run.ok()) return run.status();

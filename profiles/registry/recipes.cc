@@ -1,59 +1,71 @@
 #include "profiles/registry/recipes.h"
 
 #include <algorithm>
+#include <utility>
 
-#include "profiles/amp/amp.h"
-#include "profiles/baseline/baseline.h"
-#include "profiles/integrated/integrated.h"
+#include "profiles/encoder/packed_classifier.h"
 #include "profiles/libtorch/libtorch.h"
 #include "profiles/pruned/pruned.h"
-#include "profiles/quantized/quantized.h"
 
 namespace roberta::registry {
 
 namespace {
 
 using checkpoint::Checkpoint;
+using kernels::Precision;
 
 quality::Gate AgreesOn(double share) {
   return {.min_agreement = share, .max_mean_abs_dp = std::nullopt, .max_accuracy_drop_points = std::nullopt};
 }
 
-// The limits are what the recipes reach with room for a small sample (of 256 texts one is 0.4 %): rounding moves hardly
-// any label; a pruned model was trained to be another one, and may differ where it is as often right.
+// The limits are what the recipes reach, with room for a small sample (one text of 256 is 0.4 %): rounding changes
+// hardly any label; a pruned model is another model, and may differ where it is right as often.
 std::vector<Recipe> MakeRecipes() {
-  using Settings = RecipeSettings;
   return {
-      {kBaseline,
-       [](const Checkpoint& checkpoint, const Settings&) -> LoadedRecipe { return baseline::LoadBaseline(checkpoint); },
-       false,
-       {}},
-      {"quantized",
-       [](const Checkpoint& checkpoint, const Settings& settings) -> LoadedRecipe {
-         if (settings.smoothing != nullptr) return quantized::LoadSmoothed(checkpoint, *settings.smoothing);
-         if (settings.calibration.empty()) return quantized::LoadQuantized(checkpoint);
-         return quantized::LoadSmoothed(checkpoint, settings.calibration);
-       },
-       false, AgreesOn(0.98), true},
-      {"pruned",
-       [](const Checkpoint& checkpoint, const Settings& settings) -> LoadedRecipe {
-         return pruned::LoadPruned(checkpoint, settings.keep_macs);
-       },
-       true, AgreesOn(0.9)},
-      {"amp", [](const Checkpoint& checkpoint, const Settings&) -> LoadedRecipe { return amp::LoadAmp(checkpoint); },
-       false, AgreesOn(0.99)},
-      {"integrated",
-       [](const Checkpoint& checkpoint, const Settings& settings) -> LoadedRecipe {
-         if (settings.smoothing != nullptr) return integrated::LoadSmoothed(checkpoint, *settings.smoothing);
-         if (settings.calibration.empty()) return integrated::LoadIntegrated(checkpoint, settings.keep_macs);
-         return integrated::LoadSmoothed(checkpoint, settings.keep_macs, settings.calibration);
-       },
-       true, AgreesOn(0.9), true},
-      {"reference",
-       [](const Checkpoint& checkpoint, const Settings&) -> LoadedRecipe {
+      // The whole model, on padding-free batches.
+      {.name = kBaseline,
+       .summary = "The whole model in 32-bit floating point, unpadded: what the others are compared with.",
+       .packed = encoder::Recipe{},
+       .gate = {}},
+      // Dynamic int8: weights are bytes with a scale for each output channel, activations bytes with a scale and a zero
+      // point for each token, found while it runs; sums are exact in int32.
+      {.name = "quantized",
+       .summary = "Products in 8-bit whole numbers, with a scale for each output channel and each token.",
+       .packed = encoder::Recipe{.products = {Precision::kInt8}},
+       .smooths = true,
+       .gate = AgreesOn(0.98),
+       .bytes_per_weight = 1},
+      {.name = "pruned",
+       .summary = "The model without the attention heads and neurons that matter least, in 32-bit floating point.",
+       .packed = encoder::Recipe{},
+       .prunes = true,
+       .gate = AgreesOn(0.9)},
+      // Mixed precision: each shape of product, and attention, in bfloat16 where a measurement at load finds that
+      // faster
+      // on this host than float32; elsewhere it is the baseline, and says fp32.
+      {.name = "amp",
+       .summary = "Mixed precision: products in bfloat16 where that is faster, sums in 32-bit floating point.",
+       .packed = encoder::Recipe{.products = {Precision::kFloat32, Precision::kBFloat16}, .mixed_attention = true},
+       .gate = AgreesOn(0.99),
+       .bytes_per_weight = 2},
+      {.name = "integrated",
+       .summary = "All at once: the pruned model with 8-bit products and mixed-precision attention.",
+       .packed = encoder::Recipe{.products = {Precision::kInt8}, .mixed_attention = true},
+       .prunes = true,
+       .smooths = true,
+       .gate = AgreesOn(0.9),
+       .bytes_per_weight = 1},
+      {.name = "reference",
+       .summary = "The eager LibTorch model on padded batches: how it would be done without this server.",
+       .packed = std::nullopt,
+       .gate = AgreesOn(0.99),
+       .is_loaded_by_default = false,
+       .always_pads = true,
+       .load = [](const Checkpoint& checkpoint, const RecipeSettings&) -> LoadedRecipe {
          return libtorch::LoadReference(checkpoint);
        },
-       false, AgreesOn(0.99), false, &libtorch::FindModule, [] { return libtorch::LoadModule().status(); }},
+       .find_module = &libtorch::FindModule,
+       .load_module = [] { return libtorch::LoadModule().status(); }},
   };
 }
 
@@ -68,6 +80,36 @@ const Recipe* FindRecipe(const std::vector<Recipe>& recipes, std::string_view na
   const auto found =
       std::find_if(recipes.begin(), recipes.end(), [&](const Recipe& recipe) { return recipe.name == name; });
   return found == recipes.end() ? nullptr : &*found;
+}
+
+LoadedRecipe LoadProfile(const Recipe& recipe, const Checkpoint& checkpoint, const RecipeSettings& settings) {
+  if (recipe.load) return recipe.load(checkpoint, settings);
+  return LoadPacked(recipe, checkpoint, settings);
+}
+
+absl::StatusOr<std::unique_ptr<const encoder::TimedProfile>> LoadPacked(const Recipe& recipe,
+                                                                        const Checkpoint& checkpoint,
+                                                                        const RecipeSettings& settings) {
+  encoder::Recipe packed = recipe.packed.value();
+  if (recipe.prunes) {
+    auto mask = pruned::MaskFor(checkpoint, settings.keep_macs);
+    if (!mask.ok()) return mask.status();
+    packed.mask = *std::move(mask);
+  }
+  if (recipe.smooths && settings.smoothing != nullptr) {
+    packed.smoothing = *settings.smoothing;
+  } else if (recipe.smooths && !settings.calibration.empty()) {
+    auto inputs = encoder::MeasureInputs(checkpoint, packed.mask, settings.calibration);
+    if (!inputs.ok()) return inputs.status();
+    packed.smoothing.inputs = *std::move(inputs);
+  }
+  return encoder::LoadPackedClassifier(checkpoint, packed);
+}
+
+absl::StatusOr<std::unique_ptr<const encoder::TimedProfile>> LoadPacked(std::string_view name,
+                                                                        const Checkpoint& checkpoint,
+                                                                        const RecipeSettings& settings) {
+  return LoadPacked(*FindRecipe(BuiltInRecipes(), name), checkpoint, settings);
 }
 
 }  // namespace roberta::registry

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,17 +30,24 @@ struct RecipeSettings {
   const encoder::Smoothing* smoothing = nullptr;       ///< stored ranges, which are used instead of `calibration`
 };
 
-/// One way to make a profile of a checkpoint.
+/// A way to make a profile of a checkpoint: a row of the table in recipes.cc, which all that is said of profiles comes
+/// from (the server's defaults, roberta-model, ListProfiles and, through it, the load test's reports).
 struct Recipe {
   std::string name;
-  /// The checkpoint outlives the profile, the settings do not.
-  std::function<LoadedRecipe(const checkpoint::Checkpoint& checkpoint, const RecipeSettings& settings)> load;
-  bool prunes = false;   ///< of a dense checkpoint it computes a part
+  std::string summary;  ///< what it is, in one sentence
+  /// What the packed encoder computes with; unset for a recipe with code of its own. Mask and smoothing are empty.
+  std::optional<encoder::Recipe> packed;
+  bool prunes = false;   ///< of a dense checkpoint it computes a part, see pruned::MaskFor
+  bool smooths = false;  ///< uses the settings' calibration and smoothing
   quality::Gate gate;    ///< the limits of a profile that sets none
-  bool smooths = false;  ///< looks at calibration and smoothing
+  bool is_loaded_by_default = true;
+  bool always_pads = false;      ///< computes padded batches only
+  int64_t bytes_per_weight = 4;  ///< of the encoder's matrices where it is packed, of all weights elsewhere
+  /// Makes a profile. The checkpoint outlives it, the settings do not. Unset: see LoadPacked.
+  std::function<LoadedRecipe(const checkpoint::Checkpoint& checkpoint, const RecipeSettings& settings)> load = nullptr;
   /// For a recipe that comes in a module: OK if the module's file is there, and OK once it is loaded, which happens
   /// before `load` is called. Errors say why this machine cannot run the recipe. Unset for all others.
-  std::function<absl::Status()> find_module, load_module;
+  std::function<absl::Status()> find_module = nullptr, load_module = nullptr;
 };
 
 /// The recipe that every other is compared with.
@@ -49,5 +58,22 @@ const std::vector<Recipe>& BuiltInRecipes();
 
 /// The recipe of that name, or nullptr.
 const Recipe* FindRecipe(const std::vector<Recipe>& recipes, std::string_view name);
+
+/// Makes a profile by `recipe`. Errors are those of its `load` or of LoadPacked.
+LoadedRecipe LoadProfile(const Recipe& recipe, const checkpoint::Checkpoint& checkpoint,
+                         const RecipeSettings& settings);
+
+/// Makes a profile by a recipe that is packed: of what the settings' keep_macs leaves, if the recipe prunes, and, if it
+/// smooths, with the settings' smoothing, or else by the ranges that inputs reach on the settings' calibration, over
+/// which the model then runs once in float32. `checkpoint` must outlive it. Errors are those of pruned::MaskFor,
+/// encoder::MeasureInputs and encoder::LoadPackedClassifier.
+absl::StatusOr<std::unique_ptr<const encoder::TimedProfile>> LoadPacked(const Recipe& recipe,
+                                                                        const checkpoint::Checkpoint& checkpoint,
+                                                                        const RecipeSettings& settings = {});
+
+/// The same for the built-in recipe of that name, which must be packed.
+absl::StatusOr<std::unique_ptr<const encoder::TimedProfile>> LoadPacked(std::string_view name,
+                                                                        const checkpoint::Checkpoint& checkpoint,
+                                                                        const RecipeSettings& settings = {});
 
 }  // namespace roberta::registry

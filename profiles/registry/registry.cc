@@ -61,8 +61,9 @@ class RegistryImpl final : public Registry {
       entry.index = names_.size() - 1;
       entry.status.name = spec.name;
       entry.status.recipe = spec.recipe;
-      const auto& find_module = FindRecipe(options.recipes, spec.recipe)->find_module;
-      const absl::Status found = find_module ? find_module() : absl::OkStatus();
+      const Recipe& recipe = *FindRecipe(options.recipes, spec.recipe);
+      entry.status.summary = recipe.summary;
+      const absl::Status found = recipe.find_module ? recipe.find_module() : absl::OkStatus();
       entry.status.reason = found.ok() ? kNeverAskedFor : std::string(found.message());
       entry.status.quality_reason = "the profile was never loaded";
       entry.spec = std::move(spec);

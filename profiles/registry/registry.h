@@ -25,6 +25,7 @@ enum class ProfileState { kUnloaded, kLoading, kReady, kFailed };
 struct ProfileStatus {
   std::string name;
   std::string recipe;
+  std::string summary;  ///< the recipe's
   bool is_default = false;
   ProfileState state = ProfileState::kUnloaded;
   /// Why it is LOADING, FAILED or UNLOADED; of a READY one empty, or why loading it again failed.

@@ -16,10 +16,10 @@ using checkpoint::ModelConfig;
 using checkpoint::PruningMask;
 using checkpoint::TensorSpec;
 
-constexpr int64_t kFloat32Bytes = 4, kBFloat16Bytes = 2, kInt8Bytes = 1;
+constexpr int64_t kFloat32Bytes = 4;
 
 /// Word embeddings are read where they are mapped; all else is float32.
-int64_t Weigh(const Checkpoint& checkpoint, const PruningMask& mask, int64_t product_bytes) {
+int64_t WeighPacked(const Checkpoint& checkpoint, const PruningMask& mask, int64_t product_bytes) {
   const std::string word_embeddings = checkpoint::TensorNamesOf(checkpoint.config()).word_embeddings + ".weight";
   int64_t bytes = 0;
   for (const TensorSpec& spec : checkpoint::ExpectedTensors(checkpoint.config(), mask)) {
@@ -59,13 +59,15 @@ absl::StatusOr<std::vector<ProfileWeight>> WeighProfiles(const Checkpoint& model
     if (!made.ok()) return made.status();
     kept = *std::move(made);
   }
-  const PruningMask& all = model.mask();
-  return std::vector<ProfileWeight>{{"baseline", Weigh(model, all, kFloat32Bytes)},
-                                    {"quantized", Weigh(model, all, kInt8Bytes)},
-                                    {"pruned", Weigh(small, kept, kFloat32Bytes)},
-                                    {"amp", Weigh(model, all, kBFloat16Bytes)},
-                                    {"integrated", Weigh(small, kept, kInt8Bytes)},
-                                    {"reference", CountParameters(model.config(), all) * kFloat32Bytes}};
+  std::vector<ProfileWeight> weights;
+  for (const registry::Recipe& recipe : registry::BuiltInRecipes()) {
+    const Checkpoint& checkpoint = recipe.prunes ? small : model;
+    const PruningMask& mask = recipe.prunes ? kept : model.mask();
+    const int64_t bytes = recipe.packed ? WeighPacked(checkpoint, mask, recipe.bytes_per_weight)
+                                        : CountParameters(checkpoint.config(), mask) * recipe.bytes_per_weight;
+    weights.push_back({recipe.name, bytes});
+  }
+  return weights;
 }
 
 }  // namespace roberta::tool

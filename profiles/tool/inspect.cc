@@ -11,6 +11,7 @@
 #include "absl/strings/str_join.h"
 #include "profiles/checkpoint/pruning.h"
 #include "profiles/json/strict_json.h"
+#include "profiles/registry/recipes.h"
 #include "profiles/terminal/progress.h"
 #include "profiles/tool/findings.h"
 
@@ -175,6 +176,12 @@ void AddCompanionRows(const Examined& examined, FactRows* rows) {
                             examined.calibration->texts, examined.calibration->texts_hash));
 }
 
+/// Whether a profile chooses at load between float32 and the smaller bfloat16.
+bool HasChoice(const std::string& profile) {
+  const registry::Recipe* recipe = registry::FindRecipe(registry::BuiltInRecipes(), profile);
+  return recipe->packed && recipe->packed->products.size() > 1;
+}
+
 FactRows FactsOf(const Findings& findings) {
   const Checkpoint& checkpoint = *findings.model.checkpoint;
   const ModelConfig& config = checkpoint.config();
@@ -207,7 +214,7 @@ FactRows FactsOf(const Findings& findings) {
   for (const ProfileWeight& weight : findings.weights) {
     rows.emplace_back(&weight == &findings.weights.front() ? "Weights in memory" : "",
                       absl::StrFormat("%-10s  %s bytes%s", weight.profile, Grouped(weight.bytes),
-                                      weight.profile == "amp" ? ", where bf16 is faster" : ""));
+                                      HasChoice(weight.profile) ? ", where bf16 is faster" : ""));
   }
   AddCompanionRows(findings.model, &rows);
   if (findings.variant) {

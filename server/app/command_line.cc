@@ -107,8 +107,9 @@ Instructions ReadCommandLine(int argc, const char* const* argv) {
     if (!file.ok()) return Fail(file.status());
     instructions.config = *std::move(file);
   }
-  config::CompleteConfig(flags.overrides, cores::ReadCpuBudget().usable(), &instructions.config);
-  absl::Status valid = config::ValidateConfig(instructions.config, KnownRecipes());
+  const std::vector<config::KnownRecipe> recipes = KnownRecipes();
+  config::CompleteConfig(flags.overrides, cores::ReadCpuBudget().usable(), recipes, &instructions.config);
+  absl::Status valid = config::ValidateConfig(instructions.config, recipes);
   if (!valid.ok()) return Fail(valid);
   if (app.count("--print-config") > 0) {
     const bool json = flags.print_config == "json";

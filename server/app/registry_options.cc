@@ -54,7 +54,7 @@ registry::RegistryOptions ToRegistryOptions(const config::ServerConfig& config,
 std::vector<config::KnownRecipe> KnownRecipes() {
   std::vector<config::KnownRecipe> recipes;
   for (const registry::Recipe& recipe : registry::BuiltInRecipes()) {
-    recipes.push_back({recipe.name, recipe.prunes, recipe.smooths});
+    recipes.push_back({recipe.name, recipe.prunes, recipe.smooths, recipe.is_loaded_by_default, recipe.always_pads});
   }
   return recipes;
 }

@@ -11,9 +11,6 @@ namespace roberta::config {
 
 namespace {
 
-constexpr const char* kLoadedByDefault[] = {"baseline", "quantized", "pruned", "amp", "integrated"};
-constexpr char kKnownByDefault[] = "reference";
-constexpr char kAlwaysPads[] = "reference";
 constexpr size_t kLongestName = 64;
 constexpr char kNameIsReserved[] = "auto";
 
@@ -46,6 +43,13 @@ absl::Status CheckDataLoading(const std::string& field, const DataLoading& loadi
   return CheckRange(field + ".max_batch_tokens", loading.max_batch_tokens(), 1, kMostBatchTokens);
 }
 
+/// The recipe of that name, or nullptr.
+const KnownRecipe* Find(const std::vector<KnownRecipe>& recipes, const std::string& name) {
+  const auto found =
+      std::find_if(recipes.begin(), recipes.end(), [&](const KnownRecipe& known) { return known.name == name; });
+  return found == recipes.end() ? nullptr : &*found;
+}
+
 absl::Status CheckEntry(const std::string& field, const Profile& profile, const std::vector<KnownRecipe>& recipes) {
   absl::Status status = CheckName(field + ".name", profile.name());
   if (!status.ok()) return status;
@@ -60,8 +64,7 @@ absl::Status CheckEntry(const std::string& field, const Profile& profile, const 
   if (status.ok()) status = CheckUtf8(field + ".calibration_file", profile.calibration_file());
   if (status.ok()) status = CheckDataLoading(field + ".data_loading", profile.data_loading());
   if (!status.ok()) return status;
-  const auto recipe = std::find_if(recipes.begin(), recipes.end(),
-                                   [&](const KnownRecipe& known) { return known.name == profile.recipe(); });
+  const KnownRecipe* recipe = Find(recipes, profile.recipe());
   if (!profile.calibration_file().empty() && !recipe->smooths) {
     return WrongValue(field + ".calibration_file", Shown(profile.calibration_file()),
                       absl::StrCat("absent: recipe ", profile.recipe(), " is not smoothed"));
@@ -87,12 +90,13 @@ void KeepOnly(const std::vector<std::string>& only, ServerConfig* config) {
 }  // namespace
 
 void CompleteProfiles(const std::vector<std::string>& only, const std::optional<std::string>& default_profile,
-                      ServerConfig* config) {
+                      const std::vector<KnownRecipe>& recipes, ServerConfig* config) {
   if (config->profiles().empty()) {
-    for (const char* name : kLoadedByDefault) config->add_profiles()->set_name(name);
-    Profile* known = config->add_profiles();
-    known->set_name(kKnownByDefault);
-    known->set_load(false);
+    for (const KnownRecipe& recipe : recipes) {
+      Profile* profile = config->add_profiles();
+      profile->set_name(recipe.name);
+      if (!recipe.is_loaded_by_default) profile->set_load(false);
+    }
   }
   if (!only.empty()) KeepOnly(only, config);
   if (default_profile) {
@@ -104,7 +108,9 @@ void CompleteProfiles(const std::vector<std::string>& only, const std::optional<
     if (profile.recipe().empty()) profile.set_recipe(profile.name());
     if (!profile.has_load()) profile.set_load(true);
     if (profile.data_loading().strategy().empty()) {
-      profile.mutable_data_loading()->set_strategy(profile.recipe() == kAlwaysPads ? "padded" : "packed");
+      const KnownRecipe* recipe = Find(recipes, profile.recipe());
+      const bool pads = recipe != nullptr && recipe->always_pads;
+      profile.mutable_data_loading()->set_strategy(pads ? "padded" : "packed");
     }
     if (!profile.data_loading().has_prefetch()) profile.mutable_data_loading()->set_prefetch(false);
     if (config->default_profile().empty() && profile.load()) config->set_default_profile(profile.name());

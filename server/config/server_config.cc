@@ -66,7 +66,8 @@ absl::StatusOr<ServerConfig> ReadConfigFile(const std::string& path) {
   return ParseConfig(text.str(), absl::EndsWith(path, ".json") ? Format::kJson : Format::kTextProto, path);
 }
 
-void CompleteConfig(const Overrides& overrides, uint32_t usable_cores, ServerConfig* config) {
+void CompleteConfig(const Overrides& overrides, uint32_t usable_cores, const std::vector<KnownRecipe>& recipes,
+                    ServerConfig* config) {
   Model& model = *config->mutable_model();
   if (overrides.model_directory) model.set_directory(*overrides.model_directory);
   if (model.name().empty()) {
@@ -81,7 +82,7 @@ void CompleteConfig(const Overrides& overrides, uint32_t usable_cores, ServerCon
     listen.set_metrics_port(overrides.metrics_port.value_or(8002));
   }
 
-  CompleteProfiles(overrides.profiles, overrides.default_profile, config);
+  CompleteProfiles(overrides.profiles, overrides.default_profile, recipes, config);
 
   Execution& execution = *config->mutable_execution();
   if (!execution.has_executors()) execution.set_executors(usable_cores);

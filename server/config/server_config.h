@@ -37,8 +37,10 @@ struct Overrides {
 };
 
 /// Overrides single fields, then fills every field that is still unset with its default, so that a config that passed
-/// ValidateConfig has them all. `usable_cores` is the default number of executors.
-void CompleteConfig(const Overrides& overrides, uint32_t usable_cores, ServerConfig* config);
+/// ValidateConfig has them all. `usable_cores` is the default number of executors; of `recipes` the
+/// profiles are made where the config has none.
+void CompleteConfig(const Overrides& overrides, uint32_t usable_cores, const std::vector<KnownRecipe>& recipes,
+                    ServerConfig* config);
 
 /// Checks a completed config. InvalidArgument names the first field and value that is wrong. `recipes` are those
 /// that a profile may have.

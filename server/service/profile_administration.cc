@@ -34,6 +34,7 @@ v1::ProfileInfo InfoOf(const registry::ProfileStatus& status) {
   v1::ProfileInfo info;
   info.set_name(status.name);
   info.set_recipe(status.recipe);
+  if (!status.summary.empty()) info.set_summary(status.summary);
   info.set_is_default(status.is_default);
   info.set_state(StateProto(status.state));
   info.set_reason(status.reason);

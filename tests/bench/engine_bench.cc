@@ -12,15 +12,10 @@
 #include <thread>
 #include <vector>
 
-#include "profiles/amp/amp.h"
-#include "profiles/baseline/baseline.h"
 #include "profiles/checkpoint/checkpoint.h"
-#include "profiles/integrated/integrated.h"
 #include "profiles/kernels/linear.h"
 #include "profiles/kernels/register_peak.h"
-#include "profiles/libtorch/libtorch.h"
-#include "profiles/pruned/pruned.h"
-#include "profiles/quantized/quantized.h"
+#include "profiles/registry/recipes.h"
 #include "profiles/team/shared_work.h"
 #include "server/batching/batch_policy.h"
 #include "tests/bench/engine_report.h"
@@ -37,16 +32,6 @@ using encoder::Profile;
 constexpr double kKeepMacs = 2.0 / 3.0;
 /// Runs of a single request in a pass, after one that warms up.
 constexpr int kSingleRuns = 7;
-
-using Loaded = absl::StatusOr<std::unique_ptr<const Profile>>;
-const std::map<std::string, std::function<Loaded(const Checkpoint&)>> kLoaders = {
-    {"baseline", &baseline::LoadBaseline},
-    {"quantized", &quantized::LoadQuantized},
-    {"amp", &amp::LoadAmp},
-    {"pruned", [](const Checkpoint& checkpoint) { return Loaded(pruned::LoadPruned(checkpoint, kKeepMacs)); }},
-    {"integrated",
-     [](const Checkpoint& checkpoint) { return Loaded(integrated::LoadIntegrated(checkpoint, kKeepMacs)); }},
-    {"reference", &libtorch::LoadReference}};
 
 struct Options {
   std::string model, lengths_file;
@@ -227,9 +212,9 @@ int Run(const Options& options) {
   }
   std::vector<Side> sides;
   for (const std::string& name : options.names) {
-    const auto loader = kLoaders.find(name);
-    if (loader == kLoaders.end()) return Fail("no profile is called " + name);
-    auto loaded = loader->second(**checkpoint);
+    const registry::Recipe* recipe = registry::FindRecipe(registry::BuiltInRecipes(), name);
+    if (recipe == nullptr) return Fail("no profile is called " + name);
+    auto loaded = registry::LoadProfile(*recipe, **checkpoint, {.keep_macs = kKeepMacs});
     if (!loaded.ok()) return Fail(name + ": " + std::string(loaded.status().message()));
     const std::shared_ptr<const Profile> profile = *std::move(loaded);
     const std::vector<std::string> fixed = {""};

@@ -19,8 +19,9 @@ void Try(std::string_view text, Format format) {
     Require(config.status().message().find('\n') == absl::string_view::npos);
     return;
   }
-  CompleteConfig({}, 2, &*config);
-  const absl::Status valid = ValidateConfig(*config, {{"baseline", false}, {"quantized", false}, {"pruned", true}});
+  const std::vector<KnownRecipe> recipes = {{"baseline", false}, {"quantized", false}, {"pruned", true}};
+  CompleteConfig({}, 2, recipes, &*config);
+  const absl::Status valid = ValidateConfig(*config, recipes);
   Require(valid.message().find('\n') == absl::string_view::npos);
   if (!valid.ok()) return;
   for (const Format printed : {Format::kTextProto, Format::kJson}) {

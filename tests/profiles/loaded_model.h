@@ -10,12 +10,20 @@
 
 #include "profiles/checkpoint/checkpoint.h"
 #include "profiles/encoder/profile.h"
+#include "profiles/registry/recipes.h"
 #include "profiles/tokenizer/tokenizer.h"
 
 namespace roberta::profiles_test {
 
 using Loader =
     std::function<absl::StatusOr<std::unique_ptr<const encoder::Profile>>(const checkpoint::Checkpoint& checkpoint)>;
+
+/// Loads the built-in profile of that name, which must be packed.
+inline Loader Packed(const std::string& name, const registry::RecipeSettings& settings = {}) {
+  return [=](const checkpoint::Checkpoint& checkpoint) -> absl::StatusOr<std::unique_ptr<const encoder::Profile>> {
+    return registry::LoadPacked(name, checkpoint, settings);
+  };
+}
 
 /// A checkpoint with its tokenizer and one profile, for tests that go from text to logits.
 struct LoadedModel {

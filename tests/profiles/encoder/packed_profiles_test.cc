@@ -17,14 +17,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "profiles/amp/amp.h"
-#include "profiles/baseline/baseline.h"
 #include "profiles/checkpoint/save.h"
-#include "profiles/integrated/integrated.h"
 #include "profiles/kernels/aligned_buffer.h"
 #include "profiles/kernels/linear.h"
 #include "profiles/pruned/pruned.h"
-#include "profiles/quantized/quantized.h"
 #include "profiles/team/shared_work.h"
 #include "tests/profiles/counted_allocations.h"
 #include "tests/profiles/loaded_model.h"
@@ -89,12 +85,11 @@ constexpr double kKeepMacs = 0.9;
 constexpr float kInfinity = std::numeric_limits<float>::infinity(), kNan = std::numeric_limits<float>::quiet_NaN();
 
 const ProfileUnderTest kProfiles[] = {
-    {"baseline", &baseline::LoadBaseline, "fp32", false},
-    {"quantized", &quantized::LoadQuantized, "int8", true},
-    {"amp", &amp::LoadAmp, "(bf16|fp32|bf16[+]fp32)", false},
-    {"pruned", [](const auto& checkpoint) { return pruned::LoadPruned(checkpoint, kKeepMacs); }, "fp32", false},
-    {"integrated", [](const auto& checkpoint) { return integrated::LoadIntegrated(checkpoint, kKeepMacs); }, "int8",
-     true}};
+    {"baseline", profiles_test::Packed("baseline"), "fp32", false},
+    {"quantized", profiles_test::Packed("quantized"), "int8", true},
+    {"amp", profiles_test::Packed("amp"), "(bf16|fp32|bf16[+]fp32)", false},
+    {"pruned", profiles_test::Packed("pruned", {.keep_macs = kKeepMacs}), "fp32", false},
+    {"integrated", profiles_test::Packed("integrated", {.keep_macs = kKeepMacs}), "int8", true}};
 
 class PackedProfile : public testing::TestWithParam<ProfileUnderTest> {
  protected:

@@ -8,14 +8,11 @@
 #include <string>
 #include <vector>
 
-#include "profiles/amp/amp.h"
-#include "profiles/baseline/baseline.h"
 #include "profiles/encoder/calibration.h"
-#include "profiles/integrated/integrated.h"
 #include "profiles/libtorch/libtorch.h"
 #include "profiles/pruned/pruned.h"
 #include "profiles/quality/agreement.h"
-#include "profiles/quantized/quantized.h"
+#include "profiles/registry/recipes.h"
 #include "tests/profiles/golden/golden_cases.h"
 #include "tests/profiles/loaded_model.h"
 #include "tests/test_paths.h"
@@ -46,18 +43,12 @@ encoder::Smoothing StoredSmoothing(const checkpoint::Checkpoint& checkpoint) {
   return calibration->value().smoothing;
 }
 
-absl::StatusOr<std::unique_ptr<const encoder::Profile>> LoadSmoothedQuantized(
-    const checkpoint::Checkpoint& checkpoint) {
-  return quantized::LoadSmoothed(checkpoint, StoredSmoothing(checkpoint));
-}
-
-absl::StatusOr<std::unique_ptr<const encoder::Profile>> LoadPrunedVariant(const checkpoint::Checkpoint& checkpoint) {
-  return pruned::LoadPruned(checkpoint, 1);
-}
-
-absl::StatusOr<std::unique_ptr<const encoder::Profile>> LoadSmoothedIntegrated(
-    const checkpoint::Checkpoint& checkpoint) {
-  return integrated::LoadSmoothed(checkpoint, StoredSmoothing(checkpoint));
+/// Loads a profile that is smoothed by the stored calibration.
+Loader Smoothed(const std::string& name) {
+  return [name](const checkpoint::Checkpoint& checkpoint) -> absl::StatusOr<std::unique_ptr<const encoder::Profile>> {
+    const encoder::Smoothing smoothing = StoredSmoothing(checkpoint);
+    return registry::LoadPacked(name, checkpoint, {.smoothing = &smoothing});
+  };
 }
 
 void PrintTo(const ProfileUnderTest& profile, std::ostream* out) {
@@ -65,11 +56,11 @@ void PrintTo(const ProfileUnderTest& profile, std::ostream* out) {
 }
 
 const ProfileUnderTest kProfiles[] = {{"reference", &libtorch::LoadReference, Limits(1, 0)},
-                                      {"baseline", &baseline::LoadBaseline, Limits(1, 0)},
-                                      {"amp", &amp::LoadAmp, Limits(0.998, 0.3)},
-                                      {"quantized", &LoadSmoothedQuantized, Limits(0.995, 0.3)},
-                                      {"pruned", &LoadPrunedVariant, Limits(0.96, 0.5), kPrunedVariant},
-                                      {"integrated", &LoadSmoothedIntegrated, Limits(0.96, 0.5), kPrunedVariant}};
+                                      {"baseline", profiles_test::Packed("baseline"), Limits(1, 0)},
+                                      {"amp", profiles_test::Packed("amp"), Limits(0.998, 0.3)},
+                                      {"quantized", Smoothed("quantized"), Limits(0.995, 0.3)},
+                                      {"pruned", profiles_test::Packed("pruned"), Limits(0.96, 0.5), kPrunedVariant},
+                                      {"integrated", Smoothed("integrated"), Limits(0.96, 0.5), kPrunedVariant}};
 
 quality::Sample SampleOf(const std::vector<GoldenCase>& cases, const std::vector<std::string>& labels) {
   quality::Sample sample;
@@ -106,7 +97,7 @@ TEST_P(DemoModel, AnswersTheDevelopmentSetAsHuggingFaceDoes) {
 
 TEST(GoldenFile, PredictsTheLabelOfTheLargestLogit) {
   ROBERTA_SHARED_OR_SKIP(golden_file, "models/demo-sst2/golden_logits.jsonl");
-  const LoadedModel model(test_paths::InRepository("models/demo-sst2"), &baseline::LoadBaseline);
+  const LoadedModel model(test_paths::InRepository("models/demo-sst2"), profiles_test::Packed("baseline"));
   for (const GoldenCase& one : ReadGolden(golden_file, model)) {
     const auto best = std::max_element(one.golden_logits.begin(), one.golden_logits.end()) - one.golden_logits.begin();
     EXPECT_EQ(model.checkpoint->config().labels[static_cast<size_t>(best)], one.predicted) << one.text;

@@ -10,14 +10,10 @@
 #include <utility>
 #include <vector>
 
-#include "profiles/amp/amp.h"
-#include "profiles/baseline/baseline.h"
 #include "profiles/encoder/packed_classifier.h"
-#include "profiles/integrated/integrated.h"
 #include "profiles/kernels/linear.h"
 #include "profiles/libtorch/libtorch.h"
 #include "profiles/pruned/pruned.h"
-#include "profiles/quantized/quantized.h"
 #include "tests/profiles/golden/golden_cases.h"
 #include "tests/profiles/loaded_model.h"
 #include "tests/test_paths.h"
@@ -60,13 +56,13 @@ auto LoadAllBFloat16(const checkpoint::Checkpoint& checkpoint) {
 
 const ProfileUnderTest kProfiles[] = {
     {"reference", &libtorch::LoadReference, kFloat32, 1e-4},
-    {"baseline", &baseline::LoadBaseline, kFloat32, 1e-4},
-    {"amp", &amp::LoadAmp, kBFloat16, 1e-4},
+    {"baseline", profiles_test::Packed("baseline"), kFloat32, 1e-4},
+    {"amp", profiles_test::Packed("amp"), kBFloat16, 1e-4},
     {"amp_all_bf16", &LoadAllBFloat16, kBFloat16, 1e-4},
-    {"quantized", &quantized::LoadQuantized, kInt8, 0},
+    {"quantized", profiles_test::Packed("quantized"), kInt8, 0},
     // Those that prune keep all here: what they cut away is not in the golden logits. See pruned_twin_test.
-    {"pruned", [](const auto& checkpoint) { return pruned::LoadPruned(checkpoint, 1); }, kFloat32, 1e-4},
-    {"integrated", [](const auto& checkpoint) { return integrated::LoadIntegrated(checkpoint, 1); }, kInt8, 0}};
+    {"pruned", profiles_test::Packed("pruned", {.keep_macs = 1}), kFloat32, 1e-4},
+    {"integrated", profiles_test::Packed("integrated", {.keep_macs = 1}), kInt8, 0}};
 const char* const kCheckpoints[] = {"tiny-3label", "odd-multilabel-bf16", "regression-fp16", "demo-sst2"};
 
 /// What a profile of a checkpoint answers to the texts of its golden file, alone and in mixed batches: [texts, labels].
@@ -143,7 +139,7 @@ class GoldenTokens : public testing::TestWithParam<const char*> {};
 
 TEST_P(GoldenTokens, CountsAndTruncationMatch) {
   ROBERTA_SHARED_OR_SKIP(directory, std::string("models/") + GetParam());
-  const LoadedModel model(directory, &baseline::LoadBaseline);
+  const LoadedModel model(directory, profiles_test::Packed("baseline"));
   for (const GoldenCase& one : ReadGolden(directory + "/golden_logits.jsonl", model)) {
     EXPECT_EQ(one.ids.size(), one.golden_tokens) << one.text;
     EXPECT_EQ(one.truncated, one.golden_truncated) << one.text;

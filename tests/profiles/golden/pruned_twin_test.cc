@@ -9,8 +9,6 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "profiles/baseline/baseline.h"
-#include "profiles/integrated/integrated.h"
 #include "profiles/pruned/convert.h"
 #include "profiles/pruned/pruned.h"
 #include "tests/profiles/golden/golden_cases.h"
@@ -38,7 +36,7 @@ class PrunedTwin : public testing::TestWithParam<const char*> {
     const auto pruned = checkpoint::Checkpoint::Open(directory_ + "/pruned").value();
     status = pruned::SaveDense(*pruned, directory_ + "/twin");
     EXPECT_TRUE(status.ok()) << status;
-    const LoadedModel twin(directory_ + "/twin", &baseline::LoadBaseline);
+    const LoadedModel twin(directory_ + "/twin", profiles_test::Packed("baseline"));
     const std::vector<GoldenCase> cases = ReadGolden(dense + "/golden_logits.jsonl", model);
     const std::vector<float> expected = RunInMixedBatches(twin, cases);
     const Distance distance = DistanceOf(RunInMixedBatches(model, cases), {expected.begin(), expected.end()});
@@ -53,15 +51,13 @@ class PrunedTwin : public testing::TestWithParam<const char*> {
 
 TEST_P(PrunedTwin, HasTheLogitsOfPruned) {
   ROBERTA_SHARED_OR_SKIP(directory, std::string("models/") + GetParam());
-  const Distance distance =
-      DistanceToTwin(directory, [](const auto& checkpoint) { return pruned::LoadPruned(checkpoint, kKeepMacs); });
+  const Distance distance = DistanceToTwin(directory, profiles_test::Packed("pruned", {.keep_macs = kKeepMacs}));
   EXPECT_LT(distance.largest, 1e-4);
 }
 
 TEST_P(PrunedTwin, HasNearlyTheLogitsOfIntegrated) {
   ROBERTA_SHARED_OR_SKIP(directory, std::string("models/") + GetParam());
-  const Distance distance = DistanceToTwin(
-      directory, [](const auto& checkpoint) { return integrated::LoadIntegrated(checkpoint, kKeepMacs); });
+  const Distance distance = DistanceToTwin(directory, profiles_test::Packed("integrated", {.keep_macs = kKeepMacs}));
   EXPECT_LT(distance.noise_to_signal, kInt8Noise.at(GetParam()));
 }
 

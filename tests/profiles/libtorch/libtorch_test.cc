@@ -10,7 +10,6 @@
 #include <thread>
 #include <vector>
 
-#include "profiles/baseline/baseline.h"
 #include "profiles/registry/registry.h"
 #include "tests/profiles/checkpoint/checkpoint_fixture.h"
 #include "tests/profiles/loaded_model.h"
@@ -141,7 +140,7 @@ TEST_F(LoadedModule, IsLoadedOnceForAllThreads) {
 }
 
 TEST_F(LoadedModule, ItsReferenceGivesTheLogitsOfBaseline) {
-  const LoadedModel reference(DemoModel(), &LoadReference), baseline(DemoModel(), &baseline::LoadBaseline);
+  const LoadedModel reference(DemoModel(), &LoadReference), baseline(DemoModel(), profiles_test::Packed("baseline"));
   const std::vector<std::vector<int32_t>> texts = {baseline.Encode("a warm, funny and deeply moving film").ids,
                                                    baseline.Encode("a dull mess").ids};
   const std::vector<float> expected = baseline.Run(texts), logits = reference.Run(texts);

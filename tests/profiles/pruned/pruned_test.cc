@@ -11,9 +11,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "profiles/baseline/baseline.h"
 #include "profiles/encoder/packed_classifier.h"
-#include "profiles/integrated/integrated.h"
 #include "profiles/pruned/convert.h"
 #include "tests/profiles/loaded_model.h"
 #include "tests/test_paths.h"
@@ -54,10 +52,6 @@ class PrunedTest : public testing::Test {
     return model.Run(sequences);
   }
 
-  static absl::StatusOr<std::unique_ptr<const encoder::Profile>> LoadHalf(const Checkpoint& checkpoint) {
-    return LoadPruned(checkpoint, 0.5);
-  }
-
   const std::unique_ptr<const Checkpoint> demo_;
   const std::string directory_ = absl::StrCat(testing::TempDir(), "/pruned_test_", getpid());
 };
@@ -79,8 +73,8 @@ TEST_F(PrunedTest, MagnitudeRefusesABudgetThatIsNone) {
 
 TEST_F(PrunedTest, KeepingEverythingIsBaseline) {
   const std::string demo = test_paths::InRepository("models/demo-sst2");
-  const std::vector<float> all = Logits(demo, [](const auto& checkpoint) { return LoadPruned(checkpoint, 1); });
-  EXPECT_EQ(all, Logits(demo, &baseline::LoadBaseline));
+  const std::vector<float> all = Logits(demo, profiles_test::Packed("pruned", {.keep_macs = 1}));
+  EXPECT_EQ(all, Logits(demo, profiles_test::Packed("baseline")));
 }
 
 TEST_F(PrunedTest, APrunedCheckpointComputesWhatItsMaskDoesAtLoad) {
@@ -90,7 +84,7 @@ TEST_F(PrunedTest, APrunedCheckpointComputesWhatItsMaskDoesAtLoad) {
              [&](const Checkpoint& checkpoint) { return encoder::LoadPackedClassifier(checkpoint, {.mask = mask}); });
   ASSERT_TRUE(SavePruned(*demo_, mask, directory_ + "/pruned").ok());
   EXPECT_EQ(Checkpoint::Open(directory_ + "/pruned").value()->mask(), mask);
-  EXPECT_EQ(Logits(directory_ + "/pruned", &LoadHalf), at_load);
+  EXPECT_EQ(Logits(directory_ + "/pruned", profiles_test::Packed("pruned", {.keep_macs = 0.5})), at_load);
   EXPECT_LT(std::filesystem::file_size(directory_ + "/pruned/model.safetensors"),
             std::filesystem::file_size(test_paths::InRepository("models/demo-sst2/model.safetensors")));
 }
@@ -101,16 +95,16 @@ TEST_F(PrunedTest, TheDenseCheckpointWithZerosGivesTheSameLogits) {
   const absl::Status status = SaveDense(*pruned, directory_ + "/dense");
   ASSERT_TRUE(status.ok()) << status;
   EXPECT_TRUE(Checkpoint::Open(directory_ + "/dense").value()->mask().empty());
-  const std::vector<float> narrow = Logits(directory_ + "/pruned", &LoadHalf);
-  const std::vector<float> wide = Logits(directory_ + "/dense", &baseline::LoadBaseline);
+  const std::vector<float> narrow = Logits(directory_ + "/pruned", profiles_test::Packed("pruned", {.keep_macs = 0.5}));
+  const std::vector<float> wide = Logits(directory_ + "/dense", profiles_test::Packed("baseline"));
   for (size_t i = 0; i < wide.size(); ++i) EXPECT_NEAR(narrow[i], wide[i], 1e-4);
 }
 
 TEST_F(PrunedTest, IntegratedReadsWhatPrunedReads) {
   ASSERT_TRUE(SavePruned(*demo_, UnevenMask(), directory_ + "/pruned").ok());
-  const std::vector<float> floats = Logits(directory_ + "/pruned", &LoadHalf);
-  const std::vector<float> bytes = Logits(
-      directory_ + "/pruned", [](const Checkpoint& checkpoint) { return integrated::LoadIntegrated(checkpoint, 0.5); });
+  const std::vector<float> floats = Logits(directory_ + "/pruned", profiles_test::Packed("pruned", {.keep_macs = 0.5}));
+  const std::vector<float> bytes =
+      Logits(directory_ + "/pruned", profiles_test::Packed("integrated", {.keep_macs = 0.5}));
   for (size_t i = 0; i < floats.size(); ++i) EXPECT_NEAR(bytes[i], floats[i], 0.3) << i;
 }
 

@@ -1,4 +1,5 @@
 #include "profiles/pruner/prune.h"
+#include "profiles/registry/recipes.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -9,7 +10,6 @@
 #include <set>
 #include <string>
 
-#include "profiles/baseline/baseline.h"
 #include "profiles/checkpoint/save.h"
 #include "profiles/pruned/convert.h"
 #include "profiles/pruned/pruned.h"
@@ -31,7 +31,7 @@ constexpr Method kAllMethods[] = {Method::kSecondOrder, Method::kFisher, Method:
 void Ignore(std::string_view /*step*/, size_t /*done*/, size_t /*total*/) {}
 
 std::vector<float> Logits(const TinyModel& model, const quality::TokenizedSample& sample) {
-  const auto profile = baseline::LoadBaseline(*model.checkpoint).value();
+  const auto profile = registry::LoadPacked("baseline", *model.checkpoint).value();
   return quality::RunSample(*profile, sample, 2).value().logits;
 }
 
@@ -176,8 +176,8 @@ TEST_F(PruneTest, TheQualityIsThatOfTheCheckpointThatIsSaved) {
                                                               .tensors = tensors.tensors})
                   .ok());
   const auto saved = Checkpoint::Open(scratch.path()).value();
-  const auto served = pruned::LoadPruned(*saved, 1).value();
-  const auto dense = baseline::LoadBaseline(*half.checkpoint).value();
+  const auto served = registry::LoadPacked("pruned", *saved, {.keep_macs = 1}).value();
+  const auto dense = registry::LoadPacked("baseline", *half.checkpoint).value();
   const TextSplit split = SplitTexts(tokenized_.lengths, 2048, 2048, 0).value();
   quality::TokenizedSample held_out;
   quality::Sample examples;

@@ -6,9 +6,7 @@
 #include <functional>
 #include <limits>
 
-#include "profiles/baseline/baseline.h"
 #include "profiles/quality/agreement.h"
-#include "profiles/quantized/quantized.h"
 #include "tests/profiles/loaded_model.h"
 #include "tests/test_paths.h"
 
@@ -92,14 +90,8 @@ TEST(RunSample, ALogitThatIsNotFiniteIsAnError) {
 
 TEST(RunSample, QuantizedAgreesWithBaselineOnTheDemoModel) {
   const std::string directory = test_paths::InRepository("models/demo-sst2");
-  const auto load = [](auto loader) {
-    return
-        [loader](const checkpoint::Checkpoint& checkpoint) -> absl::StatusOr<std::unique_ptr<const encoder::Profile>> {
-          return loader(checkpoint);
-        };
-  };
-  const profiles_test::LoadedModel baseline(directory, load(baseline::LoadBaseline));
-  const profiles_test::LoadedModel quantized(directory, load(quantized::LoadQuantized));
+  const profiles_test::LoadedModel baseline(directory, profiles_test::Packed("baseline"));
+  const profiles_test::LoadedModel quantized(directory, profiles_test::Packed("quantized"));
   const checkpoint::ModelConfig& config = baseline.checkpoint->config();
   const auto sample = ReadSample(directory + "/" + kSampleFile, config);
   ASSERT_TRUE(sample.ok()) << sample.status();

@@ -104,7 +104,7 @@ class PrunedCheckpointTest : public testing::Test {
     const absl::Status status = pruned::SavePruned(*demo_, mask, scratch_.path());
     ASSERT_TRUE(status.ok()) << status;
     const std::vector<float> reference = Logits(&LoadReferenceProfile);
-    const std::vector<float> packed = Logits([](const auto& checkpoint) { return pruned::LoadPruned(checkpoint, 1); });
+    const std::vector<float> packed = Logits(profiles_test::Packed("pruned", {.keep_macs = 1}));
     ASSERT_EQ(reference.size(), packed.size());
     EXPECT_NE(reference[0], reference[2]);
     for (size_t i = 0; i < packed.size(); ++i) EXPECT_NEAR(reference[i], packed[i], 1e-4) << i;

@@ -4,7 +4,6 @@
 #include <filesystem>
 #include <string>
 
-#include "profiles/baseline/baseline.h"
 #include "profiles/checkpoint/checkpoint.h"
 #include "profiles/pruned/convert.h"
 #include "profiles/pruned/pruned.h"
@@ -26,7 +25,8 @@ using ::testing::MatchesRegex;
 using tool_process::RunTool;
 
 /// Logits [6] of three sentences.
-std::vector<float> Logits(const std::string& directory, const profiles_test::Loader& load = &baseline::LoadBaseline) {
+std::vector<float> Logits(const std::string& directory,
+                          const profiles_test::Loader& load = profiles_test::Packed("baseline")) {
   const profiles_test::LoadedModel model(directory, load);
   return model.Run({model.Encode("a warm, funny and deeply moving film").ids, model.Encode("a dull mess").ids,
                     model.Encode("not bad at all").ids});
@@ -109,7 +109,7 @@ TEST_F(Convert, ADenseCheckpointGivesThePrunedOnesLogits) {
   const std::string pruned = Pruned();
   const std::string out = Converted(pruned, "--dense --dtype fp32");
   EXPECT_TRUE(Checkpoint::Open(out).value()->mask().empty());
-  const auto load = [](const Checkpoint& checkpoint) { return pruned::LoadPruned(checkpoint, 1); };
+  const auto load = profiles_test::Packed("pruned", {.keep_macs = 1});
   EXPECT_LT(LargestDifference(Logits(out), Logits(pruned, load)), 1e-4);
 }
 

@@ -55,7 +55,7 @@ void ExpectAsLoaded(const Checkpoint& model, const Checkpoint* variant) {
       computed.erase(recipe.name);
       continue;
     }
-    const auto loaded = recipe.load(recipe.prunes && variant != nullptr ? *variant : model, {});
+    const auto loaded = registry::LoadProfile(recipe, recipe.prunes && variant != nullptr ? *variant : model, {});
     ASSERT_TRUE(loaded.ok()) << loaded.status();
     const encoder::ProfileDescription& description = (*loaded)->description();
     // Where bfloat16 is not faster for every product, amp weighs more than computed, and baseline at most.

@@ -14,7 +14,6 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "profiles/baseline/baseline.h"
 #include "profiles/checkpoint/checkpoint.h"
 #include "profiles/pruned/pruned.h"
 #include "tests/profiles/loaded_model.h"
@@ -54,9 +53,8 @@ std::vector<float> Logits(const std::string& directory, const profiles_test::Loa
 
 void ExpectSameLogits(const std::string& pruned, const std::string& dense) {
   EXPECT_TRUE(Checkpoint::Open(dense).value()->mask().empty());
-  const std::vector<float> narrow =
-      Logits(pruned, [](const Checkpoint& checkpoint) { return pruned::LoadPruned(checkpoint, 1); });
-  const std::vector<float> wide = Logits(dense, &baseline::LoadBaseline);
+  const std::vector<float> narrow = Logits(pruned, profiles_test::Packed("pruned", {.keep_macs = 1}));
+  const std::vector<float> wide = Logits(dense, profiles_test::Packed("baseline"));
   EXPECT_NE(narrow[0], narrow[2]);
   for (size_t i = 0; i < wide.size(); ++i) EXPECT_NEAR(narrow[i], wide[i], 1e-4) << i;
 }

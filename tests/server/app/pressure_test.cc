@@ -6,6 +6,7 @@
 #include <thread>
 #include <vector>
 
+#include "server/app/registry_options.h"
 #include "tests/server/app/running_server.h"
 #include "tests/server/metrics/exposed_metrics.h"
 
@@ -20,7 +21,7 @@ config::ServerConfig ConfigWith(const std::string& text) {
                           .port = 0,
                           .metrics_port = 0,
                           .profiles = {"baseline", "quantized"}},
-                         2, &config);
+                         2, KnownRecipes(), &config);
   return config;
 }
 

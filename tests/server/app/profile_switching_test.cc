@@ -13,6 +13,7 @@
 #include "profiles/checkpoint/checkpoint.h"
 #include "profiles/pruned/convert.h"
 #include "profiles/pruned/pruned.h"
+#include "server/app/registry_options.h"
 #include "tests/profiles/checkpoint/checkpoint_fixture.h"
 #include "tests/server/app/running_server.h"
 
@@ -37,7 +38,7 @@ config::ServerConfig VariantsConfig(const std::vector<std::string>& loaded) {
                           .port = 0,
                           .metrics_port = 0,
                           .profiles = loaded},
-                         2, &config);
+                         2, KnownRecipes(), &config);
   return config;
 }
 
@@ -298,7 +299,7 @@ TEST(ServerStart, ADirectoryWithAPrunedVariantIsOneModelWithSeveralProfiles) {
                           .port = 0,
                           .metrics_port = 0,
                           .profiles = {"baseline", "pruned", "integrated"}},
-                         2, &config);
+                         2, KnownRecipes(), &config);
   RunningServer running(config);
   const std::string revision = checkpoint::Checkpoint::Open(scratch.In("pruned")).value()->revision();
   for (const char* name : {"pruned", "integrated"}) {

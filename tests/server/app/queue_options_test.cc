@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "server/app/registry_options.h"
 #include "server/config/server_config.h"
 
 namespace roberta::app {
@@ -11,7 +12,7 @@ using batching::LoadingStrategy;
 
 batching::BatchQueueOptions OptionsOf(std::string_view text, const std::vector<std::string>& names) {
   config::ServerConfig config = config::ParseConfig(text, config::Format::kTextProto, "test").value();
-  config::CompleteConfig({}, 2, &config);
+  config::CompleteConfig({}, 2, KnownRecipes(), &config);
   return ToQueueOptions(config, names);
 }
 

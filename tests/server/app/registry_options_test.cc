@@ -16,7 +16,7 @@ using ::testing::ElementsAre;
 
 config::ServerConfig Parsed(std::string_view text) {
   config::ServerConfig config = config::ParseConfig(text, config::Format::kTextProto, "test").value();
-  config::CompleteConfig({}, 2, &config);
+  config::CompleteConfig({}, 2, KnownRecipes(), &config);
   return config;
 }
 

@@ -8,6 +8,7 @@
 
 #include "roberta/v1/classifier.grpc.pb.h"
 #include "roberta/v1/profiles.grpc.pb.h"
+#include "server/app/registry_options.h"
 #include "server/app/server.h"
 #include "server/config/server_config.h"
 #include "tests/test_paths.h"
@@ -21,7 +22,7 @@ inline config::ServerConfig DemoConfig() {
                           .port = 0,
                           .metrics_port = 0,
                           .profiles = {"baseline"}},
-                         2, &config);
+                         2, KnownRecipes(), &config);
   return config;
 }
 

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <vector>
 
 #include "server/config/server_config.h"
 
@@ -12,10 +13,13 @@ namespace {
 
 using ::testing::HasSubstr;
 
+const std::vector<KnownRecipe> kRecipes = {{"baseline"}, {"quantized"},  {"pruned"},
+                                           {"amp"},      {"integrated"}, {"reference", false, false, false, true}};
+
 /// The checks' verdict on a config of the usual profiles with the two entries as `text` has them.
 absl::Status Verdict(const std::string& text) {
   ServerConfig config = ParseConfig(text, Format::kTextProto, "test").value();
-  CompleteConfig({.model_directory = "m"}, 2, &config);
+  CompleteConfig({.model_directory = "m"}, 2, kRecipes, &config);
   absl::Status status = CheckBrownOut(config);
   if (status.ok()) status = CheckShadow(config);
   return status;
@@ -29,7 +33,7 @@ std::string ErrorOf(const std::string& text) {
 
 TEST(PressureEntries, BothAreOffByDefault) {
   ServerConfig config;
-  CompleteConfig({.model_directory = "m"}, 2, &config);
+  CompleteConfig({.model_directory = "m"}, 2, kRecipes, &config);
   EXPECT_FALSE(config.brown_out().enabled());
   EXPECT_EQ(config.shadow().fraction(), 0);
   EXPECT_TRUE(Verdict("").ok()) << Verdict("");
@@ -47,7 +51,7 @@ TEST(PressureEntries, WhatTheFileSaysStays) {
   ServerConfig config;
   config.mutable_brown_out()->set_step_up_at_ms(0);
   config.mutable_shadow()->set_max_items_in_flight(7);
-  CompleteConfig({.model_directory = "m"}, 2, &config);
+  CompleteConfig({.model_directory = "m"}, 2, kRecipes, &config);
   EXPECT_EQ(config.brown_out().step_up_at_ms(), 0u);
   EXPECT_EQ(config.shadow().max_items_in_flight(), 7u);
 }

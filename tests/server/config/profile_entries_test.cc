@@ -13,13 +13,14 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-const std::vector<KnownRecipe> kRecipes = {{"baseline", false}, {"quantized", false, true}, {"pruned", true},
-                                           {"amp", false},      {"integrated", true},       {"reference", false}};
+const std::vector<KnownRecipe> kRecipes = {{"baseline", false},  {"quantized", false, true},
+                                           {"pruned", true},     {"amp", false},
+                                           {"integrated", true}, {"reference", false, false, false, true}};
 
 ServerConfig Completed(std::string_view text, const std::vector<std::string>& only = {},
                        const std::optional<std::string>& default_profile = std::nullopt) {
   ServerConfig config = ParseConfig(text, Format::kTextProto, "test").value();
-  CompleteProfiles(only, default_profile, &config);
+  CompleteProfiles(only, default_profile, kRecipes, &config);
   return config;
 }
 

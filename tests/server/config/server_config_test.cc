@@ -12,11 +12,12 @@ namespace {
 
 using ::testing::HasSubstr;
 
-const std::vector<KnownRecipe> kKnown = {{"baseline", false}, {"quantized", false}, {"pruned", true},
-                                         {"amp", false},      {"integrated", true}, {"reference", false}};
+const std::vector<KnownRecipe> kKnown = {{"baseline", false},  {"quantized", false},
+                                         {"pruned", true},     {"amp", false},
+                                         {"integrated", true}, {"reference", false, false, false, true}};
 
 ServerConfig Completed(const Overrides& overrides = {.model_directory = "models/demo/"}, ServerConfig config = {}) {
-  CompleteConfig(overrides, 3, &config);
+  CompleteConfig(overrides, 3, kKnown, &config);
   return config;
 }
 

@@ -1,5 +1,3 @@
-#include "profiles/quantized/quantized.h"
-
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -9,11 +7,10 @@
 #include <utility>
 #include <vector>
 
-#include "profiles/baseline/baseline.h"
 #include "tests/profiles/loaded_model.h"
 #include "tests/test_paths.h"
 
-namespace roberta::quantized {
+namespace roberta::registry {
 namespace {
 
 using profiles_test::LoadedModel;
@@ -21,7 +18,7 @@ using profiles_test::LoadedModel;
 class QuantizedTest : public testing::Test {
  protected:
   static void SetUpTestSuite() {
-    model_ = new LoadedModel(test_paths::InRepository("models/demo-sst2"), &LoadQuantized);
+    model_ = new LoadedModel(test_paths::InRepository("models/demo-sst2"), profiles_test::Packed("quantized"));
   }
   static void TearDownTestSuite() { delete std::exchange(model_, nullptr); }
   static LoadedModel* model_;
@@ -30,7 +27,7 @@ class QuantizedTest : public testing::Test {
 LoadedModel* QuantizedTest::model_ = nullptr;
 
 TEST_F(QuantizedTest, IsSmallerThanBaseline) {
-  const LoadedModel baseline(test_paths::InRepository("models/demo-sst2"), &baseline::LoadBaseline);
+  const LoadedModel baseline(test_paths::InRepository("models/demo-sst2"), profiles_test::Packed("baseline"));
   EXPECT_LT(model_->profile->description().weight_bytes, baseline.profile->description().weight_bytes);
 }
 
@@ -58,11 +55,10 @@ double MeanDifference(const std::vector<float>& a, const std::vector<float>& b) 
 
 TEST_F(QuantizedTest, SmoothingBringsLogitsNearerToBaselineOnTextsThatItHasNotSeen) {
   const std::string demo = test_paths::InRepository("models/demo-sst2"), sample = demo + "/sample.tsv";
-  const LoadedModel baseline(demo, &baseline::LoadBaseline);
+  const LoadedModel baseline(demo, profiles_test::Packed("baseline"));
   const Texts calibration(sample, baseline, 0, 128), others(sample, baseline, 128, 256);
   ASSERT_EQ(others.ids.size(), 128u);
-  const LoadedModel smoothed(demo,
-                             [&](const auto& checkpoint) { return LoadSmoothed(checkpoint, calibration.batches); });
+  const LoadedModel smoothed(demo, profiles_test::Packed("quantized", {.calibration = calibration.batches}));
   const std::vector<float> exact = baseline.Run(others.ids);
   const double with = MeanDifference(smoothed.Run(others.ids), exact);
   const double without = MeanDifference(model_->Run(others.ids), exact);
@@ -72,8 +68,7 @@ TEST_F(QuantizedTest, SmoothingBringsLogitsNearerToBaselineOnTextsThatItHasNotSe
 }
 
 TEST_F(QuantizedTest, SmoothingNeedsATextToMeasureOn) {
-  EXPECT_TRUE(
-      absl::IsInvalidArgument(LoadSmoothed(*model_->checkpoint, absl::Span<const encoder::PackedBatch>()).status()));
+  EXPECT_TRUE(absl::IsInvalidArgument(encoder::MeasureInputs(*model_->checkpoint, {}, {}).status()));
 }
 
 TEST_F(QuantizedTest, RangesThatMakeAWeightInfiniteAreRefused) {
@@ -83,10 +78,10 @@ TEST_F(QuantizedTest, RangesThatMakeAWeightInfiniteAreRefused) {
   std::vector<float>& ranges = smoothing.inputs[2].intermediate;
   ranges.assign(ranges.size(), 0);
   ranges[7] = 3e38f;
-  const absl::Status status = LoadSmoothed(*model_->checkpoint, smoothing).status();
+  const absl::Status status = LoadPacked("quantized", *model_->checkpoint, {.smoothing = &smoothing}).status();
   EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
   EXPECT_NE(status.message().find("layer.2.intermediate.dense, smoothed"), absl::string_view::npos) << status;
 }
 
 }  // namespace
-}  // namespace roberta::quantized
+}  // namespace roberta::registry
