@@ -40,9 +40,8 @@ std::vector<Recipe> MakeRecipes() {
        .packed = encoder::Recipe{},
        .prunes = true,
        .gate = AgreesOn(0.9)},
-      // Mixed precision: each shape of product, and attention, in bfloat16 where a measurement at load finds that
-      // faster
-      // on this host than float32; elsewhere it is the baseline, and says fp32.
+      // Mixed precision: each shape of product, and attention, is in bfloat16 where a measurement at load finds that
+      // faster than float32 on this host. Elsewhere it is the baseline, and reports fp32.
       {.name = "amp",
        .summary = "Mixed precision: products in bfloat16 where that is faster, sums in 32-bit floating point.",
        .packed = encoder::Recipe{.products = {Precision::kFloat32, Precision::kBFloat16}, .mixed_attention = true},
