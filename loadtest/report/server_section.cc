@@ -13,9 +13,15 @@ namespace roberta::loadtest::report {
 
 namespace {
 
+using document::Align;
 using document::BarChart;
 using document::Chart;
 using document::Heading;
+using document::LineChart;
+using document::Paragraph;
+using document::Point;
+using document::Table;
+using document::TextStyle;
 using record::RunRecord;
 
 constexpr std::array<const char*, 6> kPhasesInOrder = {"tokenize", "queue", "form", "infer", "post", "outside"};
@@ -92,13 +98,6 @@ Blocks PhaseSection(const std::vector<ProfileRuns>& sorted) {
 }
 
 namespace {
-
-using document::Align;
-using document::Chart;
-using document::Heading;
-using document::LineChart;
-using document::Table;
-using record::RunRecord;
 
 std::string MissingCounters(const RunRecord& run) {
   return run.counters.missing;
@@ -185,16 +184,6 @@ Blocks BatchSection(const std::vector<ProfileRuns>& sorted) {
 }
 
 namespace {
-
-using document::Align;
-using document::Chart;
-using document::Heading;
-using document::LineChart;
-using document::Paragraph;
-using document::Point;
-using document::Table;
-using document::TextStyle;
-using record::RunRecord;
 
 std::string MissingResources(const RunRecord& run) {
   return run.resources.missing;

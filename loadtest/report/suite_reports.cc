@@ -19,9 +19,11 @@ namespace roberta::loadtest::report {
 
 namespace {
 
+using document::Align;
 using document::Document;
 using document::Heading;
 using document::Paragraph;
+using document::Table;
 using document::TextStyle;
 
 std::vector<record::RateSearch> SearchesOf(const Comparison& comparison) {
@@ -85,13 +87,6 @@ Document IntegratedReport(const record::Series& series) {
 }
 
 namespace {
-
-using document::Align;
-using document::Document;
-using document::Heading;
-using document::Paragraph;
-using document::Table;
-using document::TextStyle;
 
 Paragraph Introduction(const record::Series& series) {
   const std::string& model = series.runs.front().server.model;

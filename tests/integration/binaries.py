@@ -13,6 +13,8 @@ import time
 SOURCE = pathlib.Path(os.environ.get("ROBERTA_SOURCE", pathlib.Path(__file__).resolve().parents[2]))
 BUILD = pathlib.Path(os.environ.get("ROBERTA_BUILD", SOURCE / "build/release"))
 BIN = pathlib.Path(os.environ.get("ROBERTA_BIN", BUILD / "bin"))
+# Built where LibTorch is installed, and not with sanitizers.
+LIBTORCH_MODULE = BUILD / "lib/roberta-serve/roberta-libtorch.so"
 DEMO_MODEL = SOURCE / "models/demo-sst2"
 START_TIMEOUT_SECONDS = 120  # generous: sanitizers and shared machines are slow
 

@@ -6,12 +6,11 @@ import tempfile
 import unittest
 import urllib.request
 
-from binaries import BUILD, Server, blunt_config
+from binaries import LIBTORCH_MODULE, Server, blunt_config
 
 PRAISE = "a warm, funny and deeply moving film"
 BLAME = "a dull, lifeless mess without one good idea"
-# LibTorch's module is not built with sanitizers.
-THIRD = "reference" if (BUILD / "lib/roberta-serve/roberta-libtorch.so").exists() else "pruned"
+THIRD = "reference" if LIBTORCH_MODULE.exists() else "pruned"
 
 
 class ClientServer(unittest.TestCase):

@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 import unittest
 
-from binaries import BUILD
+from binaries import BUILD, LIBTORCH_MODULE
 
 
 class Install(unittest.TestCase):
@@ -27,7 +27,7 @@ class Install(unittest.TestCase):
 
     def load_reference(self, tree, model):
         """The tree has the module with LibTorch, where it was built, and a program of the tree finds it there."""
-        if not (BUILD / "lib/roberta-serve/roberta-libtorch.so").exists():
+        if not LIBTORCH_MODULE.exists():
             print("not measured: built without LibTorch")
             return
         self.assertTrue((tree / "lib/roberta-serve/roberta-libtorch.so").exists())

@@ -6,11 +6,10 @@ import re
 import tempfile
 import unittest
 
-from binaries import BUILD, DEMO_MODEL, Server, run
+from binaries import DEMO_MODEL, LIBTORCH_MODULE, Server, run
 
-MODULE = "roberta-libtorch.so"
+MODULE = LIBTORCH_MODULE.name
 PACKED = ("baseline", "quantized", "pruned", "amp", "integrated")
-BUILT = (BUILD / "lib/roberta-serve" / MODULE).exists()
 
 
 def mapped_libraries(pid):
@@ -85,7 +84,7 @@ class WithoutTheModule(unittest.TestCase):
             self.assertFalse(out.exists())
 
 
-@unittest.skipUnless(BUILT, "not measured: built without LibTorch")
+@unittest.skipUnless(LIBTORCH_MODULE.exists(), "not measured: built without LibTorch")
 class WithTheModule(unittest.TestCase):
     def test_the_server_maps_libtorch_only_once_reference_is_loaded(self):
         with Server() as server:
