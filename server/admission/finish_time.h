@@ -4,8 +4,8 @@
 #include <cstddef>
 #include <vector>
 
-#include "server/admission/cost_model.h"
 #include "server/batching/batch_policy.h"
+#include "server/batching/cost_model.h"
 #include "server/call/priority.h"
 
 namespace roberta::admission {
@@ -25,7 +25,7 @@ struct Discipline {
 
 /// The work of one profile.
 struct ProfileWork {
-  BatchCost cost;
+  batching::BatchCost cost;
   std::array<double, call::kCallPriorities> tokens = {};  ///< that wait, by priority
   double arriving_per_ns = 0;                             ///< tokens that arrived recently, per time
 };

@@ -1,30 +1,20 @@
 #include "server/admission/permits.h"
 
+#include <utility>
+#include <vector>
+
 namespace roberta::admission {
 
-Permit& Permit::operator=(Permit&& other) noexcept {
-  if (this != &other) {
-    Return();
-    permits_ = std::exchange(other.permits_, nullptr);
-    for_stream_ = other.for_stream_;
-  }
-  return *this;
-}
-
-void Permit::Return() {
-  if (Permits* permits = std::exchange(permits_, nullptr); permits != nullptr) permits->Return(for_stream_);
+void ReturnPermit::operator()(Permits* permits) const {
+  permits->Return(for_stream);
 }
 
 Permits::Decision Permits::TryAdmit() {
   const std::lock_guard lock(mutex_);
-  if (closed_) {
-    ++turned_away_count_;
-    turned_away_.notify_all();
-    return {Permit(), Refusal::kClosed};
-  }
+  if (closed_) return RefuseClosed();
   if (in_flight_ >= capacity_) return {Permit(), Refusal::kFull};
   ++in_flight_;
-  return {Permit(this, false), Refusal::kNone};
+  return {Permit(this), Refusal::kNone};
 }
 
 uint64_t Permits::AdmitWhenFree(Admitted admitted) {
@@ -32,9 +22,7 @@ uint64_t Permits::AdmitWhenFree(Admitted admitted) {
   {
     const std::lock_guard lock(mutex_);
     if (closed_) {
-      ++turned_away_count_;
-      turned_away_.notify_all();
-      decision.refusal = Refusal::kClosed;
+      decision = RefuseClosed();
     } else if (waits_.empty() && RoomForStream()) {
       decision.permit = TakeForStream();
     } else {
@@ -58,7 +46,13 @@ void Permits::CancelWait(uint64_t wait) {
 Permit Permits::TakeForStream() {
   ++in_flight_;
   ++streams_in_flight_;
-  return Permit(this, true);
+  return Permit(this, {.for_stream = true});
+}
+
+Permits::Decision Permits::RefuseClosed() {
+  ++turned_away_count_;
+  turned_away_.notify_all();
+  return {Permit(), Refusal::kClosed};
 }
 
 void Permits::Close() {

@@ -6,32 +6,20 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
-#include <utility>
-#include <vector>
 
 namespace roberta::admission {
 
 class Permits;
 
-/// The right to be in flight; its destructor returns it. Movable; an empty permit stands for a refusal.
-class Permit {
- public:
-  Permit() = default;
-  Permit(Permit&& other) noexcept : permits_(std::exchange(other.permits_, nullptr)), for_stream_(other.for_stream_) {}
-  Permit& operator=(Permit&& other) noexcept;
-  ~Permit() { Return(); }
-
-  explicit operator bool() const { return permits_ != nullptr; }
-
- private:
-  friend class Permits;
-  Permit(Permits* permits, bool for_stream) : permits_(permits), for_stream_(for_stream) {}
-  void Return();
-
-  Permits* permits_ = nullptr;
-  bool for_stream_ = false;
+/// Returns a permit.
+struct ReturnPermit {
+  bool for_stream = false;
+  void operator()(Permits* permits) const;
 };
+/// The right to be in flight; its destructor returns it. An empty permit stands for a refusal.
+using Permit = std::unique_ptr<Permits, ReturnPermit>;
 
 /// Why a permit was refused.
 enum class Refusal { kNone, kFull, kClosed };
@@ -72,10 +60,11 @@ class Permits {
   size_t capacity() const { return capacity_; }
 
  private:
-  friend class Permit;
+  friend struct ReturnPermit;
   void Return(bool for_stream);
   bool RoomForStream() const { return in_flight_ < capacity_ && streams_in_flight_ < stream_capacity_; }
   Permit TakeForStream();
+  Decision RefuseClosed();
 
   const size_t capacity_;
   const size_t stream_capacity_;

@@ -24,17 +24,8 @@ double Count(std::chrono::nanoseconds time) {
 
 }  // namespace
 
-Reservation& Reservation::operator=(Reservation&& other) noexcept {
-  if (this != &other) {
-    Release();
-    predictor_ = std::exchange(other.predictor_, nullptr);
-    work_ = other.work_;
-  }
-  return *this;
-}
-
-void Reservation::Release() {
-  if (WaitPredictor* predictor = std::exchange(predictor_, nullptr); predictor != nullptr) predictor->Release(work_);
+void ReleaseWork::operator()(WaitPredictor* predictor) const {
+  predictor->Release(work);
 }
 
 WaitPredictor::WaitPredictor(size_t profiles, const Discipline& discipline)
@@ -42,32 +33,39 @@ WaitPredictor::WaitPredictor(size_t profiles, const Discipline& discipline)
   running_.reserve(discipline.executors);
 }
 
-void WaitPredictor::Queued(const PendingCall& work) {
+void WaitPredictor::Queued(const batching::Job& job) {
+  if (job.priority == call::Priority::kShadow) return;
   const std::lock_guard lock(mutex_);
-  profiles_[work.profile].queued_tokens[IndexOf(work.priority)] += work.tokens;
-  waiting_items_ += work.items;
+  profiles_[job.profile].queued_tokens[IndexOf(job.priority)] += job.token_ids.size();
+  waiting_items_ += job.lengths.size();
 }
 
-void WaitPredictor::Left(const PendingCall& work) {
+void WaitPredictor::Left(const batching::BatchPart& part) {
+  if (part.job->priority == call::Priority::kShadow) return;
   const std::lock_guard lock(mutex_);
-  profiles_[work.profile].queued_tokens[IndexOf(work.priority)] -= work.tokens;
-  waiting_items_ -= work.items;
+  profiles_[part.job->profile].queued_tokens[IndexOf(part.job->priority)] -= part.tokens;
+  waiting_items_ -= part.items;
 }
 
-void WaitPredictor::BatchStarted(size_t profile, size_t tokens, Clock::time_point started, bool lets_short_run) {
+void WaitPredictor::Started(const batching::Batch& batch) {
   const std::lock_guard lock(mutex_);
-  const BatchCost& cost = profiles_[profile].cost;
-  const auto count = static_cast<double>(tokens);
+  const batching::BatchCost& cost = profiles_[batch.profile].cost;
+  const auto count = static_cast<double>(batch.tokens);
   const bool is_helped = discipline_.split_lone_batches && running_.size() + 1 < discipline_.executors;
-  if (!is_helped) TakeHelpLocked(started);
+  if (!is_helped) TakeHelpLocked(batch.taken);
   const double expected_ns = is_helped ? cost.HelpedNs(count) : cost.alone().BatchNs(count);
-  running_.push_back({profile, tokens, started, started + Nanoseconds(expected_ns), is_helped, lets_short_run});
+  running_.push_back({.profile = batch.profile,
+                      .tokens = batch.tokens,
+                      .started = batch.taken,
+                      .expected_end = batch.taken + Nanoseconds(expected_ns),
+                      .is_helped = is_helped,
+                      .lets_short_run = batch.overtaken != nullptr});
 }
 
 void WaitPredictor::TakeHelpLocked(Clock::time_point now) {
   for (RunningBatch& batch : running_) {
     if (!batch.is_helped) continue;
-    const BatchCost& cost = profiles_[batch.profile].cost;
+    const batching::BatchCost& cost = profiles_[batch.profile].cost;
     const auto tokens = static_cast<double>(batch.tokens);
     const double left_ns = std::max(0.0, Count(batch.expected_end - now)), helped_ns = cost.HelpedNs(tokens);
     if (helped_ns > 0) batch.expected_end = now + Nanoseconds(left_ns * cost.alone().BatchNs(tokens) / helped_ns);
@@ -75,15 +73,17 @@ void WaitPredictor::TakeHelpLocked(Clock::time_point now) {
   }
 }
 
-void WaitPredictor::BatchEnded(size_t profile, size_t tokens, Clock::time_point started, Clock::time_point ended,
-                               Clock::duration helped) {
+void WaitPredictor::Ended(const batching::Batch& batch, const batching::BatchRun& /*run*/) {
   const std::lock_guard lock(mutex_);
-  profiles_[profile].cost.Learn(tokens, std::chrono::nanoseconds(ended - started).count(),
-                                std::chrono::nanoseconds(helped).count());
-  const auto found = std::find_if(running_.begin(), running_.end(), [&](const RunningBatch& batch) {
-    return batch.profile == profile && batch.tokens == tokens && batch.started == started;
+  const auto found = std::find_if(running_.begin(), running_.end(), [&](const RunningBatch& running) {
+    return running.profile == batch.profile && running.tokens == batch.tokens && running.started == batch.taken;
   });
   if (found != running_.end()) running_.erase(found);
+}
+
+void WaitPredictor::CostChanged(size_t profile, const batching::BatchCost& cost) {
+  const std::lock_guard lock(mutex_);
+  profiles_[profile].cost = cost;
 }
 
 Reservation WaitPredictor::Reserve(const PendingCall& work, Clock::time_point now) {
@@ -91,23 +91,15 @@ Reservation WaitPredictor::Reserve(const PendingCall& work, Clock::time_point no
   ProfileState& state = profiles_[work.profile];
   state.arrived_tokens = ArrivedTokens(state, now) + static_cast<double>(work.tokens);
   state.last_arrival = std::max(state.last_arrival, now);
-  profiles_[work.profile].reserved_tokens[IndexOf(work.priority)] += work.tokens;
+  state.reserved_tokens[IndexOf(work.priority)] += work.tokens;
   waiting_items_ += work.items;
-  return Reservation(this, work);
+  return Reservation(this, {work});
 }
 
 void WaitPredictor::Release(const PendingCall& work) {
   const std::lock_guard lock(mutex_);
   profiles_[work.profile].reserved_tokens[IndexOf(work.priority)] -= work.tokens;
   waiting_items_ -= work.items;
-}
-
-void WaitPredictor::Seed(size_t profile, double ns_per_token) {
-  const std::lock_guard lock(mutex_);
-  ProfileState& state = profiles_[profile];
-  if (state.seeded_ns_per_token == ns_per_token) return;
-  state.seeded_ns_per_token = ns_per_token;
-  state.cost.Seed(ns_per_token);
 }
 
 void WaitPredictor::LearnTokens(size_t items, size_t bytes, size_t tokens) {

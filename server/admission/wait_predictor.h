@@ -3,14 +3,13 @@
 #include <array>
 #include <chrono>
 #include <cstddef>
-#include <cstdint>
+#include <memory>
 #include <mutex>
-#include <utility>
 #include <vector>
 
-#include "server/admission/cost_model.h"
 #include "server/admission/estimates.h"
 #include "server/admission/finish_time.h"
+#include "server/batching/batch.h"
 
 namespace roberta::admission {
 
@@ -25,49 +24,33 @@ struct Prediction {
   std::chrono::nanoseconds latest() const { return finish + margin; }
 };
 
-/// Work that was admitted and is not yet in the queue: it counts as waiting as long as this exists. Movable.
-class Reservation {
- public:
-  Reservation() = default;
-  Reservation(Reservation&& other) noexcept
-      : predictor_(std::exchange(other.predictor_, nullptr)), work_(other.work_) {}
-  Reservation& operator=(Reservation&& other) noexcept;
-  ~Reservation() { Release(); }
-
-  void Release();
-
- private:
-  friend class WaitPredictor;
-  Reservation(WaitPredictor* predictor, const PendingCall& work) : predictor_(predictor), work_(work) {}
-
-  WaitPredictor* predictor_ = nullptr;
-  PendingCall work_;
+/// Ends a Reservation.
+struct ReleaseWork {
+  PendingCall work;
+  void operator()(WaitPredictor* predictor) const;
 };
+/// Work that was admitted and is not yet in the queue: it counts as waiting as long as this exists.
+using Reservation = std::unique_ptr<WaitPredictor, ReleaseWork>;
 
-/// Tracks what waits and runs, learns what it costs, and predicts when a call will have run. It has no clock: callers
-/// pass the time. Any thread may call anything, under any lock; each call takes one short lock of its own.
-class WaitPredictor {
+/// Tracks what waits and runs in a queue, and predicts when a call will have run, by what the queue has learned of the
+/// cost of batches. Shadow traffic that waits does not count, because calls do not wait for it. It has no clock:
+/// callers pass the time. Any thread may call anything, under any lock; each call takes one short lock of its own.
+class WaitPredictor final : public batching::QueueObserver {
  public:
   using Clock = std::chrono::steady_clock;
 
   WaitPredictor(size_t profiles, const Discipline& discipline);
 
   // Events: what happens to the work.
-  void Queued(const PendingCall& work);
-  /// The work no longer waits: it is about to run, or was dropped.
-  void Left(const PendingCall& work);
-  /// `lets_short_run`: short work may overtake the batch.
-  void BatchStarted(size_t profile, size_t tokens, Clock::time_point started, bool lets_short_run = false);
-  /// `started` as in BatchStarted; `ended` without the time that its executor spent on other batches in between;
-  /// `helped` is the total time that other executors spent on it.
-  void BatchEnded(size_t profile, size_t tokens, Clock::time_point started, Clock::time_point ended,
-                  Clock::duration helped = {});
+  void Queued(const batching::Job& job) override;
+  void Left(const batching::BatchPart& part) override;
+  void Started(const batching::Batch& batch) override;
+  void Ended(const batching::Batch& batch, const batching::BatchRun& run) override;
+  void CostChanged(size_t profile, const batching::BatchCost& cost) override;
   /// A call was admitted whose work is not yet in the queue.
   Reservation Reserve(const PendingCall& work, Clock::time_point now);
 
   // Measurements: what it learns from.
-  /// A profile was loaded, and its rate on one executor was measured. The same rate again changes nothing.
-  void Seed(size_t profile, double ns_per_token);
   void LearnTokens(size_t items, size_t bytes, size_t tokens);
   /// At `now`, a call with that `prediction` had run after `actual`.
   void LearnError(const PendingCall& call, const Prediction& prediction, std::chrono::nanoseconds actual,
@@ -100,10 +83,9 @@ class WaitPredictor {
 
  private:
   struct ProfileState {
-    BatchCost cost;
+    batching::BatchCost cost;  // as the queue has it
     std::array<ErrorMargin, call::kCallPriorities> margins;
     double bias_ns = 0;
-    double seeded_ns_per_token = 0;
     double arrived_tokens = 0;  // admitted tokens, weighted down with their age
     Clock::time_point last_arrival;
     std::array<size_t, call::kCallPriorities> queued_tokens = {};
@@ -117,7 +99,7 @@ class WaitPredictor {
     bool is_helped;
     bool lets_short_run;
   };
-  friend class Reservation;
+  friend struct ReleaseWork;
 
   void Release(const PendingCall& work);
   void TakeHelpLocked(Clock::time_point now);

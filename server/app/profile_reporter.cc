@@ -84,7 +84,7 @@ void ProfileReporter::Report(const ProfileStatus& status) {
   if (!unloaded) state.load_seconds = status.load_seconds;
   if (!unloaded && status.quality) state.agreement_ratio = status.quality->agreement;
   metrics_->profiles().Set(status.name, state);
-  if (ready) SeedPredictor(status);
+  if (ready) SeedCost(status);
   if (health_ != nullptr) health_->SetServingStatus("profile/" + status.name, ready && !stopped_);
   std::string line = ProfileLine(status);
   std::string& last = logged_[status.name];
@@ -93,11 +93,11 @@ void ProfileReporter::Report(const ProfileStatus& status) {
   last = std::move(line);
 }
 
-void ProfileReporter::SeedPredictor(const ProfileStatus& status) {
+void ProfileReporter::SeedCost(const ProfileStatus& status) {
   const double rate = status.expected_tokens_per_second.value_or(0);
   if (rate <= 0) return;
   const auto profile = registry_->Get(status.name);
-  if (profile.ok()) predictor_->Seed(profile->index, 1e9 * static_cast<double>(executors_) / rate);
+  if (profile.ok()) queue_->SeedCost(profile->index, 1e9 * static_cast<double>(executors_) / rate);
 }
 
 }  // namespace roberta::app

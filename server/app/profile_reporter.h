@@ -9,19 +9,19 @@
 #include <string_view>
 
 #include "profiles/registry/registry.h"
-#include "server/admission/wait_predictor.h"
+#include "server/batching/batch_queue.h"
 #include "server/metrics/server_metrics.h"
 
 namespace roberta::app {
 
-/// Keeps health (`profile/<name>`), metrics, the wait predictor and the log up to date with the registry, and makes the
-/// backend of each profile that is loaded. Any thread may call.
+/// Keeps health (`profile/<name>`), metrics, the queue's cost of batches and the log up to date with the registry, and
+/// makes the backend of each profile that is loaded. Any thread may call.
 class ProfileReporter final : public registry::Observer {
  public:
   /// All must outlive this. `executors` is what expected_tokens_per_second is for.
-  ProfileReporter(const registry::Registry* registry, metrics::ServerMetrics* metrics,
-                  admission::WaitPredictor* predictor, size_t executors)
-      : registry_(registry), metrics_(metrics), predictor_(predictor), executors_(executors) {}
+  ProfileReporter(const registry::Registry* registry, metrics::ServerMetrics* metrics, batching::BatchQueue* queue,
+                  size_t executors)
+      : registry_(registry), metrics_(metrics), queue_(queue), executors_(executors) {}
 
   /// From then on it updates `health`, which must outlive this; nullptr: no longer.
   void ReportTo(grpc::HealthCheckServiceInterface* health);
@@ -34,11 +34,11 @@ class ProfileReporter final : public registry::Observer {
 
  private:
   void Report(const registry::ProfileStatus& status);
-  void SeedPredictor(const registry::ProfileStatus& status);
+  void SeedCost(const registry::ProfileStatus& status);
 
   const registry::Registry* const registry_;
   metrics::ServerMetrics* const metrics_;
-  admission::WaitPredictor* const predictor_;
+  batching::BatchQueue* const queue_;
   const size_t executors_;
   std::mutex mutex_;  // held from reading a status to reporting it, so that the last report is right
   grpc::HealthCheckServiceInterface* health_ = nullptr;     // guarded by mutex_

@@ -81,7 +81,7 @@ class ServerImpl final : public Server {
       : config_(config),
         registry_(std::move(registry)),
         predictor_(service::QueueProfiles(registry_->names()), ToDiscipline(config)),
-        queue_(QueueOptions(config, *registry_, &predictor_feed_)),
+        queue_(QueueOptions(config, *registry_, &predictor_)),
         brown_out_(MakeBrownOut(config, {.registry = registry_.get(), .queue = &queue_, .metrics = &metrics_})),
         metrics_({.profiles = registry_->names(),
                   .failure_reasons = call::FailureReasonNames(),
@@ -91,7 +91,7 @@ class ServerImpl final : public Server {
                                   .onednn = kernels::OneDnnVersion(),
                                   .isa = std::string(kernels::IsaName(kernels::FastestIsa())),
                                   .primitives_created = &kernels::PrimitivesCreated}}),
-        reporter_(registry_.get(), &metrics_, &predictor_, config.execution().executors()),
+        reporter_(registry_.get(), &metrics_, &queue_, config.execution().executors()),
         request_log_(MakeRequestLog(config.logging())),
         permits_(config.execution().queue_capacity_calls()),
         concurrency_(&permits_, &predictor_),
@@ -255,7 +255,6 @@ class ServerImpl final : public Server {
   const config::ServerConfig config_;
   const std::unique_ptr<registry::Registry> registry_;
   admission::WaitPredictor predictor_;
-  service::PredictorFeed predictor_feed_{&predictor_};
   batching::BatchQueue queue_;  // before the metrics, which ask it to the end, as they do the brown-out
   const std::unique_ptr<service::BrownOutLadder> brown_out_;
   metrics::ServerMetrics metrics_;

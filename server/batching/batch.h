@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "profiles/team/shared_work.h"
+#include "server/batching/cost_model.h"
 #include "server/batching/job.h"
 #include "server/call/phases.h"
 
@@ -91,6 +92,8 @@ class QueueObserver {
   /// An executor has `batch`, since Batch::taken.
   virtual void Started(const Batch& batch) = 0;
   virtual void Ended(const Batch& batch, const BatchRun& run) = 0;
+  /// The queue has learned, or was told, what batches of a profile cost: `cost` is the model that it decides by.
+  virtual void CostChanged(size_t /*profile*/, const BatchCost& /*cost*/) {}
 };
 
 }  // namespace roberta::batching

@@ -1,6 +1,7 @@
 #include "server/batching/batch_former.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 namespace roberta::batching {
@@ -9,8 +10,8 @@ namespace {
 
 constexpr size_t kNoLimit = std::numeric_limits<size_t>::max();
 
-/// The weight of one batch in the estimate of what a token costs.
-constexpr double kLearningRate = 0.1;
+/// The cost of a token while nothing is known of its profile.
+constexpr double kUnknownNsPerToken = 100'000;
 
 /// A batch that overtakes another is chosen from so many of the oldest items of each priority. If all of these are
 /// long, nothing overtakes, and short items behind them wait for their turn.
@@ -29,6 +30,13 @@ bool IsShadow(const Job& job) {
   return job.priority == Priority::kShadow;
 }
 
+/// The time of so many tokens on one executor, in batches of `batch_tokens`.
+double WorkNs(const BatchCost& cost, size_t tokens, size_t batch_tokens) {
+  const auto count = static_cast<double>(tokens);
+  if (!cost.alone().known()) return count * kUnknownNsPerToken;
+  return cost.alone().WorkNs(count, static_cast<double>(std::max<size_t>(batch_tokens, 1)));
+}
+
 }  // namespace
 
 BatchFormer::BatchFormer(const BatchQueueOptions& options)
@@ -36,7 +44,8 @@ BatchFormer::BatchFormer(const BatchQueueOptions& options)
       waiting_(options.profiles),
       shadow_(options.profiles),
       bulk_(options.profiles),
-      shares_(options.profiles) {}
+      spent_ns_(options.profiles),
+      costs_(options.profiles) {}
 
 const DataLoading& BatchFormer::LoadingOf(size_t profile) const {
   static const DataLoading kDefault;
@@ -75,7 +84,7 @@ std::optional<Batch> BatchFormer::TakeEarly() {
     Drop(expired, Outcome::kExpired);
     Drop(cancelled, Outcome::kCancelled);
     if (!batch.parts.empty()) return batch;
-    shares_[batch.profile].spent_ns -= batch.charged_ns;
+    spent_ns_[batch.profile] -= batch.charged_ns;
   }
   return std::nullopt;
 }
@@ -91,10 +100,10 @@ std::optional<Batch> BatchFormer::FormOfCalls(const BatchRequest& request) {
   LetBulkIn(request);
   DropUnwanted(&waiting_, request.now);
   while (!waiting_.empty()) {
-    const ProfileTurn turn = NextProfile(waiting_.Oldest().jobs, shares_, request, options_.policy);
+    const ProfileTurn turn = NextProfile(waiting_.Oldest().jobs, spent_ns_, request, options_.policy);
     std::optional<Batch> batch = FormOf(turn.profile, LoadingOf(turn.profile), request, &waiting_);
     if (!batch) continue;
-    for (size_t i = 0; i < shares_.size(); ++i) shares_[i].spent_ns = turn.spent_ns[i];
+    spent_ns_ = turn.spent_ns;
     Charge(&*batch);
     return batch;
   }
@@ -120,10 +129,10 @@ std::optional<Batch> BatchFormer::FormOvertaking(const OvertakenBatch& running) 
   const BatchRequest request = {.now = options_.now(), .last_profile = {}};
   DropUnwanted(&waiting_, request.now);
   if (waiting_.empty()) return std::nullopt;
-  const ProfileTurn turn = NextProfile(waiting_.Oldest().jobs, shares_, request, options_.policy);
+  const ProfileTurn turn = NextProfile(waiting_.Oldest().jobs, spent_ns_, request, options_.policy);
   // The profile whose turn it is may have nothing short.
-  for (size_t i = 0; i < shares_.size(); ++i) {
-    const size_t profile = (turn.profile + i) % shares_.size();
+  for (size_t i = 0; i < spent_ns_.size(); ++i) {
+    const size_t profile = (turn.profile + i) % spent_ns_.size();
     if (waiting_.tokens_of()[profile] == 0) continue;
     std::vector<BatchPart> cancelled;
     const WaitingItems::Listed listed = waiting_.Oldest(profile, kOvertakingWindowItems, kNoLimit, &cancelled);
@@ -131,7 +140,7 @@ std::optional<Batch> BatchFormer::FormOvertaking(const OvertakenBatch& running) 
     const BatchPlan plan = PlanOvertaking(listed.jobs, running, LoadingOf(profile), request, options_.policy);
     if (plan.picks.empty()) continue;
     Batch batch = TakePlanned(plan, listed, profile, request.now, &waiting_);
-    shares_[profile].spent_ns = turn.spent_ns[profile];
+    spent_ns_[profile] = turn.spent_ns[profile];
     Charge(&batch);
     return batch;
   }
@@ -161,16 +170,26 @@ Batch BatchFormer::TakePlanned(const BatchPlan& plan, const WaitingItems::Listed
 }
 
 void BatchFormer::Charge(Batch* batch) {
-  batch->charged_ns = ChargeOf(shares_[batch->profile], batch->tokens);
-  shares_[batch->profile].spent_ns += batch->charged_ns;
+  batch->charged_ns = static_cast<int64_t>(WorkNs(costs_[batch->profile], batch->tokens, batch->tokens));
+  spent_ns_[batch->profile] += batch->charged_ns;
 }
 
-void BatchFormer::BatchEnded(const Batch& batch, Clock::duration spent) {
-  const int64_t spent_ns = std::chrono::nanoseconds(spent).count();
-  ProfileShare& share = shares_[batch.profile];
-  if (!IsShadow(*batch.parts.front().job)) share.spent_ns += spent_ns - batch.charged_ns;
-  const double ns_per_token = static_cast<double>(spent_ns) / static_cast<double>(std::max<size_t>(batch.tokens, 1));
-  share.ns_per_token += kLearningRate * (ns_per_token - share.ns_per_token);
+void BatchFormer::BatchEnded(const Batch& batch, const BatchRun& run) {
+  const auto spent = std::chrono::nanoseconds(run.own_time() + run.helped);
+  if (!IsShadow(*batch.parts.front().job)) spent_ns_[batch.profile] += spent.count() - batch.charged_ns;
+  // An executor is busy with a batch from when it takes it.
+  const auto took = std::chrono::nanoseconds(run.ended - batch.taken - run.overtaken);
+  costs_[batch.profile].Learn(batch.tokens, took.count(), std::chrono::nanoseconds(run.helped).count());
+  ReportCost(batch.profile);
+}
+
+void BatchFormer::SeedCost(size_t profile, double ns_per_token) {
+  costs_[profile].Seed(ns_per_token);
+  ReportCost(profile);
+}
+
+void BatchFormer::ReportCost(size_t profile) const {
+  if (options_.observer != nullptr) options_.observer->CostChanged(profile, costs_[profile]);
 }
 
 void BatchFormer::DropUnwanted(WaitingItems* from, Clock::time_point now) {
@@ -205,10 +224,10 @@ BatchFormer::Depth BatchFormer::depth() const {
 
 Clock::duration BatchFormer::waiting_work() const {
   double ns = 0;
-  for (size_t i = 0; i < shares_.size(); ++i) {
-    ns += static_cast<double>(waiting_.tokens_of()[i]) * shares_[i].ns_per_token;
+  for (size_t i = 0; i < costs_.size(); ++i) {
+    ns += WorkNs(costs_[i], waiting_.tokens_of()[i], options_.policy.max_batch_tokens);
   }
-  return std::chrono::nanoseconds(static_cast<int64_t>(ns));
+  return std::chrono::nanoseconds(std::llround(ns));
 }
 
 }  // namespace roberta::batching

@@ -11,6 +11,7 @@
 
 #include "server/batching/batch.h"
 #include "server/batching/batch_policy.h"
+#include "server/batching/cost_model.h"
 #include "server/batching/job.h"
 #include "server/batching/waiting_items.h"
 
@@ -51,8 +52,10 @@ class BatchFormer {
   void FormEarly(std::optional<size_t> last_profile);
   size_t formed_early() const { return early_.size(); }
 
-  /// Corrects the charge of `batch`, and learns what tokens of its profile cost: executors spent `spent` on it.
-  void BatchEnded(const Batch& batch, Clock::duration spent);
+  /// Corrects the charge of `batch`, and learns what batches of its profile cost.
+  void BatchEnded(const Batch& batch, const BatchRun& run);
+  /// See BatchCost::Seed.
+  void SeedCost(size_t profile, double ns_per_token);
 
   /// Items that were found cancelled or past their deadline since the last call, with kCancelled or kExpired.
   using Dropped = std::vector<std::pair<BatchPart, Outcome>>;
@@ -85,6 +88,7 @@ class BatchFormer {
   static Batch TakePlanned(const BatchPlan& plan, const WaitingItems::Listed& listed, size_t profile,
                            Clock::time_point now, WaitingItems* from);
   void Charge(Batch* batch);
+  void ReportCost(size_t profile) const;
   void Enter(const std::shared_ptr<Job>& job, WaitingItems* waiting);
   void LetBulkIn(const BatchRequest& request);
   void DropUnwanted(WaitingItems* from, Clock::time_point now);
@@ -94,8 +98,9 @@ class BatchFormer {
   WaitingItems waiting_;
   WaitingItems shadow_;
   BulkLines bulk_;
-  std::deque<Batch> early_;  ///< formed early
-  std::vector<ProfileShare> shares_;
+  std::deque<Batch> early_;        ///< formed early
+  std::vector<int64_t> spent_ns_;  ///< [profiles]: see NextProfile
+  std::vector<BatchCost> costs_;   ///< [profiles]
   Dropped dropped_;
 };
 

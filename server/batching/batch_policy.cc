@@ -154,10 +154,6 @@ BatchPlan Fill(absl::Span<const WaitingJob> waiting, std::vector<Candidate> cand
 
 }  // namespace
 
-int64_t ChargeOf(const ProfileShare& share, size_t tokens) {
-  return static_cast<int64_t>(static_cast<double>(tokens) * share.ns_per_token);
-}
-
 std::optional<size_t> ChooseToHelp(absl::Span<const RunningBatch> running, size_t most_helpers) {
   std::optional<size_t> chosen;
   for (size_t i = 0; i < running.size(); ++i) {
@@ -171,25 +167,22 @@ std::optional<size_t> ChooseToHelp(absl::Span<const RunningBatch> running, size_
   return chosen;
 }
 
-ProfileTurn NextProfile(absl::Span<const WaitingJob> oldest, absl::Span<const ProfileShare> shares,
+ProfileTurn NextProfile(absl::Span<const WaitingJob> oldest, absl::Span<const int64_t> spent_ns,
                         const BatchRequest& request, const PolicyOptions& options) {
-  const std::vector<bool> competing = Competing(oldest, shares.size(), request, options);
-  size_t least = shares.size();
-  for (size_t profile = 0; profile < shares.size(); ++profile) {
+  const size_t profiles = spent_ns.size();
+  const std::vector<bool> competing = Competing(oldest, profiles, request, options);
+  ProfileTurn turn = {.profile = profiles};
+  for (size_t profile = 0; profile < profiles; ++profile) {
     if (!competing[profile]) continue;
-    if (least == shares.size() || shares[profile].spent_ns < shares[least].spent_ns) least = profile;
+    if (turn.profile == profiles || spent_ns[profile] < spent_ns[turn.profile]) turn.profile = profile;
   }
-  const int64_t floor_ns = shares[least].spent_ns;
-  ProfileTurn turn = {.profile = least};
-  for (size_t profile = 0; profile < shares.size(); ++profile) {
-    const int64_t spent_ns = shares[profile].spent_ns;
-    turn.spent_ns.push_back(competing[profile] ? spent_ns : std::max(spent_ns, floor_ns));
+  const int64_t floor_ns = spent_ns[turn.profile];
+  for (size_t profile = 0; profile < profiles; ++profile) {
+    turn.spent_ns.push_back(competing[profile] ? spent_ns[profile] : std::max(spent_ns[profile], floor_ns));
   }
-  const bool may_stay =
-      request.last_profile && *request.last_profile < shares.size() && competing[*request.last_profile];
-  if (may_stay && shares[*request.last_profile].spent_ns - floor_ns <= options.switch_allowance.count()) {
-    turn.profile = *request.last_profile;
-  }
+  const auto& last = request.last_profile;
+  const bool may_stay = last && *last < profiles && competing[*last];
+  if (may_stay && spent_ns[*last] - floor_ns <= options.switch_allowance.count()) turn.profile = *last;
   return turn;
 }
 

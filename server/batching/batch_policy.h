@@ -40,16 +40,6 @@ struct WaitingJob {
   absl::Span<const size_t> lengths;  ///< in tokens, in the order in which they run; not empty
 };
 
-/// A profile's share of the executors' time, and the cost of its tokens.
-struct ProfileShare {
-  /// Executor time that the profile has had. Only differences between profiles mean anything.
-  int64_t spent_ns = 0;
-  double ns_per_token = 100'000;
-};
-
-/// The time that a profile is charged for `tokens` before their batch has run.
-int64_t ChargeOf(const ProfileShare& share, size_t tokens);
-
 struct PolicyOptions {
   size_t max_batch_tokens = 2048;
   /// Batches of shadow traffic are small, because a call that arrives while one runs has to wait for it.
@@ -85,22 +75,21 @@ std::optional<size_t> ChooseToHelp(absl::Span<const RunningBatch> running, size_
 /// The profile of the next batch.
 struct ProfileTurn {
   size_t profile = 0;
-  std::vector<int64_t> spent_ns;  ///< [profiles]: the new values of ProfileShare::spent_ns, before the batch is charged
+  std::vector<int64_t> spent_ns;  ///< [profiles]: the new values, before the batch is charged
 };
 
 /// Decides which profile has the next batch. `oldest` holds at least the oldest waiting job of each profile and
-/// priority, and is not empty. A pure function: no clock, no state.
+/// priority, and is not empty. `spent_ns` [profiles] is the executor time that each profile has had; only differences
+/// mean anything. A pure function: no clock, no state.
 ///
 /// - Priority. An item counts as one level higher for each `ageing_step` that it has waited. Only the profiles that
-/// have
-///   an item at the highest level compete. So after two steps no item counts as more urgent than one that waits.
+///   have an item at the highest level compete. So after two steps no item counts as more urgent than one that waits.
 /// - Fairness between profiles. Of the competing profiles, the one that has had the least time is next; an executor
-/// stays
-///   with its last profile while that has had no more than `switch_allowance` more. So the times of two profiles that
-///   compete all the time differ by at most that and one batch per executor, however much waits for either. A profile
-///   that does not compete saves up nothing: it starts again level with the one that has had the least. (Start-time
-///   fair queueing, Goyal et al. 1996, with estimated time as the length of a packet.)
-ProfileTurn NextProfile(absl::Span<const WaitingJob> oldest, absl::Span<const ProfileShare> shares,
+///   stays with its last profile while that has had no more than `switch_allowance` more. So the times of two profiles
+///   that compete all the time differ by at most that and one batch per executor, however much waits for either. A
+///   profile that does not compete saves up nothing: it starts again level with the one that has had the least.
+///   (Start-time fair queueing, Goyal et al. 1996, with estimated time as the length of a packet.)
+ProfileTurn NextProfile(absl::Span<const WaitingJob> oldest, absl::Span<const int64_t> spent_ns,
                         const BatchRequest& request, const PolicyOptions& options);
 
 /// The first items of a waiting job.
@@ -129,11 +118,10 @@ inline constexpr size_t kBucketedWindowItems = 512;
 ///   turn; if it is long, the batch ends at the first short item.
 /// - A packed or padded batch ends at the first item that does not fit, so that larger items are not overtaken.
 /// - In a bucketed batch (jobs of one item each) the first item is the same, so that none starves. Then come the items
-/// of
-///   its level whose length is nearest to its own, then those of the next level, while they fit and no more than a
+///   of its level whose length is nearest to its own, then those of the next level, while they fit and no more than a
 ///   quarter of the batch is padding. The batch is sorted by length.
-/// - If several executors are idle, a batch takes at most its even share of all tokens that wait, but at least one
-/// item.
+/// - If several executors are idle, a batch takes at most its even share of all tokens that wait, but one item at
+/// least.
 BatchPlan PlanBatch(absl::Span<const WaitingJob> waiting, size_t waiting_tokens, const DataLoading& loading,
                     const BatchRequest& request, const PolicyOptions& options);
 

@@ -181,7 +181,7 @@ void BatchQueue::Complete(const Batch& batch, BatchRun run) {
     if (former_.LoadingOf(batch.profile).prefetch) --prefetching_running_;
     run.helped = helped_.Ended(batch.work, run.ended);
     overtaken_.Ended(batch.overtaken);
-    former_.BatchEnded(batch, run.own_time() + run.helped);
+    former_.BatchEnded(batch, run);
     if (options_.observer != nullptr) options_.observer->Ended(batch, run);
     const BatchTimes times = {batch.taken, run.started, run.ended};
     auto status = run.statuses.begin();
@@ -229,6 +229,11 @@ void BatchQueue::Close() {
 BatchQueue::Depth BatchQueue::depth() const {
   const std::lock_guard lock(mutex_);
   return former_.depth();
+}
+
+void BatchQueue::SeedCost(size_t profile, double ns_per_token) {
+  const std::lock_guard lock(mutex_);
+  former_.SeedCost(profile, ns_per_token);
 }
 
 Clock::duration BatchQueue::waiting_work() const {

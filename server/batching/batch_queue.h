@@ -75,10 +75,13 @@ class BatchQueue {
   /// From now on nothing is added.
   void Close();
 
+  /// The rate of a profile on one executor was measured; see BatchCost::Seed.
+  void SeedCost(size_t profile, double ns_per_token);
+
   using Depth = BatchFormer::Depth;
   Depth depth() const;
-  /// The time that one executor would need for what waits, without shadow traffic: the tokens of each profile times
-  /// their recent cost. Takes time proportional to the number of profiles.
+  /// The time that one executor would need for what waits, without shadow traffic, by what batches of each profile
+  /// cost. Takes time proportional to the number of profiles.
   Clock::duration waiting_work() const;
   /// Executors that wait in Take, or help.
   size_t idle_executors() const;

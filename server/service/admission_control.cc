@@ -124,24 +124,4 @@ absl::Status AdmissionControl::WithAdvice(absl::Status refusal, size_t items, si
                DrainOf(backlog.drain, Excess(backlog.tokens + tokens, options_.capacity_tokens), backlog.tokens)));
 }
 
-// Calls do not wait for shadow traffic that waits, only for the batches of it that run.
-
-void PredictorFeed::Queued(const batching::Job& job) {
-  if (job.priority == call::Priority::kShadow) return;
-  predictor_->Queued({job.profile, job.priority, job.lengths.size(), job.token_ids.size()});
-}
-
-void PredictorFeed::Left(const batching::BatchPart& part) {
-  if (part.job->priority == call::Priority::kShadow) return;
-  predictor_->Left({part.job->profile, part.job->priority, part.items, part.tokens});
-}
-
-void PredictorFeed::Started(const batching::Batch& batch) {
-  predictor_->BatchStarted(batch.profile, batch.tokens, batch.taken, batch.overtaken != nullptr);
-}
-
-void PredictorFeed::Ended(const batching::Batch& batch, const batching::BatchRun& run) {
-  predictor_->BatchEnded(batch.profile, batch.tokens, batch.taken, run.ended - run.overtaken, run.helped);
-}
-
 }  // namespace roberta::service

@@ -213,7 +213,7 @@ void Classification::Finish(ClassifyCall& call) {
     if (parts_.shadow != nullptr) shadow = parts_.shadow->Choose(call.job, call.profile.name);
     response.set_shadowed(shadow.has_value());
   }
-  call.forecast.reservation.Release();
+  call.forecast.reservation.reset();
   call.clock.End(Phase::kPost);
   FillPhases(call.clock, response.mutable_phases());
   CountItems(call);

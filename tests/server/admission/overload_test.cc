@@ -38,10 +38,10 @@ struct Books {
   std::vector<double> latencies;  ///< of accepted calls, over the deadline; late ones count as late
 };
 
-class Simulation final : public batching::QueueObserver {
+class Simulation {
  public:
   explicit Simulation(const Scenario& scenario) : scenario_(scenario) {
-    predictor_.Seed(0, scenario.seeded_ns_per_token);
+    queue_.SeedCost(0, scenario.seeded_ns_per_token);
   }
 
   Books Run(std::chrono::nanoseconds duration) {
@@ -63,19 +63,6 @@ class Simulation final : public batching::QueueObserver {
       }
     }
     return std::move(books_);
-  }
-
-  void Queued(const batching::Job& job) override {
-    predictor_.Queued({job.profile, job.priority, job.lengths.size(), job.token_ids.size()});
-  }
-  void Left(const batching::BatchPart& part) override {
-    predictor_.Left({part.job->profile, part.job->priority, part.items, part.tokens});
-  }
-  void Started(const batching::Batch& batch) override {
-    predictor_.BatchStarted(batch.profile, batch.tokens, batch.taken);
-  }
-  void Ended(const batching::Batch& batch, const batching::BatchRun& run) override {
-    predictor_.BatchEnded(batch.profile, batch.tokens, batch.taken, run.ended);
   }
 
  private:
@@ -150,7 +137,7 @@ class Simulation final : public batching::QueueObserver {
   Clock::time_point end_;
   WaitPredictor predictor_{
       1, {.executors = kExecutors, .policy = {.max_batch_tokens = kMaxBatchTokens, .long_item_tokens = 0}}};
-  batching::BatchQueue queue_{{.profiles = 1, .now = [this] { return now_; }, .observer = this}};
+  batching::BatchQueue queue_{{.profiles = 1, .now = [this] { return now_; }, .observer = &predictor_}};
   const std::shared_ptr<batching::PuppetBackend> backend_ = std::make_shared<batching::PuppetBackend>();
   std::priority_queue<Running> running_;
   Books books_;

@@ -5,6 +5,8 @@
 #include <atomic>
 #include <thread>
 
+#include "tests/server/admission/puppet_queue.h"
+
 namespace roberta::admission {
 namespace {
 
@@ -17,7 +19,7 @@ constexpr auto kToken = 1ms;
 class WaitPredictorTest : public testing::Test {
  protected:
   WaitPredictorTest() {
-    for (const size_t profile : {0, 1}) predictor_.Seed(profile, 1e6);
+    for (const size_t profile : {0, 1}) queue_.SeedCost(profile, 1e6);
   }
   std::chrono::nanoseconds Finish(const PendingCall& call, Behind behind = Behind::kAllAdmitted) const {
     return predictor_.Predict(call, behind, now_).finish;
@@ -25,6 +27,7 @@ class WaitPredictorTest : public testing::Test {
 
   WaitPredictor::Clock::time_point now_{1000s};
   WaitPredictor predictor_{2, {.executors = 1, .policy = {.max_batch_tokens = 10, .long_item_tokens = 0}}};
+  PuppetQueue queue_{&predictor_};
 };
 
 TEST_F(WaitPredictorTest, PredictsTheCallsOwnTimeOnAnIdleServer) {
@@ -37,9 +40,9 @@ TEST_F(WaitPredictorTest, KnowsNothingOfAProfileThatNeverRan) {
 }
 
 TEST_F(WaitPredictorTest, CountsWhatWaits) {
-  predictor_.Queued({.items = 1, .tokens = 30});
+  queue_.Queued({.items = 1, .tokens = 30});
   EXPECT_EQ(Finish({.tokens = 10}), 40 * kToken);
-  predictor_.Left({.items = 1, .tokens = 30});
+  queue_.Left({.items = 1, .tokens = 30});
   EXPECT_EQ(Finish({.tokens = 10}), 10 * kToken);
 }
 
@@ -47,16 +50,16 @@ TEST_F(WaitPredictorTest, CountsWhatWasAdmittedAndIsNotInTheQueueYet) {
   Reservation reservation = predictor_.Reserve({.tokens = 30}, now_);
   EXPECT_EQ(Finish({.tokens = 10}), 40 * kToken);
   EXPECT_EQ(Finish({.tokens = 10}, Behind::kQueuedOnly), 10 * kToken);
-  reservation.Release();
+  reservation.reset();
   EXPECT_EQ(Finish({.tokens = 10}), 10 * kToken);
 }
 
 TEST_F(WaitPredictorTest, ExpectsAsManyToJoinTheBatchAsCameBefore) {
   for (int i = 0; i < 5000; ++i) predictor_.Reserve({.tokens = 1}, now_ += 1ms);  // 1 token a ms
-  predictor_.BatchStarted(0, 5, now_);
+  queue_.BatchStarted(0, 5, now_);
   EXPECT_NEAR(static_cast<double>(Finish({.tokens = 2}).count()), 5e6 + 7e6, 1e5);
-  predictor_.BatchEnded(0, 5, now_, now_ + 5ms);
-  predictor_.BatchStarted(0, 5, now_ += 100s);
+  queue_.BatchEnded(0, 5, now_, now_ + 5ms);
+  queue_.BatchStarted(0, 5, now_ += 100s);
   EXPECT_NEAR(static_cast<double>(Finish({.tokens = 2}).count()), 5e6 + 2e6, 1e5);
 }
 
@@ -72,7 +75,7 @@ TEST_F(WaitPredictorTest, AReservationThatMovesCountsOnce) {
 }
 
 TEST_F(WaitPredictorTest, ABatchThatRunsCountsLessAndLess) {
-  predictor_.BatchStarted(0, 10, now_);
+  queue_.BatchStarted(0, 10, now_);
   EXPECT_EQ(Finish({.tokens = 7}), 17 * kToken);
   now_ += 4 * kToken;
   EXPECT_EQ(Finish({.tokens = 7}), 13 * kToken);
@@ -81,27 +84,27 @@ TEST_F(WaitPredictorTest, ABatchThatRunsCountsLessAndLess) {
 }
 
 TEST_F(WaitPredictorTest, ABatchThatEndedCountsNoMore) {
-  predictor_.BatchStarted(0, 10, now_);
-  predictor_.BatchStarted(1, 10, now_);
-  predictor_.BatchEnded(0, 10, now_, now_ + 10 * kToken);
-  predictor_.BatchEnded(1, 10, now_, now_ + 10 * kToken);
+  queue_.BatchStarted(0, 10, now_);
+  queue_.BatchStarted(1, 10, now_);
+  queue_.BatchEnded(0, 10, now_, now_ + 10 * kToken);
+  queue_.BatchEnded(1, 10, now_, now_ + 10 * kToken);
   EXPECT_EQ(predictor_.backlog(now_).drain, 0ns);
 }
 
 TEST_F(WaitPredictorTest, LearnsWhatATokenCostsOfEachProfile) {
   for (int i = 0; i < 500; ++i) {
-    for (const size_t tokens : {2, 10}) predictor_.BatchEnded(0, tokens, now_, now_ + tokens * 3ms);
+    for (const size_t tokens : {2, 10}) queue_.BatchEnded(0, tokens, now_, now_ + tokens * 3ms);
   }
   EXPECT_NEAR(static_cast<double>(Finish({.profile = 0, .tokens = 10}).count()), 30e6, 1e5);
   EXPECT_EQ(Finish({.profile = 1, .tokens = 10}), 10 * kToken);
 }
 
 TEST_F(WaitPredictorTest, TheSameSeedAgainKeepsWhatWasLearned) {
-  for (int i = 0; i < 500; ++i) predictor_.BatchEnded(0, 10, now_, now_ + 30ms);
+  for (int i = 0; i < 500; ++i) queue_.BatchEnded(0, 10, now_, now_ + 30ms);
   const auto learned = Finish({.tokens = 10});
-  predictor_.Seed(0, 1e6);
+  queue_.SeedCost(0, 1e6);
   EXPECT_EQ(Finish({.tokens = 10}), learned);
-  predictor_.Seed(0, 2e6);
+  queue_.SeedCost(0, 2e6);
   EXPECT_EQ(Finish({.tokens = 10}), 20ms);
 }
 
@@ -132,9 +135,9 @@ TEST_F(WaitPredictorTest, BiasIsHowMuchLaterCallsEndThanPredicted) {
 }
 
 TEST_F(WaitPredictorTest, BacklogIsWhatWaitsAndTheTimeItTakes) {
-  predictor_.Queued({.items = 2, .tokens = 30});
+  queue_.Queued({.items = 2, .tokens = 30});
   const Reservation reservation = predictor_.Reserve({.profile = 1, .items = 3, .tokens = 20}, now_);
-  predictor_.BatchStarted(0, 10, now_);
+  queue_.BatchStarted(0, 10, now_);
   const WaitPredictor::Backlog backlog = predictor_.backlog(now_);
   EXPECT_EQ(backlog.items, 5u);
   EXPECT_EQ(backlog.tokens, 50u);
@@ -160,11 +163,11 @@ TEST_F(WaitPredictorTest, ManyThreadsLeaveNothingBehind) {
                                   .tokens = 5};
         Reservation reservation = predictor_.Reserve(call, now_);
         const Prediction prediction = predictor_.Predict(call, Behind::kAllAdmitted, now_);
-        predictor_.Queued(call);
-        reservation.Release();
-        predictor_.Left(call);
-        predictor_.BatchStarted(call.profile, call.tokens, now_);
-        predictor_.BatchEnded(call.profile, call.tokens, now_, now_ + 5ms);
+        queue_.Queued(call);
+        reservation.reset();
+        queue_.Left(call);
+        queue_.BatchStarted(call.profile, call.tokens, now_);
+        queue_.BatchEnded(call.profile, call.tokens, now_, now_ + 5ms);
         predictor_.LearnError(call, prediction, 5ms, now_);
         predictor_.LearnTokens(1, 20, 5);
         predictor_.Offer(call, now_);
@@ -179,8 +182,9 @@ TEST_F(WaitPredictorTest, ManyThreadsLeaveNothingBehind) {
 TEST(OvertakingPredictor, ShortWorkDoesNotWaitForALongBatch) {
   const WaitPredictor::Clock::time_point now{1000s};
   WaitPredictor predictor(1, {.executors = 1, .policy = {.long_item_tokens = 50}});
-  predictor.Seed(0, 1e6);
-  predictor.BatchStarted(0, 100, now, true);
+  PuppetQueue queue(&predictor);
+  queue.SeedCost(0, 1e6);
+  queue.BatchStarted(0, 100, now, true);
   const auto finish = [&](const PendingCall& call) {
     return predictor.Predict(call, Behind::kAllAdmitted, now).finish;
   };
@@ -193,10 +197,10 @@ TEST(OvertakingPredictor, ShortWorkDoesNotWaitForALongBatch) {
 class HelpedPredictorTest : public WaitPredictorTest {
  protected:
   HelpedPredictorTest() {
-    helped_.Seed(0, 1e6);
+    helped_queue_.SeedCost(0, 1e6);
     for (int i = 0; i < 200; ++i) {
-      helped_.BatchEnded(0, 10, now_, now_ + 6ms, 6ms);
-      helped_.BatchEnded(0, 10, now_, now_ + 10ms, 0ms);
+      helped_queue_.BatchEnded(0, 10, now_, now_ + 6ms, 6ms);
+      helped_queue_.BatchEnded(0, 10, now_, now_ + 10ms, 0ms);
     }
   }
   double FinishMs(const PendingCall& call) const {
@@ -204,6 +208,7 @@ class HelpedPredictorTest : public WaitPredictorTest {
   }
   WaitPredictor helped_{
       1, {.executors = 2, .split_lone_batches = true, .policy = {.max_batch_tokens = 100, .long_item_tokens = 0}}};
+  PuppetQueue helped_queue_{&helped_};
 };
 
 TEST_F(HelpedPredictorTest, ALoneCallTakesWhatItTakesWithHelp) {
@@ -212,13 +217,13 @@ TEST_F(HelpedPredictorTest, ALoneCallTakesWhatItTakesWithHelp) {
 }
 
 TEST_F(HelpedPredictorTest, WhereAnotherRunsNobodyHelps) {
-  helped_.BatchStarted(0, 10, now_);
+  helped_queue_.BatchStarted(0, 10, now_);
   EXPECT_NEAR(FinishMs({.tokens = 10}), 10, 0.1);
 }
 
 TEST_F(HelpedPredictorTest, ABatchWhoseHelperLeftTakesLonger) {
-  helped_.BatchStarted(0, 10, now_);
-  helped_.BatchStarted(0, 50, now_ + 3ms);  // half of the first one's 6 ms are over, and 5 ms are left of it
+  helped_queue_.BatchStarted(0, 10, now_);
+  helped_queue_.BatchStarted(0, 50, now_ + 3ms);  // half of the first one's 6 ms are over, and 5 ms are left of it
   now_ += 3ms;
   EXPECT_NEAR(FinishMs({.tokens = 10}), 5 + 10, 0.2);
 }

@@ -37,12 +37,12 @@ class PolicyTest : public testing::Test {
     return PlanBatch(waiting_, Tokens(), loading_, request, kOptions);
   }
   ProfileTurn Choose(const BatchRequest& request = {.now = kNow}) const {
-    return NextProfile(waiting_, shares_, request, kOptions);
+    return NextProfile(waiting_, spent_ns_, request, kOptions);
   }
 
   std::deque<std::vector<size_t>> lengths_;
   std::vector<WaitingJob> waiting_;
-  std::vector<ProfileShare> shares_{2};
+  std::vector<int64_t> spent_ns_{0, 0};
   DataLoading loading_;
 };
 
@@ -105,27 +105,23 @@ TEST_F(PolicyTest, ABatchHasOneBackend) {
 TEST_F(PolicyTest, TheProfileThatWasGivenLessIsNext) {
   Wait({4}, 3ms);
   Wait({4}, 2ms).profile = 1;
-  shares_[0].spent_ns = 1;
+  spent_ns_[0] = 1;
   EXPECT_EQ(Choose().profile, 1u);
 }
 
 TEST_F(PolicyTest, AnExecutorStaysWithItsProfileWithinTheAllowance) {
   Wait({4});
   Wait({4}).profile = 1;
-  shares_[0].spent_ns = 20'000'000;
+  spent_ns_[0] = 20'000'000;
   EXPECT_EQ(Choose({.now = kNow, .last_profile = 0}).profile, 0u);
-  ++shares_[0].spent_ns;
+  ++spent_ns_[0];
   EXPECT_EQ(Choose({.now = kNow, .last_profile = 0}).profile, 1u);
 }
 
 TEST_F(PolicyTest, AProfileThatDoesNotCompeteSavesNothingUp) {
   Wait({4});
-  shares_[0].spent_ns = 5'000'000;
+  spent_ns_[0] = 5'000'000;
   EXPECT_EQ(Choose().spent_ns[1], 5'000'000);
-}
-
-TEST(ChargeOf, IsByWhatATokenOfTheProfileCosts) {
-  EXPECT_EQ(ChargeOf({.ns_per_token = 100}, 7), 700);
 }
 
 TEST_F(PolicyTest, WhereExecutorsIdleABatchIsAnEvenPartOfWhatWaits) {
@@ -141,8 +137,8 @@ TEST_F(PolicyTest, WithMuchWaitingIdleExecutorsTakeFullBatches) {
 }
 
 /// Runs `rounds` batches of profiles that all have endless work, profile p in jobs of `lengths[p]`, of which
-/// `jobs[p]` wait at any time. Returns the largest difference of time given, in units of the cost of the dearest batch.
-int64_t LargestLead(const std::vector<size_t>& jobs, std::vector<ProfileShare> shares, std::vector<int>* batches) {
+/// `jobs[p]` wait at any time, and whose tokens take `token_ns[p]`. Returns the largest difference of time given.
+int64_t LargestLead(const std::vector<size_t>& jobs, const std::vector<int64_t>& token_ns, std::vector<int>* batches) {
   const std::vector<size_t> lengths(50, 2);
   std::vector<WaitingJob> waiting;
   for (size_t profile = 0; profile < jobs.size(); ++profile) {
@@ -150,37 +146,36 @@ int64_t LargestLead(const std::vector<size_t>& jobs, std::vector<ProfileShare> s
       waiting.push_back({.profile = profile, .enqueued = kNow, .lengths = lengths});
     }
   }
+  std::vector<int64_t> spent_ns(jobs.size());
   int64_t largest = 0;
   std::optional<size_t> last;
   batches->assign(jobs.size(), 0);
   for (int round = 0; round < 2000; ++round) {
     const BatchRequest request = {.now = kNow, .last_profile = last};
-    const ProfileTurn choice = NextProfile(waiting, shares, request, kOptions);
+    const ProfileTurn choice = NextProfile(waiting, spent_ns, request, kOptions);
     std::vector<WaitingJob> own = waiting;
     std::erase_if(own, [&](const WaitingJob& job) { return job.profile != choice.profile; });
     last = choice.profile;
     ++(*batches)[choice.profile];
-    for (size_t i = 0; i < shares.size(); ++i) shares[i].spent_ns = choice.spent_ns[i];
-    shares[choice.profile].spent_ns +=
-        ChargeOf(shares[choice.profile], PlanBatch(own, 1000000, {}, request, kOptions).tokens);
-    const auto [least, most] =
-        std::minmax_element(shares.begin(), shares.end(),
-                            [](const ProfileShare& a, const ProfileShare& b) { return a.spent_ns < b.spent_ns; });
-    largest = std::max(largest, most->spent_ns - least->spent_ns);
+    spent_ns = choice.spent_ns;
+    const size_t tokens = PlanBatch(own, 1000000, {}, request, kOptions).tokens;
+    spent_ns[choice.profile] += static_cast<int64_t>(tokens) * token_ns[choice.profile];
+    const auto [least, most] = std::minmax_element(spent_ns.begin(), spent_ns.end());
+    largest = std::max(largest, *most - *least);
   }
   return largest;
 }
 
 TEST(Fairness, TimeGivenDiffersByTheAllowanceAndABatchAtMostWhateverTheLoad) {
   std::vector<int> batches;
-  const ProfileShare share = {.ns_per_token = 1e5};  // a batch is 1 ms
-  EXPECT_LE(LargestLead({100, 1, 10}, {share, share, share}, &batches), 21'000'000);
+  constexpr int64_t kTokenNs = 100'000;  // a batch is 1 ms
+  EXPECT_LE(LargestLead({100, 1, 10}, {kTokenNs, kTokenNs, kTokenNs}, &batches), 21'000'000);
   EXPECT_THAT(batches, ::testing::Each(Gt(600)));
 }
 
 TEST(Fairness, IsOfTimeAndNotOfTokens) {
   std::vector<int> batches;
-  EXPECT_LE(LargestLead({1, 50}, {{.ns_per_token = 3e5}, {.ns_per_token = 1e5}}, &batches), 23'000'000);
+  EXPECT_LE(LargestLead({1, 50}, {300'000, 100'000}, &batches), 23'000'000);
   EXPECT_NEAR(batches[1], 3 * batches[0], 100);
 }
 

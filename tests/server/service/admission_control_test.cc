@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "server/call/failure_reason.h"
+#include "tests/server/admission/puppet_queue.h"
 #include "tests/server/service/puppet_server.h"
 
 namespace roberta::service {
@@ -21,7 +22,7 @@ constexpr AdmissionControl::Clock::time_point kNever = AdmissionControl::Clock::
 /// One profile of 1 ms a token on one executor, in batches of 10 tokens, behind a queue of 10 items and 100 tokens.
 class AdmissionControlTest : public testing::Test {
  protected:
-  AdmissionControlTest() { predictor_.Seed(0, 1e6); }
+  AdmissionControlTest() { queue_.SeedCost(0, 1e6); }
 
   absl::Status Admit(const admission::PendingCall& work, AdmissionControl::Clock::time_point deadline) {
     return control_.Admit(work, deadline, now_, &forecast_);
@@ -29,6 +30,7 @@ class AdmissionControlTest : public testing::Test {
 
   AdmissionControl::Clock::time_point now_{1000s};
   admission::WaitPredictor predictor_{1, {.executors = 1, .policy = {.max_batch_tokens = 10, .long_item_tokens = 0}}};
+  admission::PuppetQueue queue_{&predictor_, 1};
   metrics::ServerMetrics metrics_{{.profiles = {"baseline"}}};
   AdmissionControl control_{{.max_tokens = 512, .capacity_items = 10, .capacity_tokens = 100, .profiles = {"baseline"}},
                             &predictor_,
@@ -43,31 +45,31 @@ TEST_F(AdmissionControlTest, ACallWithTimeEnoughIsAdmittedAndCounts) {
 }
 
 TEST_F(AdmissionControlTest, ACallWithoutADeadlineIsAdmittedWhateverItTakes) {
-  predictor_.Seed(0, 1e15);
+  queue_.SeedCost(0, 1e15);
   EXPECT_TRUE(Admit({.tokens = 10}, kNever).ok());
 }
 
 TEST_F(AdmissionControlTest, ACallThatWouldBeLateIsRefusedAndDoesNotCount) {
-  predictor_.Queued({.items = 1, .tokens = 60});
+  queue_.Queued({.items = 1, .tokens = 60});
   const absl::Status refused = Admit({.tokens = 10}, now_ + 40ms);
   EXPECT_STREQ(ReasonOf(refused), "predicted_too_late");
   EXPECT_EQ(predictor_.backlog(now_).tokens, 60u);
 }
 
 TEST_F(AdmissionControlTest, TheAdviceIsWhenEnoughHasDrained) {
-  predictor_.Queued({.items = 1, .tokens = 60});
+  queue_.Queued({.items = 1, .tokens = 60});
   const auto delay = RetryDelayOf(Admit({.tokens = 10}, now_ + 40ms));
   ASSERT_TRUE(delay.has_value());
   EXPECT_GE(*delay, 30ms);  // of 70 ms, 40 are there
   now_ += *delay;
-  predictor_.Left({.items = 0, .tokens = static_cast<size_t>(delay->count())});
+  queue_.Left({.items = 0, .tokens = static_cast<size_t>(delay->count())});
   EXPECT_TRUE(Admit({.tokens = 10}, now_ + 40ms).ok());
 }
 
 TEST_F(AdmissionControlTest, WithoutPredictionLateCallsAreAdmitted) {
   const AdmissionControl lenient({.predictive = false, .capacity_items = 10, .capacity_tokens = 100}, &predictor_,
                                  &metrics_.admission());
-  predictor_.Queued({.items = 1, .tokens = 60});
+  queue_.Queued({.items = 1, .tokens = 60});
   EXPECT_TRUE(lenient.Admit({.tokens = 10}, now_ + 1ms, now_, &forecast_).ok());
   EXPECT_TRUE(lenient.CheckAgain(10, now_ + 1ms, now_, &forecast_).ok());
 }
@@ -80,14 +82,14 @@ TEST_F(AdmissionControlTest, AProfileOfUnknownCostIsNotRefused) {
 }
 
 TEST_F(AdmissionControlTest, AFullQueueRefusesBeforeTokenising) {
-  predictor_.Queued({.items = 9, .tokens = 50});
+  queue_.Queued({.items = 9, .tokens = 50});
   const absl::Status refused = Admit({.items = 2, .tokens = 10}, kNever);
   EXPECT_STREQ(ReasonOf(refused), "queue_full");
   EXPECT_EQ(RetryDelayOf(refused), 6ms);  // until one of the nine, which take 50 ms, has run
 }
 
 TEST_F(AdmissionControlTest, TokensFillTheQueueToo) {
-  predictor_.Queued({.items = 1, .tokens = 95});
+  queue_.Queued({.items = 1, .tokens = 95});
   const absl::Status refused = Admit({.tokens = 10}, kNever);
   EXPECT_STREQ(ReasonOf(refused), "queue_full");
   EXPECT_EQ(RetryDelayOf(refused), 5ms);
@@ -121,7 +123,7 @@ TEST(Admission, ARefusedCallNeverRunsAndLeavesNothingBehind) {
     ++runs;
     return PuppetProfile::CountTokens(batch, logits);
   }));
-  server.predictor.Seed(0, 1e9);
+  server.queue.SeedCost(0, 1e9);
   auto call = PuppetServer::Call({"good"});
   call->deadline = std::chrono::system_clock::now() + 1s;
   const CallOutcome outcome = server.Run(call);
@@ -134,7 +136,7 @@ TEST(Admission, ARefusedCallNeverRunsAndLeavesNothingBehind) {
 
 TEST(Admission, ABadRequestIsBadHoweverCrowdedItIs) {
   PuppetServer server;
-  server.predictor.Seed(0, 1e15);
+  server.queue.SeedCost(0, 1e15);
   auto call = PuppetServer::Call({});
   call->deadline = std::chrono::system_clock::now() + 1s;
   EXPECT_EQ(server.Run(call).status.code(), absl::StatusCode::kInvalidArgument);
@@ -149,7 +151,7 @@ TEST(Admission, TooManyCallsAreToldWhenToTryAgain) {
 
 TEST(Admission, EveryCallIsOfferedLoadRefusedOrNot) {
   PuppetServer server(std::make_shared<PuppetProfile>(), 0);
-  server.predictor.Seed(0, 1e9);
+  server.queue.SeedCost(0, 1e9);
   server.Run(PuppetServer::Call({"good"}));
   EXPECT_GT(server.predictor.load_ratio(server.queue.now()()), 0.1);  // two tokens or more in ten seconds
 }

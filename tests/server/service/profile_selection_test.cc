@@ -19,8 +19,8 @@ class AutoProfileTest : public testing::Test {
   AutoProfileTest() { call_->request.set_profile("auto"); }
 
   void SetCosts(double baseline_ns_per_token, double quantized_ns_per_token) {
-    server_.predictor.Seed(0, baseline_ns_per_token);
-    server_.predictor.Seed(1, quantized_ns_per_token);
+    server_.queue.SeedCost(0, baseline_ns_per_token);
+    server_.queue.SeedCost(1, quantized_ns_per_token);
   }
   internal::RawObjective* objective() { return call_->request.mutable_objective(); }
   CallOutcome Run() { return server_.Run(call_); }
@@ -103,7 +103,7 @@ TEST_F(AutoProfileTest, AnObjectiveOutOfRangeIsNamed) {
 
 TEST(AutoProfile, LeavesOutWhatIsNotReady) {
   PuppetServer server;
-  server.predictor.Seed(0, 1e9);
+  server.queue.SeedCost(0, 1e9);
   auto call = PuppetServer::Call({"good"});
   call->request.set_profile("auto");
   call->request.mutable_objective()->set_max_latency_ms(1);

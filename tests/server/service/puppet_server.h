@@ -144,7 +144,6 @@ struct PuppetServer {
   PuppetRegistry registry;
   admission::Permits permits;
   admission::WaitPredictor predictor;
-  PredictorFeed feed{&predictor};
   ConcurrencyLimit concurrency{&permits, &predictor};
   batching::BatchQueue queue;
   metrics::ServerMetrics metrics{{.profiles = registry.names(), .failure_reasons = call::FailureReasonNames()}};
@@ -173,7 +172,7 @@ struct PuppetServer {
   batching::BatchQueueOptions Completed(batching::BatchQueueOptions options) {
     options.profiles = QueueProfiles(registry.names());
     options.policy.max_batch_tokens = kMaxBatchTokens;
-    options.observer = &feed;
+    options.observer = &predictor;
     return options;
   }
 };

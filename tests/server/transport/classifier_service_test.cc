@@ -180,7 +180,7 @@ TEST_F(ClassifierServiceTest, AMessageThatCannotBeReadIsAnInvalidArgument) {
 
 TEST_F(ClassifierServiceTest, ARefusedCallIsToldWhenToTryAgain) {
   request_.add_items()->set_text("good");
-  puppet_.predictor.Seed(0, 1e9);
+  puppet_.queue.SeedCost(0, 1e9);
   context_.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(2));
   const grpc::Status status = stub_->Classify(&context_, request_, &response_);
   EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);

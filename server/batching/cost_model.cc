@@ -1,8 +1,8 @@
-#include "server/admission/cost_model.h"
+#include "server/batching/cost_model.h"
 
 #include <algorithm>
 
-namespace roberta::admission {
+namespace roberta::batching {
 
 namespace {
 
@@ -37,7 +37,9 @@ void CostModel::Learn(size_t tokens, int64_t duration_ns) {
 }
 
 void BatchCost::Seed(double ns_per_token) {
+  if (ns_per_token == seeded_ns_per_token_) return;
   *this = BatchCost();
+  seeded_ns_per_token_ = ns_per_token;
   alone_.Seed(ns_per_token);
 }
 
@@ -76,4 +78,4 @@ void CostModel::Fit() {
   ns_per_token_ = (mean_ns - overhead_ns_) / mean_tokens;
 }
 
-}  // namespace roberta::admission
+}  // namespace roberta::batching

@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace roberta::admission {
+namespace roberta::batching {
 
 /// What a batch of one profile takes on an executor, as overhead + tokens * time per token: a line through the batches
 /// that ran lately (least squares, each batch counts a little less with every one after it). Not thread-safe.
@@ -45,7 +45,7 @@ class CostModel {
 /// thread-safe.
 class BatchCost {
  public:
-  /// Starts again from a rate that was measured without help.
+  /// Starts again from a rate that was measured without help; the same rate again changes nothing.
   void Seed(double ns_per_token);
 
   /// A batch of so many tokens took so long, and other executors spent `helped_ns` on it in total.
@@ -58,6 +58,7 @@ class BatchCost {
 
  private:
   CostModel alone_, helped_;
+  double seeded_ns_per_token_ = 0;
 };
 
-}  // namespace roberta::admission
+}  // namespace roberta::batching

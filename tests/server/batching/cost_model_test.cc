@@ -1,10 +1,10 @@
-#include "server/admission/cost_model.h"
+#include "server/batching/cost_model.h"
 
 #include <gtest/gtest.h>
 
 #include <random>
 
-namespace roberta::admission {
+namespace roberta::batching {
 namespace {
 
 constexpr double kOverheadNs = 200'000;
@@ -93,6 +93,17 @@ TEST(BatchCost, KnowsWhatHelpIsWorth) {
   EXPECT_NEAR(cost.alone().BatchNs(100), 100e6, 1e6);
 }
 
+TEST(BatchCost, TheSameSeedAgainKeepsWhatWasLearned) {
+  BatchCost cost;
+  cost.Seed(1e6);
+  LearnBoth(&cost);
+  const double learned = cost.HelpedNs(100);
+  cost.Seed(1e6);
+  EXPECT_EQ(cost.HelpedNs(100), learned);
+  cost.Seed(2e6);
+  EXPECT_DOUBLE_EQ(cost.HelpedNs(100), 200e6);
+}
+
 TEST(BatchCost, HelpForAPartOfTheTimeIsNotTakenForSpeed) {
   BatchCost cost;
   LearnBoth(&cost);
@@ -110,4 +121,4 @@ TEST(BatchCost, KnowsItsCostThoughEveryBatchWasHelped) {
 }
 
 }  // namespace
-}  // namespace roberta::admission
+}  // namespace roberta::batching
