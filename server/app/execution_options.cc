@@ -86,8 +86,7 @@ service::AdmissionOptions ToAdmissionOptions(const config::ServerConfig& config,
           .profiles = names};
 }
 
-std::unique_ptr<service::BrownOutLadder> MakeBrownOut(const config::ServerConfig& config,
-                                                      const service::BrownOutLadder::Parts& parts) {
+std::unique_ptr<service::BrownOutLadder> MakeBrownOut(const config::ServerConfig& config, const service::Parts& parts) {
   const config::BrownOut& entry = config.brown_out();
   if (!entry.enabled()) return nullptr;
   service::BrownOutLadderOptions options;
@@ -100,8 +99,7 @@ std::unique_ptr<service::BrownOutLadder> MakeBrownOut(const config::ServerConfig
   return std::make_unique<service::BrownOutLadder>(std::move(options), parts, LogChange);
 }
 
-std::unique_ptr<service::ShadowTraffic> MakeShadow(const config::ServerConfig& config,
-                                                   const service::ShadowTraffic::Parts& parts) {
+std::unique_ptr<service::ShadowTraffic> MakeShadow(const config::ServerConfig& config, const service::Parts& parts) {
   const config::Shadow& entry = config.shadow();
   if (entry.fraction() == 0) return nullptr;
   return std::make_unique<service::ShadowTraffic>(

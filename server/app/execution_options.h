@@ -26,11 +26,9 @@ service::AdmissionOptions ToAdmissionOptions(const config::ServerConfig& config,
                                              size_t max_tokens);
 
 /// Its changes are logged. nullptr if brown-out is off.
-std::unique_ptr<service::BrownOutLadder> MakeBrownOut(const config::ServerConfig& config,
-                                                      const service::BrownOutLadder::Parts& parts);
+std::unique_ptr<service::BrownOutLadder> MakeBrownOut(const config::ServerConfig& config, const service::Parts& parts);
 
 /// Chooses calls at random. nullptr if shadow traffic is off.
-std::unique_ptr<service::ShadowTraffic> MakeShadow(const config::ServerConfig& config,
-                                                   const service::ShadowTraffic::Parts& parts);
+std::unique_ptr<service::ShadowTraffic> MakeShadow(const config::ServerConfig& config, const service::Parts& parts);
 
 }  // namespace roberta::app

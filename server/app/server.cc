@@ -55,11 +55,6 @@ std::string HostPort(const std::string& host, uint32_t port) {
   return ipv6 ? absl::StrCat("[", host, "]:", port) : absl::StrCat(host, ":", port);
 }
 
-service::RequestLimits LimitsOf(const config::ServerConfig& config) {
-  return {.max_items = config.limits().max_items_per_call(),
-          .max_item_characters = config.limits().max_item_characters()};
-}
-
 batching::BatchQueueOptions QueueOptions(const config::ServerConfig& config, const registry::Registry& registry,
                                          batching::QueueObserver* observer) {
   batching::BatchQueueOptions options = ToQueueOptions(config, registry.names());
@@ -99,37 +94,23 @@ class ServerImpl final : public Server {
                                       static_cast<size_t>(registry_->checkpoint().config().max_tokens())),
                    &predictor_, &metrics_.admission()),
         shadow_(MakeShadow(config, {.registry = registry_.get(), .queue = &queue_, .metrics = &metrics_})),
-        classification_({.model_name = config.model().name(), .limits = LimitsOf(config)},
-                        {.registry = registry_.get(),
-                         .concurrency = &concurrency_,
-                         .admission = &admission_,
-                         .tokenizers = &tokenizers_,
-                         .queue = &queue_,
-                         .metrics = &metrics_,
-                         .log = request_log_.get(),
-                         .brown_out = brown_out_.get(),
-                         .shadow = shadow_.get()}),
-        streams_({.model_name = config.model().name(),
-                  .model_revision = registry_->checkpoint().revision(),
-                  .max_items_per_message = config.limits().max_items_per_call(),
-                  .limits = {.items_in_flight = config.limits().max_stream_items_in_flight()}},
-                 {.classification = &classification_,
-                  .concurrency = &concurrency_,
-                  .metrics = &metrics_,
-                  .log = request_log_.get()}),
-        comparison_(config.model().name(), LimitsOf(config),
-                    {.registry = registry_.get(),
-                     .concurrency = &concurrency_,
-                     .admission = &admission_,
-                     .tokenizers = &tokenizers_,
-                     .queue = &queue_,
-                     .metrics = &metrics_,
-                     .log = request_log_.get()}),
-        administration_(config.model().name(), {.registry = registry_.get(),
-                                                .concurrency = &concurrency_,
-                                                .loads = &loads_,
-                                                .metrics = &metrics_,
-                                                .log = request_log_.get()}),
+        parts_({.model_name = config.model().name(),
+                .limits = {.max_items = config.limits().max_items_per_call(),
+                           .max_item_characters = config.limits().max_item_characters()},
+                .registry = registry_.get(),
+                .concurrency = &concurrency_,
+                .admission = &admission_,
+                .tokenizers = &tokenizers_,
+                .loads = &loads_,
+                .queue = &queue_,
+                .metrics = &metrics_,
+                .log = request_log_.get(),
+                .brown_out = brown_out_.get(),
+                .shadow = shadow_.get()}),
+        classification_(parts_),
+        streams_(&classification_, parts_, {.items_in_flight = config.limits().max_stream_items_in_flight()}),
+        comparison_(parts_),
+        administration_(parts_),
         tokenizers_(config.execution().tokenizer_workers()),
         executors_(&queue_, config.execution().executors()),
         loads_(1),
@@ -264,6 +245,7 @@ class ServerImpl final : public Server {
   service::ConcurrencyLimit concurrency_;
   const service::AdmissionControl admission_;
   const std::unique_ptr<service::ShadowTraffic> shadow_;
+  const service::Parts parts_;
   service::Classification classification_;
   service::ClassifyStreams streams_;
   service::Comparison comparison_;

@@ -34,6 +34,7 @@ class PhaseClock {
   }
   void End(Phase phase) { End(phase, Clock::now()); }
 
+  const std::array<int64_t, kPhases>& spent_ns() const { return spent_ns_; }
   int64_t spent_ns(Phase phase) const { return spent_ns_[static_cast<size_t>(phase)]; }
   int64_t total_ns() const { return std::chrono::duration_cast<std::chrono::nanoseconds>(last_ - arrival_).count(); }
 

@@ -50,7 +50,7 @@ class AdmissionMetrics {
   std::function<double()> observed_;
 };
 
-/// Why the level of the brown-out changed.
+/// Why the level of the brown-out changed, in the order of admission::BrownOut::Cause.
 enum class LevelChange { kPressure, kRelief, kLostStep };
 
 inline constexpr std::array<const char*, 3> kLevelChangeNames = {"pressure", "relief", "lost_step"};

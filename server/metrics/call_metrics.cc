@@ -110,8 +110,8 @@ CallMetrics::InFlight CallMetrics::Started() {
   return InFlight(inflight_);
 }
 
-void CallMetrics::InFlight::End() {
-  if (prometheus::Gauge* gauge = std::exchange(gauge_, nullptr); gauge != nullptr) gauge->Decrement();
+void CallMetrics::EndInFlight::operator()(prometheus::Gauge* gauge) const {
+  gauge->Decrement();
 }
 
 void CallMetrics::CountRequest(const End& end, const Handles& handles) {

@@ -5,9 +5,9 @@
 #include <cstddef>
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -31,23 +31,11 @@ class CallMetrics {
   CallMetrics(prometheus::Registry* registry, const std::vector<std::string>& profiles,
               const std::vector<std::string>& failure_reasons);
 
-  /// Counts a Classify, ClassifyStream or Compare call as in flight until it is destroyed. Movable.
-  class InFlight {
-   public:
-    InFlight() = default;
-    InFlight(InFlight&& other) noexcept : gauge_(std::exchange(other.gauge_, nullptr)) {}
-    InFlight& operator=(InFlight&& other) noexcept {
-      std::swap(gauge_, other.gauge_);
-      return *this;
-    }
-    ~InFlight() { End(); }
-    void End();
-
-   private:
-    friend class CallMetrics;
-    explicit InFlight(prometheus::Gauge* gauge) : gauge_(gauge) {}
-    prometheus::Gauge* gauge_ = nullptr;
+  struct EndInFlight {
+    void operator()(prometheus::Gauge* gauge) const;
   };
+  /// Counts a call as in flight until it is destroyed.
+  using InFlight = std::unique_ptr<prometheus::Gauge, EndInFlight>;
   /// A Classify, ClassifyStream or Compare call has begun.
   [[nodiscard]] InFlight Started();
 

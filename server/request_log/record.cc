@@ -99,11 +99,9 @@ void AddRecord(const Record& record, Line* line) {
     line->Add("truncated_items", work.truncated_items);
     AddUnlessEmpty("priority", work.priority, line);
     line->Add("batch_items", work.batch_items);
-    line->AddMilliseconds("tokenize_ms", work.tokenize_ns);
-    line->AddMilliseconds("queue_ms", work.queue_ns);
-    line->AddMilliseconds("form_ms", work.form_ns);
-    line->AddMilliseconds("infer_ms", work.infer_ns);
-    line->AddMilliseconds("post_ms", work.post_ns);
+    for (size_t i = 0; i < call::kPhases; ++i) {
+      line->AddMilliseconds(absl::StrCat(call::kPhaseNames[i], "_ms"), work.phase_ns[i]);
+    }
   }
   line->AddMilliseconds("total_ms", record.total_ns);
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -8,6 +9,7 @@
 #include <string_view>
 
 #include "absl/status/status.h"
+#include "server/call/phases.h"
 
 namespace roberta::request_log {
 
@@ -20,11 +22,7 @@ struct Work {
   size_t truncated_items = 0;  ///< items that lost tokens
   std::string_view priority;
   size_t batch_items = 0;  ///< in the largest batch with items of the call
-  int64_t tokenize_ns = 0;
-  int64_t queue_ns = 0;
-  int64_t form_ns = 0;
-  int64_t infer_ns = 0;
-  int64_t post_ns = 0;
+  std::array<int64_t, call::kPhases> phase_ns = {};
 };
 
 /// The log record of one call that has ended. Of the request it has the request id and the requested profile and

@@ -5,30 +5,14 @@
 
 namespace roberta::service {
 
-namespace {
+using admission::BrownOut;
 
-using Change = admission::BrownOut::Change;
-
-metrics::LevelChange CountedAs(admission::BrownOut::Cause cause) {
-  switch (cause) {
-    case admission::BrownOut::Cause::kPressure:
-      return metrics::LevelChange::kPressure;
-    case admission::BrownOut::Cause::kRelief:
-      return metrics::LevelChange::kRelief;
-    case admission::BrownOut::Cause::kLostStep:
-      break;
-  }
-  return metrics::LevelChange::kLostStep;
-}
-
-}  // namespace
-
-BrownOutLadder::BrownOutLadder(BrownOutLadderOptions options, const Parts& parts,
-                               const std::function<void(const Change&)>& changed)
+BrownOutLadder::BrownOutLadder(BrownOutLadderOptions options, Parts parts,
+                               const std::function<void(const BrownOut::Change&)>& changed)
     : options_(std::move(options)),
-      parts_(parts),
-      brown_out_(options_.thresholds, [metrics = parts.metrics, changed](const Change& change) {
-        metrics->brown_out().CountChange(CountedAs(change.cause));
+      parts_(std::move(parts)),
+      brown_out_(options_.thresholds, [metrics = parts_.metrics, changed](const BrownOut::Change& change) {
+        metrics->brown_out().CountChange(static_cast<metrics::LevelChange>(change.cause));
         if (changed != nullptr) changed(change);
       }) {}
 

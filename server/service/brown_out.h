@@ -8,8 +8,7 @@
 
 #include "profiles/registry/registry.h"
 #include "server/admission/brown_out.h"
-#include "server/batching/batch_queue.h"
-#include "server/metrics/server_metrics.h"
+#include "server/service/parts.h"
 
 namespace roberta::service {
 
@@ -27,15 +26,9 @@ struct BrownOutLadderOptions {
 /// call; nothing blocks.
 class BrownOutLadder {
  public:
-  /// All must exist whenever the ladder is called.
-  struct Parts {
-    const registry::Registry* registry;
-    const batching::BatchQueue* queue;
-    metrics::ServerMetrics* metrics;
-  };
-
-  /// `changed`, if not nullptr, is called at every change of the level, under a lock: it must not call back.
-  BrownOutLadder(BrownOutLadderOptions options, const Parts& parts,
+  /// The registry, the queue and the metrics must exist whenever the ladder is called. `changed`, if not nullptr, is
+  /// called at every change of the level, under a lock: it must not call back.
+  BrownOutLadder(BrownOutLadderOptions options, Parts parts,
                  const std::function<void(const admission::BrownOut::Change&)>& changed = nullptr);
 
   struct Step {

@@ -1,6 +1,7 @@
 #include "server/service/call_records.h"
 
 #include <algorithm>
+#include <chrono>
 #include <set>
 
 #include "absl/strings/str_join.h"
@@ -9,23 +10,12 @@
 
 namespace roberta::service {
 
-using call::Phase;
-using call::ReasonOf;
 using request_log::Record;
 using request_log::Work;
 
 namespace {
 
 constexpr char kUnknown[] = "(unknown)";
-
-void AddTimes(const call::PhaseClock& clock, Record* record) {
-  record->work->tokenize_ns = clock.spent_ns(Phase::kTokenize);
-  record->work->queue_ns = clock.spent_ns(Phase::kQueue);
-  record->work->form_ns = clock.spent_ns(Phase::kForm);
-  record->work->infer_ns = clock.spent_ns(Phase::kInfer);
-  record->work->post_ns = clock.spent_ns(Phase::kPost);
-  record->total_ns = clock.total_ns();
-}
 
 }  // namespace
 
@@ -34,24 +24,33 @@ std::string LoggedName(const std::string& name, const std::vector<std::string>& 
   return kUnknown;
 }
 
-Record BeginRecord(call::Method method, const absl::Status& status, const call::Identity& identity) {
+void CountAndLog(const Parts& parts, const EndedCall& ended, absl::FunctionRef<void(Record*)> describe) {
+  const absl::StatusCode code = ended.status.code();
+  const std::string_view reason = call::ReasonOf(ended.status);
+  parts.metrics->calls().Ended({.method = ended.method, .profile = ended.profile, .code = code, .reason = reason},
+                               ended.clock);
+  // A stream lasts as long as its client sends items, so its duration does not make it a slow call.
+  const bool is_stream = ended.method == call::Method::kClassifyStream;
+  if (parts.log == nullptr || !parts.log->Wants(code, is_stream ? 0 : ended.clock.total_ns())) return;
   Record record;
-  record.method = call::NameOf(method);
-  record.code = status.code();
-  record.reason = ReasonOf(status);
-  record.request_id = identity.request_id;
-  record.trace_id = identity.trace_id;
+  record.method = call::NameOf(ended.method);
+  record.code = code;
+  record.reason = reason;
+  record.request_id = ended.identity.request_id;
+  record.trace_id = ended.identity.trace_id;
+  record.total_ns = ended.clock.total_ns();
+  record.length_is_the_clients = is_stream;
   record.ended = std::chrono::steady_clock::now();
-  return record;
+  describe(&record);
+  parts.log->Write(record);
 }
 
-Record RecordOf(const ClassifyCall& call, const std::vector<std::string>& known) {
+void Describe(const ClassifyCall& call, const std::vector<std::string>& known, Record* record) {
   const CallOutcome& outcome = call.outcome;
-  Record record = BeginRecord(call::Method::kClassify, outcome.status, call.identity);
   const std::string& in_request = call.request.profile();
-  record.profile_requested = LoggedName(in_request.empty() ? call.metadata_profile : in_request, known);
-  record.profile = call.profile.name;
-  Work work;
+  record->profile_requested = LoggedName(in_request.empty() ? call.metadata_profile : in_request, known);
+  record->profile = call.profile.name;
+  Work& work = record->work.emplace();
   work.items = static_cast<size_t>(call.request.items_size());
   work.failed_items = outcome.status.ok() ? outcome.problems.size() : work.items;
   work.tokens = call.job.token_ids.size();
@@ -60,43 +59,21 @@ Record RecordOf(const ClassifyCall& call, const std::vector<std::string>& known)
   }
   work.priority = call::NameOf(call.settings.priority);
   work.batch_items = call.job.largest_batch_items;
-  record.work = work;
-  AddTimes(call.clock, &record);
-  return record;
+  work.phase_ns = call.clock.spent_ns();
 }
 
-Record RecordOfStream(const call::Identity& identity, const absl::Status& status, const v1::StreamEnd& totals,
-                      Work work) {
-  Record record = BeginRecord(call::Method::kClassifyStream, status, identity);
-  record.length_is_the_clients = true;
-  work.items = totals.items_taken();
-  work.failed_items = totals.items_failed();
-  work.tokens = totals.tokens();
-  const v1::Phases& phases = totals.phases();
-  work.tokenize_ns = static_cast<int64_t>(phases.tokenize_ns());
-  work.queue_ns = static_cast<int64_t>(phases.queue_ns());
-  work.form_ns = static_cast<int64_t>(phases.form_ns());
-  work.infer_ns = static_cast<int64_t>(phases.infer_ns());
-  work.post_ns = static_cast<int64_t>(phases.post_ns());
-  record.work = work;
-  return record;
-}
-
-Record RecordOf(const ComparisonCall& call, const std::vector<std::string>& known) {
-  Record record = BeginRecord(call::Method::kCompare, call.outcome.status, call.identity);
+void Describe(const ComparisonCall& call, const std::vector<std::string>& known, Record* record) {
   std::set<std::string> names;
   for (const std::string& name : call.request.profiles()) names.insert(LoggedName(name, known));
-  record.profile_requested = absl::StrJoin(names, ",");
-  Work work;
+  record->profile_requested = absl::StrJoin(names, ",");
+  Work& work = record->work.emplace();
   work.items = 1;
   work.failed_items = call.outcome.status.ok() ? 0 : 1;
   work.tokens = call.encoding.ids.size();
   work.truncated_items = call.encoding.tokens_dropped > 0;
   work.priority = call::NameOf(call.settings.priority);
   work.batch_items = call.job.largest_batch_items;
-  record.work = work;
-  AddTimes(call.clock, &record);
-  return record;
+  work.phase_ns = call.clock.spent_ns();
 }
 
 }  // namespace roberta::service

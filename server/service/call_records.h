@@ -1,14 +1,18 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "server/call/identity.h"
 #include "server/call/method.h"
+#include "server/call/phases.h"
 #include "server/request_log/record.h"
 #include "server/service/classify_call.h"
 #include "server/service/comparison.h"
+#include "server/service/parts.h"
 
 namespace roberta::service {
 
@@ -16,15 +20,20 @@ namespace roberta::service {
 /// since a wrong name may be anything, even a text.
 std::string LoggedName(const std::string& name, const std::vector<std::string>& known);
 
-/// The fields that the records of all calls have; views into `identity`.
-request_log::Record BeginRecord(call::Method method, const absl::Status& status, const call::Identity& identity);
+/// A call that has ended.
+struct EndedCall {
+  call::Method method;
+  std::string_view profile;  ///< by which it is counted; empty if it was given none
+  const absl::Status& status;
+  const call::Identity& identity;
+  const call::PhaseClock& clock;
+};
 
-/// The log record of a call whose response is complete; views into `call`. `known` are the names of the profiles.
-request_log::Record RecordOf(const ClassifyCall& call, const std::vector<std::string>& known);
-request_log::Record RecordOf(const ComparisonCall& call, const std::vector<std::string>& known);
-/// The record of a stream, without its profile and time, which the caller fills in; views into `identity`. `work` gets
-/// the totals of its parts, whose times overlap and are added up.
-request_log::Record RecordOfStream(const call::Identity& identity, const absl::Status& status,
-                                   const v1::StreamEnd& totals, request_log::Work work);
+/// Counts `ended`, and writes its log record if the log wants it: `describe` adds what EndedCall does not have.
+void CountAndLog(const Parts& parts, const EndedCall& ended, absl::FunctionRef<void(request_log::Record*)> describe);
+
+/// Describe a call whose response is complete, by views into `call`. `known` are the names of the profiles.
+void Describe(const ClassifyCall& call, const std::vector<std::string>& known, request_log::Record* record);
+void Describe(const ComparisonCall& call, const std::vector<std::string>& known, request_log::Record* record);
 
 }  // namespace roberta::service

@@ -8,25 +8,26 @@
 #include "profiles/tokenizer/tokenizer.h"
 #include "server/call/failure_reason.h"
 #include "server/call/identity.h"
+#include "server/service/admission_control.h"
+#include "server/service/brown_out.h"
 #include "server/service/call_records.h"
+#include "server/service/concurrency_limit.h"
 #include "server/service/profile_backend.h"
 #include "server/service/queued_job.h"
 #include "server/service/response.h"
+#include "server/service/shadow_traffic.h"
 
 namespace roberta::service {
 
 using call::FailureReason;
 using call::MakeStatus;
 using call::Phase;
-using call::ReasonOf;
 
 namespace {
 
 /// Notes that an item has no classification.
 void FailItem(ClassifyCall& call, int item, const FieldProblem& problem) {
-  google::rpc::Status* status = call.outcome.response.mutable_results(item)->mutable_status();
-  status->set_code(static_cast<int32_t>(problem.status.code()));
-  status->set_message(std::string(problem.status.message()));
+  FillStatus(problem.status, call.outcome.response.mutable_results(item)->mutable_status());
   call.outcome.problems.push_back(problem);
 }
 
@@ -48,14 +49,9 @@ absl::Status StatusOfProblems(const ClassifyCall& call) {
 
 }  // namespace
 
-Classification::Classification(Options options, const Parts& parts)
-    : options_(std::move(options)),
-      parts_(parts),
-      selection_({.registry = parts.registry, .admission = parts.admission, .brown_out = parts.brown_out}) {}
-
 void Classification::Start(std::shared_ptr<ClassifyCall> call) {
   call->in_flight = parts_.metrics->calls().Started();
-  call->outcome.status = Admit(*call);
+  if (call->outcome.status.ok()) call->outcome.status = Admit(*call);
   if (!call->outcome.status.ok()) return Finish(*call);
   parts_.tokenizers->Push([this, call = std::move(call)]() mutable { TokenizeAndEnqueue(std::move(call)); });
 }
@@ -66,12 +62,6 @@ void Classification::StartPart(std::shared_ptr<ClassifyCall> call) {
   call->job.deadline = SteadyDeadline(call->deadline);
   call->job.profile = call->profile.index;
   parts_.tokenizers->PushBulk([this, call = std::move(call)]() mutable { TokenizeAndEnqueue(std::move(call)); });
-}
-
-void Classification::Refuse(const std::shared_ptr<ClassifyCall>& call, absl::Status status) {
-  call->in_flight = parts_.metrics->calls().Started();
-  call->outcome.status = std::move(status);
-  Finish(*call);
 }
 
 absl::Status Classification::SelectProfileOfStream(ClassifyCall& stream) const {
@@ -87,7 +77,7 @@ absl::Status Classification::Admit(ClassifyCall& call) const {
   const bool crowded = absl::IsResourceExhausted(entered);  // the call counts as offered load all the same
   if (!entered.ok() && !crowded) return entered;
   if (absl::Status wanted = CheckStillWanted(call.cancelled, call.deadline); !wanted.ok()) return wanted;
-  if (auto problem = ValidateCall(call.request, options_.limits, &call.settings)) {
+  if (auto problem = ValidateCall(call.request, parts_.limits, &call.settings)) {
     call.outcome.problems.push_back(*problem);
     return problem->status;
   }
@@ -115,44 +105,29 @@ void Classification::TokenizeAndEnqueue(CallPointer call) {
 }
 
 void Classification::Tokenize(ClassifyCall& call) const {
+  static thread_local tokenizer::Encoding encoding;
+  batching::Job& job = call.job;
   size_t bytes = 0, tokens = 0;
   for (int i = 0; i < call.request.items_size(); ++i) {
     const internal::RawItem& item = call.request.items(i);
+    const std::string field = FieldOf(call, i);
     v1::ItemResult* result = call.outcome.response.add_results();
-    if (auto problem = ValidateItem(item, FieldOf(call, i), options_.limits)) {
-      if (!problem->field.ends_with(".id")) result->set_id(item.id());
+    auto problem = ValidateItem(item, field, parts_.limits);
+    if (!problem || !problem->field.ends_with(".id")) result->set_id(item.id());
+    if (!problem) problem = EncodeItem(*parts_.registry, item, field, call.settings.truncation, &encoding);
+    if (problem) {
       FailItem(call, i, *problem);
       continue;
     }
-    result->set_id(item.id());
-    if (absl::Status status = TokenizeItem(call, i, result); !status.ok()) {
-      FailItem(call, i, {FieldOf(call, i) + ".text", status});
-      continue;
-    }
+    job.token_ids.insert(job.token_ids.end(), encoding.ids.begin(), encoding.ids.end());
+    job.lengths.push_back(encoding.ids.size());
+    call.item_of.push_back(i);
+    FillTokens(encoding, result->mutable_classification());
     bytes += BytesOf(item);
-    tokens += call.job.lengths.back() + result->classification().tokens_dropped();
+    tokens += encoding.ids.size() + encoding.tokens_dropped;
   }
-  if (!call.job.lengths.empty()) parts_.admission->LearnTokens(call.job.lengths.size(), bytes, tokens);
+  if (!job.lengths.empty()) parts_.admission->LearnTokens(job.lengths.size(), bytes, tokens);
   call.outcome.status = StatusOfProblems(call);
-}
-
-absl::Status Classification::TokenizeItem(ClassifyCall& call, int item, v1::ItemResult* result) const {
-  static thread_local tokenizer::Encoding encoding;
-  const internal::RawItem& texts = call.request.items(item);
-  std::optional<std::string_view> pair;
-  if (texts.has_text_pair()) pair = texts.text_pair();
-  const tokenizer::EncodeOptions options = {
-      .max_tokens = static_cast<size_t>(parts_.registry->checkpoint().config().max_tokens()),
-      .truncation = call.settings.truncation};
-  const absl::Status encoded = parts_.registry->tokenizer().Encode(texts.text(), pair, options, &encoding);
-  if (!encoded.ok()) {
-    return MakeStatus(FailureReason::kTooManyTokens, absl::StrCat(FieldOf(call, item), ".text: ", encoded.message()));
-  }
-  call.job.token_ids.insert(call.job.token_ids.end(), encoding.ids.begin(), encoding.ids.end());
-  call.job.lengths.push_back(encoding.ids.size());
-  call.item_of.push_back(item);
-  FillTokens(encoding, result->mutable_classification());
-  return absl::OkStatus();
 }
 
 void Classification::Enqueue(CallPointer call) {
@@ -174,15 +149,12 @@ void Classification::Enqueue(CallPointer call) {
   };
   // Once it is pushed, other threads may work on the call.
   const admission::Reservation until_queued = std::move(call->forecast.reservation);
-  absl::Status pushed = (is_part ? PushBulkJob : PushJob)(*parts_.queue, {call, &job});
+  absl::Status pushed = PushJob(parts_, {call, &job}, is_part);
   if (pushed.ok()) {
     if (parts_.brown_out != nullptr && !is_part) parts_.brown_out->WorkArrived();
     return;
   }
-  call->outcome.status = absl::IsResourceExhausted(pushed)
-                             ? parts_.admission->WithAdvice(std::move(pushed), job.lengths.size(), job.token_ids.size(),
-                                                            parts_.queue->now()())
-                             : std::move(pushed);
+  call->outcome.status = std::move(pushed);
   Finish(*call);
 }
 
@@ -207,7 +179,7 @@ void Classification::Finish(ClassifyCall& call) {
   std::optional<registry::LoadedProfile> shadow;
   if (call.outcome.status.ok()) {
     FillClassifications(parts_.registry->checkpoint().config(), call);
-    response.set_model(options_.model_name);
+    response.set_model(parts_.model_name);
     response.set_model_revision(parts_.registry->checkpoint().revision());
     response.set_batch_items(static_cast<uint32_t>(call.job.largest_batch_items));
     if (parts_.shadow != nullptr) shadow = parts_.shadow->Choose(call.job, call.profile.name);
@@ -215,11 +187,20 @@ void Classification::Finish(ClassifyCall& call) {
   }
   call.forecast.reservation.reset();
   call.clock.End(Phase::kPost);
-  FillPhases(call.clock, response.mutable_phases());
+  FillPhases(call.clock.spent_ns(), response.mutable_phases());
   CountItems(call);
-  if (!call.is_part) Record(call);
-  call.done(call.outcome);
-  call.permit = admission::Permit();  // only now: the server may not stop before the response is on its way
+  if (!call.is_part) {
+    if (call.identity.request_id.empty()) call.identity.request_id = call::NewRequestId();
+    response.set_request_id(call.identity.request_id);
+    CountAndLog(parts_,
+                {.method = call::Method::kClassify,
+                 .profile = call.profile.name,
+                 .status = call.outcome.status,
+                 .identity = call.identity,
+                 .clock = call.clock},
+                [&](request_log::Record* record) { Describe(call, parts_.registry->names(), record); });
+  }
+  call.Complete();
   if (shadow) parts_.shadow->Run(*shadow, call.job);
 }
 
@@ -236,21 +217,6 @@ void Classification::CountItems(const ClassifyCall& call) const {
     items.failed = static_cast<size_t>(call.request.items_size());
   }
   parts_.metrics->items().Count(call.profile.name, items);
-}
-
-void Classification::Record(ClassifyCall& call) const {
-  const absl::Status& status = call.outcome.status;
-  parts_.metrics->calls().Ended({.method = call::Method::kClassify,
-                                 .profile = call.profile.name,
-                                 .code = status.code(),
-                                 .reason = ReasonOf(status)},
-                                call.clock);
-  call.in_flight.End();
-  if (call.identity.request_id.empty()) call.identity.request_id = call::NewRequestId();
-  call.outcome.response.set_request_id(call.identity.request_id);
-  if (parts_.log != nullptr && parts_.log->Wants(status.code(), call.clock.total_ns())) {
-    parts_.log->Write(RecordOf(call, parts_.registry->names()));
-  }
 }
 
 }  // namespace roberta::service

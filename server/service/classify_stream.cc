@@ -6,12 +6,14 @@
 #include "server/call/failure_reason.h"
 #include "server/call/identity.h"
 #include "server/service/call_records.h"
+#include "server/service/concurrency_limit.h"
+#include "server/service/queued_job.h"
+#include "server/service/response.h"
 
 namespace roberta::service {
 
 using call::FailureReason;
 using call::MakeStatus;
-using call::ReasonOf;
 using call::WithMessage;
 
 namespace {
@@ -32,15 +34,6 @@ int ItemsOfPart(const internal::RawClassifyStreamRequest& message, int first, in
   return items;
 }
 
-void Add(const v1::Phases& phases, v1::Phases* sums) {
-  sums->set_tokenize_ns(sums->tokenize_ns() + phases.tokenize_ns());
-  sums->set_queue_ns(sums->queue_ns() + phases.queue_ns());
-  sums->set_form_ns(sums->form_ns() + phases.form_ns());
-  sums->set_infer_ns(sums->infer_ns() + phases.infer_ns());
-  sums->set_post_ns(sums->post_ns() + phases.post_ns());
-  sums->set_total_ns(sums->total_ns() + phases.total_ns());
-}
-
 FieldProblem InSettings(const FieldProblem& problem) {
   return {"settings." + problem.field,
           WithMessage(problem.status, absl::StrCat("settings.", problem.status.message()))};
@@ -52,7 +45,7 @@ ClassifyStream::ClassifyStream(ClassifyStreams* streams, std::shared_ptr<StreamT
     : streams_(streams),
       transport_(std::move(transport)),
       head_(call::PhaseClock::Clock::now()),
-      flow_(streams->options_.limits) {
+      flow_(streams->limits_) {
   static_cast<call::Head&>(head_) = std::move(head);
   if (head_.identity.request_id.empty()) head_.identity.request_id = call::NewRequestId();
   head_.in_flight = streams->parts_.metrics->calls().Started();
@@ -78,7 +71,7 @@ void ClassifyStream::MessageRead(absl::StatusOr<std::shared_ptr<Message>> messag
 absl::Status ClassifyStream::Check(const Message& message) {
   if (absl::Status status = streams_->parts_.concurrency->CheckReady(); !status.ok()) return status;
   std::vector<FieldProblem>& problems = head_.outcome.problems;
-  if (const size_t most = streams_->options_.max_items_per_message; static_cast<size_t>(message.items_size()) > most) {
+  if (const size_t most = streams_->parts_.limits.max_items; static_cast<size_t>(message.items_size()) > most) {
     problems.push_back({"items", MakeStatus(FailureReason::kTooManyItems, absl::StrCat("items: ", message.items_size(),
                                                                                        " of them; at most ", most))});
   } else if (!std::exchange(begun_, true)) {
@@ -103,13 +96,13 @@ absl::Status ClassifyStream::Begin(const internal::RawStreamSettings& settings) 
   {
     const std::string& named = settings.profile().empty() ? head_.metadata_profile : settings.profile();
     const std::lock_guard lock(mutex_);
-    profile_named_ = LoggedName(named, streams_->parts_.classification->profile_names());
+    profile_named_ = LoggedName(named, streams_->parts_.registry->names());
   }
   if (const auto problem = ValidateCallSettings(request, &head_.settings)) {
     head_.outcome.problems.push_back(InSettings(*problem));
     return head_.outcome.problems.back().status;
   }
-  if (absl::Status status = streams_->parts_.classification->SelectProfileOfStream(head_); !status.ok()) return status;
+  if (absl::Status status = streams_->classification_->SelectProfileOfStream(head_); !status.ok()) return status;
   const v1::ClassifyResponse& chosen = head_.outcome.response;
   const std::lock_guard lock(mutex_);
   work_.priority = call::NameOf(head_.settings.priority);
@@ -117,8 +110,8 @@ absl::Status ClassifyStream::Begin(const internal::RawStreamSettings& settings) 
   start_.set_profile_used(chosen.profile_used());
   start_.set_profile_reason(chosen.profile_reason());
   start_.set_profile_revision(chosen.profile_revision());
-  start_.set_model(streams_->options_.model_name);
-  start_.set_model_revision(streams_->options_.model_revision);
+  start_.set_model(streams_->parts_.model_name);
+  start_.set_model_revision(streams_->parts_.registry->checkpoint().revision());
   start_.set_request_id(head_.identity.request_id);
   return absl::OkStatus();
 }
@@ -146,7 +139,7 @@ void ClassifyStream::CutShort(const absl::Status& status) {
 }
 
 void ClassifyStream::Drain() {
-  EndWith(MakeStatus(FailureReason::kDraining, "the server is shutting down"));
+  EndWith(Draining());
   Take(flow_.Stop());
 }
 
@@ -188,39 +181,44 @@ void ClassifyStream::StartWork(const Flow::Work& work) {
     call->deadline = head_.deadline;
     call->cancelled_by = &cancelled_;
     call->first_item = first + done;
-    call->done = [self = shared_from_this(), sequence = work.first_sequence + static_cast<uint64_t>(done),
-                  part](CallOutcome& outcome) { self->PartDone(sequence, part, outcome); };
-    streams_->parts_.classification->StartPart(std::move(call));
+    call->done = [self = shared_from_this(), part = call.get(),
+                  sequence = work.first_sequence + static_cast<uint64_t>(done)](CallOutcome&) {
+      self->PartDone(sequence, *part);
+    };
+    streams_->classification_->StartPart(std::move(call));
   }
 }
 
-void ClassifyStream::PartDone(uint64_t first_sequence, int items, CallOutcome& outcome) {
+void ClassifyStream::PartDone(uint64_t first_sequence, ClassifyCall& part) {
+  CallOutcome& outcome = part.outcome;
   const absl::Status& status = outcome.status;
+  const int items = part.request.items_size();
   if (absl::IsCancelled(status) || absl::IsDeadlineExceeded(status)) CutShort(status);
   auto answer = std::make_unique<v1::ClassifyStreamResponse>();
-  v1::StreamEnd part;
-  size_t truncated = 0;
+  size_t failed = 0, tokens = 0, truncated = 0;
   for (int i = 0; i < items; ++i) {
     v1::StreamResult* result = answer->add_results();
     result->set_sequence(first_sequence + static_cast<uint64_t>(i));
     if (status.ok()) {
       result->mutable_result()->Swap(outcome.response.mutable_results(i));
     } else {
-      result->mutable_result()->mutable_status()->set_code(static_cast<int32_t>(status.code()));
-      result->mutable_result()->mutable_status()->set_message(std::string(status.message()));
+      FillStatus(status, result->mutable_result()->mutable_status());
     }
-    part.set_items_failed(part.items_failed() + (result->result().has_status() ? 1 : 0));
-    part.set_tokens(part.tokens() + result->result().classification().token_count());
+    failed += result->result().has_status() ? 1 : 0;
+    tokens += result->result().classification().token_count();
     truncated += result->result().classification().truncated() ? 1 : 0;
   }
   {
     const std::lock_guard lock(mutex_);
-    totals_.set_items_failed(totals_.items_failed() + part.items_failed());
-    totals_.set_tokens(totals_.tokens() + part.tokens());
-    totals_.set_parts(totals_.parts() + 1);
+    work_.failed_items += failed;
+    work_.tokens += tokens;
     work_.truncated_items += truncated;
     work_.batch_items = std::max<size_t>(work_.batch_items, outcome.response.batch_items());
-    Add(outcome.response.phases(), totals_.mutable_phases());
+    for (size_t i = 0; i < call::kPhases; ++i) work_.phase_ns[i] += part.clock.spent_ns()[i];
+    totals_.set_items_failed(work_.failed_items);
+    totals_.set_tokens(work_.tokens);
+    totals_.set_parts(totals_.parts() + 1);
+    FillPhases(work_.phase_ns, totals_.mutable_phases());
   }
   const size_t bytes = answer->ByteSizeLong();
   Take(flow_.Answered(std::move(answer), static_cast<size_t>(items), bytes));
@@ -253,7 +251,8 @@ void ClassifyStream::Finish() {
     outcome.status = status_;
     outcome.problems = problems_;
     outcome.profile_used = start_.profile_used();
-    totals_.set_items_taken(flow_.items_begun());
+    work_.items = flow_.items_begun();
+    totals_.set_items_taken(work_.items);
     if (client_waits) *outcome.last->mutable_end() = totals_;
   }
   Record(outcome.status);
@@ -265,20 +264,18 @@ void ClassifyStream::Record(const absl::Status& status) {
   call::PhaseClock clock = head_.clock;
   clock.End(call::Phase::kPost);
   const std::lock_guard lock(mutex_);
-  streams_->parts_.metrics->calls().Ended({.method = call::Method::kClassifyStream,
-                                           .profile = start_.profile_used(),
-                                           .code = status.code(),
-                                           .reason = ReasonOf(status)},
-                                          clock);
-  head_.in_flight.End();
-  request_log::RequestLog* const log = streams_->parts_.log;
-  // A stream lasts as long as its client sends items, so its duration does not make it a slow call.
-  if (log == nullptr || !log->Wants(status.code(), /*total_ns=*/0)) return;
-  request_log::Record record = RecordOfStream(head_.identity, status, totals_, work_);
-  record.profile_requested = profile_named_;
-  record.profile = start_.profile_used();
-  record.total_ns = clock.total_ns();
-  log->Write(record);
+  head_.in_flight.reset();
+  CountAndLog(streams_->parts_,
+              {.method = call::Method::kClassifyStream,
+               .profile = start_.profile_used(),
+               .status = status,
+               .identity = head_.identity,
+               .clock = clock},
+              [&](request_log::Record* record) {
+                record->profile_requested = profile_named_;
+                record->profile = start_.profile_used();
+                record->work = work_;
+              });
 }
 
 std::shared_ptr<ClassifyStream> ClassifyStreams::Open(std::shared_ptr<StreamTransport> transport, call::Head head) {

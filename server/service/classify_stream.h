@@ -73,7 +73,7 @@ class ClassifyStream : public std::enable_shared_from_this<ClassifyStream> {
   void Take(Flow::Steps steps);
   void Admit();
   void StartWork(const Flow::Work& work);
-  void PartDone(uint64_t first_sequence, int items, CallOutcome& outcome);
+  void PartDone(uint64_t first_sequence, ClassifyCall& part);
   void Write(Flow::Steps& steps);
   void Finish();
   void Record(const absl::Status& status);
@@ -99,27 +99,15 @@ class ClassifyStream : public std::enable_shared_from_this<ClassifyStream> {
   bool start_sent_ = false;
   v1::StreamEnd totals_;
   std::string profile_named_;  ///< by the client, as it may be logged
-  request_log::Work work_;     ///< for the log, beyond the totals
+  request_log::Work work_;     ///< sums over the parts, whose times overlap, for the log
 };
 
 /// The ClassifyStream calls of a server. Any thread may call.
 class ClassifyStreams {
  public:
-  struct Options {
-    std::string model_name;
-    std::string model_revision;
-    size_t max_items_per_message = 0;
-    admission::StreamLimits limits;
-  };
-  /// All must outlive this.
-  struct Parts {
-    Classification* classification;
-    ConcurrencyLimit* concurrency;
-    metrics::ServerMetrics* metrics;
-    request_log::RequestLog* log = nullptr;  ///< nullptr: streams are not logged
-  };
-
-  ClassifyStreams(Options options, const Parts& parts) : options_(std::move(options)), parts_(parts) {}
+  /// `classification` and `parts` must outlive this.
+  ClassifyStreams(Classification* classification, Parts parts, const admission::StreamLimits& limits)
+      : classification_(classification), parts_(std::move(parts)), limits_(limits) {}
 
   /// Makes a stream for the transport to start. A stream holds a permit while it has unanswered items, and waits for
   /// one where another call would be refused; the server may not be destroyed before these are returned.
@@ -133,8 +121,9 @@ class ClassifyStreams {
   bool draining();
   void Remove(const ClassifyStream* stream);
 
-  const Options options_;
+  Classification* const classification_;
   const Parts parts_;
+  const admission::StreamLimits limits_;
   std::mutex mutex_;
   bool draining_ = false;  ///< guarded by mutex_, like `open_`
   std::unordered_map<const ClassifyStream*, std::weak_ptr<ClassifyStream>> open_;

@@ -13,6 +13,7 @@
 #include "absl/types/span.h"
 #include "server/call/failure_reason.h"
 #include "server/service/call_records.h"
+#include "server/service/concurrency_limit.h"
 #include "server/service/profile_backend.h"
 #include "server/service/profile_selection.h"
 #include "server/service/queued_job.h"
@@ -23,7 +24,6 @@ namespace roberta::service {
 using call::FailureReason;
 using call::MakeStatus;
 using call::Phase;
-using call::ReasonOf;
 
 namespace {
 
@@ -66,7 +66,7 @@ double LargestDifference(const std::vector<float>& a, const std::vector<float>& 
 
 void Comparison::Start(std::shared_ptr<ComparisonCall> call) {
   call->in_flight = parts_.metrics->calls().Started();
-  call->outcome.status = parts_.concurrency->Admit(&call->permit);
+  if (call->outcome.status.ok()) call->outcome.status = parts_.concurrency->Admit(&call->permit);
   if (!call->outcome.status.ok()) return Finish(*call);
   parts_.tokenizers->Push([this, call = std::move(call)]() mutable {
     call->clock.End(Phase::kQueue);
@@ -77,30 +77,17 @@ void Comparison::Start(std::shared_ptr<ComparisonCall> call) {
   });
 }
 
-void Comparison::Refuse(const std::shared_ptr<ComparisonCall>& call, absl::Status status) const {
-  call->in_flight = parts_.metrics->calls().Started();
-  call->outcome.status = std::move(status);
-  Finish(*call);
-}
-
 void Comparison::Prepare(ComparisonCall& call) const {
   call.outcome.status = CheckStillWanted(call.cancelled, call.deadline);
   if (!call.outcome.status.ok()) return;
   const internal::RawCompareRequest& request = call.request;
   auto problem = ValidateSettings(request.truncation(), request.function_to_apply(), &call.settings);
-  if (!problem) problem = ValidateItem(request.item(), "item", limits_);
+  if (!problem) problem = ValidateItem(request.item(), "item", parts_.limits);
   if (problem) return Fail(call, problem->field, problem->status);
   SelectProfiles(call);
   if (!call.outcome.status.ok()) return;
-  std::optional<std::string_view> pair;
-  if (request.item().has_text_pair()) pair = request.item().text_pair();
-  const tokenizer::EncodeOptions options = {
-      .max_tokens = static_cast<size_t>(parts_.registry->checkpoint().config().max_tokens()),
-      .truncation = call.settings.truncation};
-  const absl::Status encoded =
-      parts_.registry->tokenizer().Encode(request.item().text(), pair, options, &call.encoding);
-  if (encoded.ok()) return;
-  Fail(call, "item.text", MakeStatus(FailureReason::kTooManyTokens, absl::StrCat("item.text: ", encoded.message())));
+  problem = EncodeItem(*parts_.registry, request.item(), "item", call.settings.truncation, &call.encoding);
+  if (problem) Fail(call, problem->field, problem->status);
 }
 
 void Comparison::SelectProfiles(ComparisonCall& call) const {
@@ -156,12 +143,9 @@ void Comparison::Enqueue(std::shared_ptr<ComparisonCall> call) {
       Finish(*call);
     });
   };
-  absl::Status pushed = PushJob(*parts_.queue, {call, &job});
+  absl::Status pushed = PushJob(parts_, {call, &job});
   if (pushed.ok()) return;
-  call->outcome.status =
-      absl::IsResourceExhausted(pushed)
-          ? parts_.admission->WithAdvice(std::move(pushed), 1, job.token_ids.size(), parts_.queue->now()())
-          : std::move(pushed);
+  call->outcome.status = std::move(pushed);
   Finish(*call);
 }
 
@@ -214,8 +198,7 @@ void Comparison::FillResponse(ComparisonCall& call) const {
     v1::ProfileComparison* comparison = response.add_comparisons();
     comparison->set_profile(compared.name);
     if (!compared.status.ok()) {
-      comparison->mutable_status()->set_code(static_cast<int32_t>(compared.status.code()));
-      comparison->mutable_status()->set_message(std::string(compared.status.message()));
+      FillStatus(compared.status, comparison->mutable_status());
       continue;
     }
     comparison->set_profile_revision(compared.profile.revision);
@@ -231,21 +214,20 @@ void Comparison::FillResponse(ComparisonCall& call) const {
     comparison->set_time_ratio(static_cast<double>(compared.infer_ns) / static_cast<double>(call.baseline.infer_ns));
   }
   response.set_id(call.request.item().id());
-  response.set_model(model_name_);
+  response.set_model(parts_.model_name);
   response.set_model_revision(parts_.registry->checkpoint().revision());
 }
 
 void Comparison::Finish(ComparisonCall& call) const {
-  const absl::Status& status = call.outcome.status;
   call.clock.End(Phase::kPost);
-  parts_.metrics->calls().Ended(
-      {.method = call::Method::kCompare, .profile = {}, .code = status.code(), .reason = ReasonOf(status)}, call.clock);
-  call.in_flight.End();
-  if (parts_.log != nullptr && parts_.log->Wants(status.code(), call.clock.total_ns())) {
-    parts_.log->Write(RecordOf(call, parts_.registry->names()));
-  }
-  call.done(call.outcome);
-  call.permit = admission::Permit();  // only now: the server may not stop before the response is on its way
+  CountAndLog(parts_,
+              {.method = call::Method::kCompare,
+               .profile = {},
+               .status = call.outcome.status,
+               .identity = call.identity,
+               .clock = call.clock},
+              [&](request_log::Record* record) { Describe(call, parts_.registry->names(), record); });
+  call.Complete();
 }
 
 }  // namespace roberta::service

@@ -11,12 +11,8 @@
 #include "profiles/tokenizer/tokenizer.h"
 #include "roberta/internal/requests.pb.h"
 #include "roberta/v1/classifier.pb.h"
-#include "server/batching/batch_queue.h"
-#include "server/batching/worker_pool.h"
-#include "server/metrics/server_metrics.h"
-#include "server/request_log/request_log.h"
-#include "server/service/admission_control.h"
-#include "server/service/concurrency_limit.h"
+#include "server/batching/job.h"
+#include "server/service/parts.h"
 #include "server/service/request_validation.h"
 #include "server/service/unary_call.h"
 
@@ -46,25 +42,10 @@ struct ComparisonCall : UnaryCall<internal::RawCompareRequest, v1::CompareRespon
 /// after another, so that their times can be compared. Any thread may call.
 class Comparison {
  public:
-  /// All must outlive this; the tokenizer pool and the queue's executors must be destroyed before it, which runs
-  /// everything that they hold.
-  struct Parts {
-    registry::Registry* registry;
-    ConcurrencyLimit* concurrency;
-    const AdmissionControl* admission;
-    batching::WorkerPool* tokenizers;
-    batching::BatchQueue* queue;  ///< see QueueProfiles
-    metrics::ServerMetrics* metrics;
-    request_log::RequestLog* log = nullptr;  ///< nullptr: calls are not logged
-  };
-
-  Comparison(std::string model_name, const RequestLimits& limits, const Parts& parts)
-      : model_name_(std::move(model_name)), limits_(limits), parts_(parts) {}
+  explicit Comparison(Parts parts) : parts_(std::move(parts)) {}
 
   /// Starts `call`; never blocks. Its `done` is called exactly once, perhaps before this returns.
   void Start(std::shared_ptr<ComparisonCall> call);
-  /// Ends a call whose message could not be read with `status`, before this returns.
-  void Refuse(const std::shared_ptr<ComparisonCall>& call, absl::Status status) const;
 
  private:
   void Prepare(ComparisonCall& call) const;
@@ -75,8 +56,6 @@ class Comparison {
   void FillResponse(ComparisonCall& call) const;
   void Finish(ComparisonCall& call) const;
 
-  const std::string model_name_;
-  const RequestLimits limits_;
   const Parts parts_;
 };
 

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/call/failure_reason.h"
+#include "server/service/queued_job.h"
 
 namespace roberta::service {
 
@@ -15,7 +16,7 @@ absl::Status ConcurrencyLimit::Admit(admission::Permit* permit) {
   admission::Permits::Decision decision = permits_->TryAdmit();
   switch (decision.refusal) {
     case admission::Refusal::kClosed:
-      return MakeStatus(FailureReason::kDraining, "the server is shutting down");
+      return Draining();
     case admission::Refusal::kFull:
       return TooManyCalls();
     case admission::Refusal::kNone:
@@ -28,7 +29,7 @@ absl::Status ConcurrencyLimit::Admit(admission::Permit* permit) {
 uint64_t ConcurrencyLimit::AdmitWhenFree(std::function<void(absl::Status, admission::Permit)> admitted) {
   return permits_->AdmitWhenFree([admitted = std::move(admitted)](admission::Permits::Decision decision) {
     if (decision.permit) return admitted(absl::OkStatus(), std::move(decision.permit));
-    admitted(MakeStatus(FailureReason::kDraining, "the server is shutting down"), admission::Permit());
+    admitted(Draining(), nullptr);
   });
 }
 

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/call/failure_reason.h"
 #include "server/service/call_records.h"
+#include "server/service/concurrency_limit.h"
 #include "server/service/profile_selection.h"
 
 namespace roberta::service {
@@ -76,7 +77,7 @@ v1::ListProfilesResponse ProfileAdministration::List(const call::Head& head) con
     if (status.is_default) response.set_default_profile(status.name);
     *response.add_profiles() = InfoOf(status);
   }
-  response.set_model(model_name_);
+  response.set_model(parts_.model_name);
   response.set_model_revision(checkpoint.revision());
   for (const std::string& label : checkpoint.config().labels) response.add_labels(label);
   response.set_max_tokens(static_cast<uint32_t>(checkpoint.config().max_tokens()));
@@ -127,20 +128,9 @@ void ProfileAdministration::SetDefault(std::shared_ptr<SetDefaultCall> call) {
   Finish(Method::kSetDefaultProfile, *call, std::move(status));
 }
 
-void ProfileAdministration::Refuse(const std::shared_ptr<LoadCall>& call, absl::Status status) {
-  Finish(Method::kLoadProfile, *call, std::move(status));
-}
-
-void ProfileAdministration::Refuse(const std::shared_ptr<UnloadCall>& call, absl::Status status) {
-  Finish(Method::kUnloadProfile, *call, std::move(status));
-}
-
-void ProfileAdministration::Refuse(const std::shared_ptr<SetDefaultCall>& call, absl::Status status) {
-  Finish(Method::kSetDefaultProfile, *call, std::move(status));
-}
-
 template <typename Call>
 absl::Status ProfileAdministration::Admit(Call& call) const {
+  if (!call.outcome.status.ok()) return call.outcome.status;
   absl::Status status = parts_.concurrency->Admit(&call.permit);
   return status.ok() ? CheckKnown(*parts_.registry, "name", call.request.name()) : status;
 }
@@ -150,20 +140,15 @@ void ProfileAdministration::Finish(Method method, Call& call, absl::Status statu
   if (status.ok()) *call.outcome.response.mutable_profile() = InfoOf(*parts_.registry, call.request.name());
   call.outcome.status = std::move(status);
   Record(method, call, call.request.name(), call.outcome.status, call.clock);
-  call.done(call.outcome);
-  call.permit = admission::Permit();  // only now: the server may not stop before the response is on its way
+  call.Complete();
 }
 
 void ProfileAdministration::Record(Method method, const call::Head& head, const std::string& profile,
                                    const absl::Status& status, call::PhaseClock clock) const {
   clock.End(call::Phase::kPost);
-  parts_.metrics->calls().Ended(
-      {.method = method, .profile = profile, .code = status.code(), .reason = call::ReasonOf(status)}, clock);
-  if (parts_.log == nullptr || !parts_.log->Wants(status.code(), clock.total_ns())) return;
-  request_log::Record record = BeginRecord(method, status, head.identity);
-  record.profile_requested = LoggedName(profile, parts_.registry->names());
-  record.total_ns = clock.total_ns();
-  parts_.log->Write(record);
+  CountAndLog(
+      parts_, {.method = method, .profile = profile, .status = status, .identity = head.identity, .clock = clock},
+      [&](request_log::Record* record) { record->profile_requested = LoggedName(profile, parts_.registry->names()); });
 }
 
 }  // namespace roberta::service

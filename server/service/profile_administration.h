@@ -9,11 +9,8 @@
 #include "profiles/registry/registry.h"
 #include "roberta/internal/requests.pb.h"
 #include "roberta/v1/profiles.pb.h"
-#include "server/batching/worker_pool.h"
 #include "server/call/method.h"
-#include "server/metrics/server_metrics.h"
-#include "server/request_log/request_log.h"
-#include "server/service/concurrency_limit.h"
+#include "server/service/parts.h"
 #include "server/service/unary_call.h"
 
 namespace roberta::service {
@@ -29,19 +26,10 @@ using SetDefaultCall = ProfileCall<v1::SetDefaultProfileResponse>;
 /// The `done` of each call is called exactly once, perhaps before the method returns.
 class ProfileAdministration {
  public:
-  /// All must outlive this; `loads`, a pool of one thread, must be destroyed before it, which runs what it holds.
-  struct Parts {
-    registry::Registry* registry;
-    ConcurrencyLimit* concurrency;
-    batching::WorkerPool* loads;
-    metrics::ServerMetrics* metrics;
-    request_log::RequestLog* log = nullptr;  ///< nullptr: calls are not logged
-  };
   /// Loads that may run or wait at a time.
   static constexpr int kMostLoads = 16;
 
-  ProfileAdministration(std::string model_name, const Parts& parts)
-      : model_name_(std::move(model_name)), parts_(parts) {}
+  explicit ProfileAdministration(Parts parts) : parts_(std::move(parts)) {}
 
   v1::ListProfilesResponse List(const call::Head& head) const;
   /// Ends when the profile is loaded or has failed, which is a response too, on the pool's thread. Failure reasons:
@@ -53,11 +41,6 @@ class ProfileAdministration {
   /// Failure reasons: kUnknownProfile, kProfileNotReady and those of ConcurrencyLimit::Admit.
   void SetDefault(std::shared_ptr<SetDefaultCall> call);
 
-  /// Ends a call whose message could not be read with `status`.
-  void Refuse(const std::shared_ptr<LoadCall>& call, absl::Status status);
-  void Refuse(const std::shared_ptr<UnloadCall>& call, absl::Status status);
-  void Refuse(const std::shared_ptr<SetDefaultCall>& call, absl::Status status);
-
  private:
   template <typename Call>
   absl::Status Admit(Call& call) const;
@@ -66,7 +49,6 @@ class ProfileAdministration {
   void Record(call::Method method, const call::Head& head, const std::string& profile, const absl::Status& status,
               call::PhaseClock clock) const;
 
-  const std::string model_name_;
   const Parts parts_;
   std::atomic<int> loads_{0};
 };

@@ -8,6 +8,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "server/call/failure_reason.h"
+#include "server/service/admission_control.h"
+#include "server/service/brown_out.h"
 #include "server/service/request_validation.h"
 
 namespace roberta::service {

@@ -6,9 +6,8 @@
 #include "absl/status/statusor.h"
 #include "profiles/registry/registry.h"
 #include "server/admission/profile_choice.h"
-#include "server/service/admission_control.h"
-#include "server/service/brown_out.h"
 #include "server/service/classify_call.h"
+#include "server/service/parts.h"
 
 namespace roberta::service {
 
@@ -28,13 +27,6 @@ absl::StatusOr<registry::LoadedProfile> FindProfile(const registry::Registry& re
 /// of the request (see admission::ChooseByObjective). Any thread may call.
 class ProfileSelection {
  public:
-  /// All must outlive this.
-  struct Parts {
-    const registry::Registry* registry;
-    const AdmissionControl* admission;
-    BrownOutLadder* brown_out = nullptr;  ///< nullptr: calls that name no profile always use the default
-  };
-
   explicit ProfileSelection(const Parts& parts) : parts_(parts) {}
 
   /// Selects the profile of a call that arrives at `now` and whose settings and deadline are known, and writes it into

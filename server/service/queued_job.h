@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "server/batching/batch_queue.h"
 #include "server/batching/job.h"
 #include "server/call/phases.h"
+#include "server/service/parts.h"
 
 namespace roberta::service {
 
@@ -23,11 +23,12 @@ inline size_t ComparisonIndex(const std::vector<std::string>& profile_names) {
   return profile_names.size();
 }
 
-/// Pushes `job`. Failure reasons: kQueueFull, kDraining; `done` and what it owns are then destroyed.
-absl::Status PushJob(batching::BatchQueue& queue, const std::shared_ptr<batching::Job>& job);
-/// The same for bulk work, for which the queue is never full.
-absl::Status PushBulkJob(batching::BatchQueue& queue, const std::shared_ptr<batching::Job>& job);
+/// Pushes `job`, as bulk work or not. Failure reasons: kDraining, and kQueueFull with a retry delay, which bulk work
+/// never gets; `done` and what it owns are then destroyed.
+absl::Status PushJob(const Parts& parts, const std::shared_ptr<batching::Job>& job, bool is_bulk = false);
 
+/// kDraining.
+absl::Status Draining();
 /// kQueueFull, for a job of so many items.
 absl::Status QueueFull(size_t items);
 

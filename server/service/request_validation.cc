@@ -134,4 +134,16 @@ std::optional<FieldProblem> ValidateItem(const internal::RawItem& item, const st
   return std::nullopt;
 }
 
+std::optional<FieldProblem> EncodeItem(const registry::Registry& registry, const internal::RawItem& item,
+                                       const std::string& field, tokenizer::Truncation truncation,
+                                       tokenizer::Encoding* encoding) {
+  std::optional<std::string_view> pair;
+  if (item.has_text_pair()) pair = item.text_pair();
+  const auto max_tokens = static_cast<size_t>(registry.checkpoint().config().max_tokens());
+  const absl::Status encoded =
+      registry.tokenizer().Encode(item.text(), pair, {.max_tokens = max_tokens, .truncation = truncation}, encoding);
+  if (encoded.ok()) return std::nullopt;
+  return Problem(field + ".text", FailureReason::kTooManyTokens, std::string(encoded.message()));
+}
+
 }  // namespace roberta::service

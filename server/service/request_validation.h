@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "profiles/registry/registry.h"
 #include "profiles/tokenizer/tokenizer.h"
 #include "roberta/internal/requests.pb.h"
 #include "roberta/v1/classifier.pb.h"
@@ -50,6 +51,11 @@ std::optional<FieldProblem> ValidateSettings(int32_t truncation, int32_t functio
 /// Checks one item: blank texts, UTF-8, length. `field` is its path: "items[3]". Time is linear in its size.
 std::optional<FieldProblem> ValidateItem(const internal::RawItem& item, const std::string& field,
                                          const RequestLimits& limits);
+
+/// Tokenizes an item that ValidateItem accepts; `field` as there. Failure reason: kTooManyTokens.
+std::optional<FieldProblem> EncodeItem(const registry::Registry& registry, const internal::RawItem& item,
+                                       const std::string& field, tokenizer::Truncation truncation,
+                                       tokenizer::Encoding* encoding);
 
 /// Bytes of both texts of an item.
 inline size_t BytesOf(const internal::RawItem& item) {

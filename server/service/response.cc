@@ -69,13 +69,19 @@ void FillClassifications(const checkpoint::ModelConfig& config, ClassifyCall& ca
   }
 }
 
-void FillPhases(const call::PhaseClock& clock, v1::Phases* phases) {
-  phases->set_tokenize_ns(clock.spent_ns(call::Phase::kTokenize));
-  phases->set_queue_ns(clock.spent_ns(call::Phase::kQueue));
-  phases->set_form_ns(clock.spent_ns(call::Phase::kForm));
-  phases->set_infer_ns(clock.spent_ns(call::Phase::kInfer));
-  phases->set_post_ns(clock.spent_ns(call::Phase::kPost));
-  phases->set_total_ns(clock.total_ns());
+void FillPhases(const std::array<int64_t, call::kPhases>& spent_ns, v1::Phases* phases) {
+  const auto [tokenize, queue, form, infer, post] = spent_ns;
+  phases->set_tokenize_ns(tokenize);
+  phases->set_queue_ns(queue);
+  phases->set_form_ns(form);
+  phases->set_infer_ns(infer);
+  phases->set_post_ns(post);
+  phases->set_total_ns(tokenize + queue + form + infer + post);
+}
+
+void FillStatus(const absl::Status& status, google::rpc::Status* written) {
+  written->set_code(static_cast<int32_t>(status.code()));
+  written->set_message(std::string(status.message()));
 }
 
 }  // namespace roberta::service

@@ -1,9 +1,13 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 
+#include "absl/status/status.h"
 #include "absl/types/span.h"
+#include "google/rpc/status.pb.h"
 #include "profiles/checkpoint/config.h"
 #include "profiles/tokenizer/tokenizer.h"
 #include "roberta/v1/classifier.pb.h"
@@ -30,7 +34,10 @@ void FillTokens(const tokenizer::Encoding& encoding, v1::Classification* classif
 /// Fills the classifications of a call whose job has run, from its logits.
 void FillClassifications(const checkpoint::ModelConfig& config, ClassifyCall& call);
 
-/// Writes the time of each phase, and the total.
-void FillPhases(const call::PhaseClock& clock, v1::Phases* phases);
+/// Writes the time of each phase, and their total.
+void FillPhases(const std::array<int64_t, call::kPhases>& spent_ns, v1::Phases* phases);
+
+/// Writes code and message.
+void FillStatus(const absl::Status& status, google::rpc::Status* written);
 
 }  // namespace roberta::service

@@ -12,8 +12,8 @@ namespace roberta::service {
 
 using metrics::ShadowDrop;
 
-ShadowTraffic::ShadowTraffic(ShadowOptions options, const Parts& parts)
-    : options_(std::move(options)), parts_(parts), sampler_(options_.fraction, options_.seed) {}
+ShadowTraffic::ShadowTraffic(ShadowOptions options, Parts parts)
+    : options_(std::move(options)), parts_(std::move(parts)), sampler_(options_.fraction, options_.seed) {}
 
 std::optional<registry::LoadedProfile> ShadowTraffic::Choose(const batching::Job& answered,
                                                              const std::string& profile_used) {

@@ -9,8 +9,7 @@
 #include "absl/types/span.h"
 #include "profiles/registry/registry.h"
 #include "server/admission/sampler.h"
-#include "server/batching/batch_queue.h"
-#include "server/metrics/server_metrics.h"
+#include "server/service/parts.h"
 
 namespace roberta::service {
 
@@ -27,14 +26,8 @@ struct ShadowOptions {
 /// nothing blocks.
 class ShadowTraffic {
  public:
-  /// All must outlive this, except for the queue's executors, which must be destroyed before it.
-  struct Parts {
-    const registry::Registry* registry;
-    batching::BatchQueue* queue;  ///< see QueueProfiles
-    metrics::ServerMetrics* metrics;
-  };
-
-  ShadowTraffic(ShadowOptions options, const Parts& parts);
+  /// The registry, the queue and the metrics must outlive this.
+  ShadowTraffic(ShadowOptions options, Parts parts);
 
   /// Whether the call of `answered`, a job whose items have their outcomes, is chosen to run again: nothing, or the
   /// profile that Run must then be called with. Calls that the second profile itself answered are not chosen.

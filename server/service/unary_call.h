@@ -30,7 +30,16 @@ struct UnaryCall : call::Head {
 
   explicit UnaryCall(call::PhaseClock::Clock::time_point arrival) : clock(arrival) {}
 
-  // Set by the transport, with the Head.
+  /// Hands the outcome over. The permit is returned after that: the server may not stop before the response is on its
+  /// way.
+  void Complete() {
+    in_flight.reset();
+    done(outcome);
+    permit.reset();
+  }
+
+  // Set by the transport, with the Head. A call whose message could not be read begins with that status in `outcome`,
+  // and ends with it.
   Request request;
   absl::AnyInvocable<void(Outcome<Response>&)> done;  ///< called exactly once, on any thread
   std::atomic<bool> cancelled{false};

@@ -24,15 +24,11 @@ class UnaryReactor final : public grpc::ServerUnaryReactor {
     call_->done = [this](service::Outcome<typename Call::Response>& outcome) { Complete(outcome); };
   }
 
-  /// Reads the message and calls `(service->*start)(call)`, or `service->Refuse(call, status)` if it cannot be read.
-  /// The reactor may be gone when this returns.
+  /// Reads the message and calls `(service->*start)(call)`. The reactor may be gone when this returns.
   template <typename Service>
   void Start(Service* service, void (Service::*start)(std::shared_ptr<Call>), const grpc::ByteBuffer& request) {
-    if (absl::Status read = ReadMessage(request, &call_->request); !read.ok()) {
-      service->Refuse(call_, std::move(read));
-    } else {
-      (service->*start)(call_);
-    }
+    call_->outcome.status = ReadMessage(request, &call_->request);
+    (service->*start)(call_);
   }
 
   void OnCancel() override { call_->cancelled.store(true, std::memory_order_relaxed); }

@@ -74,8 +74,8 @@ TEST(CallMetrics, ACallIsInFlightAsLongAsItsHandleIsHeld) {
     EXPECT_THAT(exposed.Scrape(), HasSubstr("roberta_inflight_requests 2"));
   }
   EXPECT_THAT(exposed.Scrape(), HasSubstr("roberta_inflight_requests 1"));
-  handle.End();
-  handle.End();
+  handle.reset();
+  handle.reset();
   EXPECT_THAT(exposed.Scrape(), HasSubstr("roberta_inflight_requests 0"));
 }
 

@@ -22,11 +22,7 @@ Record Answered() {
                      .truncated_items = 2,
                      .priority = "high",
                      .batch_items = 7,
-                     .tokenize_ns = 100'000,
-                     .queue_ns = 2'000'000,
-                     .form_ns = 30'000,
-                     .infer_ns = 4'000'000,
-                     .post_ns = 5'000};
+                     .phase_ns = {100'000, 2'000'000, 30'000, 4'000'000, 5'000}};
   record.total_ns = 6'135'000;
   return record;
 }

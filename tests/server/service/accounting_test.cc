@@ -65,7 +65,8 @@ class AccountingTest : public testing::Test {
     run(PuppetServer::Call({"good", "", "\xff"}));
     auto unreadable = PuppetServer::Call({});
     unreadable->done = [](CallOutcome&) {};
-    server.classification.Refuse(unreadable, MakeStatus(FailureReason::kMalformedMessage, "why"));
+    unreadable->outcome.status = MakeStatus(FailureReason::kMalformedMessage, "why");
+    server.classification.Start(unreadable);
     auto partial = PuppetServer::Call({"good", " "});
     partial->request.set_allow_partial(true);
     run(partial);

@@ -37,7 +37,7 @@ class BrownOutLadderTest : public testing::Test {
                            .executors = executors,
                            .thresholds = thresholds,
                            .now = [this] { return clock_.now(); }},
-                          {&registry_, &queue_, &metrics_});
+                          {.registry = &registry_, .queue = &queue_, .metrics = &metrics_});
   }
   /// The queue gets 1000 tokens of work that are not worked off.
   void Fill() {
@@ -151,16 +151,10 @@ struct HeldCore {
     ladder.emplace(
         BrownOutLadderOptions{
             .profiles = {"quantized"}, .thresholds = kThresholds, .now = [this] { return clock.now(); }},
-        BrownOutLadder::Parts{&server.registry, &server.queue, &server.metrics});
-    classification.emplace(
-        Classification::Options{.model_name = "puppet", .limits = {.max_items = 1000, .max_item_characters = 1000}},
-        Classification::Parts{.registry = &server.registry,
-                              .concurrency = &server.concurrency,
-                              .admission = &server.admission,
-                              .tokenizers = &server.tokenizers,
-                              .queue = &server.queue,
-                              .metrics = &server.metrics,
-                              .brown_out = &*ladder});
+        server.parts);
+    Parts parts = server.parts;
+    parts.brown_out = &*ladder;
+    classification.emplace(parts);
     first = Start(PuppetServer::Call({"good"}));
     entered.get_future().wait();
   }

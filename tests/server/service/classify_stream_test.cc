@@ -84,7 +84,7 @@ TEST_F(ClassifyStreamTest, TheFirstMessageSaysWhatHoldsForAll) {
   EXPECT_EQ(start.profile_reason(), "metadata");
   EXPECT_EQ(start.profile_revision(), "puppet-revision");
   EXPECT_EQ(start.model(), "puppet");
-  EXPECT_EQ(start.model_revision(), "puppet-checkpoint");
+  EXPECT_EQ(start.model_revision(), server_.registry.checkpoint().revision());
 }
 
 TEST_F(ClassifyStreamTest, TheLastMessageSumsUp) {
@@ -198,8 +198,9 @@ TEST_F(ClassifyStreamTest, AMessageThatCannotBeReadEndsTheStream) {
 
 TEST_F(ClassifyStreamTest, IsRefusedWhileTheModelIsBeingLoaded) {
   ConcurrencyLimit concurrency(&server_.permits, &server_.predictor);
-  ClassifyStreams streams(
-      {}, {.classification = &server_.classification, .concurrency = &concurrency, .metrics = &server_.metrics});
+  Parts parts = server_.parts;
+  parts.concurrency = &concurrency;
+  ClassifyStreams streams(&server_.classification, parts, {});
   client_->Start(streams.Open(client_, {}));
   client_->Send(PuppetTransport::Texts(1));
   EXPECT_TRUE(absl::IsUnavailable(client_->WaitForEnd()));

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "server/call/failure_reason.h"
+#include "server/service/concurrency_limit.h"
 #include "tests/profiles/registry/puppet_recipes.h"
 
 namespace roberta::service {
@@ -70,7 +71,11 @@ class ProfileAdministrationTest : public testing::Test {
   admission::WaitPredictor predictor_{1, {}};
   ConcurrencyLimit concurrency_{&permits_, &predictor_};
   metrics::ServerMetrics metrics_{{.profiles = registry_->names(), .failure_reasons = FailureReasonNames()}};
-  ProfileAdministration administration_{"puppet", {registry_.get(), &concurrency_, &loads_, &metrics_}};
+  ProfileAdministration administration_{{.model_name = "puppet",
+                                         .registry = registry_.get(),
+                                         .concurrency = &concurrency_,
+                                         .loads = &loads_,
+                                         .metrics = &metrics_}};
   batching::WorkerPool loads_{1};
 };
 

@@ -16,6 +16,7 @@
 #include "server/service/classification.h"
 #include "server/service/classify_stream.h"
 #include "server/service/comparison.h"
+#include "server/service/concurrency_limit.h"
 #include "server/service/profile_backend.h"
 #include "server/service/queued_job.h"
 #include "tests/server/service/puppet_profile.h"
@@ -152,17 +153,18 @@ struct PuppetServer {
   std::unique_ptr<request_log::RequestLog> log = std::make_unique<request_log::RequestLog>(
       request_log::RequestLog::Options{.every_call = true, .format = request_log::Format::kJson},
       [this](request_log::Level, std::string_view line) { lines.emplace_back(line); });
-  Classification classification{{.model_name = "puppet", .limits = {.max_items = 1000, .max_item_characters = 100000}},
-                                {&registry, &concurrency, &admission, &tokenizers, &queue, &metrics, log.get()}};
-  ClassifyStreams streams{
-      {.model_name = "puppet",
-       .model_revision = "puppet-checkpoint",
-       .max_items_per_message = 1000,
-       .limits = {.items_in_flight = 64}},
-      {.classification = &classification, .concurrency = &concurrency, .metrics = &metrics, .log = log.get()}};
-  Comparison comparison{"puppet",
-                        {.max_items = 1000, .max_item_characters = 100000},
-                        {&registry, &concurrency, &admission, &tokenizers, &queue, &metrics, log.get()}};
+  Parts parts{.model_name = "puppet",
+              .limits = {.max_items = 1000, .max_item_characters = 100000},
+              .registry = &registry,
+              .concurrency = &concurrency,
+              .admission = &admission,
+              .tokenizers = &tokenizers,
+              .queue = &queue,
+              .metrics = &metrics,
+              .log = log.get()};
+  Classification classification{parts};
+  ClassifyStreams streams{&classification, parts, {.items_in_flight = 64}};
+  Comparison comparison{parts};
   batching::WorkerPool tokenizers{1};
   batching::Executors executors;
 

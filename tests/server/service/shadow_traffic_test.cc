@@ -34,16 +34,10 @@ struct ShadowedServer {
     server.registry.SetQuantized(std::make_shared<PuppetProfile>(std::move(second)));
     if (options.profile.empty()) options.profile = "quantized";
     if (options.fraction == 0) options.fraction = 1;
-    shadow.emplace(options, ShadowTraffic::Parts{&server.registry, &server.queue, &server.metrics});
-    classification.emplace(
-        Classification::Options{.model_name = "puppet", .limits = {.max_items = 1000, .max_item_characters = 1000}},
-        Classification::Parts{.registry = &server.registry,
-                              .concurrency = &server.concurrency,
-                              .admission = &server.admission,
-                              .tokenizers = &server.tokenizers,
-                              .queue = &server.queue,
-                              .metrics = &server.metrics,
-                              .shadow = &*shadow});
+    shadow.emplace(options, server.parts);
+    Parts parts = server.parts;
+    parts.shadow = &*shadow;
+    classification.emplace(parts);
     port = server.metrics.Expose("127.0.0.1", 0).value();
   }
 
