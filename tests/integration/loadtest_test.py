@@ -30,6 +30,16 @@ def counted(server, method="Classify"):
     return codes
 
 
+def served(log):
+    """Calls that a server has answered, by its log; 0 before it serves."""
+    said = log.read_text() if log.exists() else ""
+    metrics = re.search(r"metrics on (http://\S+)", said)
+    if metrics is None:
+        return 0
+    page = urllib.request.urlopen(metrics[1], timeout=60).read().decode()
+    return sum(int(float(value)) for value in re.findall(r'^roberta_requests_total\{code="OK",method="Classify".*\} (\S+)', page, re.M))
+
+
 def is_running(pid):
     try:
         return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
@@ -62,13 +72,15 @@ class LoadTest(unittest.TestCase):
             path.write_text(text)
         return path
 
-    def load(self, *arguments, target=None):
-        return run("roberta-loadtest", "run", "--target", target or self.server.address, *arguments)
+    def load(self, *arguments, target=None, quality=False):
+        """Runs; its answers are compared with those to each text alone only for `quality`, as that takes the most time."""
+        alone = () if quality or "--no-quality" in arguments else ("--no-quality",)
+        return run("roberta-loadtest", "run", "--target", target or self.server.address, *alone, *arguments)
 
-    def record(self, *arguments):
+    def record(self, *arguments, quality=False):
         """Runs and returns the record, whose books are checked."""
         path = self.path("run.json")
-        result = self.load("--json", path, *arguments)
+        result = self.load("--json", path, *arguments, quality=quality)
         self.assertIn(result.returncode, MEASURED, result.stderr)
         record = json.loads(path.read_text())["runs"][0]
         for tally in (*record["result"]["classes"], record["result"]["warm_up"], record["derived"]["total"]):
@@ -248,7 +260,7 @@ class LoadTest(unittest.TestCase):
 
     def test_answers_under_load_are_compared_with_those_alone_baselines_and_the_labels(self):
         record = self.record("--concurrency", "8", "--duration", "1", "--warm-up", "0", "--profile", "quantized",
-                             "--file", DEMO_MODEL / "sample.tsv")
+                             "--file", DEMO_MODEL / "sample.tsv", quality=True)
         quality, items = record["quality"], record["derived"]["total"]["items"]
         self.assertGreater(items, 8)
         self.assertEqual((quality["labelled"], quality["alone_compared"], quality["baseline_compared"]), (items,) * 3)
@@ -260,7 +272,7 @@ class LoadTest(unittest.TestCase):
         self.assertEqual(quality["missing"], "")
 
     def test_texts_without_labels_have_no_accuracy(self):
-        quality = self.record("--concurrency", "1", "--duration", "0.3", "--warm-up", "0")["quality"]
+        quality = self.record("--concurrency", "1", "--duration", "0.3", "--warm-up", "0", quality=True)["quality"]
         self.assertEqual((quality["labelled"], quality["missing"]), (0, "accuracy: the texts have no labels"))
         self.assertGreater(quality["baseline_compared"], 0)
 
@@ -402,7 +414,7 @@ class LoadTest(unittest.TestCase):
             self.skipTest("not made: gnuplot or poppler-utils is not installed")
         records = []
         for profile in ("baseline", "quantized"):
-            self.record("--profile", profile, "--concurrency", "2", "--duration", "1", "--warm-up", "0")
+            self.record("--profile", profile, "--concurrency", "2", "--duration", "1", "--warm-up", "0", quality=True)
             records.append(self.path("run.json").rename(self.path(f"{profile}.json")))
         pdf = self.path("report.pdf")
         result = run("roberta-loadtest", "report", *records, "--out", pdf, "--title", "Before and after")
@@ -493,10 +505,7 @@ class Spawn(unittest.TestCase):
                                     "--concurrency", "2", "--duration", "600", "--warm-up", "0", "--spawn-log", log,
                                     "--quiet", "--no-quality", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.addCleanup(process.kill)
-        wait_until(lambda: log.exists() and "serving gRPC" in log.read_text())
-        metrics = re.search(r"metrics on (http://\S+)", log.read_text())[1]
-        wait_until(lambda: re.search(r'requests_total\{code="OK",method="Classify",profile="quantized"\} [1-9]',
-                                     urllib.request.urlopen(metrics, timeout=60).read().decode()))
+        wait_until(lambda: served(log) > 0)
         [pid] = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
         return process, int(pid), log
 
@@ -682,12 +691,12 @@ class Suite(unittest.TestCase):
 
     def test_what_was_measured_until_ctrl_c_is_written(self):
         out = self.directory / "results"
-        process = subprocess.Popen([BIN / "roberta-loadtest", "suite", "--spawn", DEMO_MODEL, "--out", out, "--quick"],
-                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        texts, log = self.directory / "texts.tsv", self.directory / "server.log"
+        texts.write_text("".join((DEMO_MODEL / "sample.tsv").read_text().splitlines(keepends=True)[:5]))
+        process = subprocess.Popen([BIN / "roberta-loadtest", "suite", "--spawn", DEMO_MODEL, "--out", out, "--quick", "--file",
+                                    texts, "--spawn-log", log], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.addCleanup(process.kill)
-        for line in process.stderr:
-            if "profiles: " in line and "user" in line:  # a run is under way
-                break
+        wait_until(lambda: served(log) > 100)  # four texts alone in every profile are fewer: a run is under way
         process.send_signal(signal.SIGINT)
         output, errors = process.communicate(timeout=300)
         self.assertEqual(process.returncode, 130, errors)

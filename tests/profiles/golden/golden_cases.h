@@ -34,6 +34,16 @@ std::vector<float> RunAlone(const LoadedModel& model, const std::vector<GoldenCa
 /// Logits [cases, labels] of the cases in the file's order, which mixes lengths, in batches of 16.
 std::vector<float> RunInMixedBatches(const LoadedModel& model, const std::vector<GoldenCase>& cases);
 
+/// What a profile of the checkpoint in `directory` answers to a golden file's texts: [cases, labels] as the two above.
+struct Answers {
+  std::vector<GoldenCase> cases;
+  std::vector<float> alone, in_batches;
+};
+
+/// Computed once for all tests that name the same profile and directory, as that takes most of their time.
+const Answers& AnswersOf(const std::string& profile, const Loader& load, const std::string& directory,
+                         const std::string& golden_file);
+
 /// How far logits are from those they ought to be. Not a number where a logit is none.
 struct Distance {
   double largest = 0;          ///< difference of two logits

@@ -7,7 +7,6 @@
 #include <ostream>
 #include <string>
 #include <tuple>
-#include <utility>
 #include <vector>
 
 #include "profiles/encoder/packed_classifier.h"
@@ -65,25 +64,6 @@ const ProfileUnderTest kProfiles[] = {
     {"integrated", profiles_test::Packed("integrated", {.keep_macs = 1}), kInt8, 0}};
 const char* const kCheckpoints[] = {"tiny-3label", "odd-multilabel-bf16", "regression-fp16", "demo-sst2"};
 
-/// What a profile of a checkpoint answers to the texts of its golden file, alone and in mixed batches: [texts, labels].
-struct Answers {
-  std::vector<GoldenCase> cases;
-  std::vector<float> alone, in_batches;
-};
-
-/// Computed once for all tests, as that takes most of their time.
-const Answers& AnswersOf(const ProfileUnderTest& profile, const std::string& directory) {
-  static auto& computed = *new std::map<std::pair<std::string, std::string>, Answers>;
-  const auto [place, is_new] = computed.try_emplace({profile.name, directory});
-  if (is_new) {
-    const LoadedModel model(directory, profile.load);
-    std::vector<GoldenCase> cases = ReadGolden(directory + "/golden_logits.jsonl", model);
-    const std::vector<float> alone = RunAlone(model, cases), in_batches = RunInMixedBatches(model, cases);
-    place->second = {std::move(cases), alone, in_batches};
-  }
-  return place->second;
-}
-
 class GoldenLogits : public testing::TestWithParam<std::tuple<ProfileUnderTest, const char*>> {
  protected:
   const ProfileUnderTest& profile() const { return std::get<0>(GetParam()); }
@@ -94,6 +74,13 @@ class GoldenLogits : public testing::TestWithParam<std::tuple<ProfileUnderTest, 
     if (std::string(profile().name) != "amp_all_bf16") return;
     const auto product = kernels::LinearShape::Make(64, 64, 16, Precision::kBFloat16);
     if (!product.ok()) GTEST_SKIP() << "not measured: " << product.status();
+  }
+
+  /// What the golden file of `directory` asks, by the checkpoint beside it; the demo model is the one that is shipped.
+  const Answers& AnswersIn(const std::string& directory) const {
+    const std::string model =
+        std::string(checkpoint()) == "demo-sst2" ? test_paths::InRepository("models/demo-sst2") : directory;
+    return AnswersOf(profile().name, profile().load, model, directory + "/golden_logits.jsonl");
   }
 
   void ExpectWithinTolerance(const std::vector<float>& logits, const std::vector<GoldenCase>& cases, const char* how) {
@@ -111,19 +98,19 @@ class GoldenLogits : public testing::TestWithParam<std::tuple<ProfileUnderTest, 
 
 TEST_P(GoldenLogits, MatchAlone) {
   ROBERTA_SHARED_OR_SKIP(directory, std::string("models/") + checkpoint());
-  const Answers& answers = AnswersOf(profile(), directory);
+  const Answers& answers = AnswersIn(directory);
   ExpectWithinTolerance(answers.alone, answers.cases, "alone");
 }
 
 TEST_P(GoldenLogits, MatchInMixedBatches) {
   ROBERTA_SHARED_OR_SKIP(directory, std::string("models/") + checkpoint());
-  const Answers& answers = AnswersOf(profile(), directory);
+  const Answers& answers = AnswersIn(directory);
   ExpectWithinTolerance(answers.in_batches, answers.cases, "in mixed batches");
 }
 
 TEST_P(GoldenLogits, AreThoseOfATextAloneInABatchToo) {
   ROBERTA_SHARED_OR_SKIP(directory, std::string("models/") + checkpoint());
-  const Answers& answers = AnswersOf(profile(), directory);
+  const Answers& answers = AnswersIn(directory);
   const double largest = DistanceOf(answers.in_batches, {answers.alone.begin(), answers.alone.end()}).largest;
   std::printf("%s on %s: largest difference of alone and in a batch %.2e\n", profile().name, checkpoint(), largest);
   EXPECT_LE(largest, profile().neighbors_change);

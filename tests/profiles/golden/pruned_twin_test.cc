@@ -27,9 +27,11 @@ class PrunedTwin : public testing::TestWithParam<const char*> {
  protected:
   ~PrunedTwin() override { std::filesystem::remove_all(directory_); }
 
-  /// How far `load` of the dense checkpoint is from `baseline` of its twin.
-  Distance DistanceToTwin(const std::string& dense, const Loader& load) {
-    const LoadedModel model(dense, load);
+  /// Logits of baseline of the twin for the texts of the golden file, in mixed batches.
+  const std::vector<float>& LogitsOfTwin(const LoadedModel& model, const std::vector<GoldenCase>& cases) {
+    static auto& computed = *new std::map<std::string, std::vector<float>>;  // once for both tests of a checkpoint
+    const auto [place, is_new] = computed.try_emplace(GetParam());
+    if (!is_new) return place->second;
     const auto mask = pruned::MaskByMagnitude(*model.checkpoint, kKeepMacs).value();
     absl::Status status = pruned::SavePruned(*model.checkpoint, mask, directory_ + "/pruned");
     EXPECT_TRUE(status.ok()) << status;
@@ -37,8 +39,14 @@ class PrunedTwin : public testing::TestWithParam<const char*> {
     status = pruned::SaveDense(*pruned, directory_ + "/twin");
     EXPECT_TRUE(status.ok()) << status;
     const LoadedModel twin(directory_ + "/twin", profiles_test::Packed("baseline"));
+    return place->second = RunInMixedBatches(twin, cases);
+  }
+
+  /// How far `load` of the dense checkpoint is from `baseline` of its twin.
+  Distance DistanceToTwin(const std::string& dense, const Loader& load) {
+    const LoadedModel model(dense, load);
     const std::vector<GoldenCase> cases = ReadGolden(dense + "/golden_logits.jsonl", model);
-    const std::vector<float> expected = RunInMixedBatches(twin, cases);
+    const std::vector<float>& expected = LogitsOfTwin(model, cases);
     const Distance distance = DistanceOf(RunInMixedBatches(model, cases), {expected.begin(), expected.end()});
     std::printf("%s: largest difference to the twin %.2e, noise to signal %.5f over %zu texts\n", GetParam(),
                 distance.largest, distance.noise_to_signal, cases.size());
