@@ -17,26 +17,19 @@ std::optional<double> Share(int64_t hits, int64_t of) {
 }
 
 void Add(const Quality& more, Quality* sum) {
-  sum->labelled += more.labelled;
-  sum->correct += more.correct;
-  sum->alone_compared += more.alone_compared;
-  sum->alone_flips += more.alone_flips;
-  sum->baseline_compared += more.baseline_compared;
-  sum->baseline_agreed += more.baseline_agreed;
+  for (int64_t Quality::*count : {&Quality::labelled, &Quality::correct, &Quality::alone_compared,
+                                  &Quality::alone_flips, &Quality::baseline_compared, &Quality::baseline_agreed}) {
+    sum->*count += more.*count;
+  }
   // Of the texts alone, which are the same for all runs of a series: not more of them, but known again.
-  if (more.texts_labelled > sum->texts_labelled) {
-    sum->texts_labelled = more.texts_labelled;
-    sum->texts_correct = more.texts_correct;
-  }
-  if (more.texts_compared > sum->texts_compared) {
-    sum->texts_compared = more.texts_compared;
-    sum->texts_agreed = more.texts_agreed;
-  }
-  if (more.texts_paired > sum->texts_paired) {
-    sum->texts_paired = more.texts_paired;
-    sum->texts_only_correct = more.texts_only_correct;
-    sum->texts_only_baseline_correct = more.texts_only_baseline_correct;
-  }
+  const auto take_more = [&](int64_t Quality::*texts, std::initializer_list<int64_t Quality::*> of_them) {
+    if (more.*texts <= sum->*texts) return;
+    sum->*texts = more.*texts;
+    for (int64_t Quality::*part : of_them) sum->*part = more.*part;
+  };
+  take_more(&Quality::texts_labelled, {&Quality::texts_correct});
+  take_more(&Quality::texts_compared, {&Quality::texts_agreed});
+  take_more(&Quality::texts_paired, {&Quality::texts_only_correct, &Quality::texts_only_baseline_correct});
   if (more.calibration.empty()) return;
   if (sum->calibration.empty()) sum->calibration.resize(more.calibration.size());
   if (sum->calibration.size() != more.calibration.size()) return;  // bins of other widths are not the same bins
@@ -47,7 +40,7 @@ void Add(const Quality& more, Quality* sum) {
   }
 }
 
-int64_t TextsOf(const record::RunRecord& run) {
+int64_t TextsOf(const RunRecord& run) {
   int64_t texts = 0;
   for (const auto& one : run.settings.classes) texts += one.texts;
   return texts;
@@ -76,14 +69,9 @@ void JudgeByRunsOrSample(const ProfileRuns& runs, Answers* answers) {
 
 Answers AnswersOf(const ProfileRuns& runs) {
   Answers answers;
-  for (const Repeats& repeats : runs.loads) {
-    for (const record::RunRecord* run : repeats.runs) {
-      Add(run->quality, &answers.sum);
-      answers.texts = std::max(answers.texts, TextsOf(*run));
-      const std::string& missing = run->quality.missing;
-      const bool known = std::find(answers.missing.begin(), answers.missing.end(), missing) != answers.missing.end();
-      if (!missing.empty() && !known) answers.missing.push_back(missing);
-    }
+  for (const RunRecord* run : RunsOf({runs})) {
+    Add(run->quality, &answers.sum);
+    answers.texts = std::max(answers.texts, TextsOf(*run));
   }
   answers.flips = Share(answers.sum.alone_flips, answers.sum.alone_compared);
   answers.accuracy = Share(answers.sum.texts_correct, answers.sum.texts_labelled);

@@ -31,9 +31,8 @@ struct Answers {
   /// From baseline's accuracy on the same texts, each sent alone; nothing of baseline, or where accuracies come from
   /// elsewhere, since then it is not known which texts the two classify differently.
   std::optional<statistics::AccuracyDifference> difference;
-  record::Quality sum;               ///< over the runs
-  int64_t texts = 0;                 ///< that the runs chose from; a text counts in `sum` each time it was answered
-  std::vector<std::string> missing;  ///< why parts were not measured
+  record::Quality sum;  ///< over the runs
+  int64_t texts = 0;    ///< that the runs chose from; a text counts in `sum` each time it was answered
 };
 Answers AnswersOf(const ProfileRuns& runs);
 /// The answers of all of `sorted`, for comparison: accuracies come from one source, if there is one that all have.

@@ -5,22 +5,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "loadtest/report/answers.h"
-#include "loadtest/report/blocks.h"
 #include "loadtest/report/presentation.h"
 
 namespace roberta::loadtest::report {
 
 namespace {
 
-using document::Align;
-using document::Cell;
-using document::Chart;
-using document::Heading;
-using document::LineChart;
-using document::Paragraph;
-using document::Table;
-using document::TextStyle;
 using record::Quality;
 
 constexpr char kNoLabels[] = "no answer of these runs was compared with a label";
@@ -32,16 +22,9 @@ constexpr int64_t kLeastInBin = 10;
 constexpr double kLeastShareInBin = 0.02;
 constexpr size_t kMostNamed = 4, kLongestName = 10;
 
-std::string MissingQuality(const record::RunRecord& run) {
-  return run.quality.missing;
-}
-
 std::string Reason(const std::vector<ProfileRuns>& sorted) {
-  for (const ProfileRuns& runs : sorted) {
-    const Answers answers = AnswersOf(runs);
-    if (!answers.missing.empty()) return answers.missing.front();
-  }
-  return kNoLabels;
+  const std::vector<std::string> reasons = Reasons(RunsOf(sorted), &RunRecord::quality);
+  return reasons.empty() ? kNoLabels : reasons.front();
 }
 
 /// Texts that an accuracy rests on: the same text answered again says nothing new.
@@ -167,7 +150,7 @@ Block AccuracyChart(const std::vector<ProfileRuns>& sorted) {
 Blocks AnswersSection(const std::vector<ProfileRuns>& sorted) {
   Blocks blocks = {Heading{"Quality of the answers"}, AnswersTable(sorted)};
   blocks.emplace_back(Paragraph{DifferencesText(sorted), TextStyle::kNote});
-  Append(MissingNote(sorted, MissingQuality), &blocks);
+  Append(MissingNote(Reasons(RunsOf(sorted), &RunRecord::quality)), &blocks);
   blocks.push_back(AccuracyChart(sorted));
   blocks.push_back(ReliabilityChart(sorted));
   return blocks;

@@ -8,11 +8,6 @@
 
 namespace roberta::loadtest::report {
 
-using document::Cell;
-using document::Paragraph;
-using document::Table;
-using record::RunRecord;
-
 void Append(Blocks more, Blocks* blocks) {
   for (Block& block : more) blocks->push_back(std::move(block));
 }
@@ -40,20 +35,10 @@ Cell RangeCell(const Spread& spread, int decimals, bool strong) {
           .note = low == high ? "" : absl::StrCat(low, " to ", high)};
 }
 
-Blocks MissingNote(const std::vector<ProfileRuns>& sorted, std::string (*reason_of)(const RunRecord&)) {
-  std::vector<std::string> reasons;
-  for (const ProfileRuns& runs : sorted) {
-    for (const Repeats& repeats : runs.loads) {
-      for (const RunRecord* run : repeats.runs) {
-        const std::string reason = reason_of(*run);
-        if (reason.empty() || std::find(reasons.begin(), reasons.end(), reason) != reasons.end()) continue;
-        reasons.push_back(reason);
-      }
-    }
-  }
+Blocks MissingNote(const std::vector<std::string>& reasons) {
   if (reasons.empty()) return {};
-  return {Paragraph{absl::StrCat("Not measured, at least in part: ", absl::StrJoin(reasons, "; "), "."),
-                    document::TextStyle::kNote}};
+  return {
+      Paragraph{absl::StrCat("Not measured, at least in part: ", absl::StrJoin(reasons, "; "), "."), TextStyle::kNote}};
 }
 
 }  // namespace roberta::loadtest::report

@@ -9,7 +9,6 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "loadtest/report/answers_section.h"
-#include "loadtest/report/blocks.h"
 #include "loadtest/report/presentation.h"
 #include "loadtest/report/verdict.h"
 
@@ -17,24 +16,19 @@ namespace roberta::loadtest::report {
 
 namespace {
 
-using document::Paragraph;
-using document::TextStyle;
-
 /// Why there is no run of `profile`.
 std::string WhyAbsent(const record::Series& series, const std::string& profile) {
-  bool listed = false;
-  for (const record::RunRecord& run : series.runs) {
-    listed = listed || !run.server.profiles.empty();
+  bool listed = false, known = false;
+  for (const RunRecord& run : series.runs) {
     for (const auto& description : run.server.profiles) {
-      if (description.name != profile || description.state == "READY") continue;
+      listed = true;
+      if (description.name != profile) continue;
+      known = true;
+      if (description.state == record::kReady) continue;
       const std::string why = description.reason.empty() ? "" : absl::StrCat(": ", description.reason);
       return absl::StrCat("the server has it as ", description.state, why);
     }
   }
-  const bool known = std::any_of(series.runs.begin(), series.runs.end(), [&](const record::RunRecord& run) {
-    return std::any_of(run.server.profiles.begin(), run.server.profiles.end(),
-                       [&](const auto& description) { return description.name == profile; });
-  });
   return listed && !known ? "the server has no profile of that name" : "no run of it is in the records";
 }
 
@@ -73,7 +67,7 @@ Comparison Compare(const record::Series& series, const std::vector<std::string>&
   Comparison comparison;
   for (const std::string& name : names) {
     const size_t before = comparison.runs.size();
-    for (const record::RunRecord& run : series.runs) {
+    for (const RunRecord& run : series.runs) {
       if (ProfileOf(run) == name && run.settings.variant.empty()) comparison.runs.push_back(&run);
     }
     if (comparison.runs.size() == before) comparison.absent.push_back({name, WhyAbsent(series, name)});
@@ -130,11 +124,6 @@ std::optional<Spread> FoundRate(const Comparison& comparison, const std::string&
 
 namespace {
 
-using document::Align;
-using document::Cell;
-using document::Table;
-using record::RunRecord;
-
 /// A figure of a profile, made of those of its runs, and how it is written.
 struct ProfileFigure {
   std::string name;
@@ -144,20 +133,13 @@ struct ProfileFigure {
   std::string unit;                                    ///< behind the number
 };
 
-std::optional<double> Median(const std::optional<Spread>& spread) {
-  return spread ? std::optional(spread->median) : std::nullopt;
-}
-
 std::optional<double> InPercent(const std::optional<double>& share) {
   return share ? std::optional(100 * *share) : std::nullopt;
 }
 
 ProfileFigure LatencyFigure(const Load& load, double quantile) {
   return {absl::StrFormat("p%g at %s, ms", 100 * quantile, LoadText(load)),
-          [=](const ProfileRuns& runs) {
-            return Median(runs.At(load)->Of([=](const RunRecord& run) { return LatencyMs(run, quantile); }));
-          },
-          2};
+          [=](const ProfileRuns& runs) { return Median(runs.At(load)->Of(LatencyAt(quantile))); }, 2};
 }
 
 std::vector<ProfileFigure> RateFigures(const Comparison& comparison) {

@@ -6,7 +6,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "loadtest/report/blocks.h"
 #include "loadtest/report/presentation.h"
 #include "loadtest/report/run_report.h"
 #include "loadtest/report/throughput_section.h"
@@ -36,19 +35,14 @@ double Rank(const std::string& value) {
   return absl::SimpleAtod(value, &number) ? number : 1e18;
 }
 
-std::optional<double> P99(const record::RunRecord& run) {
-  return LatencyMs(run, 0.99);
-}
-
 double RateOf(const ProfileRuns& runs) {
   return FullRate(runs).value_or(Spread()).median;
 }
 
 /// Its p99 where all values were run.
-std::optional<double> LatencyOf(const LoadingTrial& trial, const ProfileRuns& runs) {
+std::optional<Spread> LatencyOf(const LoadingTrial& trial, const ProfileRuns& runs) {
   const std::optional<Load> load = SharedLoad(Pointers(trial.values));
-  const std::optional<Spread> p99 = load ? runs.At(*load)->Of(P99) : std::nullopt;
-  return p99 ? std::optional(p99->median) : std::nullopt;
+  return load ? runs.At(*load)->Of(LatencyAt(0.99)) : std::nullopt;
 }
 
 const ProfileRuns* DefaultOf(const LoadingTrial& trial) {
@@ -61,9 +55,7 @@ const ProfileRuns* DefaultOf(const LoadingTrial& trial) {
 bool SurelyBetter(const LoadingTrial& trial, const ProfileRuns& standing, const ProfileRuns& runs) {
   const std::optional<SpeedUp> ratio = SpeedUpOf(standing, runs);
   if (ratio && ratio->pairs > 1 && ratio->ratio.low > 1) return true;
-  const std::optional<Load> load = SharedLoad(Pointers(trial.values));
-  if (!load) return false;
-  const std::optional<Spread> before = standing.At(*load)->Of(P99), after = runs.At(*load)->Of(P99);
+  const std::optional<Spread> before = LatencyOf(trial, standing), after = LatencyOf(trial, runs);
   return before && after && after->high < before->low && ratio && ratio->ratio.median >= kNearlyAsMany;
 }
 
@@ -74,14 +66,14 @@ const ProfileRuns* Best(const LoadingTrial& trial) {
   const ProfileRuns* best = nullptr;
   double least = 0;
   for (const ProfileRuns& runs : trial.values) {
-    const std::optional<double> p99 = LatencyOf(trial, runs);
+    const std::optional<double> p99 = Median(LatencyOf(trial, runs));
     if (RateOf(runs) < kNearlyAsMany * most) continue;
     if (best == nullptr || (p99 && *p99 < least)) best = &runs, least = p99.value_or(0);
   }
   const ProfileRuns* const standing = DefaultOf(trial);
   if (standing != nullptr && best != standing && !SurelyBetter(trial, *standing, *best)) return standing;
   if (standing == nullptr || RateOf(*standing) < kNearlyAsMany * most) return best;
-  const std::optional<double> p99 = LatencyOf(trial, *standing);
+  const std::optional<double> p99 = Median(LatencyOf(trial, *standing));
   return !p99 || *p99 * kNearlyAsMany <= least ? standing : best;
 }
 
@@ -93,7 +85,7 @@ std::string Against(const LoadingTrial& trial, const ProfileRuns& best, const Pr
   if (ratio->ratio.high > ratio->ratio.low) {
     absl::StrAppendFormat(&text, " (%.2f to %.2f)", ratio->ratio.low, ratio->ratio.high);
   }
-  const std::optional<double> own = LatencyOf(trial, best), p99 = LatencyOf(trial, other);
+  const std::optional<double> own = Median(LatencyOf(trial, best)), p99 = Median(LatencyOf(trial, other));
   if (own && p99) absl::StrAppend(&text, ", p99 ", Digits(*own), " instead of ", Digits(*p99), " ms");
   const bool faster = ratio->pairs > 1 && ratio->ratio.low > 1 && ratio->ratio.median > 1 / kNearlyAsMany;
   const bool sooner = own && p99 && *own < kNearlyAsMany * *p99;
@@ -118,7 +110,7 @@ const std::vector<LoadingKey>& LoadingKeys() {
 
 std::vector<LoadingTrial> LoadingTrials(const record::Series& series) {
   RunPointers runs;
-  for (const record::RunRecord& run : series.runs) {
+  for (const RunRecord& run : series.runs) {
     if (!run.settings.variant.empty()) runs.push_back(&run);
   }
   std::vector<LoadingTrial> trials;
@@ -171,13 +163,7 @@ LoadingVerdict JudgeLoading(const LoadingTrial& trial) {
 
 namespace {
 
-using document::Align;
 using document::Document;
-using document::Heading;
-using document::Paragraph;
-using document::Table;
-using document::TextStyle;
-using record::RunRecord;
 
 std::string TitleOf(const LoadingTrial& trial, bool several_profiles) {
   std::string title = trial.key.name;
@@ -204,17 +190,14 @@ Block ValuesTable(const LoadingTrial& trial, const ProfileRuns* best) {
   for (const ProfileRuns& runs : trial.values) {
     const std::optional<Spread> rate = FullRate(runs);
     const Repeats& repeats = load ? *runs.At(*load) : Busiest(runs);
-    const auto latency = [&](double quantile) {
-      return Decimals(repeats.Of([=](const RunRecord& run) { return LatencyMs(run, quantile); }), 2);
-    };
-    const std::optional<Spread> padding = repeats.Of(PaddingShare);
+    const auto latency = [&](double quantile) { return Decimals(repeats.Of(LatencyAt(quantile)), 2); };
     const bool standing = runs.label == trial.key.default_value;
     table.rows.push_back({{runs.label, &runs == best},
-                          rate ? RangeCell(*rate, 1, &runs == best) : document::Cell{kNotMeasured},
+                          rate ? RangeCell(*rate, 1, &runs == best) : Cell{kNotMeasured},
                           {latency(0.5)},
                           {latency(0.99)},
                           {Decimals(repeats.Of(TextsInBatch), 2)},
-                          {Percent(padding ? std::optional(padding->median) : std::nullopt)},
+                          {Percent(Median(repeats.Of(PaddingShare)))},
                           {absl::StrCat(&runs == best ? "to be set" : "", &runs == best && standing ? ", " : "",
                                         standing ? "default" : "")}});
   }
@@ -229,23 +212,13 @@ Blocks TrialSection(const LoadingTrial& trial, const std::string& title) {
   blocks.push_back(ValuesTable(trial, verdict.best));
   blocks.push_back(RateBars(trial.values));
   blocks.push_back(LatencyBars(trial.values));
-  Append(MissingNote(trial.values, [](const RunRecord& run) { return run.counters.missing; }), &blocks);
+  Append(MissingNote(Reasons(RunsOf(trial.values), &RunRecord::counters)), &blocks);
   return blocks;
 }
 
 bool HasTrial(const std::vector<LoadingTrial>& trials, const LoadingKey& key) {
   return std::any_of(trials.begin(), trials.end(),
                      [&](const LoadingTrial& trial) { return trial.key.name == key.name; });
-}
-
-RunPointers RunsOf(const std::vector<LoadingTrial>& trials) {
-  RunPointers runs;
-  for (const LoadingTrial& trial : trials) {
-    for (const ProfileRuns& value : trial.values) {
-      for (const Repeats& repeats : value.loads) runs.insert(runs.end(), repeats.runs.begin(), repeats.runs.end());
-    }
-  }
-  return runs;
 }
 
 /// A row a key: what to set, and why.
@@ -301,11 +274,16 @@ Document DataLoadingReport(const record::Series& series) {
                                     ? "Of no setting were two values measured, so there is nothing to compare."
                                     : verdict,
                                 TextStyle::kLead});
-  for (const LoadingTrial& trial : trials) Append(Warnings(trial.values), &blocks);
+  RunPointers runs;
+  for (const LoadingTrial& trial : trials) {
+    Append(Warnings(trial.values), &blocks);
+    const RunPointers own = RunsOf(trial.values);
+    runs.insert(runs.end(), own.begin(), own.end());
+  }
   blocks.push_back(VerdictRows(trials));
   Append(DataLoadingSections(series), &blocks);
   Append(
-      LastPage(trials.empty() ? PointersTo(series.runs) : RunsOf(trials),
+      LastPage(trials.empty() ? PointersTo(series.runs) : runs,
                {absl::StrFormat("Of a setting's values the one to be set has the lowest p99 among those that reach at "
                                 "least %.0f %% of the most texts a second; the default stays unless another is better "
                                 "by more than that.",

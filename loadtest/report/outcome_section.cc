@@ -1,45 +1,32 @@
 #include "loadtest/report/outcome_section.h"
 
 #include <algorithm>
-#include <set>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "loadtest/record/cross_check.h"
-#include "loadtest/report/blocks.h"
 #include "loadtest/report/presentation.h"
+#include "loadtest/report/throughput_section.h"
 
 namespace roberta::loadtest::report {
 
 namespace {
 
-using document::Align;
-using document::Cell;
-using document::Heading;
-using document::Paragraph;
-using document::Table;
-
 constexpr size_t kMostGaps = 4;  // that are listed
 
-stats::Tally SumOf(const Repeats& repeats) {
+stats::Tally SumOf(const RunPointers& runs) {
   stats::Tally sum;
-  for (const record::RunRecord* run : repeats.runs) sum.Merge(run->result.Total());
+  for (const RunRecord* run : runs) sum.Merge(run->result.Total());
   return sum;
 }
 
-std::string InSum(const std::vector<ProfileRuns>& sorted) {
-  int64_t sent = 0, answered = 0;
-  for (const ProfileRuns& runs : sorted) {
-    for (const Repeats& repeats : runs.loads) {
-      const stats::Tally sum = SumOf(repeats);
-      sent += sum.sent;
-      answered += sum.Count(stats::Outcome::kAnswered);
-    }
-  }
-  if (sent == answered) return absl::StrCat("All ", Count(sent), " requests were answered.");
-  return absl::StrCat("Of ", Count(sent), " requests ", Count(answered), " were answered. The others, by gRPC code:");
+std::string InSum(const stats::Tally& all) {
+  const int64_t answered = all.Count(stats::Outcome::kAnswered);
+  if (all.sent == answered) return absl::StrCat("All ", Count(all.sent), " requests were answered.");
+  return absl::StrCat("Of ", Count(all.sent), " requests ", Count(answered),
+                      " were answered. The others, by gRPC code:");
 }
 
 /// A box if what the server's answers said of themselves does not agree with its counters.
@@ -47,13 +34,11 @@ Blocks CrossCheck(const std::vector<ProfileRuns>& sorted) {
   std::vector<std::string> gaps;
   size_t runs_with_gaps = 0;
   for (const ProfileRuns& runs : sorted) {
-    for (const Repeats& repeats : runs.loads) {
-      for (const record::RunRecord* run : repeats.runs) {
-        const std::vector<std::string> own = record::ServerGaps(run->result, run->counters);
-        if (!own.empty()) ++runs_with_gaps;
-        for (const std::string& gap : own) {
-          gaps.push_back(absl::StrCat(runs.label, " at ", LoadText(repeats.load), ": ", gap));
-        }
+    for (const RunRecord* run : RunsOf({runs})) {
+      const std::vector<std::string> own = record::ServerGaps(run->result, run->counters);
+      if (!own.empty()) ++runs_with_gaps;
+      for (const std::string& gap : own) {
+        gaps.push_back(absl::StrCat(runs.label, " at ", LoadText(LoadOf(*run)), ": ", gap));
       }
     }
   }
@@ -63,32 +48,27 @@ Blocks CrossCheck(const std::vector<ProfileRuns>& sorted) {
   return {Paragraph{
       absl::StrCat("The server's counters and its answers do not agree in ", Some(runs_with_gaps, "a run", "runs"),
                    ": ", absl::StrJoin(gaps, "; "), more > 0 ? absl::StrCat("; and ", more, " more") : "", "."),
-      document::TextStyle::kWarning}};
+      TextStyle::kWarning}};
 }
 
 }  // namespace
 
 Blocks OutcomeSection(const std::vector<ProfileRuns>& sorted) {
-  std::set<absl::StatusCode> codes;
-  for (const ProfileRuns& runs : sorted) {
-    for (const Repeats& repeats : runs.loads) {
-      for (const auto& [code, count] : SumOf(repeats).codes) codes.insert(code);
-    }
-  }
+  const stats::Tally all = SumOf(RunsOf(sorted));
   Table table = {"Outcomes of the requests", {{"profile", Align::kText}, {"load", Align::kText}, {"sent"}}, {}};
-  for (const absl::StatusCode code : codes) table.columns.push_back({absl::StatusCodeToString(code)});
+  for (const auto& [code, count] : all.codes) table.columns.push_back({absl::StatusCodeToString(code)});
   for (const ProfileRuns& runs : sorted) {
     for (const Repeats& repeats : runs.loads) {
-      const stats::Tally sum = SumOf(repeats);
+      const stats::Tally sum = SumOf(repeats.runs);
       std::vector<Cell> row = {{runs.label, false, runs.style.color}, {LoadText(repeats.load)}, {Count(sum.sent)}};
-      for (const absl::StatusCode code : codes) {
+      for (const auto& [code, count] : all.codes) {
         const auto found = sum.codes.find(code);
         row.push_back({Count(found == sum.codes.end() ? 0 : found->second)});
       }
       table.rows.push_back(std::move(row));
     }
   }
-  Blocks blocks = {Heading{"Answers and refusals"}, Paragraph{InSum(sorted)}};
+  Blocks blocks = {Heading{"Answers and refusals"}, Paragraph{InSum(all)}};
   Append(CrossCheck(sorted), &blocks);
   blocks.push_back(table);
   return blocks;
@@ -96,15 +76,7 @@ Blocks OutcomeSection(const std::vector<ProfileRuns>& sorted) {
 
 namespace {
 
-using document::Align;
-using document::BarChart;
-using document::Chart;
-using document::Heading;
-using document::LineChart;
-using document::Paragraph;
 using document::SeriesStyle;
-using document::Table;
-using document::TextStyle;
 using record::RateSearch;
 
 std::string NameOf(const RateSearch& search) {
@@ -158,25 +130,19 @@ Block FoundTable(const std::vector<RateSearch>& searches, const std::vector<Prof
 }
 
 Block FoundChart(const std::vector<RateSearch>& searches, const std::vector<ProfileRuns>& sorted) {
-  BarChart chart;
-  chart.y_label = "requests/s";
-  chart.bars.push_back({"", {}, {}, {}});
+  std::vector<Bar> bars;
   const RateSearch* best = nullptr;
   double most = 0;
   for (size_t i = 0; i < searches.size(); ++i) {
-    chart.categories.push_back(NameOf(searches[i]));
-    chart.category_colors.push_back(LookOf(searches[i], i, sorted).color);
     const std::optional<Spread> found = SpreadOf(searches[i].found);
-    chart.bars[0].values.push_back(found ? std::optional(found->median) : std::nullopt);
-    chart.bars[0].intervals.push_back(
-        found && searches[i].found.size() > 1 ? std::optional(std::pair(found->low, found->high)) : std::nullopt);
+    bars.push_back({NameOf(searches[i]), LookOf(searches[i], i, sorted).color, found});
     if (found && found->median > most) most = found->median, best = &searches[i];
   }
   const std::string objective = OneObjective(searches) ? ObjectiveText(searches.front()) : "each its own objective";
   std::string reading =
       absl::StrCat("With ", objective, "; the lines reach from the lowest to the highest of the repeats.");
   if (best != nullptr) absl::StrAppend(&reading, " ", NameOf(*best), " carries the most.");
-  return Chart{"What each carries", reading, chart, true};
+  return Chart{"What each carries", reading, BarsOf(bars, "requests/s"), true};
 }
 
 /// What was tried: rates and what latency they had.
@@ -189,8 +155,7 @@ Block StepsChart(const std::vector<RateSearch>& searches, const std::vector<Prof
     for (const RateSearch::Step& step : searches[i].steps) {
       if (step.latency_ms > 0) series.points.push_back({step.rate, step.latency_ms, std::nullopt});
     }
-    std::sort(series.points.begin(), series.points.end(),
-              [](const document::Point& a, const document::Point& b) { return a.x < b.x; });
+    std::sort(series.points.begin(), series.points.end(), [](const Point& a, const Point& b) { return a.x < b.x; });
     chart.series.push_back(std::move(series));
   }
   if (OneObjective(searches)) {

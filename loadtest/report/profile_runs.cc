@@ -11,8 +11,6 @@ namespace roberta::loadtest::report {
 
 namespace {
 
-using record::RunRecord;
-
 /// What tells apart runs of the same profile: everything about how and where they ran that differs within the records.
 std::string Place(const RunRecord& run, bool hosts, bool models, bool versions) {
   std::string place;
@@ -56,8 +54,7 @@ void Order(std::vector<ProfileRuns>* sorted) {
 }
 
 double MedianOf(const Repeats& repeats, const RunFigure& figure) {
-  const std::optional<Spread> spread = repeats.Of(figure);
-  return spread ? spread->median : 0.0;
+  return Median(repeats.Of(figure)).value_or(0);
 }
 
 bool AllKeptUp(const Repeats& repeats) {
@@ -82,6 +79,14 @@ RunPointers PointersTo(const std::vector<RunRecord>& runs) {
   RunPointers pointers;
   for (const RunRecord& run : runs) pointers.push_back(&run);
   return pointers;
+}
+
+RunFigure LatencyAt(double quantile) {
+  return [=](const RunRecord& run) { return LatencyMs(run, quantile); };
+}
+
+std::optional<double> Median(const std::optional<Spread>& spread) {
+  return spread ? std::optional(spread->median) : std::nullopt;
 }
 
 std::optional<Spread> Repeats::Of(const RunFigure& figure) const {
@@ -175,6 +180,14 @@ std::vector<const ProfileRuns*> Pointers(const std::vector<ProfileRuns>& sorted)
   std::vector<const ProfileRuns*> pointers;
   for (const ProfileRuns& runs : sorted) pointers.push_back(&runs);
   return pointers;
+}
+
+RunPointers RunsOf(const std::vector<ProfileRuns>& sorted) {
+  RunPointers all;
+  for (const ProfileRuns& runs : sorted) {
+    for (const Repeats& repeats : runs.loads) all.insert(all.end(), repeats.runs.begin(), repeats.runs.end());
+  }
+  return all;
 }
 
 }  // namespace roberta::loadtest::report

@@ -21,15 +21,20 @@ using record::LatencyMs;
 using record::Load;
 using record::PaddingShare;
 using record::ResidentMib;
+using record::RunRecord;
 using record::TextsInBatch;
 using record::TextsPerSecond;
 using record::TokensInBatch;
 
 /// Runs are large, so they are referenced and not copied. None is nullptr.
-using RunPointers = std::vector<const record::RunRecord*>;
-RunPointers PointersTo(const std::vector<record::RunRecord>& runs);
+using RunPointers = std::vector<const RunRecord*>;
+RunPointers PointersTo(const std::vector<RunRecord>& runs);
 
-using RunFigure = std::function<std::optional<double>(const record::RunRecord&)>;
+using RunFigure = std::function<std::optional<double>(const RunRecord&)>;
+/// LatencyMs at `quantile`.
+RunFigure LatencyAt(double quantile);
+
+std::optional<double> Median(const std::optional<Spread>& spread);
 
 /// Runs of one profile at one load.
 struct Repeats {
@@ -78,5 +83,8 @@ std::optional<Load> SharedLoad(const std::vector<const ProfileRuns*>& profiles);
 std::optional<Load> LightestLoad(const std::vector<const ProfileRuns*>& profiles);
 
 std::vector<const ProfileRuns*> Pointers(const std::vector<ProfileRuns>& sorted);
+
+/// All that `sorted` is made of.
+RunPointers RunsOf(const std::vector<ProfileRuns>& sorted);
 
 }  // namespace roberta::loadtest::report

@@ -8,7 +8,6 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "loadtest/report/answers_section.h"
-#include "loadtest/report/blocks.h"
 #include "loadtest/report/data_loading.h"
 #include "loadtest/report/outcome_section.h"
 #include "loadtest/report/presentation.h"
@@ -20,7 +19,6 @@
 namespace roberta::loadtest::report {
 
 using document::Document;
-using document::Heading;
 
 namespace {
 
@@ -30,7 +28,7 @@ const std::vector<std::string> kKeywords = {"RoBERTa", "load test", "latency", "
 /// Runs without a variant; those with one have sections of their own. If all have one, all.
 RunPointers RunsToCompare(const record::Series& series) {
   RunPointers runs;
-  for (const record::RunRecord& run : series.runs) {
+  for (const RunRecord& run : series.runs) {
     if (run.settings.variant.empty()) runs.push_back(&run);
   }
   return runs.empty() ? PointersTo(series.runs) : runs;
@@ -46,15 +44,15 @@ Document SearchReport(const std::vector<record::RateSearch>& searches, const std
                        .creator = "roberta-loadtest",
                        .created = "",
                        .blocks = SearchSection(searches, {})};
-  document.blocks.emplace_back(document::Paragraph{
+  document.blocks.emplace_back(Paragraph{
       "The records hold searches and no run: latency, phases, quality and where it was measured are not in them.",
-      document::TextStyle::kNote});
+      TextStyle::kNote});
   return document;
 }
 
 }  // namespace
 
-Document EmptyReport(const record::RunRecord& run, const std::string& title) {
+Document EmptyReport(const RunRecord& run, const std::string& title) {
   const auto& environment = run.environment;
   const std::string program = absl::StrCat("roberta-loadtest ", environment.program_version);
   const std::string model = run.server.model.empty() ? "" : absl::StrCat(run.server.model, " on ");
@@ -95,14 +93,7 @@ Document RunReport(const record::Series& series, const std::string& title) {
 
 namespace {
 
-using document::Align;
-using document::Heading;
-using document::PageBreak;
-using document::Paragraph;
-using document::Table;
-using record::RunRecord;
-
-constexpr document::TextStyle kSmall = document::TextStyle::kNote;  // so that it all stands on one page
+constexpr TextStyle kSmall = TextStyle::kNote;  // so that it all stands on one page
 constexpr size_t kDigitsOfRevision = 12;
 
 std::string OrUnknown(const std::string& text) {
@@ -141,7 +132,7 @@ Block PlaceTable(const RunPointers& places) {
     table.columns.push_back({places.size() == 1 ? "" : absl::StrCat("place ", i + 1), Align::kText});
   }
   const auto add = [&](const std::string& name, const std::function<std::string(const RunRecord&)>& value) {
-    std::vector<document::Cell> row = {{name, true}};
+    std::vector<Cell> row = {{name, true}};
     for (const RunRecord* place : places) row.push_back({OrUnknown(value(*place))});
     table.rows.push_back(std::move(row));
   };
@@ -221,7 +212,7 @@ std::string HowRun(const RunPointers& runs) {
 }  // namespace
 
 Blocks LastPage(const RunPointers& runs, const std::vector<std::string>& more) {
-  Blocks blocks = {PageBreak{}, Heading{"Environment"}};
+  Blocks blocks = {document::PageBreak{}, Heading{"Environment"}};
   constexpr size_t kPlacesSideBySide = 3;
   const RunPointers places = Places(runs);
   for (size_t i = 0; i < places.size(); i += kPlacesSideBySide) {

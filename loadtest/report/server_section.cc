@@ -5,7 +5,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "loadtest/report/blocks.h"
 #include "loadtest/report/presentation.h"
 #include "loadtest/report/throughput_section.h"
 
@@ -13,23 +12,11 @@ namespace roberta::loadtest::report {
 
 namespace {
 
-using document::Align;
-using document::BarChart;
-using document::Chart;
-using document::Heading;
-using document::LineChart;
-using document::Paragraph;
-using document::Point;
-using document::Table;
-using document::TextStyle;
-using record::RunRecord;
-
 constexpr std::array<const char*, 6> kPhasesInOrder = {"tokenize", "queue", "form", "infer", "post", "outside"};
 constexpr size_t kMostProfiles = 8;  // whose phases get a chart of their own
 
 std::optional<double> MedianMs(const Repeats& repeats, const char* phase) {
-  const auto spread = repeats.Of([&](const RunRecord& run) { return PhaseMs(run, phase); });
-  return spread ? std::optional(spread->median) : std::nullopt;
+  return Median(repeats.Of([&](const RunRecord& run) { return PhaseMs(run, phase); }));
 }
 
 double SumMs(const Repeats& repeats) {
@@ -99,23 +86,14 @@ Blocks PhaseSection(const std::vector<ProfileRuns>& sorted) {
 
 namespace {
 
-std::string MissingCounters(const RunRecord& run) {
-  return run.counters.missing;
-}
-
 std::string WhyNoCounters(const std::vector<ProfileRuns>& sorted) {
-  for (const ProfileRuns& runs : sorted) {
-    for (const Repeats& repeats : runs.loads) {
-      for (const RunRecord* run : repeats.runs) {
-        if (!run->counters.missing.empty()) return run->counters.missing;
-      }
-    }
-  }
-  return "the server's counters are not in the record";
+  const std::vector<std::string> reasons = Reasons(RunsOf(sorted), &RunRecord::counters);
+  return reasons.empty() ? "the server's counters are not in the record" : reasons.front();
 }
 
 /// `figure` against what was answered.
-Chart AgainstRate(const std::vector<ProfileRuns>& sorted, const std::string& label, const RunFigure& figure) {
+Chart AgainstRate(const std::vector<ProfileRuns>& sorted, const std::string& title, const std::string& label,
+                  const RunFigure& figure) {
   LineChart chart;
   chart.x = {.label = "answered, texts/s", .from_zero = true};
   chart.y = {.label = label, .from_zero = true};
@@ -124,7 +102,7 @@ Chart AgainstRate(const std::vector<ProfileRuns>& sorted, const std::string& lab
       chart.series.push_back(std::move(series));
     }
   }
-  return {.title = "", .reading = "", .plot = chart, .half = true, .missing = WhyNoCounters(sorted)};
+  return {.title = title, .reading = "", .plot = chart, .half = true, .missing = WhyNoCounters(sorted)};
 }
 
 std::optional<double> MostPadding(const std::vector<ProfileRuns>& sorted) {
@@ -147,12 +125,11 @@ Block BatchTable(const std::vector<ProfileRuns>& sorted) {
                  {}};
   for (const ProfileRuns& runs : sorted) {
     for (const Repeats& repeats : runs.loads) {
-      const std::optional<Spread> padding = repeats.Of(PaddingShare);
       table.rows.push_back({{runs.label, false, runs.style.color},
                             {LoadText(repeats.load)},
                             {Decimals(repeats.Of(TextsInBatch), 2)},
                             {Decimals(repeats.Of(TokensInBatch), 1)},
-                            {Percent(padding ? std::optional(padding->median) : std::nullopt)}});
+                            {Percent(Median(repeats.Of(PaddingShare)))}});
     }
   }
   return table;
@@ -161,14 +138,13 @@ Block BatchTable(const std::vector<ProfileRuns>& sorted) {
 }  // namespace
 
 Blocks BatchSection(const std::vector<ProfileRuns>& sorted) {
-  Chart batch = AgainstRate(sorted, "mean texts in a batch", TextsInBatch);
-  batch.title = "Batch size against rate";
+  Chart batch = AgainstRate(sorted, "Batch size against rate", "mean texts in a batch", TextsInBatch);
   batch.reading = "Batches grow with the load: that is how the server makes up for it." + HollowMarksText(sorted);
-  Chart padding = AgainstRate(sorted, "padding, % of a batch's positions", [](const RunRecord& run) {
+  const auto percent = [](const RunRecord& run) -> std::optional<double> {
     const std::optional<double> share = PaddingShare(run);
     return share ? std::optional(100 * *share) : std::nullopt;
-  });
-  padding.title = "Padding against rate";
+  };
+  Chart padding = AgainstRate(sorted, "Padding against rate", "padding, % of a batch's positions", percent);
   padding.reading = "Padding is computed for nothing; lower is better.";
   Blocks blocks = {Heading{"Batches and padding"}};
   if (const std::optional<double> most = MostPadding(sorted); most && *most <= 0) {
@@ -179,36 +155,31 @@ Blocks BatchSection(const std::vector<ProfileRuns>& sorted) {
     blocks.insert(blocks.end(), {batch, padding});
   }
   blocks.push_back(BatchTable(sorted));
-  Append(MissingNote(sorted, MissingCounters), &blocks);
+  Append(MissingNote(Reasons(RunsOf(sorted), &RunRecord::counters)), &blocks);
   return blocks;
 }
 
 namespace {
 
-std::string MissingResources(const RunRecord& run) {
-  return run.resources.missing;
-}
-
 std::string WhyNoResources(const std::vector<ProfileRuns>& sorted) {
-  for (const ProfileRuns& runs : sorted) {
-    const std::string& missing = Busiest(runs).runs.front()->resources.missing;
-    if (!missing.empty()) return missing;
-  }
-  const bool any = std::any_of(sorted.begin(), sorted.end(), [](const ProfileRuns& runs) {
-    return !Busiest(runs).runs.front()->resources.samples.empty();
-  });
-  return any ? "the runs were too short for two readings of the server's metrics page"
+  RunPointers drawn;
+  for (const ProfileRuns& runs : sorted) drawn.push_back(Busiest(runs).runs.front());
+  const std::vector<std::string> reasons = Reasons(drawn, &RunRecord::resources);
+  if (!reasons.empty()) return reasons.front();
+  return std::any_of(drawn.begin(), drawn.end(), [](const RunRecord* run) { return !run->resources.samples.empty(); })
+             ? "the runs were too short for two readings of the server's metrics page"
              : "the server's process was not watched";
 }
 
-Chart OverTime(const std::vector<ProfileRuns>& sorted, std::vector<Point> (*points_of)(const RunRecord&)) {
+Chart OverTime(const std::vector<ProfileRuns>& sorted, const std::string& title, const std::string& label,
+               std::vector<Point> (*points_of)(const RunRecord&), const std::string& reading) {
   LineChart chart;
   chart.x = {.label = "time since the run began, s", .from_zero = true};
-  chart.y.from_zero = true;
+  chart.y = {.label = label, .from_zero = true};
   for (const ProfileRuns& runs : sorted) {
     chart.series.push_back({runs.label, runs.style, points_of(*Busiest(runs).runs.front()), false});
   }
-  return {.title = "", .reading = "", .plot = chart, .half = true, .missing = WhyNoResources(sorted)};
+  return {.title = title, .reading = reading, .plot = chart, .half = true, .missing = WhyNoResources(sorted)};
 }
 
 Block ResourceTable(const std::vector<ProfileRuns>& sorted) {
@@ -238,21 +209,18 @@ bool SeveralInOneProcess(const std::vector<ProfileRuns>& sorted) {
 }  // namespace
 
 Blocks ResourceSection(const std::vector<ProfileRuns>& sorted) {
-  Chart memory = OverTime(sorted, ResidentOverTime);
-  memory.title = "Memory over time";
-  memory.reading = "A line that goes on rising would be a leak.";
-  std::get<LineChart>(memory.plot).y.label = "resident memory, MiB";
-  Chart cpu = OverTime(sorted, BusyCoresOverTime);
-  cpu.title = "CPU over time";
-  cpu.reading = "At full load all cores that the server may use are busy.";
-  std::get<LineChart>(cpu.plot).y.label = "busy cores";
-  Blocks blocks = {Heading{"Memory and CPU"}, memory, cpu, ResourceTable(sorted)};
+  Blocks blocks = {Heading{"Memory and CPU"},
+                   OverTime(sorted, "Memory over time", "resident memory, MiB", ResidentOverTime,
+                            "A line that goes on rising would be a leak."),
+                   OverTime(sorted, "CPU over time", "busy cores", BusyCoresOverTime,
+                            "At full load all cores that the server may use are busy."),
+                   ResourceTable(sorted)};
   if (SeveralInOneProcess(sorted)) {
     blocks.emplace_back(
         Paragraph{"The process held all profiles that the server had loaded, so its memory is not that of one profile.",
                   TextStyle::kNote});
   }
-  Append(MissingNote(sorted, MissingResources), &blocks);
+  Append(MissingNote(Reasons(RunsOf(sorted), &RunRecord::resources)), &blocks);
   return blocks;
 }
 

@@ -20,7 +20,7 @@ Blocks BatchSection(const std::vector<ProfileRuns>& sorted);
 Blocks ResourceSection(const std::vector<ProfileRuns>& sorted);
 
 /// The server's memory in MiB and its busy cores over time: x in s since the run began.
-std::vector<document::Point> ResidentOverTime(const record::RunRecord& run);
-std::vector<document::Point> BusyCoresOverTime(const record::RunRecord& run);
+std::vector<Point> ResidentOverTime(const RunRecord& run);
+std::vector<Point> BusyCoresOverTime(const RunRecord& run);
 
 }  // namespace roberta::loadtest::report

@@ -1,10 +1,7 @@
 #include "loadtest/report/suite_reports.h"
 
-#include <algorithm>
-
 #include "absl/strings/str_cat.h"
 #include "loadtest/report/answers_section.h"
-#include "loadtest/report/blocks.h"
 #include "loadtest/report/comparison.h"
 #include "loadtest/report/data_loading.h"
 #include "loadtest/report/outcome_section.h"
@@ -19,12 +16,9 @@ namespace roberta::loadtest::report {
 
 namespace {
 
-using document::Align;
 using document::Document;
-using document::Heading;
-using document::Paragraph;
-using document::Table;
-using document::TextStyle;
+
+const std::vector<std::string> kAll = {kBaseline, "quantized", "pruned", "amp", "integrated"};
 
 std::vector<record::RateSearch> SearchesOf(const Comparison& comparison) {
   std::vector<record::RateSearch> searches;
@@ -50,43 +44,28 @@ void AppendEvidence(const record::Series& series, const Comparison& comparison, 
   Append(LastPage(sorted.empty() ? PointersTo(series.runs) : comparison.runs, {}), blocks);
 }
 
-}  // namespace
-
-Document PairReport(const record::Series& series, const std::string& title, const std::vector<std::string>& names) {
+/// The last of `names` compared with the first. Two are explained by what they are, more by what was found.
+Document ComparisonReport(const record::Series& series, const std::string& title,
+                          const std::vector<std::string>& names) {
+  const bool pair = names.size() == 2;
   const Comparison comparison = Compare(series, names);
   Document document = EmptyReport(series.runs.front(), title);
   Blocks& blocks = document.blocks;
   blocks.emplace_back(Heading{"Verdict"});
-  blocks.emplace_back(Paragraph{BeforeAndAfter(comparison, names[0], names[1]), TextStyle::kLead});
+  blocks.emplace_back(Paragraph{BeforeAndAfter(comparison, names.front(), names.back()), TextStyle::kLead});
   Append(AbsentBoxes(comparison), &blocks);
   if (!comparison.sorted.empty()) {
     Append(Warnings(comparison.sorted), &blocks);
     blocks.push_back(FiguresTable(comparison));
+    if (!pair) blocks.push_back(WordsTable(comparison.sorted));
   }
   for (const std::string& name : names) {
-    blocks.emplace_back(Paragraph{absl::StrCat(name, ": ", WhatItIs(name)), TextStyle::kNote});
+    const std::string what = WhatItIs(name);
+    if (pair && !what.empty()) blocks.emplace_back(Paragraph{absl::StrCat(name, ": ", what), TextStyle::kNote});
   }
   AppendEvidence(series, comparison, &blocks);
   return document;
 }
-
-Document IntegratedReport(const record::Series& series) {
-  const Comparison comparison = Compare(series, {"baseline", "quantized", "pruned", "amp", "integrated"});
-  Document document = EmptyReport(series.runs.front(), "Integrated optimization");
-  Blocks& blocks = document.blocks;
-  blocks.emplace_back(Heading{"Verdict"});
-  blocks.emplace_back(Paragraph{BeforeAndAfter(comparison, "baseline", "integrated"), TextStyle::kLead});
-  Append(AbsentBoxes(comparison), &blocks);
-  if (!comparison.sorted.empty()) {
-    Append(Warnings(comparison.sorted), &blocks);
-    blocks.push_back(FiguresTable(comparison));
-    blocks.push_back(WordsTable(comparison.sorted));
-  }
-  AppendEvidence(series, comparison, &blocks);
-  return document;
-}
-
-namespace {
 
 Paragraph Introduction(const record::Series& series) {
   const std::string& model = series.runs.front().server.model;
@@ -105,7 +84,8 @@ Block ProfilesTable(const Comparison& comparison) {
     table.rows.push_back({{runs.profile, true, runs.style.color}, {WhatItIs(runs.profile)}});
   }
   for (const Comparison::Absent& absent : comparison.absent) {
-    table.rows.push_back({{absent.profile, true}, {absl::StrCat(WhatItIs(absent.profile), " Not measured.")}});
+    const std::string what = WhatItIs(absent.profile);
+    table.rows.push_back({{absent.profile, true}, {absl::StrCat(what, what.empty() ? "" : " ", "Not measured.")}});
   }
   return table;
 }
@@ -150,20 +130,15 @@ Block StepsTable(const std::vector<std::string>& steps) {
   return table;
 }
 
-std::string Lead(const Comparison& comparison) {
-  return comparison.sorted.empty() ? "No profile was measured, so nothing can be said about any."
-                                   : Judge(comparison.sorted).text;
-}
-
-}  // namespace
-
 Document SummaryReport(const record::Series& series) {
-  const Comparison comparison = Compare(series, {"baseline", "quantized", "pruned", "amp", "integrated"});
+  const Comparison comparison = Compare(series, kAll);
   const std::vector<ProfileRuns>& sorted = comparison.sorted;
   Document document = EmptyReport(series.runs.front(), "Which profile to run");
   Blocks& blocks = document.blocks;
   blocks.emplace_back(Heading{"Verdict"});
-  blocks.emplace_back(Paragraph{Lead(comparison), TextStyle::kLead});
+  blocks.emplace_back(
+      Paragraph{sorted.empty() ? "No profile was measured, so nothing can be said about any." : Judge(sorted).text,
+                TextStyle::kLead});
   if (!sorted.empty()) Append(Warnings(sorted), &blocks);
   Append(AbsentBoxes(comparison), &blocks);
   blocks.emplace_back(Heading{"What was compared"});
@@ -185,13 +160,18 @@ Document SummaryReport(const record::Series& series) {
   return document;
 }
 
+}  // namespace
+
 std::vector<NamedDocument> SuiteReports(const record::Series& series) {
+  const auto pair = [&](const std::string& title, const std::string& after) {
+    return ComparisonReport(series, title, {kBaseline, after});
+  };
   return {
-      {"quantization_performance.pdf", PairReport(series, "Quantization performance", {"baseline", "quantized"})},
-      {"pruning_performance.pdf", PairReport(series, "Pruning performance", {"baseline", "pruned"})},
-      {"mixed_precision_performance.pdf", PairReport(series, "Mixed precision performance", {"baseline", "amp"})},
+      {"quantization_performance.pdf", pair("Quantization performance", "quantized")},
+      {"pruning_performance.pdf", pair("Pruning performance", "pruned")},
+      {"mixed_precision_performance.pdf", pair("Mixed precision performance", "amp")},
       {"data_loading_efficiency.pdf", DataLoadingReport(series)},
-      {"integrated_optimization.pdf", IntegratedReport(series)},
+      {"integrated_optimization.pdf", ComparisonReport(series, "Integrated optimization", kAll)},
       {"summary.pdf", SummaryReport(series)},
   };
 }

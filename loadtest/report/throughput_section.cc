@@ -4,7 +4,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "loadtest/report/blocks.h"
 #include "loadtest/report/presentation.h"
 #include "loadtest/report/verdict.h"
 
@@ -12,20 +11,9 @@ namespace roberta::loadtest::report {
 
 namespace {
 
-using document::Align;
-using document::Cell;
-using document::Chart;
-using document::LineChart;
-using document::Point;
 using document::Series;
-using document::Table;
-using record::RunRecord;
 
 constexpr double kMostOdds = 20'000;  // 1 in: beyond 99.99 % a percentile is one request
-
-std::optional<double> P99(const RunRecord& run) {
-  return LatencyMs(run, 0.99);
-}
 
 std::string NameOf(const ProfileRuns& runs, bool with_load) {
   return with_load ? absl::StrCat(runs.label, " (", LoadText(Busiest(runs).load), ")") : runs.label;
@@ -65,7 +53,7 @@ Block ThroughputChart(const std::vector<ProfileRuns>& sorted) {
   double most = 0;
   const ProfileRuns* furthest = nullptr;
   for (const ProfileRuns& runs : sorted) {
-    for (Series& series : SeriesOverLoads(runs, TextsPerSecond, P99, true)) {
+    for (Series& series : SeriesOverLoads(runs, TextsPerSecond, LatencyAt(0.99), true)) {
       for (const Point& point : series.points) {
         if (point.x > most) most = point.x, furthest = &runs;
       }
@@ -137,42 +125,43 @@ Block RunTable(const std::vector<ProfileRuns>& sorted) {
     if (!figure.NameIn(kHere).empty()) table.columns.push_back({std::string(figure.NameIn(kHere))});
   }
   for (const ProfileRuns& runs : sorted) {
-    for (const Repeats& repeats : runs.loads) {
-      for (const RunRecord* run : repeats.runs) {
-        const std::string mark = Mark(*run);
-        std::vector<Cell>& row = table.rows.emplace_back();
-        row = {{runs.label, false, runs.style.color},
-               {absl::StrCat(LoadText(repeats.load), mark.empty() ? "" : ", ", mark)}};
-        for (const record::Figure& figure : record::Figures()) {
-          if (figure.NameIn(kHere).empty()) continue;
-          const std::string text = figure.TextOf(*run, kHere);
-          row.push_back({text.empty() ? kNotMeasured : WithSeparators(text)});
-        }
+    for (const RunRecord* run : RunsOf({runs})) {
+      const std::string mark = Mark(*run);
+      std::vector<Cell>& row = table.rows.emplace_back();
+      row = {{runs.label, false, runs.style.color},
+             {absl::StrCat(LoadText(LoadOf(*run)), mark.empty() ? "" : ", ", mark)}};
+      for (const record::Figure& figure : record::Figures()) {
+        if (figure.NameIn(kHere).empty()) continue;
+        const std::string text = figure.TextOf(*run, kHere);
+        row.push_back({text.empty() ? kNotMeasured : WithSeparators(text)});
       }
     }
   }
   return table;
 }
 
-namespace {
-
-using document::BarChart;
-using document::Chart;
-
-/// A bar a profile, in its color, with the lowest and the highest of its repeats.
-BarChart BarsOf(const std::vector<ProfileRuns>& sorted, const std::string& label,
-                const std::function<std::optional<Spread>(const ProfileRuns&)>& figure) {
-  BarChart chart = {.y_label = label};
+BarChart BarsOf(const std::vector<Bar>& bars, const std::string& y_label) {
+  BarChart chart = {.y_label = y_label};
   chart.bars.push_back({"", {}, {}, {}});
-  for (const ProfileRuns& runs : sorted) {
-    chart.categories.push_back(runs.label);
-    chart.category_colors.push_back(runs.style.color);
-    const std::optional<Spread> spread = figure(runs);
-    chart.bars[0].values.push_back(spread ? std::optional(spread->median) : std::nullopt);
-    const bool range = spread && spread->low < spread->high;
-    chart.bars[0].intervals.push_back(range ? std::optional(std::pair(spread->low, spread->high)) : std::nullopt);
+  for (const Bar& bar : bars) {
+    chart.categories.push_back(bar.name);
+    chart.category_colors.push_back(bar.color);
+    chart.bars[0].values.push_back(Median(bar.spread));
+    const bool range = bar.spread && bar.spread->low < bar.spread->high;
+    chart.bars[0].intervals.push_back(range ? std::optional(std::pair(bar.spread->low, bar.spread->high))
+                                            : std::nullopt);
   }
   return chart;
+}
+
+namespace {
+
+/// A bar a profile, in its color.
+BarChart BarsOf(const std::vector<ProfileRuns>& sorted, const std::string& y_label,
+                const std::function<std::optional<Spread>(const ProfileRuns&)>& figure) {
+  std::vector<Bar> bars;
+  for (const ProfileRuns& runs : sorted) bars.push_back({runs.label, runs.style.color, figure(runs)});
+  return BarsOf(bars, y_label);
 }
 
 }  // namespace
@@ -188,8 +177,7 @@ Block RateBars(const std::vector<ProfileRuns>& sorted) {
 Block LatencyBars(const std::vector<ProfileRuns>& sorted) {
   const std::optional<Load> load = SharedLoad(Pointers(sorted));
   const auto p99 = [&](const ProfileRuns& runs) -> std::optional<Spread> {
-    if (!load) return std::nullopt;
-    return runs.At(*load)->Of([](const record::RunRecord& run) { return LatencyMs(run, 0.99); });
+    return load ? runs.At(*load)->Of(LatencyAt(0.99)) : std::nullopt;
   };
   return Chart{.title = absl::StrCat("p99 of the latency", load ? absl::StrCat(" at ", LoadText(*load)) : ""),
                .reading = "Lower is better; 99 of 100 answers take at most that long, from the intended send.",

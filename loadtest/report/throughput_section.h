@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,13 @@ Block TimelineChart(const std::vector<ProfileRuns>& sorted);
 
 /// All runs: load, rates, latencies by both clocks.
 Block RunTable(const std::vector<ProfileRuns>& sorted);
+
+struct Bar {
+  std::string name;
+  document::Color color;
+  std::optional<Spread> spread;  ///< its height and its interval
+};
+BarChart BarsOf(const std::vector<Bar>& bars, const std::string& y_label);
 
 /// Bars with intervals, half as wide: texts/s at full load, and p99 at the load that all share.
 Block RateBars(const std::vector<ProfileRuns>& sorted);

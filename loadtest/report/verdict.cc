@@ -19,7 +19,7 @@ bool AnsweredNothing(const ProfileRuns& profile) {
 
 bool AnyMarked(const Repeats* repeats, const std::string& mark) {
   return repeats != nullptr && std::any_of(repeats->runs.begin(), repeats->runs.end(),
-                                           [&](const record::RunRecord* run) { return Mark(*run) == mark; });
+                                           [&](const RunRecord* run) { return Mark(*run) == mark; });
 }
 
 /// Without a baseline, or with nothing but it, there is nothing to choose.
@@ -125,18 +125,18 @@ Verdict Judge(const std::vector<ProfileRuns>& sorted) {
 
 namespace {
 
-using Pair = std::pair<const record::RunRecord*, const record::RunRecord*>;
+using Pair = std::pair<const RunRecord*, const RunRecord*>;
 
 bool TurnsDiffer(const Repeats& repeats) {
   std::set<int64_t> turns;
-  for (const record::RunRecord* run : repeats.runs) turns.insert(run->settings.turn);
+  for (const RunRecord* run : repeats.runs) turns.insert(run->settings.turn);
   return turns.size() == repeats.runs.size();
 }
 
 /// Without runs that broke off.
 Repeats Complete(const Repeats& repeats) {
   Repeats complete = {repeats.load, {}};
-  for (const record::RunRecord* run : repeats.runs) {
+  for (const RunRecord* run : repeats.runs) {
     if (run->result.end == runner::End::kComplete) complete.runs.push_back(run);
   }
   return complete;
@@ -151,9 +151,9 @@ std::vector<Pair> Pairs(const Repeats& before, const Repeats& after) {
     }
     return pairs;
   }
-  std::map<int64_t, const record::RunRecord*> by_turn;
-  for (const record::RunRecord* run : before.runs) by_turn[run->settings.turn] = run;
-  for (const record::RunRecord* run : after.runs) {
+  std::map<int64_t, const RunRecord*> by_turn;
+  for (const RunRecord* run : before.runs) by_turn[run->settings.turn] = run;
+  for (const RunRecord* run : after.runs) {
     if (const auto found = by_turn.find(run->settings.turn); found != by_turn.end()) {
       pairs.emplace_back(found->second, run);
     }
@@ -213,8 +213,8 @@ std::string SpeedUpWords(const ProfileRuns& baseline, const ProfileRuns& profile
 std::string LatencyWords(const ProfileRuns& baseline, const ProfileRuns& profile) {
   const std::optional<Load> load = SharedLoad({&baseline, &profile});
   if (!load) return "";
-  const auto p99 = [](const record::RunRecord& run) { return LatencyMs(run, 0.99); };
-  const std::optional<Spread> before = baseline.At(*load)->Of(p99), after = profile.At(*load)->Of(p99);
+  const std::optional<Spread> before = baseline.At(*load)->Of(LatencyAt(0.99));
+  const std::optional<Spread> after = profile.At(*load)->Of(LatencyAt(0.99));
   if (!before || !after) return "";
   const char* const change = after->median < 0.98 * before->median   ? "falls"
                              : after->median > 1.02 * before->median ? "rises"

@@ -7,21 +7,12 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "loadtest/report/answers_section.h"
-#include "loadtest/report/blocks.h"
 #include "loadtest/report/presentation.h"
 #include "loadtest/report/verdict.h"
 
 namespace roberta::loadtest::report {
 
 namespace {
-
-using document::Align;
-using document::Cell;
-using document::Heading;
-using document::Paragraph;
-using document::Table;
-using document::TextStyle;
-using record::RunRecord;
 
 Cell SpeedUpCell(const ProfileRuns* baseline, const ProfileRuns& runs, bool strong) {
   const std::optional<SpeedUp> speed_up = baseline == nullptr ? std::nullopt : SpeedUpOf(*baseline, runs);
@@ -30,7 +21,7 @@ Cell SpeedUpCell(const ProfileRuns* baseline, const ProfileRuns& runs, bool stro
 
 std::string LatencyCell(const ProfileRuns& runs, const std::optional<Load>& shared, double quantile) {
   const Repeats& repeats = shared ? *runs.At(*shared) : Busiest(runs);
-  return Decimals(repeats.Of([&](const RunRecord& run) { return LatencyMs(run, quantile); }), 2);
+  return Decimals(repeats.Of(LatencyAt(quantile)), 2);
 }
 
 std::string Remark(const Verdict& verdict, const ProfileRuns* baseline, const ProfileRuns& runs) {
@@ -65,22 +56,18 @@ std::string Where(const std::vector<ProfileRuns>& sorted, const std::string& mar
 }  // namespace
 
 Blocks Warnings(const std::vector<ProfileRuns>& sorted) {
-  size_t partial = 0, all = 0;
+  const RunPointers all = RunsOf(sorted);
+  const auto partial = std::count_if(all.begin(), all.end(),
+                                     [](const RunRecord* run) { return run->result.end != runner::End::kComplete; });
   std::set<std::string> faults;
-  for (const ProfileRuns& runs : sorted) {
-    for (const Repeats& repeats : runs.loads) {
-      for (const RunRecord* run : repeats.runs) {
-        ++all;
-        if (run->result.end != runner::End::kComplete) ++partial;
-        for (const std::string& fault : run->result.Faults()) faults.insert(fault);
-      }
-    }
+  for (const RunRecord* run : all) {
+    for (const std::string& fault : run->result.Faults()) faults.insert(fault);
   }
   Blocks warnings;
   if (partial > 0) {
     warnings.emplace_back(
         Paragraph{absl::StrFormat("Partial: %d of %d runs broke off (%s). Their figures are of the part that was run.",
-                                  partial, all, Where(sorted, "partial")),
+                                  partial, all.size(), Where(sorted, "partial")),
                   TextStyle::kWarning});
   }
   if (!faults.empty()) {

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "loadtest/report/blocks.h"
 #include "tests/loadtest/report/sample_runs.h"
 
 namespace roberta::loadtest::report {
@@ -49,7 +50,7 @@ TEST(AnswersOf, FallsBackOnTheServersSample) {
   EXPECT_THAT(answers.agreement, Optional(0.9961));
   EXPECT_EQ(answers.accuracy_source, Source::kSample);
   EXPECT_EQ(answers.flips, std::nullopt);
-  EXPECT_THAT(answers.missing, ElementsAre("the texts have no labels"));
+  EXPECT_THAT(Reasons(PointersTo(runs), &RunRecord::quality), ElementsAre("the texts have no labels"));
 }
 
 TEST(AnswersOf, FewPassesOverTheTextsGoBehindTheSample) {
