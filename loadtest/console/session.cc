@@ -43,6 +43,7 @@ record::ServerDescription::Profile Describe(const v1::ProfileInfo& info) {
   profile.name = info.name();
   profile.state = v1::ProfileState_Name(info.state());
   profile.reason = info.reason();
+  profile.summary = info.summary();
   profile.precision = info.precision();
   profile.revision = info.revision();
   profile.kernels.assign(info.kernels().begin(), info.kernels().end());

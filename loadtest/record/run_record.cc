@@ -147,7 +147,7 @@ ROBERTA_JSON_MEMBERS(Settings, target, profile, variant, turn, loop, arrivals, r
                      warm_up_seconds, duration_seconds, deadline_ms, objective_ms, max_in_flight, connections, seed,
                      classes)
 ROBERTA_JSON_MEMBERS(ServerDescription::Profile, name, state, precision, revision, kernels, weight_bytes,
-                     expected_tokens_per_second, accuracy, agreement, reason)
+                     expected_tokens_per_second, accuracy, agreement, reason, summary)
 ROBERTA_JSON_MEMBERS(ServerDescription, model, model_revision, default_profile, profiles)
 ROBERTA_JSON_MEMBERS(Environment, program_version, program_commit, started_at, cpu_model, cpu_flags, kernel, cores,
                      usable_cores, load_average)
@@ -194,6 +194,7 @@ void AddLaterMembers(Json* runs) {
     for (const char* member : {"texts_paired", "texts_only_correct", "texts_only_baseline_correct"}) {
       run.at("quality").emplace(member, 0);
     }
+    for (Json& profile : run.at("server").at("profiles")) profile.emplace("summary", "");
   }
 }
 

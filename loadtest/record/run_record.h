@@ -52,6 +52,7 @@ struct ServerDescription {
     double expected_tokens_per_second = 0;
     double accuracy = -1, agreement = -1;  ///< -1: not measured
     std::string reason = "";               ///< why it is not READY
+    std::string summary = "";              ///< what it is, in one sentence; of files that are older than it, empty
   };
   std::vector<Profile> profiles;
 };

@@ -79,17 +79,13 @@ Comparison Compare(const record::Series& series, const std::vector<std::string>&
   return comparison;
 }
 
-std::string WhatItIs(const std::string& profile) {
-  static const std::map<std::string, std::string> kWhat = {
-      {"baseline", "The whole model in 32-bit floating point, unpadded: what the others are compared with."},
-      {"quantized", "Products in 8-bit whole numbers, with a scale for each output channel and each token."},
-      {"pruned", "The model without the attention heads and neurons that matter least, in 32-bit floating point."},
-      {"amp", "Mixed precision: products in bfloat16 where that is faster, sums in 32-bit floating point."},
-      {"integrated", "All at once: the pruned model with 8-bit products and mixed-precision attention."},
-      {"reference", "The eager LibTorch model on padded batches: how it would be done without this server."},
-  };
-  const auto found = kWhat.find(profile);
-  return found == kWhat.end() ? "" : found->second;
+std::string WhatItIs(const record::Series& series, const std::string& profile) {
+  for (const RunRecord& run : series.runs) {
+    for (const auto& description : run.server.profiles) {
+      if (description.name == profile && !description.summary.empty()) return description.summary;
+    }
+  }
+  return "";
 }
 
 Blocks AbsentBoxes(const Comparison& comparison) {

@@ -25,8 +25,8 @@ struct Comparison {
 /// `series` must outlive the result.
 Comparison Compare(const record::Series& series, const std::vector<std::string>& names);
 
-/// A profile in one sentence; empty for profiles that this program does not know.
-std::string WhatItIs(const std::string& profile);
+/// A profile in one sentence, the server's; empty where the records have none.
+std::string WhatItIs(const record::Series& series, const std::string& profile);
 
 /// A box for each profile that was not measured, with the reason.
 Blocks AbsentBoxes(const Comparison& comparison);

@@ -60,7 +60,7 @@ Document ComparisonReport(const record::Series& series, const std::string& title
     if (!pair) blocks.push_back(WordsTable(comparison.sorted));
   }
   for (const std::string& name : names) {
-    const std::string what = WhatItIs(name);
+    const std::string what = WhatItIs(series, name);
     if (pair && !what.empty()) blocks.emplace_back(Paragraph{absl::StrCat(name, ": ", what), TextStyle::kNote});
   }
   AppendEvidence(series, comparison, &blocks);
@@ -78,13 +78,13 @@ Paragraph Introduction(const record::Series& series) {
                    "measured side by side, with the same texts on the same machine, in turns.")};
 }
 
-Block ProfilesTable(const Comparison& comparison) {
+Block ProfilesTable(const record::Series& series, const Comparison& comparison) {
   Table table = {"The profiles", {{"", Align::kText}, {"", Align::kText}}, {}};
   for (const ProfileRuns& runs : comparison.sorted) {
-    table.rows.push_back({{runs.profile, true, runs.style.color}, {WhatItIs(runs.profile)}});
+    table.rows.push_back({{runs.profile, true, runs.style.color}, {WhatItIs(series, runs.profile)}});
   }
   for (const Comparison::Absent& absent : comparison.absent) {
-    const std::string what = WhatItIs(absent.profile);
+    const std::string what = WhatItIs(series, absent.profile);
     table.rows.push_back({{absent.profile, true}, {absl::StrCat(what, what.empty() ? "" : " ", "Not measured.")}});
   }
   return table;
@@ -143,7 +143,7 @@ Document SummaryReport(const record::Series& series) {
   Append(AbsentBoxes(comparison), &blocks);
   blocks.emplace_back(Heading{"What was compared"});
   blocks.emplace_back(Introduction(series));
-  blocks.push_back(ProfilesTable(comparison));
+  blocks.push_back(ProfilesTable(series, comparison));
   if (!sorted.empty()) {
     blocks.emplace_back(Heading{"What was found"});
     blocks.push_back(FiguresTable(comparison));

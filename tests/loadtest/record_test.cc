@@ -43,7 +43,7 @@ RunRecord FullRecord() {
   record.server = {.model = "m",
                    .model_revision = "r",
                    .default_profile = "baseline",
-                   .profiles = {{"amp", "READY", "bf16", "x", {"k1", "k2"}, 99, 1e6, 0.9, 0.99, "why"}}};
+                   .profiles = {{"amp", "READY", "bf16", "x", {"k1", "k2"}, 99, 1e6, 0.9, 0.99, "why", "what"}}};
   record.environment = {.program_version = "1",
                         .program_commit = "c",
                         .started_at = "2001-02-03T04:05:06Z",
@@ -229,6 +229,16 @@ TEST(RunRecord, FilesFromBeforeAnswersWerePairedAreRead) {
   ASSERT_TRUE(series.ok()) << series.status();
   EXPECT_EQ(series->runs.at(0).quality.texts_paired, 0);
   EXPECT_FALSE(AccuracyDifferenceOf(series->runs.at(0).quality).has_value());
+}
+
+TEST(RunRecord, FilesFromBeforeProfilesHadASummaryAreRead) {
+  json whole = json::parse(ToJson(FullSeries()));
+  for (json& profile : whole["runs"][0]["server"]["profiles"]) {
+    EXPECT_EQ(profile.erase("summary"), 1u);
+  }
+  const auto series = FromJson(whole.dump());
+  ASSERT_TRUE(series.ok()) << series.status();
+  EXPECT_EQ(series->runs.at(0).server.profiles.at(0).summary, "");
 }
 
 TEST(RunRecord, WhatIsMissingIsNamed) {

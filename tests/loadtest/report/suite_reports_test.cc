@@ -127,6 +127,16 @@ TEST(SuiteReports, WhatAccuracyCostsMustBeKnownForAnAdvice) {
               HasSubstr("What it costs in accuracy was not measured. Measure that before you run it."));
 }
 
+TEST(SuiteReports, WhatAProfileIsStandsThereIfTheServerSaidIt) {
+  auto series = SuiteSeries();
+  EXPECT_THAT(TextOfReport(series, "quantization_performance"), HasSubstr("quantized: Products in 8-bit whole"));
+  for (record::RunRecord& run : series.runs) {
+    for (auto& profile : run.server.profiles) profile.summary.clear();
+  }
+  EXPECT_THAT(TextOfReport(series, "quantization_performance"), Not(HasSubstr("quantized: Products")));
+  EXPECT_THAT(TextOfReport(WithFailed(series, "amp", "x"), "summary"), HasSubstr("amp | Not measured. | \n"));
+}
+
 TEST(SuiteReports, TheSummaryStandsAlone) {
   const std::string text = TextOfReport(SuiteSeries(), "summary");
   EXPECT_THAT(text, HasSubstr("# Verdict\nRun integrated. It answers 4.64 times as many texts a second as baseline"));

@@ -106,7 +106,7 @@ record::Series WithFailed(record::Series series, const std::string& profile, con
   for (record::RunRecord& run : series.runs) {
     for (auto& description : run.server.profiles) {
       if (description.name != profile) continue;
-      description = {.name = profile, .state = "FAILED", .reason = reason};
+      description = {.name = profile, .state = "FAILED", .reason = reason, .summary = description.summary};
     }
   }
   return series;
