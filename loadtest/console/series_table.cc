@@ -13,7 +13,7 @@
 #include "loadtest/report/profile_runs.h"
 #include "loadtest/report/verdict.h"
 #include "loadtest/series/rate_search.h"
-#include "loadtest/stats/order_statistics.h"
+#include "profiles/statistics/order_statistics.h"
 #include "profiles/terminal/displayed_text.h"
 
 namespace roberta::loadtest::console {
@@ -48,7 +48,7 @@ std::vector<std::string> Line(const RunRecord& run) {
   return line;
 }
 
-std::string RatioText(const std::optional<stats::Spread>& ratio) {
+std::string RatioText(const std::optional<statistics::Spread>& ratio) {
   if (!ratio) return kNotMeasured;
   const std::string text = absl::StrFormat("%.2fx", ratio->median);
   return ratio->low < ratio->high ? absl::StrFormat("%s (%.2f to %.2f)", text, ratio->low, ratio->high) : text;
@@ -101,17 +101,17 @@ std::string MissingText(const std::vector<RunRecord>& runs) {
 }
 
 /// Of the repeats that both searches have made.
-std::optional<stats::Spread> RatioOf(const record::RateSearch& search, const record::RateSearch& baseline) {
+std::optional<statistics::Spread> RatioOf(const record::RateSearch& search, const record::RateSearch& baseline) {
   std::vector<double> ratios;
   for (size_t i = 0; i < std::min(search.found.size(), baseline.found.size()); ++i) {
     if (baseline.found[i] > 0) ratios.push_back(search.found[i] / baseline.found[i]);
   }
-  return stats::SpreadOf(ratios);
+  return statistics::SpreadOf(ratios);
 }
 
 std::vector<std::string> Line(const record::RateSearch& search, const record::RateSearch* baseline) {
   std::vector<std::string> row = {NameOf(search)};
-  const auto spread = stats::SpreadOf(search.found);
+  const auto spread = statistics::SpreadOf(search.found);
   for (const double rate : spread ? std::vector{spread->low, spread->median, spread->high} : std::vector<double>()) {
     row.push_back(rate > 0 ? absl::StrFormat("%.4g", rate) : "none");
   }

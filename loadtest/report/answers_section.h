@@ -2,10 +2,8 @@
 
 #include <vector>
 
-#include "loadtest/document/content.h"
 #include "loadtest/report/answers.h"
-#include "loadtest/report/blocks.h"
-#include "loadtest/report/profile_runs.h"
+#include "loadtest/report/presentation.h"
 
 namespace roberta::loadtest::report {
 
@@ -13,7 +11,7 @@ namespace roberta::loadtest::report {
 Blocks AnswersSection(const std::vector<ProfileRuns>& sorted);
 
 /// A profile's points of accuracy from baseline, with their interval below; empty for baseline.
-document::Cell DifferenceCell(const Answers& answers, bool is_baseline);
+Cell DifferenceCell(const Answers& answers, bool is_baseline);
 
 Block AccuracyChart(const std::vector<ProfileRuns>& sorted);  ///< half as wide
 

@@ -6,7 +6,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "loadtest/report/presentation.h"
 #include "loadtest/report/run_report.h"
 #include "loadtest/report/throughput_section.h"
 #include "loadtest/report/verdict.h"

@@ -7,7 +7,6 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "loadtest/record/cross_check.h"
-#include "loadtest/report/presentation.h"
 #include "loadtest/report/throughput_section.h"
 
 namespace roberta::loadtest::report {

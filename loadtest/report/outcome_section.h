@@ -3,8 +3,7 @@
 #include <vector>
 
 #include "loadtest/record/run_record.h"
-#include "loadtest/report/blocks.h"
-#include "loadtest/report/profile_runs.h"
+#include "loadtest/report/presentation.h"
 
 namespace roberta::loadtest::report {
 

@@ -6,13 +6,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "loadtest/report/blocks.h"
-#include "profiles/terminal/progress.h"
+#include "absl/strings/str_join.h"
 
 namespace roberta::loadtest::report {
 
 std::string Count(int64_t value) {
-  return terminal::WithSeparators(static_cast<uint64_t>(std::max<int64_t>(0, value)));
+  return WithSeparators(absl::StrCat(std::max<int64_t>(0, value)));
 }
 
 std::string Digits(double value) {
@@ -37,7 +36,7 @@ std::string Decimals(double value, int decimals) {
   return WithSeparators(absl::StrFormat("%.*f", decimals, value));
 }
 
-std::string Decimals(const std::optional<stats::Spread>& spread, int decimals) {
+std::string Decimals(const std::optional<Spread>& spread, int decimals) {
   return spread ? Decimals(spread->median, decimals) : kNotMeasured;
 }
 
@@ -55,6 +54,39 @@ std::string List(const std::vector<std::string>& names) {
 
 std::string Some(size_t count, const std::string& one, const std::string& many) {
   return count == 1 ? one : absl::StrCat(count, " ", many);
+}
+
+void Append(Blocks more, Blocks* blocks) {
+  for (Block& block : more) blocks->push_back(std::move(block));
+}
+
+Table WithoutEmptyColumns(const Table& table) {
+  Table slim = {table.caption, {}, std::vector<std::vector<Cell>>(table.rows.size())};
+  for (size_t i = 0; i < table.columns.size(); ++i) {
+    const bool empty = std::all_of(table.rows.begin(), table.rows.end(), [&](const std::vector<Cell>& row) {
+      return i >= row.size() || row[i].text.empty();
+    });
+    if (empty) continue;
+    slim.columns.push_back(table.columns[i]);
+    for (size_t row = 0; row < table.rows.size(); ++row) {
+      slim.rows[row].push_back(i < table.rows[row].size() ? table.rows[row][i] : Cell());
+    }
+  }
+  return slim;
+}
+
+Cell RangeCell(const Spread& spread, int decimals, bool strong) {
+  const std::string low = Decimals(spread.low, decimals), high = Decimals(spread.high, decimals);
+  return {.text = Decimals(spread.median, decimals),
+          .strong = strong,
+          .swatch = {},
+          .note = low == high ? "" : absl::StrCat(low, " to ", high)};
+}
+
+Blocks MissingNote(const std::vector<std::string>& reasons) {
+  if (reasons.empty()) return {};
+  return {
+      Paragraph{absl::StrCat("Not measured, at least in part: ", absl::StrJoin(reasons, "; "), "."), TextStyle::kNote}};
 }
 
 namespace {

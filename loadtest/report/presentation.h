@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -8,9 +9,25 @@
 #include <vector>
 
 #include "loadtest/document/content.h"
-#include "loadtest/stats/order_statistics.h"
+#include "loadtest/report/profile_runs.h"
 
 namespace roberta::loadtest::report {
+
+// What sections are made of.
+using document::Align;
+using document::BarChart;
+using document::Block;
+using document::Cell;
+using document::Chart;
+using document::Heading;
+using document::LineChart;
+using document::Paragraph;
+using document::Point;
+using document::Table;
+using document::TextStyle;
+using Blocks = std::vector<Block>;
+
+void Append(Blocks more, Blocks* blocks);
 
 inline constexpr char kNotMeasured[] = "not measured";
 
@@ -26,7 +43,7 @@ std::string WithSeparators(const std::string& number);
 /// For columns, whose numbers have as many decimals as `decimals` says: "1,234.50".
 std::string Decimals(double value, int decimals);
 /// Its median, or "not measured".
-std::string Decimals(const std::optional<stats::Spread>& spread, int decimals);
+std::string Decimals(const std::optional<Spread>& spread, int decimals);
 
 /// "88.30 %", or "not measured".
 std::string Percent(const std::optional<double>& share);
@@ -35,6 +52,27 @@ std::string List(const std::vector<std::string>& names);
 
 /// "a run", "3 runs".
 std::string Some(size_t count, const std::string& one, const std::string& many);
+
+/// `table` without its empty columns.
+Table WithoutEmptyColumns(const Table& table);
+
+/// The median, and below it the lowest and the highest where they differ.
+Cell RangeCell(const Spread& spread, int decimals, bool strong);
+
+/// Why `part` is missing in `runs`, each reason once.
+template <typename Part>
+std::vector<std::string> Reasons(const RunPointers& runs, Part RunRecord::*part) {
+  std::vector<std::string> reasons;
+  for (const RunRecord* run : runs) {
+    const std::string& reason = (run->*part).missing;
+    const bool known = std::find(reasons.begin(), reasons.end(), reason) != reasons.end();
+    if (!reason.empty() && !known) reasons.push_back(reason);
+  }
+  return reasons;
+}
+
+/// "Not measured: " and the reasons; nothing without one.
+Blocks MissingNote(const std::vector<std::string>& reasons);
 
 /// How a profile looks, the same in every chart of every report: eight colors that color-blind readers can tell apart
 /// (Okabe and Ito, "Color Universal Design", 2008). A profile of another name gets one by its `index` among the others.

@@ -7,12 +7,12 @@
 
 #include "loadtest/document/content.h"
 #include "loadtest/record/figures.h"
-#include "loadtest/stats/order_statistics.h"
+#include "profiles/statistics/order_statistics.h"
 
 namespace roberta::loadtest::report {
 
-using stats::Spread;
-using stats::SpreadOf;
+using statistics::Spread;
+using statistics::SpreadOf;
 
 using record::AnswersPerSecond;
 using record::BusyCores;

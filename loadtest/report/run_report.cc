@@ -10,7 +10,6 @@
 #include "loadtest/report/answers_section.h"
 #include "loadtest/report/data_loading.h"
 #include "loadtest/report/outcome_section.h"
-#include "loadtest/report/presentation.h"
 #include "loadtest/report/server_section.h"
 #include "loadtest/report/throughput_section.h"
 #include "loadtest/report/verdict.h"

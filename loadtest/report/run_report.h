@@ -3,9 +3,8 @@
 #include <string>
 #include <vector>
 
-#include "loadtest/document/content.h"
 #include "loadtest/record/run_record.h"
-#include "loadtest/report/blocks.h"
+#include "loadtest/report/presentation.h"
 
 namespace roberta::loadtest::report {
 

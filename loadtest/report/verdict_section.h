@@ -2,8 +2,7 @@
 
 #include <vector>
 
-#include "loadtest/report/blocks.h"
-#include "loadtest/report/profile_runs.h"
+#include "loadtest/report/presentation.h"
 
 namespace roberta::loadtest::report {
 

@@ -14,11 +14,11 @@
 #include "profiles/quality/sample_run.h"
 #include "profiles/registry/model.h"
 #include "profiles/registry/recipes.h"
+#include "profiles/statistics/order_statistics.h"
 #include "profiles/terminal/progress.h"
 #include "profiles/tool/flags.h"
 #include "profiles/tool/measurement.h"
 #include "profiles/tool/measurement_report.h"
-#include "profiles/tool/order_statistics.h"
 
 namespace roberta::tool {
 namespace {
@@ -92,7 +92,8 @@ std::string JsonReport(const MeasureOptions& options, const Measured& measured) 
       {"truncated_texts", measured.texts.truncated},
       {"threads", options.profiles.threads},
       {"rounds", options.rounds},
-      {"interval", {{"of", "median, by order statistics"}, {"coverage", CoverageOfInterval(options.rounds)}}},
+      {"interval",
+       {{"of", "median, by order statistics"}, {"coverage", statistics::CoverageOfInterval(options.rounds)}}},
       {"profiles", ToJson(measured.measurements, measured.compared_with)}};
   return JsonText(report);
 }
@@ -104,7 +105,7 @@ std::string TextReport(const MeasureOptions& options, const Measured& measured) 
       options.examples.file, static_cast<double>(texts.token_ids.size()) / static_cast<double>(texts.lengths.size()));
   if (texts.truncated > 0) absl::StrAppend(&text, ", ", texts.truncated, " cut to the model's longest input");
   absl::StrAppendFormat(&text, "; threads: %d, rounds: %d (median, and its %.1f %% interval)\n\n",
-                        options.profiles.threads, options.rounds, 100 * CoverageOfInterval(options.rounds));
+                        options.profiles.threads, options.rounds, 100 * statistics::CoverageOfInterval(options.rounds));
   return text + MeasurementText(measured.measurements, measured.compared_with);
 }
 

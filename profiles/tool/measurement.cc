@@ -13,7 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "profiles/cores/cores.h"
 #include "profiles/registry/profile_loader.h"
-#include "profiles/tool/order_statistics.h"
+#include "profiles/statistics/order_statistics.h"
 
 namespace roberta::tool {
 namespace {
@@ -97,8 +97,8 @@ class Measurer {
       Run(text, entry);
       latencies_ms.push_back(stopwatch.seconds() * 1e3);
     }
-    round.latency_p50_ms = Quantile(latencies_ms, 0.5);
-    round.latency_p95_ms = Quantile(std::move(latencies_ms), 0.95);
+    round.latency_p50_ms = statistics::Quantile(latencies_ms, 0.5);
+    round.latency_p95_ms = statistics::Quantile(std::move(latencies_ms), 0.95);
     const Stopwatch stopwatch;
     RunBatches(entry);
     const double seconds = std::max(stopwatch.seconds(), 1e-9);

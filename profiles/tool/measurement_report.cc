@@ -18,19 +18,19 @@ using Json = nlohmann::ordered_json;
 using TableRows = std::vector<std::vector<std::string>>;
 using Value = double Round::*;
 
-MedianInterval Over(const Measurement& measurement, Value value) {
+statistics::Spread Over(const Measurement& measurement, Value value) {
   std::vector<double> values;
   for (const Round& round : measurement.rounds) values.push_back(round.*value);
-  return MedianOf(std::move(values));
+  return statistics::MedianOf(std::move(values));
 }
 
 /// Of the ratios of each round, in which both ran one after another: what slows both down cancels out.
-MedianInterval RatiosOver(const Measurement& numerator, const Measurement& denominator, Value value) {
+statistics::Spread RatiosOver(const Measurement& numerator, const Measurement& denominator, Value value) {
   std::vector<double> ratios;
   for (size_t i = 0; i < numerator.rounds.size(); ++i) {
     ratios.push_back(numerator.rounds[i].*value / denominator.rounds[i].*value);
   }
-  return MedianOf(std::move(ratios));
+  return statistics::MedianOf(std::move(ratios));
 }
 
 /// Those of `measurements` that have the names and were measured.
@@ -45,11 +45,11 @@ std::vector<const Measurement*> Named(const std::vector<Measurement>& measuremen
   return named;
 }
 
-Json ToJson(const MedianInterval& interval) {
+Json ToJson(const statistics::Spread& interval) {
   return {{"median", interval.median}, {"low", interval.low}, {"high", interval.high}};
 }
 
-std::string Text(int digits, const MedianInterval& interval) {
+std::string Text(int digits, const statistics::Spread& interval) {
   return absl::StrFormat("%.*f (%.*f to %.*f)", digits, interval.median, digits, interval.low, digits, interval.high);
 }
 
@@ -61,7 +61,7 @@ std::string Mebibytes(double bytes) {
 std::string SpeedTable(const std::vector<Measurement>& measurements, const std::vector<const Measurement*>& before,
                        std::vector<std::string> columns,
                        const std::function<std::vector<std::string>(const Measurement&)>& cells,
-                       MedianInterval Speedup::*speedup) {
+                       statistics::Spread Speedup::*speedup) {
   for (const Measurement* other : before) columns.push_back(absl::StrCat("x ", other->name));
   TableRows rows = {std::move(columns)};
   for (const Measurement& measurement : measurements) {

@@ -5,15 +5,15 @@
 #include <string>
 #include <vector>
 
+#include "profiles/statistics/order_statistics.h"
 #include "profiles/tool/measurement.h"
-#include "profiles/tool/order_statistics.h"
 
 namespace roberta::tool {
 
 /// How many times as fast a profile is as another one in the same round.
 struct Speedup {
-  MedianInterval latency;
-  MedianInterval throughput;
+  statistics::Spread latency;
+  statistics::Spread throughput;
 };
 
 /// Of two profiles that ran all rounds.

@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "loadtest/report/blocks.h"
+#include "loadtest/report/presentation.h"
 #include "tests/loadtest/report/document_text.h"
 #include "tests/loadtest/report/sample_runs.h"
 

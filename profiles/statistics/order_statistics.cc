@@ -1,9 +1,10 @@
-#include "profiles/tool/order_statistics.h"
+#include "profiles/statistics/order_statistics.h"
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
-namespace roberta::tool {
+namespace roberta::statistics {
 namespace {
 
 constexpr double kCoverage = 0.95;
@@ -29,13 +30,22 @@ Ends EndsOf(size_t measurements) {
   return ends;
 }
 
-}  // namespace
-
-MedianInterval MedianOf(std::vector<double> values) {
+/// Between the `rank`-th smallest and the `rank`-th largest.
+Spread Between(size_t rank, std::vector<double> values) {
   std::sort(values.begin(), values.end());
   const size_t n = values.size();
-  const size_t rank = EndsOf(n).rank;
-  return {.median = (values[(n - 1) / 2] + values[n / 2]) / 2, .low = values[rank - 1], .high = values[n - rank]};
+  return {.low = values[rank - 1], .median = (values[(n - 1) / 2] + values[n / 2]) / 2, .high = values[n - rank]};
+}
+
+}  // namespace
+
+std::optional<Spread> SpreadOf(std::vector<double> values) {
+  return values.empty() ? std::nullopt : std::optional(Between(1, std::move(values)));
+}
+
+Spread MedianOf(std::vector<double> values) {
+  const size_t rank = EndsOf(values.size()).rank;
+  return Between(rank, std::move(values));
 }
 
 double CoverageOfInterval(size_t measurements) {
@@ -49,4 +59,4 @@ double Quantile(std::vector<double> values, double share) {
   return *at;
 }
 
-}  // namespace roberta::tool
+}  // namespace roberta::statistics

@@ -1,11 +1,11 @@
-#include "profiles/tool/order_statistics.h"
+#include "profiles/statistics/order_statistics.h"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <vector>
 
-namespace roberta::tool {
+namespace roberta::statistics {
 namespace {
 
 TEST(MedianOf, IsTheMiddleOrTheMeanOfTheTwoThere) {
@@ -16,14 +16,14 @@ TEST(MedianOf, IsTheMiddleOrTheMeanOfTheTwoThere) {
 
 TEST(MedianOf, OfFewTheIntervalIsTheirRange) {
   for (const auto& values : {std::vector<double>{7}, {7, 8}, {8, 1, 2, 3, 7}, {8, 1, 2, 3, 7, 4, 5, 6}}) {
-    const MedianInterval interval = MedianOf(values);
+    const Spread interval = MedianOf(values);
     EXPECT_EQ(interval.low, *std::min_element(values.begin(), values.end()));
     EXPECT_EQ(interval.high, *std::max_element(values.begin(), values.end()));
   }
 }
 
 TEST(MedianOf, OfNineTheOutermostOnEitherSideAreLeftOut) {
-  const MedianInterval interval = MedianOf({9, 8, 7, 6, 5, 4, 3, 2, 1});
+  const Spread interval = MedianOf({9, 8, 7, 6, 5, 4, 3, 2, 1});
   EXPECT_EQ(interval.low, 2);
   EXPECT_EQ(interval.high, 8);
 }
@@ -31,9 +31,35 @@ TEST(MedianOf, OfNineTheOutermostOnEitherSideAreLeftOut) {
 TEST(MedianOf, OfAHundredTheIntervalIsThatOfTheTables) {
   std::vector<double> values;
   for (int i = 1; i <= 100; ++i) values.push_back(i);
-  const MedianInterval interval = MedianOf(values);
+  const Spread interval = MedianOf(values);
   EXPECT_EQ(interval.low, 40);
   EXPECT_EQ(interval.high, 61);
+}
+
+TEST(SpreadOf, TellsBothEndsAndTheMiddle) {
+  const auto spread = SpreadOf({7, -1, 3, 3});
+  ASSERT_TRUE(spread.has_value());
+  EXPECT_EQ(spread->low, -1);
+  EXPECT_EQ(spread->median, 3);
+  EXPECT_EQ(spread->high, 7);
+}
+
+TEST(SpreadOf, ItsMiddleIsThatOfAnOddNumberOrBetweenTwo) {
+  EXPECT_EQ(SpreadOf({5, 1, 3})->median, 3);
+  EXPECT_EQ(SpreadOf({10, 1, 2, 4})->median, 3);
+  EXPECT_EQ(SpreadOf({4, 2})->median, 3);
+}
+
+TEST(SpreadOf, OneValueIsAllThree) {
+  const auto spread = SpreadOf({2.5});
+  ASSERT_TRUE(spread.has_value());
+  EXPECT_EQ(spread->low, 2.5);
+  EXPECT_EQ(spread->median, 2.5);
+  EXPECT_EQ(spread->high, 2.5);
+}
+
+TEST(SpreadOf, NothingHasNone) {
+  EXPECT_FALSE(SpreadOf({}).has_value());
 }
 
 TEST(CoverageOfInterval, IsThatOfFairCoins) {
@@ -54,4 +80,4 @@ TEST(Quantile, IsOneOfTheValues) {
 }
 
 }  // namespace
-}  // namespace roberta::tool
+}  // namespace roberta::statistics
