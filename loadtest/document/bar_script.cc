@@ -5,7 +5,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/strings/str_join.h"
 #include "loadtest/document/gnuplot_text.h"
 
 namespace roberta::loadtest::document {
@@ -16,58 +15,73 @@ constexpr double kPointsOfAxis = 55;   // beside the bars: the axis and its labe
 constexpr double kPointsOfValue = 26;  // above a bar
 constexpr double kRoomAbove = 1.14;    // of the highest bar, for its value
 
-/// Where bars stand: category 0 around x = 0, the next around 1.
-class Places {
- public:
-  Places(const BarChart& chart, double width) : side_by_side_(chart.stacked ? 1 : chart.bars.size()) {
-    const double group = side_by_side_ == 1 ? 0.56 : 0.82;
-    pitch_ = group / static_cast<double>(std::max<size_t>(1, side_by_side_));
-    points_of_category_ = (width - kPointsOfAxis) / static_cast<double>(std::max<size_t>(1, chart.categories.size()));
-  }
-  double Center(size_t category, size_t bar) const {
-    const double middle = (static_cast<double>(side_by_side_) - 1) / 2;
-    return static_cast<double>(category) + (side_by_side_ == 1 ? 0 : (static_cast<double>(bar) - middle) * pitch_);
-  }
-  double HalfWidth() const { return pitch_ * (side_by_side_ == 1 ? 0.5 : 0.46); }
-  bool RoomForValues() const { return (side_by_side_ == 1 ? 1 : pitch_) * points_of_category_ >= kPointsOfValue; }
-
- private:
-  const size_t side_by_side_;
-  double pitch_ = 0, points_of_category_ = 0;
+struct Bar {
+  double x = 0, bottom = 0, top = 0;
+  std::optional<std::pair<double, double>> interval;
+  Color color;
 };
 
-std::optional<double> ValueOf(const BarChart& chart, size_t bar, size_t category) {
-  const auto& values = chart.bars[bar].values;
-  if (category >= values.size() || !values[category] || !std::isfinite(*values[category])) return std::nullopt;
-  return values[category];
+/// What is said above a bar or a stack of them: its value, or where it would stand that there is none.
+struct Sign {
+  double x = 0;
+  std::optional<double> value;
+  double top = 0;
+};
+
+/// Where bars stand: category 0 around x = 0, the next around 1.
+struct Layout {
+  std::vector<Bar> bars;
+  std::vector<Sign> signs;
+  double half_width = 0;  ///< of a bar
+  bool room_for_values = false;
+};
+
+std::optional<double> ValueOf(const BarChart::Bars& bars, size_t category) {
+  if (category >= bars.values.size() || !std::isfinite(bars.values[category].value_or(NAN))) return std::nullopt;
+  return bars.values[category];
 }
 
-std::optional<std::pair<double, double>> IntervalOf(const BarChart& chart, size_t bar, size_t category) {
-  const auto& intervals = chart.bars[bar].intervals;
-  return category < intervals.size() && !chart.stacked ? intervals[category] : std::nullopt;
+Color ColorOf(const BarChart& chart, const BarChart::Bars& bars, size_t category) {
+  const bool by_category = chart.bars.size() == 1 && chart.category_colors.size() == chart.categories.size();
+  return by_category ? chart.category_colors[category] : bars.style.color;
 }
 
-/// Heights of a category's bars one upon another; of bars side by side, from the ground.
-double Bottom(const BarChart& chart, size_t bar, size_t category) {
-  double bottom = 0;
-  for (size_t below = 0; chart.stacked && below < bar; ++below) bottom += ValueOf(chart, below, category).value_or(0);
-  return bottom;
-}
-
-bool AnyMeasured(const BarChart& chart, size_t category) {
-  for (size_t bar = 0; bar < chart.bars.size(); ++bar) {
-    if (ValueOf(chart, bar, category)) return true;
+/// Adds the bars of a category, `pitch` apart or one upon another.
+void AddCategory(const BarChart& chart, size_t category, double pitch, Layout* layout) {
+  const auto middle = static_cast<double>(category);
+  double bottom = 0, left = middle - pitch * (static_cast<double>(chart.bars.size()) - 1) / 2;
+  bool any = false;
+  for (const BarChart::Bars& bars : chart.bars) {
+    const std::optional<double> value = ValueOf(bars, category);
+    Bar bar = {chart.stacked ? middle : left, bottom, bottom + value.value_or(0), {}, ColorOf(chart, bars, category)};
+    left += pitch;
+    any = any || value;
+    if (!chart.stacked && value && category < bars.intervals.size()) bar.interval = bars.intervals[category];
+    if (value) layout->bars.push_back(bar);
+    if (chart.stacked) bottom = bar.top;
+    if (chart.stacked) continue;
+    layout->signs.push_back({bar.x, value, bar.interval ? std::max(bar.top, bar.interval->second) : bar.top});
   }
-  return false;
+  if (chart.stacked) layout->signs.push_back({middle, any ? std::optional(bottom) : std::nullopt, bottom});
 }
 
-double Highest(const BarChart& chart) {
-  double highest = 0;
+Layout LayOut(const BarChart& chart, double width) {
+  const bool one = chart.stacked || chart.bars.size() == 1;
+  const double pitch = one ? 0.56 : 0.82 / static_cast<double>(std::max<size_t>(1, chart.bars.size()));
+  const double points_of_category =
+      (width - kPointsOfAxis) / static_cast<double>(std::max<size_t>(1, chart.categories.size()));
+  Layout layout = {.half_width = pitch * (one ? 0.5 : 0.46),
+                   .room_for_values = (one ? 1 : pitch) * points_of_category >= kPointsOfValue};
   for (size_t category = 0; category < chart.categories.size(); ++category) {
-    for (size_t bar = 0; bar < chart.bars.size(); ++bar) {
-      highest = std::max(highest, Bottom(chart, bar, category) + ValueOf(chart, bar, category).value_or(0));
-      if (const auto interval = IntervalOf(chart, bar, category)) highest = std::max(highest, interval->second);
-    }
+    AddCategory(chart, category, pitch, &layout);
+  }
+  return layout;
+}
+
+double Highest(const Layout& layout) {
+  double highest = 0;
+  for (const Bar& bar : layout.bars) {
+    highest = std::max({highest, bar.top, bar.interval ? bar.interval->second : 0});
   }
   return highest;
 }
@@ -83,81 +97,42 @@ std::string LabelAt(const std::string& text, double x, const std::string& y, con
 }
 
 /// "not measured" where a bar would stand, the value above each other one.
-std::string Labels(const BarChart& chart, const Places& places) {
+std::string Labels(const Layout& layout, bool show_values) {
   std::string labels;
-  const auto missing = [&](double x) {
-    absl::StrAppend(
-        &labels, LabelAt("not measured", x, "graph 0.02", "left rotate by 90 textcolor rgb '#777777' font 'Inter,7'"));
-  };
-  const auto value_above = [&](double x, double value, double top) {
-    if (!chart.show_values || !places.RoomForValues()) return;
-    absl::StrAppend(&labels, LabelAt(Short(value), x, Number(top),
-                                     "center offset 0,0.55 textcolor rgb '#333333' font 'Inter,7.5'"));
-  };
-  for (size_t category = 0; category < chart.categories.size(); ++category) {
-    if (chart.stacked) {
-      const double total = Bottom(chart, chart.bars.size(), category);
-      AnyMeasured(chart, category) ? value_above(places.Center(category, 0), total, total)
-                                   : missing(places.Center(category, 0));
-      continue;
-    }
-    for (size_t bar = 0; bar < chart.bars.size(); ++bar) {
-      const std::optional<double> value = ValueOf(chart, bar, category);
-      const auto interval = IntervalOf(chart, bar, category);
-      value ? value_above(places.Center(category, bar), *value, interval ? std::max(*value, interval->second) : *value)
-            : missing(places.Center(category, bar));
+  for (const Sign& sign : layout.signs) {
+    if (!sign.value) {
+      absl::StrAppend(&labels, LabelAt("not measured", sign.x, "graph 0.02",
+                                       "left rotate by 90 textcolor rgb '#777777' font 'Inter,7'"));
+    } else if (show_values && layout.room_for_values) {
+      absl::StrAppend(&labels, LabelAt(Short(*sign.value), sign.x, Number(sign.top),
+                                       "center offset 0,0.55 textcolor rgb '#333333' font 'Inter,7.5'"));
     }
   }
   return labels;
 }
 
-Color ColorOf(const BarChart& chart, size_t bar, size_t category) {
-  const bool by_category = chart.bars.size() == 1 && chart.category_colors.size() == chart.categories.size();
-  return by_category ? chart.category_colors[category] : chart.bars[bar].style.color;
-}
-
 /// A bar a line: its middle, its sides, bottom and top, its interval, its color.
-std::string Data(const BarChart& chart, const Places& places) {
+std::string Data(const Layout& layout) {
   std::string bars = "$bars << EOD\n", intervals = "$intervals << EOD\n";
-  for (size_t category = 0; category < chart.categories.size(); ++category) {
-    for (size_t bar = 0; bar < chart.bars.size(); ++bar) {
-      const std::optional<double> value = ValueOf(chart, bar, category);
-      if (!value) continue;
-      const double x = places.Center(category, bar), bottom = Bottom(chart, bar, category);
-      const Color color = ColorOf(chart, bar, category);
-      absl::StrAppend(&bars, Number(x), " ", Number(bottom + *value), " ", Number(x - places.HalfWidth()), " ",
-                      Number(x + places.HalfWidth()), " ", Number(bottom), " ", Number(bottom + *value), " ",
-                      (color.red << 16) + (color.green << 8) + color.blue, "\n");
-      if (const auto interval = IntervalOf(chart, bar, category)) {
-        absl::StrAppend(&intervals, Number(x), " ", Number(*value), " ", Number(interval->first), " ",
-                        Number(interval->second), "\n");
-      }
-    }
+  for (const Bar& bar : layout.bars) {
+    absl::StrAppend(&bars, Number(bar.x), " ", Number(bar.top), " ", Number(bar.x - layout.half_width), " ",
+                    Number(bar.x + layout.half_width), " ", Number(bar.bottom), " ", Number(bar.top), " ",
+                    (bar.color.red << 16) + (bar.color.green << 8) + bar.color.blue, "\n");
+    if (!bar.interval) continue;
+    absl::StrAppend(&intervals, Number(bar.x), " ", Number(bar.top), " ", Number(bar.interval->first), " ",
+                    Number(bar.interval->second), "\n");
   }
   return absl::StrCat(bars, "EOD\n", intervals, "EOD\n");
 }
 
-bool HasIntervals(const BarChart& chart) {
-  for (size_t category = 0; category < chart.categories.size(); ++category) {
-    for (size_t bar = 0; bar < chart.bars.size(); ++bar) {
-      if (ValueOf(chart, bar, category) && IntervalOf(chart, bar, category)) return true;
-    }
+/// The range of the x axis, and the names below it unless the legend has them.
+std::string Names(const BarChart& chart, double width) {
+  std::vector<std::pair<double, std::string>> names;
+  for (const std::string& category : chart.categories) {
+    if (!LegendNamesBars(chart, width)) names.emplace_back(static_cast<double>(names.size()), category);
   }
-  return false;
-}
-
-std::string CategoryNames(const BarChart& chart, double width) {
-  const std::string range =
-      absl::StrCat("set xrange [-0.55:", Number(static_cast<double>(chart.categories.size()) - 0.45), "]\n");
-  if (LegendNamesBars(chart, width)) return absl::StrCat("unset xtics\nset bmargin 0.8\n", range);
-  std::vector<std::string> ticks;
-  size_t lines = 1;
-  for (size_t i = 0; i < chart.categories.size(); ++i) {
-    const std::string name = InLines(chart.categories[i], ColumnsOf(width, chart.categories.size()));
-    lines = std::max(lines, CountLines(name));
-    ticks.push_back(absl::StrCat(name, " ", i));
-  }
-  return absl::StrCat("set xtics (", absl::StrJoin(ticks, ", "), ") scale 0\n", BottomMargin(lines, ""), range);
+  return absl::StrCat(CategoryNames(names, width, ""),
+                      "set xrange [-0.55:", Number(static_cast<double>(chart.categories.size()) - 0.45), "]\n");
 }
 
 }  // namespace
@@ -174,17 +149,20 @@ bool LegendNamesBars(const BarChart& chart, double width) {
 }
 
 std::string BarScript(const BarChart& chart, double width) {
-  const Places places(chart, width);
-  const double top = chart.y_most > 0 ? chart.y_most : kRoomAbove * Highest(chart);
-  return absl::StrCat(
-      "set ylabel ", Quoted(chart.y_label), " textcolor rgb '#333333'\nset yrange [0:", Number(top > 0 ? top : 1),
-      "]\nset format y '%.6g'\nset style fill solid 0.9 noborder\n", CategoryNames(chart, width), Labels(chart, places),
-      Data(chart, places), "plot $bars using 1:2:3:4:5:6:7 with boxxyerror linecolor rgb variable",
-      HasIntervals(chart) ? ", \\\n  $intervals using 1:3:(0):($4-$3) with vectors nohead linecolor rgb "
-                            "'#ffffff' linewidth 4, \\\n  $intervals using 1:3:(0):($4-$3) with vectors "
-                            "nohead linecolor rgb '#111111' linewidth 1.6"
-                          : "",
-      "\n");
+  const Layout layout = LayOut(chart, width);
+  const double top = chart.y_most > 0 ? chart.y_most : kRoomAbove * Highest(layout);
+  const bool intervals =
+      std::any_of(layout.bars.begin(), layout.bars.end(), [](const Bar& bar) { return bar.interval.has_value(); });
+  return absl::StrCat("set ylabel ", Quoted(chart.y_label),
+                      " textcolor rgb '#333333'\nset yrange [0:", Number(top > 0 ? top : 1),
+                      "]\nset format y '%.6g'\nset style fill solid 0.9 noborder\n", Names(chart, width),
+                      Labels(layout, chart.show_values), Data(layout),
+                      "plot $bars using 1:2:3:4:5:6:7 with boxxyerror linecolor rgb variable",
+                      intervals ? ", \\\n  $intervals using 1:3:(0):($4-$3) with vectors nohead linecolor rgb "
+                                  "'#ffffff' linewidth 4, \\\n  $intervals using 1:3:(0):($4-$3) with vectors "
+                                  "nohead linecolor rgb '#111111' linewidth 1.6"
+                                : "",
+                      "\n");
 }
 
 }  // namespace roberta::loadtest::document

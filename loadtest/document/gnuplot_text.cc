@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 
 namespace roberta::loadtest::document {
@@ -85,8 +86,18 @@ size_t ColumnsOf(double width, size_t categories) {
   return static_cast<size_t>(std::max(4.0, 0.92 * points / kPointsOfLetter));
 }
 
-std::string BottomMargin(size_t lines, const std::string& axis_label) {
-  return absl::StrCat("set bmargin ", (axis_label.empty() ? 1.0 : 2.4) + 1.25 * static_cast<double>(lines), "\n");
+std::string CategoryNames(const std::vector<std::pair<double, std::string>>& names, double width,
+                          const std::string& axis_label) {
+  if (names.empty()) return "unset xtics\nset bmargin 0.8\n";
+  std::vector<std::string> ticks;
+  size_t lines = 1;
+  for (const auto& [x, text] : names) {
+    const std::string name = InLines(text, ColumnsOf(width, names.size()));
+    lines = std::max(lines, CountLines(name));
+    ticks.push_back(absl::StrCat(name, " ", Number(x)));
+  }
+  return absl::StrCat("set xtics (", absl::StrJoin(ticks, ", "), ") scale 0\nset bmargin ",
+                      (axis_label.empty() ? 1.0 : 2.4) + 1.25 * static_cast<double>(lines), "\n");
 }
 
 std::string Number(double value) {

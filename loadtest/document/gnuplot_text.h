@@ -2,6 +2,8 @@
 
 #include <cstddef>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "loadtest/document/content.h"
 
@@ -22,8 +24,10 @@ size_t LongestPart(const std::string& text);
 size_t CountLines(const std::string& in_lines);
 /// Letters that fit below one of `categories` of a chart that is `width` points wide.
 size_t ColumnsOf(double width, size_t categories);
-/// Room below the axis for names of that many lines, and for the axis' own if it has one.
-std::string BottomMargin(size_t lines, const std::string& axis_label);
+/// The commands that set names below the x axis of a chart of that width, each at its x, in lines where they are long,
+/// with room for them and for the axis' own. Of no names: no ticks.
+std::string CategoryNames(const std::vector<std::pair<double, std::string>>& names, double width,
+                          const std::string& axis_label);
 /// NaN, as gnuplot writes it, for infinities and NaN.
 std::string Number(double value);
 /// As a color's name.

@@ -61,12 +61,9 @@ std::string LogarithmicCommands(const char* name, const Axis& axis, const Extent
   const LogarithmicTicks ticks = TicksBetween(extent.least, extent.most);
   constexpr double kHair = 1e-6;  // gnuplot leaves out a label that is at the very end
   absl::StrAppend(&commands, Range(name, ticks.first * (1 - kHair), ticks.last * (1 + kHair)));
-  absl::StrAppend(&commands, "set ", name, "tics (",
-                  absl::StrJoin(ticks.values, ", ",
-                                [](std::string* out, double value) {
-                                  absl::StrAppend(out, "'", Number(value), "' ", Number(value));
-                                }),
-                  ")\n");
+  std::vector<std::pair<double, std::string>> labels;
+  for (const double value : ticks.values) labels.emplace_back(value, Number(value));
+  absl::StrAppend(&commands, Ticks(name, labels));
   return commands;
 }
 
@@ -82,20 +79,6 @@ std::string AxisCommands(const char* name, const Axis& axis, const Extent& exten
   if (axis.range) absl::StrAppend(&commands, Range(name, axis.range->first, axis.range->second));
   if (!axis.ticks.empty() && !axis.categories) absl::StrAppend(&commands, Ticks(name, axis.ticks));
   return commands;
-}
-
-/// The names below the x axis.
-std::string CategoryNames(const Axis& axis, double width) {
-  if (axis.ticks.empty()) return "unset xtics\nset bmargin 0.8\n";
-  std::vector<std::string> ticks;
-  size_t lines = 1;
-  const size_t columns = ColumnsOf(width, axis.ticks.size());
-  for (const auto& [x, text] : axis.ticks) {
-    const std::string name = InLines(text, columns);
-    lines = std::max(lines, CountLines(name));
-    ticks.push_back(absl::StrCat(name, " ", Number(x)));
-  }
-  return absl::StrCat("set xtics (", absl::StrJoin(ticks, ", "), ") scale 0\n", BottomMargin(lines, axis.label));
 }
 
 std::string LineData(const Series& series, size_t index) {
@@ -172,7 +155,7 @@ LogarithmicTicks TicksBetween(double least, double most) {
 std::string LineScript(const LineChart& chart, double width) {
   std::string script = absl::StrCat(AxisCommands("x", chart.x, ExtentOf(chart, true)),
                                     AxisCommands("y", chart.y, ExtentOf(chart, false)));
-  if (chart.x.categories) absl::StrAppend(&script, CategoryNames(chart.x, width));
+  if (chart.x.categories) absl::StrAppend(&script, CategoryNames(chart.x.ticks, width, chart.x.label));
   for (const Level& level : chart.levels) {
     absl::StrAppend(&script, "set arrow from graph 0, first ", Number(level.y), " to graph 1, first ", Number(level.y),
                     " nohead linecolor rgb ", Hex(kLevelColor), " dashtype 2 linewidth 1.6\n");

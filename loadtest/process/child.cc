@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -35,7 +36,8 @@ struct Prepared {
   pid_t parent;
   int nothing;  ///< /dev/null
   int report;   ///< takes a Failure; closed by a program that runs
-  int output, inherited;
+  int output;
+  const std::vector<int>* inherited;
 };
 
 [[noreturn]] void GiveUp(const Prepared& prepared, Failure::Step step) {
@@ -56,7 +58,7 @@ struct Prepared {
   dup2(prepared.nothing, STDIN_FILENO);
   dup2(prepared.output, STDOUT_FILENO);
   dup2(prepared.output, STDERR_FILENO);
-  if (prepared.inherited >= 0) fcntl(prepared.inherited, F_SETFD, 0);
+  for (const int kept : *prepared.inherited) fcntl(kept, F_SETFD, 0);
   if (prepared.has_cpus && sched_setaffinity(0, sizeof(prepared.cpus), &prepared.cpus) != 0) {
     GiveUp(prepared, Failure::kCpus);
   }
@@ -83,16 +85,32 @@ absl::Status ToStatus(const ChildPlan& plan, const Failure& failure) {
 
 }  // namespace
 
+Descriptor::~Descriptor() {
+  if (fd_ >= 0) close(fd_);
+}
+
+std::string Descriptor::path() const {
+  return absl::StrCat("/dev/fd/", fd_);
+}
+
+Descriptor MemoryFile(const std::string& text) {
+  Descriptor file(memfd_create("roberta-loadtest", MFD_CLOEXEC));
+  const bool written =
+      file.get() >= 0 && write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
+  return written ? std::move(file) : Descriptor(-1);
+}
+
 absl::StatusOr<pid_t> StartChild(const ChildPlan& plan) {
   std::array<int, 2> report = {};
-  const int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
-  if (nothing < 0 || pipe2(report.data(), O_CLOEXEC) != 0) {
-    const int error = errno;
-    if (nothing >= 0) close(nothing);
-    return absl::InternalError(absl::StrCat(plan.program, ": cannot start: ", std::strerror(error)));
+  const Descriptor nothing(open("/dev/null", O_RDONLY | O_CLOEXEC));
+  if (nothing.get() < 0 || pipe2(report.data(), O_CLOEXEC) != 0) {
+    return absl::InternalError(absl::StrCat(plan.program, ": cannot start: ", std::strerror(errno)));
   }
-  Prepared prepared = {
-      .parent = getpid(), .nothing = nothing, .report = report[1], .output = plan.output, .inherited = plan.inherited};
+  Prepared prepared = {.parent = getpid(),
+                       .nothing = nothing.get(),
+                       .report = report[1],
+                       .output = plan.output,
+                       .inherited = &plan.inherited};
   std::string program = plan.program;
   std::vector<std::string> arguments = plan.arguments;
   prepared.arguments.push_back(program.data());
@@ -105,7 +123,6 @@ absl::StatusOr<pid_t> StartChild(const ChildPlan& plan) {
   const pid_t pid = fork();
   if (pid == 0) Become(prepared);
   const int fork_error = errno;
-  close(nothing);
   close(report[1]);
   Failure failure = {Failure::kRun, fork_error};
   const bool failed = pid < 0 || ReadReport(report[0], &failure);

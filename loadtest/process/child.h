@@ -3,18 +3,39 @@
 #include <sys/types.h>
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
 
 namespace roberta::loadtest::process {
 
+/// A descriptor that is closed with this; -1: none.
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  ~Descriptor();
+  Descriptor(Descriptor&& other) noexcept : fd_(other.Release()) {}
+  Descriptor& operator=(Descriptor&&) = delete;
+  int get() const { return fd_; }
+  int Release() { return std::exchange(fd_, -1); }
+  /// How a child that keeps it can open it.
+  std::string path() const;
+
+ private:
+  int fd_;
+};
+
+/// A file without a name that holds `text`: none is left behind whatever becomes of this process. -1, with errno, if
+/// there is no room for it.
+Descriptor MemoryFile(const std::string& text);
+
 /// What a child process is made of.
 struct ChildPlan {
   std::string program;
   std::vector<std::string> arguments;  ///< without the program's name
   int output = -1;                     ///< becomes its standard output and error
-  int inherited = -1;                  ///< a descriptor that it keeps under its number; -1: none
+  std::vector<int> inherited;          ///< descriptors that it keeps under their numbers
   std::vector<int> cpus;               ///< cores that it may use; empty: those of this process
 };
 

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -12,7 +11,6 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -28,51 +26,22 @@ namespace roberta::loadtest::target {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+using process::Descriptor;
 using std::chrono::milliseconds;
 
 constexpr milliseconds kGlance(20);       // between looks at a child
 constexpr milliseconds kLastWords(1000);  // for what an ended child has written to be read
 constexpr milliseconds kAfterKilling(10'000);
 
-/// A descriptor that is closed with this.
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return fd_; }
-  int Release() { return std::exchange(fd_, -1); }
-  void Close() { const Descriptor closed(Release()); }
-
- private:
-  int fd_;
-};
-
-/// A file without a name, so that none is left behind whatever becomes of this process.
-int FileOf(const std::string& text) {
-  const int fd = memfd_create("server-config", MFD_CLOEXEC);
-  if (fd < 0) return -1;
-  if (write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size())) return fd;
-  close(fd);
-  return -1;
-}
-
 int OpenLog(const std::string& file) {
   return open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
 }
 
-std::string PathOf(int fd) {
-  return absl::StrCat("/dev/fd/", fd);
-}
-
 /// Loopback and free ports, and the line that says which: it must come, and as it is parsed.
-std::vector<std::string> ArgumentsOf(const LaunchOptions& options, int config) {
+std::vector<std::string> ArgumentsOf(const LaunchOptions& options, const Descriptor& config) {
   std::vector<std::string> arguments = {"--host",      "127.0.0.1", "--port",       "0",   "--metrics-port", "0",
                                         "--log-level", "info",      "--log-format", "text"};
-  if (config >= 0) arguments.insert(arguments.end(), {"--config", PathOf(config)});
+  if (config.get() >= 0) arguments.insert(arguments.end(), {"--config", config.path()});
   arguments.insert(arguments.end(), options.flags.begin(), options.flags.end());
   return arguments;
 }
@@ -89,24 +58,23 @@ absl::StatusOr<std::unique_ptr<ServerProcess>> ServerProcess::Start(const Launch
     return absl::InternalError(absl::StrCat("no pipe for the server's log: ", std::strerror(errno)));
   }
   Descriptor reading(pipe[0]), writing(pipe[1]);
-  const Descriptor config(options.config.empty() ? -1 : FileOf(options.config));
+  const Descriptor config = options.config.empty() ? Descriptor(-1) : process::MemoryFile(options.config);
   if (config.get() < 0 && !options.config.empty()) {
     return absl::InternalError(absl::StrCat("no room for the server's config: ", std::strerror(errno)));
   }
   const auto pid = process::StartChild({.program = options.program,
-                                        .arguments = ArgumentsOf(options, config.get()),
+                                        .arguments = ArgumentsOf(options, config),
                                         .output = writing.get(),
-                                        .inherited = config.get(),
+                                        .inherited = {config.get()},
                                         .cpus = options.cpus});
   if (!pid.ok()) return pid.status();
-  writing.Close();  // the child's alone, so that the log ends with it
+  close(writing.Release());  // the child's alone, so that the log ends with it
   std::unique_ptr<ServerProcess> server(
       new ServerProcess(*pid, std::make_unique<ProcessLog>(reading.Release(), file.Release())));
   absl::Status status = server->WaitUntilServing(options);
   if (status.ok()) return server;
   if (config.get() < 0) return status;
-  return absl::Status(status.code(),
-                      absl::StrReplaceAll(status.message(), {{PathOf(config.get()), "the given config"}}));
+  return absl::Status(status.code(), absl::StrReplaceAll(status.message(), {{config.path(), "the given config"}}));
 }
 
 absl::Status ServerProcess::WaitUntilServing(const LaunchOptions& options) {
@@ -159,12 +127,6 @@ std::string ServerProcess::HowItEnded() {
   const int code = WEXITSTATUS(wait_status_);
   if (last.empty()) return absl::StrCat("it ended with exit code ", code, " and said nothing");
   return code == 0 ? absl::StrCat("it ended by itself; it last said: ", last) : last;
-}
-
-int64_t ServerProcess::ResidentBytes() const {
-  std::ifstream stream(absl::StrCat("/proc/", pid_, "/statm"));
-  int64_t total = 0, resident = 0;
-  return stream >> total >> resident ? resident * sysconf(_SC_PAGESIZE) : 0;
 }
 
 absl::Status ServerProcess::CheckRunning() {

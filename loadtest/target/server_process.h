@@ -3,7 +3,6 @@
 #include <sys/types.h>
 
 #include <chrono>
-#include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -44,8 +43,6 @@ class ServerProcess {
   const std::string& address() const { return serving_.address; }                  ///< gRPC, "127.0.0.1:41234"
   const std::string& metrics_address() const { return serving_.metrics_address; }  ///< HTTP
   pid_t pid() const { return pid_; }
-  /// Its resident memory now; 0 if it has ended.
-  int64_t ResidentBytes() const;
 
   /// Ok while it runs; then FailedPrecondition, which says how it ended and what it said last.
   absl::Status CheckRunning();

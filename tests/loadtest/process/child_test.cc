@@ -68,7 +68,7 @@ TEST(StartChild, KeepsTheDescriptorThatItIsGivenAndNoOther) {
   ASSERT_EQ(pipe2(pipe.data(), O_CLOEXEC), 0);
   const std::string script =
       absl::StrCat("test -e /dev/fd/", pipe[0], " && echo kept; test -e /dev/fd/", pipe[1], " && echo leaked; true");
-  EXPECT_EQ(RunScript(script, {.inherited = pipe[0]}).said, "kept\n");
+  EXPECT_EQ(RunScript(script, {.inherited = {pipe[0]}}).said, "kept\n");
   close(pipe[0]);
   close(pipe[1]);
 }
