@@ -48,15 +48,11 @@ std::vector<std::string> ServerGaps(const runner::RunResult& result, const Serve
     if (counted >= said - allowed && (!unanswered || counted <= said + allowed + *unanswered)) return;
     gaps.push_back(absl::StrFormat("%s: %.3f s by the server's counters, %.3f s by its answers", name, counted, said));
   };
-  const auto phase = [&](const char* name, int64_t answers_ns) {
+  for (const auto& [name, ns] : stats::kPhases) {
     const auto found = counters.phase_seconds.find(name);
-    compare(absl::StrFormat("phase %s", name), answers_ns, found == counters.phase_seconds.end() ? 0 : found->second);
-  };
-  phase("tokenize", all.phases.tokenize_ns);
-  phase("queue", all.phases.queue_ns);
-  phase("form", all.phases.form_ns);
-  phase("infer", all.phases.infer_ns);
-  phase("post", all.phases.post_ns);
+    compare(absl::StrFormat("phase %s", name), all.phases.*ns,
+            found == counters.phase_seconds.end() ? 0 : found->second);
+  }
   compare("whole calls", all.phases.total_ns, counters.request_seconds);
   return gaps;
 }

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -199,17 +198,15 @@ std::optional<double> PhaseMs(const RunRecord& run, std::string_view phase) {
   const stats::Tally total = run.result.Total();
   const stats::PhaseSums& sums = total.phases;
   if (sums.calls == 0) return std::nullopt;
-  const double seen_ns = total.answered_from_sent.mean() * static_cast<double>(total.answered_from_sent.count());
-  const std::map<std::string_view, double> ns = {
-      {"tokenize", static_cast<double>(sums.tokenize_ns)},
-      {"queue", static_cast<double>(sums.queue_ns)},
-      {"form", static_cast<double>(sums.form_ns)},
-      {"infer", static_cast<double>(sums.infer_ns)},
-      {"post", static_cast<double>(sums.post_ns)},
-      {"outside", std::max(0.0, seen_ns - static_cast<double>(sums.total_ns))}};
-  const auto found = ns.find(phase);
-  if (found == ns.end()) return std::nullopt;
-  return found->second / kNsPerMillisecond / static_cast<double>(sums.calls);
+  const auto mean_ms = [&](double ns) { return ns / kNsPerMillisecond / static_cast<double>(sums.calls); };
+  if (phase == "outside") {
+    const double seen_ns = total.answered_from_sent.mean() * static_cast<double>(total.answered_from_sent.count());
+    return mean_ms(std::max(0.0, seen_ns - static_cast<double>(sums.total_ns)));
+  }
+  for (const auto& [name, ns] : stats::kPhases) {
+    if (phase == name) return mean_ms(static_cast<double>(sums.*ns));
+  }
+  return std::nullopt;
 }
 
 std::optional<double> TextsInBatch(const RunRecord& run) {
@@ -252,15 +249,7 @@ std::string Mark(const RunRecord& run) {
 }
 
 std::string_view Figure::NameIn(Place place) const {
-  switch (place) {
-    case Place::kTerminal:
-      return terminal;
-    case Place::kReport:
-      return report;
-    case Place::kCsv:
-      break;
-  }
-  return csv;
+  return place == Place::kTerminal ? terminal : place == Place::kReport ? report : csv;
 }
 
 std::string Figure::TextOf(const RunRecord& run, Place place) const {

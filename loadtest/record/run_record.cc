@@ -67,25 +67,29 @@ static absl::StatusCode CodeOf(const std::string& name) {
   throw std::invalid_argument(absl::StrCat("no status code is called ", name));
 }
 
+/// The members of a tally that are held as they are, with their names.
+template <typename AnyTally, typename Visit>
+static void ForEachMember(AnyTally& tally, const Visit& visit) {
+  visit("good", tally.good);
+  visit("items", tally.items);
+  visit("failed_items", tally.failed_items);
+  visit("tokens", tally.tokens);
+  visit("batch_items", tally.batch_items);
+  visit("profiles_used", tally.profiles_used);
+  visit("server_phases", tally.phases);
+  visit("answered_from_intended", tally.answered_from_intended);
+  visit("answered_from_sent", tally.answered_from_sent);
+  visit("refused_from_sent", tally.refused_from_sent);
+  visit("lateness", tally.lateness);
+}
+
 /// Outcomes and codes are counted by their names.
 static void to_json(Json& json, const Tally& tally) {
   Json outcomes = Json::object(), codes = Json::object();
   for (size_t i = 0; i < kOutcomes; ++i) outcomes[OutcomeName(static_cast<Outcome>(i))] = tally.outcomes[i];
   for (const auto& [code, count] : tally.codes) codes[absl::StatusCodeToString(code)] = count;
-  json = {{"sent", tally.sent},
-          {"outcomes", std::move(outcomes)},
-          {"codes", std::move(codes)},
-          {"good", tally.good},
-          {"items", tally.items},
-          {"failed_items", tally.failed_items},
-          {"tokens", tally.tokens},
-          {"batch_items", tally.batch_items},
-          {"profiles_used", tally.profiles_used},
-          {"server_phases", tally.phases},
-          {"answered_from_intended", tally.answered_from_intended},
-          {"answered_from_sent", tally.answered_from_sent},
-          {"refused_from_sent", tally.refused_from_sent},
-          {"lateness", tally.lateness}};
+  json = {{"sent", tally.sent}, {"outcomes", std::move(outcomes)}, {"codes", std::move(codes)}};
+  ForEachMember(tally, [&](const char* name, const auto& value) { json[name] = value; });
 }
 
 static void from_json(const Json& json, Tally& tally) {
@@ -94,17 +98,7 @@ static void from_json(const Json& json, Tally& tally) {
     json.at("outcomes").at(std::string(OutcomeName(static_cast<Outcome>(i)))).get_to(tally.outcomes[i]);
   }
   for (const auto& [name, count] : json.at("codes").items()) tally.codes[CodeOf(name)] = count.get<int64_t>();
-  json.at("good").get_to(tally.good);
-  json.at("items").get_to(tally.items);
-  json.at("failed_items").get_to(tally.failed_items);
-  json.at("tokens").get_to(tally.tokens);
-  json.at("batch_items").get_to(tally.batch_items);
-  json.at("profiles_used").get_to(tally.profiles_used);
-  json.at("server_phases").get_to(tally.phases);
-  json.at("answered_from_intended").get_to(tally.answered_from_intended);
-  json.at("answered_from_sent").get_to(tally.answered_from_sent);
-  json.at("refused_from_sent").get_to(tally.refused_from_sent);
-  json.at("lateness").get_to(tally.lateness);
+  ForEachMember(tally, [&](const char* name, auto& value) { json.at(name).get_to(value); });
 }
 
 }  // namespace stats

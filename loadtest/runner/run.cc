@@ -51,7 +51,7 @@ class Execution {
     start_ = Clock::now();
     stop_requested_ = &stop_requested;
     on_progress_ = &on_progress;
-    if (plan_.arrivals != nullptr) {
+    if (plan_.arrivals) {
       DriveOpenLoop();
     } else {
       DriveClosedLoop();
@@ -102,7 +102,7 @@ class Execution {
 
   void DriveOpenLoop() {
     while (true) {
-      const std::optional<int64_t> due_ns = plan_.arrivals->NextNs();
+      const std::optional<int64_t> due_ns = plan_.arrivals();
       if (!due_ns || *due_ns >= ledger_.end_ns()) break;
       if (!WaitUntil(*due_ns) || NowNs() >= ledger_.end_ns()) {
         CountUnsent(*due_ns);
@@ -141,7 +141,7 @@ class Execution {
   /// Books what was still due, from `due_ns` on, when sending ended: up to now if that was wanted, else up to the end.
   void CountUnsent(int64_t due_ns) {
     const int64_t until_ns = std::min(ledger_.end_ns(), NowNs());
-    for (std::optional<int64_t> due = due_ns; due && *due < until_ns; due = plan_.arrivals->NextNs()) {
+    for (std::optional<int64_t> due = due_ns; due && *due < until_ns; due = plan_.arrivals()) {
       unsent_ += *due >= ledger_.warmed_up_at_ns();
     }
   }
@@ -209,7 +209,7 @@ class Execution {
             std::optional<std::chrono::milliseconds> pushback) {
     const std::lock_guard<std::mutex> lock(mutex_);
     ledger_.Finish(sample, request);
-    if (plan_.arrivals != nullptr || ending_ || sample.received_ns >= ledger_.end_ns()) return false;
+    if (plan_.arrivals || ending_ || sample.received_ns >= ledger_.end_ns()) return false;
     if (stats::OutcomeOf(sample.code) == stats::Outcome::kAnswered) return true;
     pausing_.push(sample.received_ns + std::max(nanoseconds(pushback.value_or(kZero)), kPauseAfterRefusal).count());
     return false;
@@ -228,7 +228,7 @@ class Execution {
 
   static constexpr std::chrono::milliseconds kZero{0};
 
-  const Plan plan_;
+  Plan plan_;
   workload::RequestMix& mix_;  // guarded by mutex_
   client::DirectClient& client_;
   Ledger ledger_;  // guarded by mutex_, but for its two times on the thread that drives

@@ -3,7 +3,6 @@
 #include <chrono>
 #include <cstddef>
 #include <functional>
-#include <memory>
 
 #include "client/direct_client.h"
 #include "loadtest/runner/run_result.h"
@@ -16,8 +15,8 @@ namespace roberta::loadtest::runner {
 using std::chrono::nanoseconds;
 
 struct Plan {
-  /// Open loop: requests are sent when these say, whatever the server does. nullptr: closed loop.
-  std::unique_ptr<workload::Arrivals> arrivals;
+  /// Open loop: requests are sent when these say, whatever the server does. Empty: closed loop.
+  workload::Arrivals arrivals;
   /// Closed loop: users who each send the next request when they have the answer to the last one. A user who was not
   /// answered waits as long as the server asked for, else 10 ms.
   size_t concurrency = 1;

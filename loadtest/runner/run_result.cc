@@ -18,15 +18,8 @@ constexpr double kLeastSentShare = 0.98;
 }  // namespace
 
 std::string_view EndName(End end) {
-  switch (end) {
-    case End::kComplete:
-      return "complete";
-    case End::kStopped:
-      return "stopped";
-    case End::kServerLost:
-      break;
-  }
-  return "server lost";
+  constexpr std::string_view kNames[] = {"complete", "stopped", "server lost"};
+  return kNames[static_cast<size_t>(end)];
 }
 
 stats::Tally RunResult::Total() const {

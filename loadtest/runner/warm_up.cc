@@ -22,15 +22,8 @@ constexpr double kNsInSecond = 1e9;
 }  // namespace
 
 std::string_view WarmUpEndName(WarmUpEnd end) {
-  switch (end) {
-    case WarmUpEnd::kAsAsked:
-      return "as asked";
-    case WarmUpEnd::kSteady:
-      return "steady";
-    case WarmUpEnd::kNotSteady:
-      break;
-  }
-  return "not steady";
+  constexpr std::string_view kNames[] = {"as asked", "steady", "not steady"};
+  return kNames[static_cast<size_t>(end)];
 }
 
 WarmUp WarmUpUntilSteady(nanoseconds duration) {

@@ -79,14 +79,6 @@ int64_t Histogram::ValueAt(double quantile) const {
   return max_;
 }
 
-int64_t Histogram::CountAtOrBelow(int64_t value) const {
-  if (value < 0) return 0;
-  const size_t end = std::min(counts_.size(), IndexOf(std::min(value, kLargest)) + 1);
-  int64_t seen = 0;
-  for (size_t i = 0; i < end; ++i) seen += counts_[i];
-  return seen;
-}
-
 std::vector<Histogram::Bin> Histogram::Bins() const {
   std::vector<Bin> bins;
   for (size_t i = 0; i < counts_.size(); ++i) {

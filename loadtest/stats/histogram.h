@@ -28,9 +28,6 @@ class Histogram {
   /// bin but not beyond max(); 0 if empty.
   int64_t ValueAt(double quantile) const;
 
-  /// Values that are in no bin above that of `value`.
-  int64_t CountAtOrBelow(int64_t value) const;
-
   struct Bin {
     int64_t lowest, highest;  ///< both counted here
     int64_t count;

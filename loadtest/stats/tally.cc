@@ -24,21 +24,8 @@ Outcome OutcomeOf(absl::StatusCode code) {
 }
 
 std::string_view OutcomeName(Outcome outcome) {
-  switch (outcome) {
-    case Outcome::kAnswered:
-      return "answered";
-    case Outcome::kRefused:
-      return "refused";
-    case Outcome::kUnavailable:
-      return "unavailable";
-    case Outcome::kExpired:
-      return "expired";
-    case Outcome::kCancelled:
-      return "cancelled";
-    case Outcome::kFailed:
-      break;
-  }
-  return "failed";
+  constexpr std::string_view kNames[] = {"answered", "refused", "unavailable", "expired", "cancelled", "failed"};
+  return kNames[static_cast<size_t>(outcome)];
 }
 
 void PhaseSums::Add(const v1::Phases& phases) {
@@ -48,11 +35,7 @@ void PhaseSums::Add(const v1::Phases& phases) {
 
 void PhaseSums::Merge(const PhaseSums& other) {
   calls += other.calls;
-  tokenize_ns += other.tokenize_ns;
-  queue_ns += other.queue_ns;
-  form_ns += other.form_ns;
-  infer_ns += other.infer_ns;
-  post_ns += other.post_ns;
+  for (const auto& [name, ns] : kPhases) this->*ns += other.*ns;
   total_ns += other.total_ns;
 }
 

@@ -5,6 +5,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "loadtest/stats/histogram.h"
@@ -43,6 +44,12 @@ struct PhaseSums {
   void Add(const v1::Phases& phases);
   void Merge(const PhaseSums& other);
 };
+/// The phases that make up a call, in their order, by the names that they have in metrics and records.
+inline constexpr std::pair<const char*, int64_t PhaseSums::*> kPhases[] = {{"tokenize", &PhaseSums::tokenize_ns},
+                                                                           {"queue", &PhaseSums::queue_ns},
+                                                                           {"form", &PhaseSums::form_ns},
+                                                                           {"infer", &PhaseSums::infer_ns},
+                                                                           {"post", &PhaseSums::post_ns}};
 
 /// The results of a group of requests. One thread at a time.
 struct Tally {

@@ -99,17 +99,16 @@ absl::StatusOr<record::ServerCounters> CountersBetween(const MetricsPage& before
   if (!first.ok()) return first.status();
   absl::StatusOr<record::ServerCounters> grown = CountersOf(after);
   if (!grown.ok()) return grown.status();
-  grown->requests -= first->requests;
-  grown->answered -= first->answered;
-  grown->request_seconds -= first->request_seconds;
+  using Counters = record::ServerCounters;
+  for (int64_t Counters::*count : {&Counters::requests, &Counters::answered, &Counters::batches, &Counters::batch_items,
+                                   &Counters::batch_tokens}) {
+    *grown.*count -= *first.*count;
+  }
+  for (double Counters::*sum : {&Counters::request_seconds, &Counters::padding_ratio_sum}) *grown.*sum -= *first.*sum;
   for (auto& [phase, seconds] : grown->phase_seconds) {
     const auto found = first->phase_seconds.find(phase);
     if (found != first->phase_seconds.end()) seconds -= found->second;
   }
-  grown->batches -= first->batches;
-  grown->batch_items -= first->batch_items;
-  grown->batch_tokens -= first->batch_tokens;
-  grown->padding_ratio_sum -= first->padding_ratio_sum;
   const bool another = before.Sum(kStartTime) != after.Sum(kStartTime);
   if (another || grown->requests < 0 || grown->answered < 0 || grown->batches < 0) {
     return absl::FailedPreconditionError("the server was restarted during the run");

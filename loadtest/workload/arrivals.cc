@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 #include <fstream>
+#include <random>
 #include <utility>
 
 #include "absl/strings/numbers.h"
@@ -18,59 +19,25 @@ constexpr double kNsPerSecond = 1e9;
 constexpr double kNsPerMs = 1e6;
 constexpr double kLongestMs = 3'600'000;
 
-class Constant final : public Arrivals {
- public:
-  explicit Constant(double rate) : rate_(rate) {}
-  // From the count, so that rounding does not add up.
-  std::optional<int64_t> NextNs() override {
-    return static_cast<int64_t>(std::llround(static_cast<double>(next_++) * kNsPerSecond / rate_));
-  }
-
- private:
-  const double rate_;
-  uint64_t next_ = 0;
-};
-
-class Poisson final : public Arrivals {
- public:
-  Poisson(double rate, uint64_t seed) : random_(seed), distance_(rate) {}
-  std::optional<int64_t> NextNs() override {
-    seconds_ += distance_(random_);
-    return static_cast<int64_t>(std::llround(seconds_ * kNsPerSecond));
-  }
-
- private:
-  std::mt19937_64 random_;
-  std::exponential_distribution<double> distance_;
-  double seconds_ = 0;
-};
-
-class Recorded final : public Arrivals {
- public:
-  explicit Recorded(std::vector<int64_t> intervals_ns) : intervals_ns_(std::move(intervals_ns)) {}
-  std::optional<int64_t> NextNs() override {
-    if (next_ == intervals_ns_.size()) return std::nullopt;
-    return now_ns_ += intervals_ns_[next_++];
-  }
-
- private:
-  const std::vector<int64_t> intervals_ns_;
-  size_t next_ = 0;
-  int64_t now_ns_ = 0;
-};
-
 }  // namespace
 
-std::unique_ptr<Arrivals> ConstantArrivals(double rate) {
-  return std::make_unique<Constant>(rate);
+Arrivals ConstantArrivals(double rate) {
+  // From the count, so that rounding does not add up.
+  return
+      [rate, next = uint64_t{0}]() mutable { return std::llround(static_cast<double>(next++) * kNsPerSecond / rate); };
 }
 
-std::unique_ptr<Arrivals> PoissonArrivals(double rate, uint64_t seed) {
-  return std::make_unique<Poisson>(rate, seed);
+Arrivals PoissonArrivals(double rate, uint64_t seed) {
+  return [random = std::mt19937_64(seed), distance = std::exponential_distribution<double>(rate),
+          seconds = 0.0]() mutable { return std::llround((seconds += distance(random)) * kNsPerSecond); };
 }
 
-std::unique_ptr<Arrivals> RecordedArrivals(std::vector<int64_t> intervals_ns) {
-  return std::make_unique<Recorded>(std::move(intervals_ns));
+Arrivals RecordedArrivals(std::vector<int64_t> intervals_ns) {
+  return [intervals_ns = std::move(intervals_ns), next = size_t{0},
+          now_ns = int64_t{0}]() mutable -> std::optional<int64_t> {
+    if (next == intervals_ns.size()) return std::nullopt;
+    return now_ns += intervals_ns[next++];
+  };
 }
 
 absl::StatusOr<std::vector<int64_t>> ReadIntervals(const std::string& file) {

@@ -1,9 +1,8 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
+#include <functional>
 #include <optional>
-#include <random>
 #include <string>
 #include <vector>
 
@@ -11,23 +10,19 @@
 
 namespace roberta::loadtest::workload {
 
-/// When requests are to be sent, whatever becomes of earlier ones: the arrivals of an open loop. One thread.
-class Arrivals {
- public:
-  virtual ~Arrivals() = default;
-  /// Of the next request, in ns since the run began; never smaller than the last one. nullopt: there is no next.
-  virtual std::optional<int64_t> NextNs() = 0;
-};
+/// When requests are to be sent, whatever becomes of earlier ones: the arrivals of an open loop. Each call gives the
+/// time of the next request, in ns since the run began and never smaller than the last one; nullopt: there is no next.
+using Arrivals = std::function<std::optional<int64_t>()>;
 
 /// From 0 on, `rate` a second at equal distances. `rate` is positive.
-std::unique_ptr<Arrivals> ConstantArrivals(double rate);
+Arrivals ConstantArrivals(double rate);
 
 /// A Poisson process: `rate` a second on average, distances exponentially distributed and independent of each other;
 /// what many users who know nothing of each other make. The same for the same seed.
-std::unique_ptr<Arrivals> PoissonArrivals(double rate, uint64_t seed);
+Arrivals PoissonArrivals(double rate, uint64_t seed);
 
 /// After each of `intervals_ns` (not negative) one, once through. For recorded traffic.
-std::unique_ptr<Arrivals> RecordedArrivals(std::vector<int64_t> intervals_ns);
+Arrivals RecordedArrivals(std::vector<int64_t> intervals_ns);
 
 /// Milliseconds, one a line, between one request and the next. InvalidArgument, naming file and line, if one is no
 /// number from 0 to an hour, or there is none; NotFound if the file cannot be read.

@@ -65,10 +65,4 @@ const Request& RequestMix::Next() {
   return requests[next_[index]++ % requests.size()];
 }
 
-size_t RequestMix::requests() const {
-  size_t sum = 0;
-  for (const auto& requests : requests_) sum += requests.size();
-  return sum;
-}
-
 }  // namespace roberta::loadtest::workload

@@ -43,7 +43,6 @@ class RequestMix {
   const Request& Next();
 
   const std::vector<std::string>& class_names() const { return names_; }
-  size_t requests() const;  ///< different ones
 
  private:
   RequestMix(std::vector<RequestClass> classes, uint64_t seed);

@@ -85,7 +85,7 @@ TEST(RunOptions, WarmUpLastsUntilSteadyUnlessItIsSaid) {
 
 TEST(RunOptions, EachTurnHasArrivalsOfItsOwnThatAllProfilesShare) {
   const RunOptions options = {.rate = {100}};
-  const auto first = [&](const series::Step& step) { return *PlanOf(options, step)->arrivals->NextNs(); };
+  const auto first = [&](const series::Step& step) { return *PlanOf(options, step)->arrivals(); };
   EXPECT_EQ(first({"baseline", 100, 1}), first({"amp", 100, 1}));
   EXPECT_NE(first({"baseline", 100, 1}), first({"baseline", 100, 2}));
   EXPECT_EQ(SettingsOf(options, {"amp", 100, 2}, {}).seed, options.seed + 2);

@@ -118,14 +118,6 @@ TEST(Histogram, WhatIsOutOfRangeCountsAtTheEnds) {
   EXPECT_EQ(histogram.count(), 2);
 }
 
-TEST(Histogram, CountsWhatIsNotAboveAValue) {
-  Histogram histogram;
-  for (int64_t value = 1; value <= 1000; ++value) histogram.Add(value);
-  EXPECT_EQ(histogram.CountAtOrBelow(0), 0);
-  EXPECT_EQ(histogram.CountAtOrBelow(250), 250);
-  EXPECT_EQ(histogram.CountAtOrBelow(INT64_MAX), 1000);
-}
-
 // The lines that HdrHistogram's outputPercentileDistribution(out, 5, 1.0) has for the values 1 to 4, by its definition:
 // levels 0, 10, 20, ... to 50, then in halves of that distance, each with the first value that reaches it.
 TEST(Histogram, PercentileTextIsThatOfHdrHistogram) {

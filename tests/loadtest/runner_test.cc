@@ -72,8 +72,15 @@ struct Counting {
   }};
 };
 
+/// Values that are in no bin above that of `value`.
+int64_t CountAtOrBelow(const stats::Histogram& histogram, int64_t value) {
+  int64_t count = 0;
+  for (const stats::Histogram::Bin& bin : histogram.Bins()) count += bin.lowest <= value ? bin.count : 0;
+  return count;
+}
+
 int64_t CountAbove(const stats::Histogram& histogram, int64_t value) {
-  return histogram.count() - histogram.CountAtOrBelow(value);
+  return histogram.count() - CountAtOrBelow(histogram, value);
 }
 
 TEST(Runner, AClosedLoopBooksEveryCallThatTheServerSaw) {
@@ -170,7 +177,7 @@ TEST(Runner, GoodputIsWhatWasAnsweredWithinTheObjective) {
   EXPECT_GT(total.good, 0);
   EXPECT_LE(total.good, total.sent - slow);
   EXPECT_NEAR(static_cast<double>(total.good),
-              static_cast<double>(total.answered_from_intended.CountAtOrBelow(150 * kMs)), 1);
+              static_cast<double>(CountAtOrBelow(total.answered_from_intended, 150 * kMs)), 1);
 }
 
 TEST(Runner, EveryCodeIsBookedAsTheServerGaveIt) {

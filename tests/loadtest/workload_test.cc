@@ -27,9 +27,9 @@ std::string FileOf(const std::string& name, const std::string& content) {
   return path;
 }
 
-std::vector<int64_t> First(Arrivals* arrivals, size_t count) {
+std::vector<int64_t> First(const Arrivals& arrivals, size_t count) {
   std::vector<int64_t> times;
-  for (size_t i = 0; i < count; ++i) times.push_back(*arrivals->NextNs());
+  for (size_t i = 0; i < count; ++i) times.push_back(*arrivals());
   return times;
 }
 
@@ -47,7 +47,7 @@ double KolmogorovSmirnov(std::vector<double> distances, double rate) {
   return largest;
 }
 
-std::vector<double> Distances(Arrivals* arrivals, size_t count) {
+std::vector<double> Distances(const Arrivals& arrivals, size_t count) {
   std::vector<double> distances;
   int64_t last = 0;
   for (const int64_t time : First(arrivals, count)) {
@@ -61,43 +61,43 @@ std::vector<double> Distances(Arrivals* arrivals, size_t count) {
 TEST(Arrivals, PoissonDistancesPassAKolmogorovSmirnovTest) {
   constexpr size_t kCount = 20'000;
   for (const uint64_t seed : {1, 2, 3}) {
-    const auto distances = Distances(PoissonArrivals(250, seed).get(), kCount);
+    const auto distances = Distances(PoissonArrivals(250, seed), kCount);
     EXPECT_LT(KolmogorovSmirnov(distances, 250), 1.63 / std::sqrt(kCount)) << "seed " << seed;
   }
 }
 
 TEST(Arrivals, TheTestTellsOtherArrivalsFromPoisson) {
   constexpr size_t kCount = 20'000;
-  EXPECT_GT(KolmogorovSmirnov(Distances(ConstantArrivals(250).get(), kCount), 250), 0.1);
-  EXPECT_GT(KolmogorovSmirnov(Distances(PoissonArrivals(260, 1).get(), kCount), 250), 1.63 / std::sqrt(kCount));
+  EXPECT_GT(KolmogorovSmirnov(Distances(ConstantArrivals(250), kCount), 250), 0.1);
+  EXPECT_GT(KolmogorovSmirnov(Distances(PoissonArrivals(260, 1), kCount), 250), 1.63 / std::sqrt(kCount));
 }
 
 // Independent distances: the correlation of neighbors vanishes, but for chance of 1/sqrt(n).
 TEST(Arrivals, PoissonDistancesDoNotDependOnTheLastOne) {
   constexpr size_t kCount = 20'000;
-  const auto distances = Distances(PoissonArrivals(1, 5).get(), kCount);
+  const auto distances = Distances(PoissonArrivals(1, 5), kCount);
   double sum = 0;
   for (size_t i = 1; i < kCount; ++i) sum += (distances[i] - 1) * (distances[i - 1] - 1);
   EXPECT_LT(std::abs(sum / kCount), 4 / std::sqrt(kCount));
 }
 
 TEST(Arrivals, TheSeedDecides) {
-  EXPECT_EQ(First(PoissonArrivals(10, 7).get(), 100), First(PoissonArrivals(10, 7).get(), 100));
-  EXPECT_NE(First(PoissonArrivals(10, 7).get(), 100), First(PoissonArrivals(10, 8).get(), 100));
+  EXPECT_EQ(First(PoissonArrivals(10, 7), 100), First(PoissonArrivals(10, 7), 100));
+  EXPECT_NE(First(PoissonArrivals(10, 7), 100), First(PoissonArrivals(10, 8), 100));
 }
 
 TEST(Arrivals, ConstantOnesDoNotDrift) {
-  const auto arrivals = ConstantArrivals(3);
-  const std::vector<int64_t> times = First(arrivals.get(), 3'000'001);
+  auto arrivals = ConstantArrivals(3);
+  const std::vector<int64_t> times = First(arrivals, 3'000'001);
   EXPECT_EQ(times[0], 0);
   EXPECT_EQ(times[1], 333'333'333);
   EXPECT_EQ(times.back(), 1'000'000'000'000'000);
 }
 
 TEST(Arrivals, RecordedOnesEnd) {
-  const auto arrivals = RecordedArrivals({5, 0, 10});
-  EXPECT_THAT(First(arrivals.get(), 3), ElementsAre(5, 5, 15));
-  EXPECT_FALSE(arrivals->NextNs().has_value());
+  auto arrivals = RecordedArrivals({5, 0, 10});
+  EXPECT_THAT(First(arrivals, 3), ElementsAre(5, 5, 15));
+  EXPECT_FALSE(arrivals().has_value());
 }
 
 TEST(Arrivals, ReadsIntervals) {
