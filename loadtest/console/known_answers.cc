@@ -51,10 +51,8 @@ const quality::AloneLabels* KnownAnswers::Find(const std::string& profile) const
   return found == alone_.end() ? nullptr : &found->second;
 }
 
-const quality::Reference& KnownAnswers::ReferenceOf(const std::string& profile) {
-  quality::Reference& reference = references_[NameOf(profile)];
-  reference = {expected_, Find(profile), Find(kBaseline)};
-  return reference;
+quality::Reference KnownAnswers::ReferenceOf(const std::string& profile) const {
+  return {expected_, Find(profile), Find(kBaseline)};
 }
 
 std::string KnownAnswers::MissingOf(const std::string& profile) const {

@@ -24,8 +24,8 @@ class KnownAnswers {
   absl::Status AskAll(const std::vector<std::string>& profiles, const record::ServerDescription& server,
                       const quality::Ask& ask, const GoOn& go_on);
 
-  /// The reference for a profile's answers. Valid until AskAll is called again.
-  const quality::Reference& ReferenceOf(const std::string& profile);
+  /// The reference for a profile's answers, which this must outlive; AskAll makes it invalid.
+  quality::Reference ReferenceOf(const std::string& profile) const;
   /// What is not known about a profile's answers, and why; empty if everything is.
   std::string MissingOf(const std::string& profile) const;
 
@@ -37,8 +37,7 @@ class KnownAnswers {
   const quality::DistinctTexts texts_;
   const std::vector<std::string> expected_;
   std::string default_profile_;
-  std::map<std::string, quality::AloneLabels> alone_;     // by profile
-  std::map<std::string, quality::Reference> references_;  // by profile
+  std::map<std::string, quality::AloneLabels> alone_;  // by profile
 };
 
 }  // namespace roberta::loadtest::console

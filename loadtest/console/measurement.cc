@@ -58,7 +58,8 @@ class Bench {
     if (!mix.ok()) return mix.status();
     auto plan = PlanOf(options, step);
     if (!plan.ok()) return plan.status();
-    quality::Comparison comparison(known_.ReferenceOf(step.profile));
+    const quality::Reference reference = known_.ReferenceOf(step.profile);
+    quality::Comparison comparison(reference);
     plan->on_answer = [&](const auto& request, const auto& response) { comparison.Add(request, response); };
     record::RunRecord record = {.settings = SettingsOf(options, step, subject_.classes),
                                 .server = subject_.server,
@@ -69,7 +70,7 @@ class Bench {
                                     [&](const runner::Progress& progress) { Show(text, progress); });
     if (end_watch) end_watch(&record);
     record.quality = comparison.quality();
-    quality::AddAlone(known_.ReferenceOf(step.profile), &record.quality);
+    quality::AddAlone(reference, &record.quality);
     record.quality.missing = known_.MissingOf(step.profile);
     time_.RunEnded(Clock::now() - start);
     Book(record, text);

@@ -14,6 +14,10 @@
 
 namespace roberta::loadtest::console {
 
+/// Starts to watch the server for a run of at most this length; the function that it returns stops watching and fills
+/// the record.
+using Watch = std::function<std::function<void(record::RunRecord*)>(std::chrono::nanoseconds)>;
+
 /// What to measure, and with what.
 struct Subject {
   const RunOptions& options;
@@ -23,9 +27,7 @@ struct Subject {
   record::ServerDescription server;
   client::DirectClient* client = nullptr;
   std::function<bool()> stop_requested;
-  /// Starts to watch the server for a run of at most this length; the function that it returns stops watching and
-  /// fills the record. May be empty.
-  std::function<std::function<void(record::RunRecord*)>(std::chrono::nanoseconds)> watch;
+  Watch watch;            ///< may be empty
   std::string title;      ///< shown at the start of progress lines; may be empty
   size_t runs_later = 0;  ///< runs that follow these, to predict the time left
 };

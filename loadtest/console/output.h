@@ -4,6 +4,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 
 namespace roberta::loadtest::console {
 
@@ -23,6 +24,9 @@ inline constexpr char kStandardOutput[] = "-";
 int Complain(const std::string& text, int exit_code = kSomethingFailed);
 int Complain(const absl::Status& error, int exit_code = kSomethingFailed);
 
+/// What a file holds. NotFound, with the system's reason, if it cannot be read or holds nothing.
+absl::StatusOr<std::string> ReadFile(const std::string& name);
+
 /// A file that is written when the work is over. It is opened before the work begins, so that a file that cannot be
 /// written is found out early; what the file held stays until it is written, and a new file appears only then.
 class Output {
@@ -37,7 +41,7 @@ class Output {
   absl::Status Write(const std::string& text);
 
  private:
-  absl::Status Failure(const char* what) const;
+  absl::Status CannotWrite() const;
 
   std::string name_;
   std::FILE* file_ = nullptr;

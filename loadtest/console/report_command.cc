@@ -2,22 +2,17 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <iterator>
 #include <memory>
-#include <sstream>
-#include <string>
 #include <system_error>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "loadtest/console/output.h"
+#include "loadtest/console/run_flags.h"
 #include "loadtest/document/pdf.h"
-#include "loadtest/record/run_record.h"
 #include "loadtest/report/run_report.h"
 #include "loadtest/report/suite_reports.h"
 
@@ -57,14 +52,9 @@ struct ReportOptions {
 };
 
 absl::StatusOr<record::Series> ReadSeries(const std::string& name) {
-  errno = 0;
-  std::ifstream file(name, std::ios::binary);
-  std::ostringstream text;
-  if (!file || !(text << file.rdbuf())) {
-    const std::string why = errno == 0 ? "it is empty" : std::strerror(errno);
-    return absl::NotFoundError(absl::StrCat(name, ": cannot read: ", why));
-  }
-  absl::StatusOr<record::Series> series = record::FromJson(text.str());
+  const absl::StatusOr<std::string> text = ReadFile(name);
+  if (!text.ok()) return text.status();
+  absl::StatusOr<record::Series> series = record::FromJson(*text);
   if (series.ok() && series->runs.empty() && series->searches.empty()) {
     return absl::InvalidArgumentError(name + ": holds no run and no search");
   }
@@ -99,22 +89,15 @@ int Report(const ReportOptions& options) {
 void AddReportCommand(CLI::App* app, int* exit_code) {
   auto options = std::make_shared<ReportOptions>();
   CLI::App* command = app->add_subcommand("report", "Writes a PDF from the records of runs; needs no server");
-  command
-      ->add_option("records", options->records,
-                   "Files that `run --json` wrote; several are compared: profiles, loads, machines, models, versions")
-      ->required()
-      ->type_name("FILE");
-  CLI::Option* out =
-      command->add_option("--out", options->out, "Write the PDF to this file (report.pdf); - is standard output")
-          ->type_name("FILE");
-  CLI::Option* title =
-      command->add_option("--title", options->title, "Title of the report (Load test)")->type_name("TEXT");
-  command
-      ->add_option(
-          "--suite", options->suite,
-          "Write the six PDFs of a suite into this directory instead: quantization, pruning, mixed precision, data "
-          "loading, all together, and a summary")
-      ->type_name("DIR")
+  AddOption(command, "records", "FILE", &options->records,
+            "Files that `run --json` wrote; several are compared: profiles, loads, machines, models, versions")
+      ->required();
+  CLI::Option* out = AddOption(command, "--out", "FILE", &options->out,
+                               "Write the PDF to this file (report.pdf); - is standard output");
+  CLI::Option* title = AddOption(command, "--title", "TEXT", &options->title, "Title of the report (Load test)");
+  AddOption(command, "--suite", "DIR", &options->suite,
+            "Write the six PDFs of a suite into this directory instead: quantization, pruning, mixed precision, data "
+            "loading, all together, and a summary")
       ->excludes(out)
       ->excludes(title);
   command->footer(

@@ -15,7 +15,6 @@
 #include "loadtest/console/series_table.h"
 #include "loadtest/console/session.h"
 #include "loadtest/series/csv.h"
-#include "profiles/terminal/progress.h"
 
 namespace roberta::loadtest::console {
 
@@ -82,16 +81,7 @@ int Run(const RunOptions& options) {
   const auto session = OpenSession(options, &exit_code);
   if (!session) return exit_code;
   const std::string& target = session->target_server->target();
-  terminal::ProgressBar bar(stderr, options.quiet ? terminal::Display::kNone : terminal::DisplayFor(stderr));
-  const auto measured = Measure({.options = options,
-                                 .target = target,
-                                 .profiles = session->profiles,
-                                 .classes = *std::move(classes),
-                                 .server = session->server,
-                                 .client = session->client.get(),
-                                 .stop_requested = StopRequested,
-                                 .watch = session->target_server->Watcher()},
-                                &bar);
+  const auto measured = MeasureOn(*session, options, *std::move(classes));
   if (absl::IsCancelled(measured.status())) return Complain("stopped before anything was measured", kInterrupted);
   if (!measured.ok()) return ComplainOfServer(target, measured.status());
   if (!WritesToStandardOutput(options)) Print(*measured);
@@ -101,19 +91,12 @@ int Run(const RunOptions& options) {
 }
 
 void DeclareOutput(CLI::App* command, RunOptions* options) {
-  command
-      ->add_option("--json", options->json,
-                   "Write all measurements, including raw histograms; - is standard output, then without "
-                   "the table")
-      ->type_name("FILE");
-  command
-      ->add_option("--csv", options->csv,
-                   "Write one line per run, with the columns of Triton's perf_analyzer; - as with --json")
-      ->type_name("FILE");
-  command
-      ->add_option("--percentiles", options->percentiles,
-                   "Write the latency of a single run in HdrHistogram's percentile format, in ms")
-      ->type_name("FILE");
+  AddOption(command, "--json", "FILE", &options->json,
+            "Write all measurements, including raw histograms; - is standard output, then without the table");
+  AddOption(command, "--csv", "FILE", &options->csv,
+            "Write one line per run, with the columns of Triton's perf_analyzer; - as with --json");
+  AddOption(command, "--percentiles", "FILE", &options->percentiles,
+            "Write the latency of a single run in HdrHistogram's percentile format, in ms");
   command->add_flag("--quiet", options->quiet, "Do not show progress");
 }
 

@@ -1,6 +1,5 @@
 #include "loadtest/console/run_flags.h"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <string>
 #include <vector>
@@ -17,6 +16,21 @@ namespace {
 constexpr series::LevelLimits kUsers = {.least = 1, .most = 20'000, .whole = true};
 constexpr series::LevelLimits kRates = {.least = 0.001, .most = 1e6};
 constexpr char kUntilSteady[] = "auto";
+
+/// Like CLI::Range, but refuses text that is not a number.
+CLI::Validator Between(double least, double most) {
+  return CLI::Validator(
+      [=](const std::string& text) {
+        double value = 0;
+        const bool fits = absl::SimpleAtod(text, &value) && value >= least && value <= most;
+        return fits ? std::string() : absl::StrCat(text, " is not a number from ", least, " to ", most);
+      },
+      "");
+}
+
+CLI::Validator Whole(int64_t least, int64_t most) {
+  return CLI::Range(least, most).description("");
+}
 
 /// An option whose text `read` turns into a value, or says why not.
 template <typename Read>
@@ -74,27 +88,14 @@ void DeclareSearch(CLI::App* command, RunOptions* options) {
             "send; --rate LOWEST:HIGHEST limits the search (1:100000)",
             read)
       ->type_name("OBJECTIVE");
-  command
-      ->add_option("--least-good", options->least_good_ratio,
-                   "With --slo: share of the due requests that must be answered in time (the quantile: 0.99 for p99)")
-      ->check(Between(0.001, 1))
-      ->type_name("SHARE");
-  command->add_option("--repeats", options->repeats, "With --slo: searches per profile (3)")
-      ->check(CLI::Range(int64_t{1}, int64_t{1000}).description(""))
-      ->type_name("N");
+  AddOption(command, "--least-good", "SHARE", &options->least_good_ratio,
+            "With --slo: share of the due requests that must be answered in time (the quantile: 0.99 for p99)")
+      ->check(Between(0.001, 1));
+  AddOption(command, "--repeats", "N", &options->repeats, "With --slo: searches per profile (3)")
+      ->check(Whole(1, 1000));
 }
 
 }  // namespace
-
-CLI::Validator Between(double least, double most) {
-  return CLI::Validator(
-      [=](const std::string& text) {
-        double value = 0;
-        const bool fits = absl::SimpleAtod(text, &value) && value >= least && value <= most;
-        return fits ? std::string() : absl::StrCat(text, " is not a number from ", least, " to ", most);
-      },
-      "");
-}
 
 void DeclareSeries(CLI::App* command, RunOptions* options) {
   AddLevels(command, "--concurrency",
@@ -108,11 +109,9 @@ void DeclareSeries(CLI::App* command, RunOptions* options) {
             "Optimization profiles, separated by commas, or all that are READY: all (the server's default)",
             [=](const std::string& text) { return ReadProfiles(text, &options->profiles); })
       ->type_name("NAMES");
-  command
-      ->add_option("--turns", options->turns,
-                   "Repeat all runs so many times, with the profiles in turn at each level (1)")
-      ->check(CLI::Range(int64_t{1}, int64_t{1000}).description(""))
-      ->type_name("N");
+  AddOption(command, "--turns", "N", &options->turns,
+            "Repeat all runs so many times, with the profiles in turn at each level (1)")
+      ->check(Whole(1, 1000));
   AddParsed(command, "--warm-up",
             "Seconds of warm-up, counted apart, or until the rate of answers is steady, at most --duration and 30 s: "
             "auto (auto; with --replay 2)",
@@ -124,66 +123,47 @@ void DeclareSeries(CLI::App* command, RunOptions* options) {
 }
 
 void DeclareDeadline(CLI::App* command, RunOptions* options) {
-  command->add_option("--deadline-ms", options->deadline_ms, "Deadline of each request, from its actual send (10000)")
-      ->check(CLI::Range(int64_t{1}, int64_t{3'600'000}).description(""))
-      ->type_name("MS");
+  AddOption(command, "--deadline-ms", "MS", &options->deadline_ms,
+            "Deadline of each request, from its actual send (10000)")
+      ->check(Whole(1, 3'600'000));
 }
 
 void DeclareLoad(CLI::App* command, RunOptions* options) {
-  command->add_option("--arrivals", options->arrivals, "Arrivals of --rate: poisson or constant (poisson)")
-      ->check(CLI::IsMember({"poisson", "constant"}).description(""))
-      ->type_name("KIND");
-  command
-      ->add_option("--replay", options->replay, "Open loop: replay these milliseconds between requests, one per line")
-      ->type_name("FILE");
-  command->add_option("--duration", options->duration_seconds, "Length of the measurement in seconds (10)")
-      ->check(Between(0.01, 86'400.0))
-      ->type_name("SECONDS");
+  AddOption(command, "--arrivals", "KIND", &options->arrivals, "Arrivals of --rate: poisson or constant (poisson)")
+      ->check(CLI::IsMember({"poisson", "constant"}).description(""));
+  AddOption(command, "--replay", "FILE", &options->replay,
+            "Open loop: replay these milliseconds between requests, one per line");
+  AddOption(command, "--duration", "SECONDS", &options->duration_seconds, "Length of the measurement in seconds (10)")
+      ->check(Between(0.01, 86'400));
   DeclareDeadline(command, options);
-  command
-      ->add_option("--slo-ms", options->objective_ms,
-                   "Count requests that are answered within this time, from the intended send, as goodput")
-      ->check(Between(0.001, 3'600'000.0))
-      ->type_name("MS");
-  command
-      ->add_option("--max-in-flight", options->max_in_flight,
-                   "Open loop: at most so many requests in flight; others wait (20000)")
-      ->check(CLI::Range(size_t{1}, size_t{1'000'000}).description(""))
-      ->type_name("N");
-  command->add_option("--connections", options->connections, "TCP connections, used in turn (8, or one per 200 users)")
-      ->check(CLI::Range(size_t{1}, size_t{1000}).description(""))
-      ->type_name("N");
+  AddOption(command, "--slo-ms", "MS", &options->objective_ms,
+            "Count requests that are answered within this time, from the intended send, as goodput")
+      ->check(Between(0.001, 3'600'000));
+  AddOption(command, "--max-in-flight", "N", &options->max_in_flight,
+            "Open loop: at most so many requests in flight; others wait (20000)")
+      ->check(Whole(1, 1'000'000));
+  AddOption(command, "--connections", "N", &options->connections,
+            "TCP connections, used in turn (8, or one per 200 users)")
+      ->check(Whole(1, 1000));
 }
 
 void DeclareTexts(CLI::App* command, RunOptions* options) {
-  CLI::Option* file = command
-                          ->add_option("--file", options->file,
-                                       "Texts: .tsv or .csv (a header line names the columns text, label and "
-                                       "text_pair), .jsonl, else one text per line (a dozen built-in sentences)")
-                          ->type_name("FILE");
-  command
-      ->add_option("--lengths", options->lengths,
-                   "Generate texts of these numbers of tokens instead, special tokens included, one number per line")
-      ->type_name("FILE")
+  CLI::Option* file = AddOption(command, "--file", "FILE", &options->file,
+                                "Texts: .tsv or .csv (a header line names the columns text, label and text_pair), "
+                                ".jsonl, else one text per line (a dozen built-in sentences)");
+  AddOption(command, "--lengths", "FILE", &options->lengths,
+            "Generate texts of these numbers of tokens instead, special tokens included, one number per line")
       ->excludes(file);
-  command
-      ->add_option("--mix", options->mix,
-                   "Take the texts of a share (0.01) of the requests from another file; repeatable")
-      ->type_name("FILE=SHARE");
-  command
-      ->add_option("--long-share", options->long_share,
-                   "Share of the requests that have texts of the longest length the model takes")
-      ->check(Between(0.0, 0.99))
-      ->type_name("SHARE");
-  command
-      ->add_option("--long-characters", options->long_characters,
-                   "Characters of these long texts, cut to the model's longest input (4000)")
-      ->check(CLI::Range(size_t{1}, size_t{100'000}).description(""))
-      ->type_name("N");
-  command->add_option("--items", options->items, "Texts per request (1)")
-      ->check(CLI::Range(size_t{1}, size_t{100'000}).description(""))
-      ->type_name("N");
-  command->add_option("--seed", options->seed, "Seed of arrivals, order and mix (1)")->type_name("N");
+  AddOption(command, "--mix", "FILE=SHARE", &options->mix,
+            "Take the texts of a share (0.01) of the requests from another file; repeatable");
+  AddOption(command, "--long-share", "SHARE", &options->long_share,
+            "Share of the requests that have texts of the longest length the model takes")
+      ->check(Between(0, 0.99));
+  AddOption(command, "--long-characters", "N", &options->long_characters,
+            "Characters of these long texts, cut to the model's longest input (4000)")
+      ->check(Whole(1, 100'000));
+  AddOption(command, "--items", "N", &options->items, "Texts per request (1)")->check(Whole(1, 100'000));
+  AddOption(command, "--seed", "N", &options->seed, "Seed of arrivals, order and mix (1)");
 }
 
 }  // namespace roberta::loadtest::console

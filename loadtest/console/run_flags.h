@@ -6,8 +6,11 @@
 
 namespace roberta::loadtest::console {
 
-/// Like CLI::Range, but refuses text that is not a number.
-CLI::Validator Between(double least, double most);
+/// Adds an option whose value is called `type` in the help.
+template <typename Value>
+CLI::Option* AddOption(CLI::App* command, const char* name, const char* type, Value* value, const char* help) {
+  return command->add_option(name, *value, help)->type_name(type);
+}
 
 /// Adds to `command` the options that decide which runs to make or what to search for: loads, profiles, turns,
 /// objective.

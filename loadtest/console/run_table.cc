@@ -7,6 +7,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "loadtest/record/cross_check.h"
+#include "loadtest/record/figures.h"
 #include "profiles/terminal/displayed_text.h"
 #include "profiles/terminal/progress.h"
 
@@ -14,30 +15,19 @@ namespace roberta::loadtest::console {
 
 namespace {
 
-constexpr double kMiB = 1 << 20;
-
-std::string ProcessText(const record::Resources& resources) {
-  const auto& samples = resources.samples;
-  if (samples.empty()) return "";
-  const auto most = [&](auto of) {
-    double highest = 0;
-    for (const auto& sample : samples) highest = std::max(highest, static_cast<double>(of(sample)));
-    return highest;
-  };
-  const double seconds = samples.back().seconds - samples.front().seconds;
-  const double cpu = samples.back().cpu_seconds - samples.front().cpu_seconds;
+std::string ProcessText(const record::RunRecord& record) {
+  double waiting = 0;
+  for (const auto& sample : record.resources.samples) waiting = std::max(waiting, sample.queue_items);
+  if (record.resources.samples.empty()) return "";
   return absl::StrFormat("its process: at most %.1f MiB and %.0f texts waiting; %.2f cores on average\n",
-                         most([](const auto& sample) { return sample.resident_bytes; }) / kMiB,
-                         most([](const auto& sample) { return sample.queue_items; }), seconds > 0 ? cpu / seconds : 0);
+                         record::ResidentMib(record).value_or(0), waiting, record::BusyCores(record).value_or(0));
 }
 
-std::string BatchesText(const record::ServerCounters& counters) {
-  if (counters.batches == 0) return "";
-  const double batches = static_cast<double>(counters.batches);
-  return absl::StrFormat("its batches: %d, on average %.1f texts, %.1f tokens and %.1f %% padding\n", counters.batches,
-                         static_cast<double>(counters.batch_items) / batches,
-                         static_cast<double>(counters.batch_tokens) / batches,
-                         100 * counters.padding_ratio_sum / batches);
+std::string BatchesText(const record::RunRecord& record) {
+  if (record.counters.batches <= 0) return "";
+  return absl::StrFormat("its batches: %d, on average %.1f texts, %.1f tokens and %.1f %% padding\n",
+                         record.counters.batches, *record::TextsInBatch(record), *record::TokensInBatch(record),
+                         100 * *record::PaddingShare(record));
 }
 
 std::string GapsText(const record::RunRecord& record) {
@@ -52,9 +42,9 @@ std::string GapsText(const record::RunRecord& record) {
 }  // namespace
 
 std::string ServerText(const record::RunRecord& record) {
-  std::string text = ProcessText(record.resources);
+  std::string text = ProcessText(record);
   if (record.counters.missing.empty()) {
-    absl::StrAppend(&text, BatchesText(record.counters), GapsText(record));
+    absl::StrAppend(&text, BatchesText(record), GapsText(record));
   } else {
     absl::StrAppend(&text, "its counters are not known: ", record.counters.missing, "\n");
   }
@@ -78,15 +68,9 @@ std::string LoadText(const record::Settings& settings) {
 }
 
 std::string WarmUpText(runner::WarmUpEnd end) {
-  switch (end) {
-    case runner::WarmUpEnd::kAsAsked:
-      return "";
-    case runner::WarmUpEnd::kSteady:
-      return ", until the rate was steady";
-    case runner::WarmUpEnd::kNotSteady:
-      break;
-  }
-  return ", in which the rate did not become steady";
+  if (end == runner::WarmUpEnd::kAsAsked) return "";
+  return end == runner::WarmUpEnd::kSteady ? ", until the rate was steady"
+                                           : ", in which the rate did not become steady";
 }
 
 std::string Heading(const record::RunRecord& record) {
@@ -179,14 +163,16 @@ std::string PhasesText(const stats::Tally& total) {
   const stats::PhaseSums& phases = total.phases;
   if (phases.calls == 0 || phases.total_ns == 0) return "";
   const auto mean = [&](double ns) { return ns / kNsPerMs / static_cast<double>(phases.calls); };
-  const auto phase = [&](int64_t ns) { return mean(static_cast<double>(ns)); };
+  std::string text = "\nserver, mean ms:";
+  for (const auto& [name, ns] : stats::kPhases) {
+    absl::StrAppendFormat(&text, " %s %.3f ", name, mean(static_cast<double>(phases.*ns)));
+  }
   const double seen_ns = total.answered_from_sent.mean() * static_cast<double>(total.answered_from_sent.count());
-  return absl::StrFormat(
-      "\nserver, mean ms: tokenize %.3f  queue %.3f  form %.3f  infer %.3f  post %.3f  total %.3f; outside of it %.3f\n"
-      "mean batch %.1f texts\n",
-      phase(phases.tokenize_ns), phase(phases.queue_ns), phase(phases.form_ns), phase(phases.infer_ns),
-      phase(phases.post_ns), phase(phases.total_ns), mean(seen_ns - static_cast<double>(phases.total_ns)),
-      static_cast<double>(total.batch_items) / static_cast<double>(phases.calls));
+  const auto total_ns = static_cast<double>(phases.total_ns);
+  absl::StrAppendFormat(&text, " total %.3f; outside of it %.3f\nmean batch %.1f texts\n", mean(total_ns),
+                        mean(seen_ns - total_ns),
+                        static_cast<double>(total.batch_items) / static_cast<double>(phases.calls));
+  return text;
 }
 
 std::string VerdictText(const runner::RunResult& result) {

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "absl/strings/str_join.h"
+#include "loadtest/console/run_flags.h"
 #include "loadtest/record/run_record.h"
 
 namespace roberta::loadtest::console {
@@ -34,53 +35,37 @@ std::string WithoutScheme(const std::string& target) {
 }  // namespace
 
 void DeclareServer(CLI::App* command, std::string* target, ServerOptions* options) {
-  CLI::Option* target_option = command->add_option("--target", *target, "Server, as gRPC takes it (127.0.0.1:8001)")
-                                   ->envname(kAddressVariable)
-                                   ->type_name("HOST:PORT");
+  const auto add = [=](const char* name, const char* type, std::string* value, const char* help) {
+    return AddOption(command, name, type, value, help);
+  };
+  CLI::Option* target_option =
+      add("--target", "HOST:PORT", target, "Server, as gRPC takes it (127.0.0.1:8001)")->envname(kAddressVariable);
   CLI::Option* spawn =
-      command
-          ->add_option("--spawn", options->spawn,
-                       "Start a server on this checkpoint instead, on free ports, and stop it after the run; it loads "
-                       "the profiles of --profile, else its defaults")
-          ->type_name("MODEL_DIR");
-  command
-      ->add_option(
-          "--spawn-config", options->config,
-          "Config of that server, a file as for roberta-server --config or its text: 'execution { executors: 2 }'")
-      ->type_name("FILE|TEXT")
+      add("--spawn", "MODEL_DIR", &options->spawn,
+          "Start a server on this checkpoint instead, on free ports, and stop it after the run; it loads the profiles "
+          "of --profile, else its defaults");
+  add("--spawn-config", "FILE|TEXT", &options->config,
+      "Config of that server, a file as for roberta-server --config or its text: 'execution { executors: 2 }'")
       ->needs(spawn);
-  command->add_option("--spawn-cpus", options->cpus, "Cores that it may use: 0,2-3 (those of this program)")
-      ->type_name("LIST")
-      ->needs(spawn);
-  command->add_option("--spawn-log", options->log, "Append its log to this file (nowhere)")
-      ->type_name("FILE")
-      ->needs(spawn);
-  command->add_option("--spawn-timeout", options->start_timeout_seconds, "Seconds within which it must serve (600)")
+  add("--spawn-cpus", "LIST", &options->cpus, "Cores that it may use: 0,2-3 (those of this program)")->needs(spawn);
+  add("--spawn-log", "FILE", &options->log, "Append its log to this file (nowhere)")->needs(spawn);
+  AddOption(command, "--spawn-timeout", "SECONDS", &options->start_timeout_seconds,
+            "Seconds within which it must serve (600)")
       ->check(CLI::Range(0.01, 86'400.0).description(""))
-      ->type_name("SECONDS")
       ->needs(spawn);
-  command
-      ->add_option("--server-program", options->program,
-                   "Program of that server (roberta-server beside this program or on PATH)")
-      ->type_name("PROGRAM")
+  add("--server-program", "PROGRAM", &options->program,
+      "Program of that server (roberta-server beside this program or on PATH)")
       ->needs(spawn);
-  command
-      ->add_option("--metrics", options->metrics,
-                   "The server's metrics page, read during runs: memory, CPU, queue and counters (that of "
-                   "--spawn, or port 8002 of the target's host); none does not read it")
-      ->type_name("HOST:PORT");
+  add("--metrics", "HOST:PORT", &options->metrics,
+      "The server's metrics page, read during runs: memory, CPU, queue and counters (that of --spawn, or port 8002 of "
+      "the target's host); none does not read it");
   CLI::Option* tls = command->add_flag("--tls", options->credentials.tls, "Connect with TLS");
-  command->add_option("--ca", options->credentials.ca, "Certificate authorities to trust, PEM (those of the system)")
-      ->type_name("FILE")
+  add("--ca", "FILE", &options->credentials.ca, "Certificate authorities to trust, PEM (those of the system)")
       ->needs(tls);
   CLI::Option* certificate =
-      command->add_option("--cert", options->credentials.certificate, "Own certificate for mutual TLS, PEM")
-          ->type_name("FILE")
-          ->needs(tls);
-  certificate->needs(
-      command->add_option("--key", options->credentials.key, "Its key, PEM")->type_name("FILE")->needs(certificate));
-  command->add_option("--token-file", options->credentials.token, "Send the token in this file with every request")
-      ->type_name("FILE")
+      add("--cert", "FILE", &options->credentials.certificate, "Own certificate for mutual TLS, PEM")->needs(tls);
+  certificate->needs(add("--key", "FILE", &options->credentials.key, "Its key, PEM")->needs(certificate));
+  add("--token-file", "FILE", &options->credentials.token, "Send the token in this file with every request")
       ->needs(tls);
   // Not excludes(): a target of the environment gives way.
   command->parse_complete_callback([=] {

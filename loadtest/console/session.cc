@@ -4,7 +4,6 @@
 #include <chrono>
 #include <csignal>
 #include <utility>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -107,7 +106,10 @@ absl::StatusOr<std::vector<std::string>> ProfilesToMeasure(const std::vector<std
 
 namespace {
 
-constexpr std::chrono::seconds kConnectTimeout(10);
+int ComplainOfStart(const absl::Status& status) {
+  if (absl::IsCancelled(status)) return Complain(status, kInterrupted);
+  return Complain(status, absl::IsDeadlineExceeded(status) ? kServerUnreachable : kSomethingFailed);
+}
 
 }  // namespace
 
@@ -130,10 +132,27 @@ std::optional<Session> OpenSession(const RunOptions& options, int* exit_code) {
   session.profiles = *std::move(profiles);
   session.client = std::make_unique<client::DirectClient>(
       client::DirectOptions{.address = target, .connections = ConnectionsOf(options), .credentials = credentials});
-  if (absl::Status status = session.client->Connect(kConnectTimeout); !status.ok()) {
+  if (absl::Status status = session.client->Connect(kTimeout); !status.ok()) {
     return fail(ComplainOfServer(target, status));
   }
   return session;
+}
+
+absl::StatusOr<Measured> MeasureOn(const Session& session, const RunOptions& options,
+                                   std::vector<workload::RequestClass> classes, const std::string& title,
+                                   size_t runs_later) {
+  terminal::ProgressBar bar(stderr, options.quiet ? terminal::Display::kNone : terminal::DisplayFor(stderr));
+  return Measure({.options = options,
+                  .target = session.target_server->target(),
+                  .profiles = session.profiles,
+                  .classes = std::move(classes),
+                  .server = session.server,
+                  .client = session.client.get(),
+                  .stop_requested = StopRequested,
+                  .watch = session.target_server->Watcher(),
+                  .title = title,
+                  .runs_later = runs_later},
+                 &bar);
 }
 
 }  // namespace roberta::loadtest::console

@@ -8,9 +8,9 @@
 #include "absl/status/statusor.h"
 #include "client/credentials.h"
 #include "client/direct_client.h"
+#include "loadtest/console/measurement.h"
 #include "loadtest/console/run_options.h"
 #include "loadtest/console/target_server.h"
-#include "loadtest/record/run_record.h"
 
 namespace roberta::loadtest::console {
 
@@ -42,5 +42,11 @@ struct Session {
 /// Starts the server if the options say so, asks for its description and connects. If that fails, prints a line on
 /// standard error, sets `*exit_code` and returns nothing.
 std::optional<Session> OpenSession(const RunOptions& options, int* exit_code);
+
+/// Measures what the options ask for in the session, with a progress bar. `title` and `runs_later`: those of Subject.
+/// Errors are those of Measure.
+absl::StatusOr<Measured> MeasureOn(const Session& session, const RunOptions& options,
+                                   std::vector<workload::RequestClass> classes, const std::string& title = "",
+                                   size_t runs_later = 0);
 
 }  // namespace roberta::loadtest::console

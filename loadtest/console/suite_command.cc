@@ -20,7 +20,6 @@
 #include "loadtest/console/session.h"
 #include "loadtest/console/suite_plan.h"
 #include "loadtest/series/csv.h"
-#include "profiles/terminal/progress.h"
 
 namespace roberta::loadtest::console {
 
@@ -70,19 +69,7 @@ bool Run(const Stage& stage, Progress* progress) {
   if (!session) return false;
   const std::string& target = session->target_server->target();
   if (progress->server.profiles.empty()) progress->server = session->server;
-  // A bar for each stage, since a bar predicts the time left from its own start; later stages are included.
-  terminal::ProgressBar bar(stderr, options.quiet ? terminal::Display::kNone : terminal::DisplayFor(stderr));
-  const auto measured = Measure({.options = options,
-                                 .target = target,
-                                 .profiles = session->profiles,
-                                 .classes = *std::move(classes),
-                                 .server = session->server,
-                                 .client = session->client.get(),
-                                 .stop_requested = StopRequested,
-                                 .watch = session->target_server->Watcher(),
-                                 .title = stage.title,
-                                 .runs_later = progress->runs_later},
-                                &bar);
+  const auto measured = MeasureOn(*session, options, *std::move(classes), stage.title, progress->runs_later);
   if (absl::IsCancelled(measured.status())) return fail(kInterrupted);
   if (!measured.ok()) return fail(ComplainOfServer(target, measured.status()));
   for (record::RunRecord& run : InTermsOf(stage, measured->series.runs))
@@ -181,7 +168,7 @@ void AddSuiteCommand(CLI::App* app, int* exit_code) {
   CLI::App* command =
       app->add_subcommand("suite", "Measures all profiles and ways of data loading, and writes reports");
   DeclareServer(command, &options->run.target, &options->run.server);
-  command->add_option("--out", options->out, "Directory for all files (results)")->type_name("DIR");
+  AddOption(command, "--out", "DIR", &options->out, "Directory for all files (results)");
   command->add_flag("--quick", options->quick, "Fewer and shorter runs: a few minutes instead of a quarter of an hour");
   DeclareTexts(command, &options->run);
   DeclareDeadline(command, &options->run);

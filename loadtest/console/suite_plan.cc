@@ -1,14 +1,11 @@
 #include "loadtest/console/suite_plan.h"
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <fstream>
-#include <sstream>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "loadtest/console/output.h"
 
 namespace roberta::loadtest::console {
 
@@ -118,16 +115,10 @@ size_t RunsOf(const Stage& stage, size_t profiles) {
 
 absl::StatusOr<std::string> ConfigText(const std::string& config) {
   if (config.empty() || IsConfigText(config)) return config;
-  errno = 0;
-  std::ifstream file(config);
-  std::ostringstream text;
-  if (!file || !(text << file.rdbuf())) {
-    return absl::NotFoundError(
-        absl::StrCat(config, ": cannot read: ", errno == 0 ? "it is empty" : std::strerror(errno)));
-  }
-  const std::string read = text.str();
-  const size_t first = read.find_first_not_of(" \t\r\n");
-  if (first != std::string::npos && read[first] == '{') {
+  absl::StatusOr<std::string> read = ReadFile(config);
+  if (!read.ok()) return read;
+  const size_t first = read->find_first_not_of(" \t\r\n");
+  if (first != std::string::npos && (*read)[first] == '{') {
     return absl::InvalidArgumentError(
         absl::StrCat(config, ": is JSON; a suite adds to the config, which takes text-proto"));
   }

@@ -113,24 +113,19 @@ TargetServer::~TargetServer() {
   }
 }
 
-std::function<std::function<void(record::RunRecord*)>(std::chrono::nanoseconds)> TargetServer::Watcher() const {
-  return [this](std::chrono::nanoseconds run) {
-    return [this, watch = std::shared_ptr<target::MetricsWatch>(Watch(run))](record::RunRecord* record) {
-      Book(watch.get(), record);
-    };
+Watch TargetServer::Watcher() const {
+  return [this](std::chrono::nanoseconds run) -> std::function<void(record::RunRecord*)> {
+    if (metrics_.empty()) {
+      return [](record::RunRecord* record) {
+        record->resources.missing = record->counters.missing = "the metrics page was not read";
+      };
+    }
+    auto watch = std::make_shared<target::MetricsWatch>(metrics_, run);
+    return [this, watch](record::RunRecord* record) { Book(watch->Stop(), record); };
   };
 }
 
-std::unique_ptr<target::MetricsWatch> TargetServer::Watch(std::chrono::nanoseconds run) const {
-  return metrics_.empty() ? nullptr : std::make_unique<target::MetricsWatch>(metrics_, run);
-}
-
-void TargetServer::Book(target::MetricsWatch* watch, record::RunRecord* record) const {
-  if (watch == nullptr) {
-    record->resources.missing = record->counters.missing = "the metrics page was not read";
-    return;
-  }
-  target::MetricsWatch::Seen seen = watch->Stop();
+void TargetServer::Book(target::MetricsWatch::Seen seen, record::RunRecord* record) const {
   if (metrics_are_guessed_ && IsAnothers(seen.counters, record->result)) {
     seen = {};
     seen.resources.missing = seen.counters.missing =
@@ -145,12 +140,6 @@ std::string TargetServer::WhyLost() {
   end_is_told_ = !running.ok();
   if (!running.ok()) return absl::StrCat("the server was lost: ", running.message());
   return absl::StrCat("the server was lost: ", target_, " has been UNAVAILABLE for seconds");
-}
-
-int ComplainOfStart(const absl::Status& status) {
-  const std::string message(status.message());
-  if (absl::IsCancelled(status)) return Complain(message, kInterrupted);
-  return Complain(message, absl::IsDeadlineExceeded(status) ? kServerUnreachable : kSomethingFailed);
 }
 
 int ComplainOfServer(const std::string& target, const absl::Status& status) {

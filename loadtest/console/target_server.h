@@ -1,14 +1,13 @@
 #pragma once
 
-#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "loadtest/console/measurement.h"
 #include "loadtest/console/run_options.h"
-#include "loadtest/record/run_record.h"
 #include "loadtest/target/metrics_watch.h"
 #include "loadtest/target/server_process.h"
 
@@ -29,13 +28,8 @@ class TargetServer {
   const std::string& target() const { return target_; }
   const client::Credentials& credentials() const { return credentials_; }
 
-  /// The function for Subject::watch. This object must outlive it.
-  std::function<std::function<void(record::RunRecord*)>(std::chrono::nanoseconds)> Watcher() const;
-
-  /// Starts to read the metrics page, for a run of length `run` that starts now.
-  std::unique_ptr<target::MetricsWatch> Watch(std::chrono::nanoseconds run) const;
-  /// Stops reading and puts the samples and counters into the record, which must have its result.
-  void Book(target::MetricsWatch* watch, record::RunRecord* record) const;
+  /// This object must outlive the function.
+  Watch Watcher() const;
 
   /// Why the server was lost: how it ended, if this program started it; else how long it has not answered.
   std::string WhyLost();
@@ -43,6 +37,8 @@ class TargetServer {
  private:
   TargetServer() = default;
   absl::Status Spawn(const RunOptions& options, const std::function<bool()>& stop_requested);
+  /// Puts what was seen into the record, which must have its result.
+  void Book(target::MetricsWatch::Seen seen, record::RunRecord* record) const;
 
   std::string target_;
   client::Credentials credentials_;
@@ -51,9 +47,6 @@ class TargetServer {
   bool end_is_told_ = false;
   std::unique_ptr<target::ServerProcess> process_;
 };
-
-/// Prints why there is no server to measure; returns the exit code for it.
-int ComplainOfStart(const absl::Status& status);
 
 /// Prints why `target` could not be reached or asked; returns the exit code for it.
 int ComplainOfServer(const std::string& target, const absl::Status& status);
