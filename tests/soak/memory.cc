@@ -1,10 +1,21 @@
 #include "tests/soak/memory.h"
 
-#include <cstdio>
+#include <unistd.h>
 
+#include <cstdio>
+#include <fstream>
+
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 
 namespace roberta::soak {
+
+int64_t ResidentBytes(pid_t pid) {
+  std::ifstream statm(absl::StrCat("/proc/", pid, "/statm"));
+  int64_t total_pages = 0, resident_pages = 0;
+  if (!(statm >> total_pages >> resident_pages)) return 0;
+  return resident_pages * sysconf(_SC_PAGESIZE);
+}
 
 std::vector<std::string> GrowthOf(const std::string& what, int64_t before_bytes, int64_t after_bytes) {
   constexpr double kMiB = 1 << 20;

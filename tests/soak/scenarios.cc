@@ -108,7 +108,7 @@ Broken CancelStorm(const Setup& setup, size_t calls, int rounds) {
     std::printf("  most calls under way in the server: %.0f\n", peak.Stop());
     Append(&broken, Settle(setup, *before, books));
     Append(&broken, ExecutorsAnswer(setup, &client));
-    resident.push_back(setup.server->ResidentBytes());
+    resident.push_back(ResidentBytes(setup.server->pid()));
   }
   Append(&broken, GrowthOf("resident memory over the storms", resident.front(), resident.back()));
   return broken;

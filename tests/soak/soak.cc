@@ -28,7 +28,7 @@ class MemorySamples {
   explicit MemorySamples(const loadtest::target::ServerProcess* server)
       : thread_([this, server] {
           while (!ending_) {
-            samples_.push_back(server->ResidentBytes());
+            samples_.push_back(ResidentBytes(server->pid()));
             std::this_thread::sleep_for(std::chrono::milliseconds(50));
           }
         }) {}
