@@ -78,15 +78,14 @@ int Run(const RunOptions& options) {
 
   CatchStopSignals();
   int exit_code = kValid;
-  const auto session = OpenSession(options, &exit_code);
-  if (!session) return exit_code;
-  const std::string& target = session->target_server->target();
-  const auto measured = MeasureOn(*session, options, *std::move(classes));
+  const auto session = Session::Open(options, &exit_code);
+  if (session == nullptr) return exit_code;
+  const auto measured = session->Measure(options, *std::move(classes));
   if (absl::IsCancelled(measured.status())) return Complain("stopped before anything was measured", kInterrupted);
-  if (!measured.ok()) return ComplainOfServer(target, measured.status());
+  if (!measured.ok()) return ComplainOfServer(session->target(), measured.status());
   if (!WritesToStandardOutput(options)) Print(*measured);
   if (absl::Status status = outputs.Write(measured->series); !status.ok()) return Complain(status);
-  if (measured->end == runner::End::kServerLost) Complain(session->target_server->WhyLost());
+  if (measured->end == runner::End::kServerLost) Complain(session->WhyLost());
   return ExitCodeOf(*measured);
 }
 

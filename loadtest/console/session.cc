@@ -1,14 +1,18 @@
 #include "loadtest/console/session.h"
 
 #include <algorithm>
+#include <cctype>
 #include <chrono>
 #include <csignal>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "client/client.h"
 #include "loadtest/console/output.h"
+#include "loadtest/target/http_get.h"
+#include "loadtest/target/metrics_watch.h"
 
 namespace roberta::loadtest::console {
 
@@ -106,53 +110,179 @@ absl::StatusOr<std::vector<std::string>> ProfilesToMeasure(const std::vector<std
 
 namespace {
 
-int ComplainOfStart(const absl::Status& status) {
-  if (absl::IsCancelled(status)) return Complain(status, kInterrupted);
-  return Complain(status, absl::IsDeadlineExceeded(status) ? kServerUnreachable : kSomethingFailed);
+using record::kBaseline;
+
+constexpr std::chrono::milliseconds kHttpProbe(1000);
+
+/// A line of the server's log without its time and level.
+std::string_view MessageOf(std::string_view line) {
+  if (line.empty() || std::isdigit(static_cast<unsigned char>(line.front())) == 0) return line;
+  for (int word = 0; word < 2; ++word) {
+    const size_t blank = line.find(' ');
+    if (blank == std::string_view::npos) return line;
+    line.remove_prefix(blank + 1);
+  }
+  return line;
+}
+
+/// Answers are compared with baseline's, so that is there as well, unless a config says which profiles there are.
+std::vector<std::string> ProfilesToLoad(const RunOptions& options) {
+  std::vector<std::string> profiles = options.profiles;
+  const bool compared = !profiles.empty() && !options.no_quality && options.server.config.empty();
+  if (compared && std::find(profiles.begin(), profiles.end(), kBaseline) == profiles.end()) {
+    profiles.emplace_back(kBaseline);
+  }
+  return profiles;
+}
+
+/// What to look at where one side speaks TLS and the other does not.
+const char* TlsHint(const std::string& message) {
+  if (absl::StrContains(message, "Socket closed")) return "; if it speaks TLS, say --tls";
+  if (absl::StrContains(message, "wrong version number")) return "; it speaks no TLS";
+  return "";
+}
+
+/// Of a page that was only guessed to be the target's: it must have counted what the target answered.
+bool IsAnothers(const record::ServerCounters& counters, const runner::RunResult& result) {
+  const int64_t answered =
+      result.Total().Count(stats::Outcome::kAnswered) + result.warm_up.Count(stats::Outcome::kAnswered);
+  return counters.missing.empty() && counters.answered < answered / 2;
 }
 
 }  // namespace
 
-std::optional<Session> OpenSession(const RunOptions& options, int* exit_code) {
-  const auto fail = [&](int code) {
-    *exit_code = code;
-    return std::nullopt;
-  };
-  Session session;
-  auto target_server = TargetServer::Make(options, StopRequested);
-  if (!target_server.ok()) return fail(ComplainOfStart(target_server.status()));
-  session.target_server = *std::move(target_server);
-  const std::string& target = session.target_server->target();
-  const client::Credentials& credentials = session.target_server->credentials();
-  auto server = DescribeServer(target, options.profiles, credentials);
-  if (!server.ok()) return fail(ComplainOfServer(target, server.status()));
-  session.server = *std::move(server);
-  auto profiles = ProfilesToMeasure(options.profiles, session.server);
-  if (!profiles.ok()) return fail(Complain(profiles.status()));
-  session.profiles = *std::move(profiles);
-  session.client = std::make_unique<client::DirectClient>(
-      client::DirectOptions{.address = target, .connections = ConnectionsOf(options), .credentials = credentials});
-  if (absl::Status status = session.client->Connect(kTimeout); !status.ok()) {
-    return fail(ComplainOfServer(target, status));
-  }
-  return session;
+std::unique_ptr<Session> Session::Open(const RunOptions& options, int* exit_code) {
+  std::unique_ptr<Session> session(new Session);
+  const int connected = session->Connect(options);
+  if (connected == kValid) return session;
+  *exit_code = connected;
+  return nullptr;
 }
 
-absl::StatusOr<Measured> MeasureOn(const Session& session, const RunOptions& options,
-                                   std::vector<workload::RequestClass> classes, const std::string& title,
-                                   size_t runs_later) {
+int Session::Connect(const RunOptions& options) {
+  if (const absl::Status found = FindServer(options); !found.ok()) {
+    if (absl::IsCancelled(found)) return Complain(found, kInterrupted);
+    return Complain(found, absl::IsDeadlineExceeded(found) ? kServerUnreachable : kSomethingFailed);
+  }
+  auto server = DescribeServer(target_, options.profiles, credentials_);
+  if (!server.ok()) return ComplainOfServer(target_, server.status());
+  server_ = *std::move(server);
+  auto profiles = ProfilesToMeasure(options.profiles, server_);
+  if (!profiles.ok()) return Complain(profiles.status());
+  profiles_ = *std::move(profiles);
+  client_ = std::make_unique<client::DirectClient>(
+      client::DirectOptions{.address = target_, .connections = ConnectionsOf(options), .credentials = credentials_});
+  const absl::Status connected = client_->Connect(kTimeout);
+  return connected.ok() ? kValid : ComplainOfServer(target_, connected);
+}
+
+absl::Status Session::FindServer(const RunOptions& options) {
+  auto credentials = client::ReadCredentials(options.server.credentials);
+  if (!credentials.ok()) return credentials.status();
+  credentials_ = *std::move(credentials);
+  target_ = options.target;
+  metrics_ = options.server.metrics;
+  if (!options.server.spawn.empty()) {
+    if (absl::Status status = Spawn(options); !status.ok()) return status;
+    target_ = process_->address();
+    if (metrics_.empty()) metrics_ = process_->metrics_address();
+  }
+  metrics_are_guessed_ = metrics_.empty();
+  if (metrics_are_guessed_) metrics_ = UsualMetricsAddress(options.target);
+  if (metrics_ == kNoMetrics) metrics_.clear();
+  return absl::OkStatus();
+}
+
+absl::Status Session::Spawn(const RunOptions& options) {
+  const ServerOptions& wanted = options.server;
+  const auto program = target::FindServerProgram(wanted.program);
+  if (!program.ok()) return program.status();
+  target::LaunchOptions launch;
+  launch.program = *program;
+  launch.flags = ServerFlags(wanted, ProfilesToLoad(options));
+  // A file goes as a flag, by its own name, so that the server's errors have it.
+  if (IsConfigText(wanted.config)) launch.config = wanted.config;
+  launch.log_file = wanted.log;
+  if (!wanted.cpus.empty()) {
+    const auto cpus = target::ParseCpus(wanted.cpus);
+    if (!cpus.ok()) return absl::InvalidArgumentError(absl::StrCat("--spawn-cpus: ", cpus.status().message()));
+    launch.cpus = *cpus;
+  }
+  launch.timeout = std::chrono::milliseconds(static_cast<int64_t>(1000 * wanted.start_timeout_seconds));
+  launch.stop_requested = StopRequested;
   terminal::ProgressBar bar(stderr, options.quiet ? terminal::Display::kNone : terminal::DisplayFor(stderr));
-  return Measure({.options = options,
-                  .target = session.target_server->target(),
-                  .profiles = session.profiles,
-                  .classes = std::move(classes),
-                  .server = session.server,
-                  .client = session.client.get(),
-                  .stop_requested = StopRequested,
-                  .watch = session.target_server->Watcher(),
-                  .title = title,
-                  .runs_later = runs_later},
-                 &bar);
+  launch.on_line = [&](const std::string& line) {
+    bar.Update(absl::StrCat("starting the server: ", std::string(MessageOf(line))), 0, 0);
+  };
+  auto process = target::ServerProcess::Start(launch);
+  if (process.ok()) {
+    process_ = *std::move(process);
+    return absl::OkStatus();
+  }
+  if (absl::IsCancelled(process.status())) return process.status();
+  return absl::Status(process.status().code(), absl::StrCat("the server did not start: ", process.status().message()));
+}
+
+Session::~Session() {
+  client_.reset();  // before the server that it is connected to
+  if (process_ == nullptr) return;
+  const absl::Status stopped = process_->Stop();
+  if (!stopped.ok() && !end_is_told_) {
+    Complain(absl::StrCat("the server did not stop in order: ", stopped.message()));
+  }
+}
+
+std::function<void(record::RunRecord*)> Session::WatchRun(std::chrono::nanoseconds longest) const {
+  if (metrics_.empty()) {
+    return [](record::RunRecord* record) {
+      record->resources.missing = record->counters.missing = "the metrics page was not read";
+    };
+  }
+  auto watch = std::make_shared<target::MetricsWatch>(metrics_, longest);
+  return [this, watch](record::RunRecord* record) {
+    target::MetricsWatch::Seen seen = watch->Stop();
+    if (metrics_are_guessed_ && IsAnothers(seen.counters, record->result)) {
+      seen = {};
+      seen.resources.missing = seen.counters.missing =
+          absl::StrCat("http://", metrics_, "/metrics is another server's; say --metrics HOST:PORT");
+    }
+    record->resources = std::move(seen.resources);
+    record->counters = std::move(seen.counters);
+  };
+}
+
+absl::StatusOr<Measured> Session::Measure(const RunOptions& options, std::vector<workload::RequestClass> classes,
+                                          const std::string& title, size_t runs_later) const {
+  terminal::ProgressBar bar(stderr, options.quiet ? terminal::Display::kNone : terminal::DisplayFor(stderr));
+  return console::Measure({.options = options,
+                           .target = target_,
+                           .profiles = profiles_,
+                           .classes = std::move(classes),
+                           .server = server_,
+                           .client = client_.get(),
+                           .stop_requested = StopRequested,
+                           .watch = [this](std::chrono::nanoseconds longest) { return WatchRun(longest); },
+                           .title = title,
+                           .runs_later = runs_later},
+                          &bar);
+}
+
+std::string Session::WhyLost() {
+  const absl::Status running = process_ == nullptr ? absl::OkStatus() : process_->CheckRunning();
+  end_is_told_ = !running.ok();
+  if (!running.ok()) return absl::StrCat("the server was lost: ", running.message());
+  return absl::StrCat("the server was lost: ", target_, " has been UNAVAILABLE for seconds");
+}
+
+int ComplainOfServer(const std::string& target, const absl::Status& status) {
+  const std::string message(status.message());
+  if (!absl::IsUnavailable(status) && !absl::IsDeadlineExceeded(status)) return Complain(message);
+  // gRPC's own words for that are of no help.
+  if (target::SpeaksHttp1(target, kHttpProbe)) {
+    return Complain(absl::StrCat("cannot reach ", target, ": an HTTP server answers there, which speaks no gRPC"),
+                    kServerUnreachable);
+  }
+  return Complain(absl::StrCat("cannot reach ", target, ": ", message, TlsHint(message)), kServerUnreachable);
 }
 
 }  // namespace roberta::loadtest::console

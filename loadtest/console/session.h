@@ -1,7 +1,7 @@
 #pragma once
 
+#include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,7 +10,7 @@
 #include "client/direct_client.h"
 #include "loadtest/console/measurement.h"
 #include "loadtest/console/run_options.h"
-#include "loadtest/console/target_server.h"
+#include "loadtest/target/server_process.h"
 
 namespace roberta::loadtest::console {
 
@@ -31,22 +31,52 @@ absl::StatusOr<record::ServerDescription> DescribeServer(const std::string& targ
 absl::StatusOr<std::vector<std::string>> ProfilesToMeasure(const std::vector<std::string>& wanted,
                                                            const record::ServerDescription& server);
 
-/// A server that is ready to be measured, and the client to measure it with.
-struct Session {
-  std::unique_ptr<TargetServer> target_server;
-  record::ServerDescription server;
-  std::vector<std::string> profiles;  ///< to measure
-  std::unique_ptr<client::DirectClient> client;
+/// A server that is ready to be measured, a running one or one that this starts and stops, and the client to measure it
+/// with. Must live on the thread that makes it.
+class Session {
+ public:
+  /// Starts the server if the options say so, and shows its progress; asks for its description and connects. If that
+  /// fails, prints a line on standard error, sets `*exit_code` and returns nullptr.
+  static std::unique_ptr<Session> Open(const RunOptions& options, int* exit_code);
+  /// Stops a server that it has started, and prints a line on standard error if that fails.
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  const std::string& target() const { return target_; }
+  const record::ServerDescription& server() const { return server_; }
+
+  /// Measures what the options ask for, with a progress bar. `title` and `runs_later`: those of Subject. Errors are
+  /// those of console::Measure.
+  absl::StatusOr<Measured> Measure(const RunOptions& options, std::vector<workload::RequestClass> classes,
+                                   const std::string& title = "", size_t runs_later = 0) const;
+
+  /// Why the server was lost: how it ended, if this program started it; else how long it has not answered.
+  std::string WhyLost();
+
+ private:
+  Session() = default;
+  /// Prints why it cannot; returns the exit code.
+  int Connect(const RunOptions& options);
+  /// The server's addresses, of one that it starts if the options say so. Errors are one line, with the codes of
+  /// target::ServerProcess.
+  absl::Status FindServer(const RunOptions& options);
+  absl::Status Spawn(const RunOptions& options);
+  /// The function for Subject::watch.
+  std::function<void(record::RunRecord*)> WatchRun(std::chrono::nanoseconds longest) const;
+
+  std::string target_;
+  client::Credentials credentials_;
+  std::string metrics_;  ///< address; empty: none
+  bool metrics_are_guessed_ = false;
+  bool end_is_told_ = false;
+  std::unique_ptr<target::ServerProcess> process_;
+  record::ServerDescription server_;
+  std::vector<std::string> profiles_;  ///< to measure
+  std::unique_ptr<client::DirectClient> client_;
 };
 
-/// Starts the server if the options say so, asks for its description and connects. If that fails, prints a line on
-/// standard error, sets `*exit_code` and returns nothing.
-std::optional<Session> OpenSession(const RunOptions& options, int* exit_code);
-
-/// Measures what the options ask for in the session, with a progress bar. `title` and `runs_later`: those of Subject.
-/// Errors are those of Measure.
-absl::StatusOr<Measured> MeasureOn(const Session& session, const RunOptions& options,
-                                   std::vector<workload::RequestClass> classes, const std::string& title = "",
-                                   size_t runs_later = 0);
+/// Prints why `target` could not be reached or asked; returns the exit code for it.
+int ComplainOfServer(const std::string& target, const absl::Status& status);
 
 }  // namespace roberta::loadtest::console

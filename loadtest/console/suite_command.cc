@@ -65,17 +65,15 @@ bool Run(const Stage& stage, Progress* progress) {
   const RunOptions& options = stage.run;
   auto classes = ClassesOf(options);
   if (!classes.ok()) return fail(Complain(classes.status()));
-  const auto session = OpenSession(options, &progress->exit_code);
-  if (!session) return false;
-  const std::string& target = session->target_server->target();
-  if (progress->server.profiles.empty()) progress->server = session->server;
-  const auto measured = MeasureOn(*session, options, *std::move(classes), stage.title, progress->runs_later);
+  const auto session = Session::Open(options, &progress->exit_code);
+  if (session == nullptr) return false;
+  if (progress->server.profiles.empty()) progress->server = session->server();
+  const auto measured = session->Measure(options, *std::move(classes), stage.title, progress->runs_later);
   if (absl::IsCancelled(measured.status())) return fail(kInterrupted);
-  if (!measured.ok()) return fail(ComplainOfServer(target, measured.status()));
+  if (!measured.ok()) return fail(ComplainOfServer(session->target(), measured.status()));
   for (record::RunRecord& run : InTermsOf(stage, measured->series.runs))
     progress->series.runs.push_back(std::move(run));
-  if (measured->end == runner::End::kServerLost)
-    return fail(Complain(session->target_server->WhyLost(), kServerUnreachable));
+  if (measured->end == runner::End::kServerLost) return fail(Complain(session->WhyLost(), kServerUnreachable));
   if (measured->end == runner::End::kStopped) return fail(kInterrupted);
   if (!measured->faults.empty()) progress->exit_code = kInvalid;
   return true;
