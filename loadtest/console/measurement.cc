@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "loadtest/record/environment.h"
 #include "loadtest/series/rate_search.h"
 
 namespace roberta::loadtest::console {

@@ -77,8 +77,7 @@ void PageLayout::LayOut(const Document& document, const std::vector<Drawing>& dr
       chart += row.size();
       i += row.size() - 1;
     } else if (!at_top()) {
-      EndPage();
-      ++page_;
+      NewPage();
     }
   }
   EndPage();
@@ -143,8 +142,7 @@ void PageLayout::Add(const Table& table) {
     const bool last_but_one = row + 2 == table.rows.size();
     const double needed = layout.RowHeight(row) + (last_but_one && row > 0 ? layout.RowHeight(row + 1) : 0);
     if (room() < needed && !at_top()) {
-      EndPage();
-      ++page_;
+      NewPage();
       layout.DrawTitles(kMargin, y_);
       y_ += layout.title_height();
     }
@@ -198,6 +196,10 @@ void PageLayout::Space(double points) {
 
 void PageLayout::NeedRoom(double points) {
   if (room() >= points || at_top()) return;
+  NewPage();
+}
+
+void PageLayout::NewPage() {
   EndPage();
   ++page_;
 }

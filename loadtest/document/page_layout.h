@@ -52,6 +52,7 @@ class PageLayout {
   void Space(double points);
   void NeedRoom(double points);
   void EndPage();
+  void NewPage();
   void Outline(const std::string& name, bool below_heading);
   double DrawText(const std::string& text, const Font& font);
 

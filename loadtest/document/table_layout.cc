@@ -14,6 +14,18 @@ constexpr double kWidening = 26;  // that a column gets at most where there is r
 constexpr double kLargest = 9, kSmallest = 6, kSmaller = 0.5;
 constexpr Color kGray = {0x77, 0x77, 0x77};
 
+PangoAlignment SideOf(const Column& column) {
+  return column.align == Align::kDecimal ? PANGO_ALIGN_RIGHT : PANGO_ALIGN_LEFT;
+}
+
+void DrawRule(cairo_t* cairo, double x, double y, double length, double thickness, const Color& color) {
+  SetSource(cairo, color);
+  cairo_set_line_width(cairo, thickness);
+  cairo_move_to(cairo, x, y);
+  cairo_line_to(cairo, x + length, y);
+  cairo_stroke(cairo);
+}
+
 bool IsDigit(char c) {
   return std::isdigit(static_cast<unsigned char>(c)) != 0;
 }
@@ -138,15 +150,13 @@ bool TableLayout::Distribute(double available) {
   return fits;
 }
 
-Text TableLayout::LayOut(const Cell& cell, size_t column) const {
-  const Align align = table_->columns[column].align;
-  return Text(cairo_, cell.text, CellFont(cell, align), columns_[column].width - Indent(cell),
-              align == Align::kDecimal ? PANGO_ALIGN_RIGHT : PANGO_ALIGN_LEFT);
+Text TableLayout::LayOut(const Cell& cell, size_t index) const {
+  const Column& column = table_->columns[index];
+  return Text(cairo_, cell.text, CellFont(cell, column.align), columns_[index].width - Indent(cell), SideOf(column));
 }
 
-Text TableLayout::LayOutNote(const Cell& cell, size_t column) const {
-  return Text(cairo_, cell.note, NoteFont(), columns_[column].width,
-              table_->columns[column].align == Align::kDecimal ? PANGO_ALIGN_RIGHT : PANGO_ALIGN_LEFT);
+Text TableLayout::LayOutNote(const Cell& cell, size_t index) const {
+  return Text(cairo_, cell.note, NoteFont(), columns_[index].width, SideOf(table_->columns[index]));
 }
 
 double TableLayout::CellHeight(const Cell& cell, size_t column) const {
@@ -156,16 +166,12 @@ double TableLayout::CellHeight(const Cell& cell, size_t column) const {
 void TableLayout::DrawTitles(double x, double y) const {
   double left = x;
   for (size_t i = 0; i < columns_.size(); ++i) {
-    const PangoAlignment side = table_->columns[i].align == Align::kDecimal ? PANGO_ALIGN_RIGHT : PANGO_ALIGN_LEFT;
-    const Text title(cairo_, table_->columns[i].title, TitleFont(), columns_[i].width, side);
+    const Column& column = table_->columns[i];
+    const Text title(cairo_, column.title, TitleFont(), columns_[i].width, SideOf(column));
     title.Draw(left, y + title_height_ - kPadding - title.height());
     left += columns_[i].width + kGap;
   }
-  SetSource(cairo_, {0x88, 0x88, 0x88});
-  cairo_set_line_width(cairo_, 0.7);
-  cairo_move_to(cairo_, x, y + title_height_);
-  cairo_line_to(cairo_, x + total_width_, y + title_height_);
-  cairo_stroke(cairo_);
+  DrawRule(cairo_, x, y + title_height_, total_width_, 0.7, {0x88, 0x88, 0x88});
 }
 
 void TableLayout::DrawNumber(const Cell& cell, size_t column, double x, double y) const {
@@ -199,11 +205,7 @@ void TableLayout::DrawRow(size_t row, double x, double y) const {
     DrawCell(cells[i], i, left, y + kPadding);
     left += columns_[i].width + kGap;
   }
-  SetSource(cairo_, {0xdd, 0xdd, 0xdd});
-  cairo_set_line_width(cairo_, 0.4);
-  cairo_move_to(cairo_, x, y + row_heights_[row]);
-  cairo_line_to(cairo_, x + total_width_, y + row_heights_[row]);
-  cairo_stroke(cairo_);
+  DrawRule(cairo_, x, y + row_heights_[row], total_width_, 0.4, {0xdd, 0xdd, 0xdd});
 }
 
 }  // namespace roberta::loadtest::document

@@ -1,13 +1,54 @@
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
-#include "loadtest/quality/alone.h"
+#include "absl/status/statusor.h"
 #include "loadtest/record/run_record.h"
 #include "loadtest/workload/request_mix.h"
 
 namespace roberta::loadtest::quality {
+
+/// The texts of a workload, each once, as requests of one text; of very many a sample. Texts have the numbers that
+/// workload::Request gives them.
+class DistinctTexts {
+ public:
+  /// At most `most` of them, those beyond drawn at random by `seed`.
+  DistinctTexts(const std::vector<workload::RequestClass>& classes, size_t most, uint64_t seed);
+
+  /// One request for each distinct text, with its class's settings but without a profile.
+  const std::vector<v1::ClassifyRequest>& requests() const { return requests_; }
+  size_t distinct() const { return distinct_; }  ///< in the workload; more than requests() if these are a sample
+
+  /// The place of a text's request in requests(), by the text's number; kNotAsked if it is not in the sample.
+  const std::vector<size_t>& request_of_text() const { return request_of_text_; }
+  static constexpr size_t kNotAsked = SIZE_MAX;
+
+ private:
+  std::vector<v1::ClassifyRequest> requests_;
+  std::vector<size_t> request_of_text_;
+  size_t distinct_ = 0;
+};
+
+/// A profile's answers to the texts, each sent alone while the profile has no other requests.
+struct AloneLabels {
+  std::vector<std::string> of_text;  ///< by the text's number; "": it was not asked, or had no answer
+  std::vector<int> index_of_text;    ///< the labels' indices, by the text's number; of what is "" meaningless
+  size_t unanswered = 0;             ///< of the texts that were asked
+  std::string why_unanswered;        ///< the first one's status
+};
+
+/// Sends a request and waits for its answer.
+using Ask = std::function<absl::StatusOr<v1::ClassifyResponse>(const v1::ClassifyRequest&)>;
+
+/// Asks `profile` ("": the server's default) for each of `texts`, one after the other. `go_on` is called before each
+/// with the number done; false ends it: Cancelled. Unavailable if the server is gone. A text without an answer for any
+/// other reason is counted and has no label.
+absl::StatusOr<AloneLabels> AskAlone(const DistinctTexts& texts, const std::string& profile, const Ask& ask,
+                                     const std::function<bool(size_t)>& go_on);
 
 /// What answers are compared with. Empty vectors, empty labels and nullptr: not known.
 struct Reference {

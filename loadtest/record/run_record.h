@@ -67,6 +67,9 @@ struct Environment {
   double load_average = 0;   ///< of the last minute, at the start
 };
 
+/// This machine and this program, now.
+Environment ThisEnvironment();
+
 /// How good the answers were. Of those that a run got, a text counts each time it was answered; of those that it got
 /// alone before, once, so that these are of the same texts for all profiles. Whatever was compared zero times was not
 /// measured.

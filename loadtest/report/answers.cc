@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "loadtest/report/presentation.h"
+#include "absl/strings/str_cat.h"
 
 namespace roberta::loadtest::report {
 
@@ -109,15 +109,15 @@ std::vector<Answers> AnswersOfAll(const std::vector<ProfileRuns>& sorted) {
   return all;
 }
 
-std::optional<AccuracyPair> CompareAccuracy(const Answers& baseline, const ProfileRuns& baseline_runs,
-                                            const Answers& answers, const ProfileRuns& runs) {
+std::optional<AccuracyPair> CompareAccuracy(const ProfileRuns& baseline, const ProfileRuns& runs) {
+  const Answers of_baseline = AnswersOf(baseline), answers = AnswersOf(runs);
   const Source source = answers.accuracy_source;
-  if (baseline.accuracy_source == source && (source == Source::kAlone || source == Source::kRuns)) {
-    return AccuracyPair{*baseline.accuracy, *answers.accuracy, source, answers.difference};
+  if (of_baseline.accuracy_source == source && (source == Source::kAlone || source == Source::kRuns)) {
+    return AccuracyPair{*of_baseline.accuracy, *answers.accuracy, source, answers.difference};
   }
-  const std::optional<double> before = SampleAccuracy(baseline_runs), after = SampleAccuracy(runs);
+  const std::optional<double> before = SampleAccuracy(baseline), after = SampleAccuracy(runs);
   if (before && after) return AccuracyPair{*before, *after, Source::kSample, std::nullopt};
-  const std::optional<double> was = Share(baseline.sum.correct, baseline.sum.labelled);
+  const std::optional<double> was = Share(of_baseline.sum.correct, of_baseline.sum.labelled);
   const std::optional<double> is = Share(answers.sum.correct, answers.sum.labelled);
   if (was && is) return AccuracyPair{*was, *is, Source::kRuns, std::nullopt};
   return std::nullopt;
@@ -146,6 +146,151 @@ std::optional<double> CalibrationError(const Quality& quality) {
   }
   if (count == 0) return std::nullopt;
   return error / static_cast<double>(count);
+}
+
+namespace {
+
+constexpr char kNoLabels[] = "no answer of these runs was compared with a label";
+constexpr char kNoDifference[] =
+    "How far chance alone could move the differences of accuracy is not known: no text with a label was sent alone to "
+    "a profile and to baseline.";
+/// Too few answers say nothing about a bin: at least that many, and that share of all.
+constexpr int64_t kLeastInBin = 10;
+constexpr double kLeastShareInBin = 0.02;
+constexpr size_t kMostNamed = 4, kLongestName = 10;
+
+std::string Reason(const std::vector<ProfileRuns>& sorted) {
+  const std::vector<std::string> reasons = Reasons(RunsOf(sorted), &RunRecord::quality);
+  return reasons.empty() ? kNoLabels : reasons.front();
+}
+
+/// Texts that an accuracy rests on: the same text answered again says nothing new.
+int64_t TextsJudged(const Answers& answers) {
+  if (answers.accuracy_source == Source::kAlone) return answers.sum.texts_labelled;
+  return answers.texts > 0 ? std::min(answers.texts, answers.sum.labelled) : answers.sum.labelled;
+}
+
+Block AnswersTable(const std::vector<ProfileRuns>& sorted) {
+  Table table = {"Compared with labels, with baseline, and with the same text sent alone",
+                 {{"profile", Align::kText},
+                  {"accuracy"},
+                  {"against baseline, points"},
+                  {"baseline's label"},
+                  {"flips in a batch"},
+                  {"calibration error"}},
+                 {}};
+  const std::vector<Answers> all = AnswersOfAll(sorted);
+  for (size_t i = 0; i < sorted.size(); ++i) {
+    const ProfileRuns& runs = sorted[i];
+    const Answers& answers = all[i];
+    const auto cell = [](const std::optional<double>& share, Source source) {
+      return Cell{.text = Percent(share), .note = source == Source::kNone ? "" : SourceName(source)};
+    };
+    const std::optional<double> error = CalibrationError(answers.sum);
+    table.rows.push_back({{runs.label, false, runs.style.color},
+                          cell(answers.accuracy, answers.accuracy_source),
+                          DifferenceCell(answers, runs.profile == kBaseline),
+                          cell(answers.agreement, answers.agreement_source),
+                          cell(answers.flips, answers.flips ? Source::kRuns : Source::kNone),
+                          cell(error, error ? Source::kRuns : Source::kNone)});
+  }
+  return table;
+}
+
+/// What the differences of accuracy show, profile by profile.
+std::string DifferencesText(const std::vector<ProfileRuns>& sorted) {
+  std::string text;
+  for (const ProfileRuns& runs : sorted) {
+    const std::optional<statistics::AccuracyDifference> difference = AnswersOf(runs).difference;
+    if (!difference) continue;
+    absl::StrAppend(&text, text.empty() ? "Accuracy compared with baseline: " : "; ", runs.label, ": ",
+                    statistics::DifferenceText(*difference));
+  }
+  return text.empty() ? kNoDifference : absl::StrCat(text, " (95 % confidence).");
+}
+
+Block ReliabilityChart(const std::vector<ProfileRuns>& sorted) {
+  LineChart chart;
+  chart.x = {.label = "mean score of the predicted label, %"};
+  chart.y = {.label = "right answers, %"};
+  double lowest = 100;
+  for (const ProfileRuns& runs : sorted) {
+    document::Series series = {runs.label, runs.style, {}};
+    const Quality sum = AnswersOf(runs).sum;
+    for (const Quality::CalibrationBin& bin : sum.calibration) {
+      const double least = kLeastShareInBin * static_cast<double>(sum.labelled);
+      if (bin.count < kLeastInBin || static_cast<double>(bin.count) < least) continue;
+      const auto count = static_cast<double>(bin.count);
+      const double x = 100 * bin.probability_sum / count, y = 100 * static_cast<double>(bin.correct) / count;
+      series.points.push_back({x, y, std::nullopt});
+      lowest = std::min({lowest, x, y});
+    }
+    chart.series.push_back(std::move(series));
+  }
+  if (lowest < 100) {
+    const double from = std::max(0.0, 10 * std::floor(lowest / 10));
+    chart.x.range = chart.y.range = {from, 100};
+    chart.series.push_back(
+        {"as good as it says", {{0x99, 0x99, 0x99}, 1, 0}, {{from, from, {}}, {100, 100, {}}}, false});
+  }
+  return Chart{.title = "Calibration",
+               .reading = "Below the dashed line a score promises more than it keeps.",
+               .plot = chart,
+               .half = true,
+               .missing = Reason(sorted)};
+}
+
+}  // namespace
+
+Cell DifferenceCell(const Answers& answers, bool is_baseline) {
+  if (is_baseline) return {};
+  if (!answers.difference) return {kNotMeasured};
+  return {.text = Decimals(100 * answers.difference->difference, 2),
+          .strong = false,
+          .swatch = {},
+          .note = statistics::IntervalText(*answers.difference)};
+}
+
+Block AccuracyChart(const std::vector<ProfileRuns>& sorted) {
+  LineChart chart;
+  chart.y = {.label = "accuracy, %"};
+  // Names that have no room below the points go into the legend.
+  const bool named = sorted.size() <= kMostNamed &&
+                     std::all_of(sorted.begin(), sorted.end(),
+                                 [](const ProfileRuns& runs) { return runs.label.size() <= kLongestName; });
+  chart.x.categories = true;
+  chart.x.range = {-0.6, static_cast<double>(sorted.size()) - 0.4};
+  const std::vector<Answers> all = AnswersOfAll(sorted);
+  for (size_t i = 0; i < sorted.size(); ++i) {
+    const Answers& answers = all[i];
+    const auto x = static_cast<double>(i);
+    if (named) chart.x.ticks.emplace_back(x, sorted[i].label);
+    document::Series series = {named ? "" : sorted[i].label, sorted[i].style, {}};
+    if (answers.accuracy_source == Source::kRuns || answers.accuracy_source == Source::kAlone) {
+      const auto interval = statistics::ShareInterval(*answers.accuracy, TextsJudged(answers));
+      series.points.push_back({x, 100 * *answers.accuracy, std::pair(100 * interval.low, 100 * interval.high)});
+    } else if (answers.accuracy) {
+      series.points.push_back({x, 100 * *answers.accuracy, std::nullopt});
+    }
+    chart.series.push_back(std::move(series));
+  }
+  const bool of_sample = std::any_of(all.begin(), all.end(),
+                                     [](const Answers& answers) { return answers.accuracy_source == Source::kSample; });
+  return Chart{.title = "Accuracy of the answers",
+               .reading = of_sample ? "On the labeled texts of the server's sample, when it loaded the profile."
+                                    : "The lines are what chance alone could make of it (95 %) on so many texts.",
+               .plot = chart,
+               .half = true,
+               .missing = Reason(sorted)};
+}
+
+Blocks AnswersSection(const std::vector<ProfileRuns>& sorted) {
+  Blocks blocks = {Heading{"Quality of the answers"}, AnswersTable(sorted)};
+  blocks.emplace_back(Paragraph{DifferencesText(sorted), TextStyle::kNote});
+  Append(MissingNote(Reasons(RunsOf(sorted), &RunRecord::quality)), &blocks);
+  blocks.push_back(AccuracyChart(sorted));
+  blocks.push_back(ReliabilityChart(sorted));
+  return blocks;
 }
 
 }  // namespace roberta::loadtest::report

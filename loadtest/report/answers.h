@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "loadtest/report/profile_runs.h"
+#include "loadtest/report/presentation.h"
 
 namespace roberta::loadtest::report {
 
@@ -44,8 +44,7 @@ struct AccuracyPair {
   Source source = Source::kNone;
   std::optional<statistics::AccuracyDifference> difference;  ///< as Answers has it
 };
-std::optional<AccuracyPair> CompareAccuracy(const Answers& baseline, const ProfileRuns& baseline_runs,
-                                            const Answers& answers, const ProfileRuns& runs);
+std::optional<AccuracyPair> CompareAccuracy(const ProfileRuns& baseline, const ProfileRuns& runs);
 
 /// "each text alone", "these runs", "the server's sample".
 std::string SourceName(Source source);
@@ -53,5 +52,13 @@ std::string SourceName(Source source);
 /// Expected calibration error: how far the probability of the predicted label is from the share of right answers, on
 /// average over the answers. Nothing without labeled answers.
 std::optional<double> CalibrationError(const record::Quality& quality);
+
+/// Accuracy, agreement, flips, calibration.
+Blocks AnswersSection(const std::vector<ProfileRuns>& sorted);
+
+/// A profile's points of accuracy from baseline, with their interval below; empty for baseline.
+Cell DifferenceCell(const Answers& answers, bool is_baseline);
+
+Block AccuracyChart(const std::vector<ProfileRuns>& sorted);  ///< half as wide
 
 }  // namespace roberta::loadtest::report

@@ -8,7 +8,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "loadtest/report/answers_section.h"
 #include "loadtest/report/verdict.h"
 
 namespace roberta::loadtest::report {
@@ -51,13 +50,12 @@ std::string Advice(const ProfileRuns& before, const ProfileRuns& after) {
   if (!speed_up) return " Whether it is faster was not measured: every rate that was asked for was kept up with.";
   if (speed_up->ratio.median <= 1) return " It is not faster, so there is no reason to run it.";
   if (const std::string doubt = Doubt(before, after); !doubt.empty()) return doubt;
-  const Answers answers = AnswersOf(after);
-  if (CompareAccuracy(AnswersOf(before), before, answers, after)) {
+  if (CompareAccuracy(before, after)) {
     return absl::StrCat(
         absl::StrFormat(" On these texts it loses no more than %.1f points of accuracy, so run it.", kMostPointsLost),
         AccuracyDoubt(before, after));
   }
-  return answers.agreement ? " So run it." : " Measure that before you run it.";
+  return AnswersOf(after).agreement ? " So run it." : " Measure that before you run it.";
 }
 
 }  // namespace

@@ -7,7 +7,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
-#include "loadtest/report/answers_section.h"
+#include "loadtest/report/answers.h"
 #include "loadtest/report/data_loading.h"
 #include "loadtest/report/outcome_section.h"
 #include "loadtest/report/server_section.h"
@@ -21,9 +21,6 @@ using document::Document;
 
 namespace {
 
-constexpr char kSubject[] = "Load test of a text classification server";
-const std::vector<std::string> kKeywords = {"RoBERTa", "load test", "latency", "throughput"};
-
 /// Runs without a variant; those with one have sections of their own. If all have one, all.
 RunPointers RunsToCompare(const record::Series& series) {
   RunPointers runs;
@@ -33,16 +30,18 @@ RunPointers RunsToCompare(const record::Series& series) {
   return runs.empty() ? PointersTo(series.runs) : runs;
 }
 
+Document NewDocument(const std::string& title, const std::string& program) {
+  return {.title = title,
+          .footer = absl::StrCat(title, " · ", program),
+          .subject = "Load test of a text classification server",
+          .keywords = {"RoBERTa", "load test", "latency", "throughput"},
+          .creator = program};
+}
+
 /// Searches keep no run, so where and how they were made is not known.
 Document SearchReport(const std::vector<record::RateSearch>& searches, const std::string& title) {
-  Document document = {.title = title,
-                       .subtitle = "",
-                       .footer = absl::StrCat(title, " · roberta-loadtest"),
-                       .subject = kSubject,
-                       .keywords = kKeywords,
-                       .creator = "roberta-loadtest",
-                       .created = "",
-                       .blocks = SearchSection(searches, {})};
+  Document document = NewDocument(title, "roberta-loadtest");
+  document.blocks = SearchSection(searches, {});
   document.blocks.emplace_back(Paragraph{
       "The records hold searches and no run: latency, phases, quality and where it was measured are not in them.",
       TextStyle::kNote});
@@ -53,17 +52,12 @@ Document SearchReport(const std::vector<record::RateSearch>& searches, const std
 
 Document EmptyReport(const RunRecord& run, const std::string& title) {
   const auto& environment = run.environment;
-  const std::string program = absl::StrCat("roberta-loadtest ", environment.program_version);
   const std::string model = run.server.model.empty() ? "" : absl::StrCat(run.server.model, " on ");
   const std::string processor = environment.cpu_model.empty() ? "an unknown processor" : environment.cpu_model;
-  return {.title = title,
-          .subtitle = absl::StrCat(model, processor, ", ", environment.started_at),
-          .footer = absl::StrCat(title, " · ", program),
-          .subject = kSubject,
-          .keywords = kKeywords,
-          .creator = program,
-          .created = environment.started_at,
-          .blocks = {}};
+  Document document = NewDocument(title, absl::StrCat("roberta-loadtest ", environment.program_version));
+  document.subtitle = absl::StrCat(model, processor, ", ", environment.started_at);
+  document.created = environment.started_at;
+  return document;
 }
 
 Document RunReport(const record::Series& series, const std::string& title) {
@@ -92,7 +86,6 @@ Document RunReport(const record::Series& series, const std::string& title) {
 
 namespace {
 
-constexpr TextStyle kSmall = TextStyle::kNote;  // so that it all stands on one page
 constexpr size_t kDigitsOfRevision = 12;
 
 std::string OrUnknown(const std::string& text) {
@@ -221,30 +214,25 @@ Blocks LastPage(const RunPointers& runs, const std::vector<std::string>& more) {
   }
   Append(ProfileTable(*runs.front()), &blocks);
   blocks.emplace_back(Heading{"Method and limits"});
-  blocks.emplace_back(Paragraph{HowRun(runs), kSmall});
-  blocks.emplace_back(Paragraph{
+  std::vector<std::string> texts = {
+      HowRun(runs),
       "Latency counts from the moment the load pattern wanted a request sent, so a stall of the server is felt by "
       "every request that had to wait for it; the latency from the actual send stands beside it. Refused and failed "
-      "requests "
-      "count as sent and not answered. Phases are the server's own account. Percentiles have three significant digits. "
-      "Of repeated runs the median counts. How many times faster a profile is, is the median over pairs of runs that "
-      "took turns, in brackets the lowest and the highest.",
-      kSmall});
-  blocks.emplace_back(Paragraph{
+      "requests count as sent and not answered. Phases are the server's own account. Percentiles have three "
+      "significant digits. Of repeated runs the median counts. How many times faster a profile is, is the median over "
+      "pairs of runs that took turns, in brackets the lowest and the highest.",
       "Accuracy and agreement are those of the texts that were sent alone, each once, to every profile; where there "
       "are none, those of the answers that the runs got, if the runs went through their texts ten times; else those of "
       "the server's own sample, measured when it loaded the profile. The interval of a difference of accuracy holds "
       "the true difference with 95 % confidence. It is Tango's score interval over the texts that only one of the two "
       "profiles classifies correctly: all differences that McNemar's test does not reject.",
-      kSmall});
-  blocks.emplace_back(Paragraph{absl::StrFormat("Recommended is the profile with the most texts a second at full load "
-                                                "among those that lose at most %.1f points "
-                                                "of accuracy, or, where that was not measured, agree with the baseline "
-                                                "on at least %.0f %% of the texts. Figures "
-                                                "hold for this machine, this model and these texts.",
-                                                kMostPointsLost, 100 * kLeastAgreement),
-                                kSmall});
-  for (const std::string& text : more) blocks.emplace_back(Paragraph{text, kSmall});
+      absl::StrFormat("Recommended is the profile with the most texts a second at full load among those that lose at "
+                      "most %.1f points of accuracy, or, where that was not measured, agree with the baseline on at "
+                      "least %.0f %% of the texts. Figures hold for this machine, this model and these texts.",
+                      kMostPointsLost, 100 * kLeastAgreement)};
+  texts.insert(texts.end(), more.begin(), more.end());
+  // Small, so that it all stands on one page.
+  for (const std::string& text : texts) blocks.emplace_back(Paragraph{text, TextStyle::kNote});
   return blocks;
 }
 

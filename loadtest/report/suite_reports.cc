@@ -1,7 +1,7 @@
 #include "loadtest/report/suite_reports.h"
 
 #include "absl/strings/str_cat.h"
-#include "loadtest/report/answers_section.h"
+#include "loadtest/report/answers.h"
 #include "loadtest/report/comparison.h"
 #include "loadtest/report/data_loading.h"
 #include "loadtest/report/outcome_section.h"

@@ -53,18 +53,16 @@ Verdict NothingFaster(const std::vector<ProfileRuns>& sorted, const ProfileRuns&
 std::string WhyNot(const ProfileRuns* baseline, const ProfileRuns& profile) {
   if (AnsweredNothing(profile)) return "answered nothing";
   if (baseline == nullptr || baseline == &profile) return "";
-  const Answers before = AnswersOf(*baseline), after = AnswersOf(profile);
-  if (const auto accuracy = CompareAccuracy(before, *baseline, after, profile)) {
+  if (const auto accuracy = CompareAccuracy(*baseline, profile)) {
     const double lost = 100 * (accuracy->before - accuracy->after);
     if (lost <= kMostPointsLost) return "";
     const std::string sure =
         accuracy->difference ? absl::StrCat(" (", statistics::DifferenceText(*accuracy->difference), ")") : "";
     return absl::StrFormat("loses %.2f points of accuracy%s", lost, sure);
   }
-  if (after.agreement && *after.agreement < kLeastAgreement) {
-    return absl::StrFormat("agrees with the baseline on only %.2f %%", 100 * *after.agreement);
-  }
-  return "";
+  const std::optional<double> agreement = AnswersOf(profile).agreement;
+  if (!agreement || *agreement >= kLeastAgreement) return "";
+  return absl::StrFormat("agrees with the baseline on only %.2f %%", 100 * *agreement);
 }
 
 std::string Doubt(const ProfileRuns& baseline, const ProfileRuns& profile) {
@@ -88,13 +86,12 @@ std::string Doubt(const ProfileRuns& baseline, const ProfileRuns& profile) {
 }
 
 std::string AccuracyDoubt(const ProfileRuns& baseline, const ProfileRuns& profile) {
-  const Answers after = AnswersOf(profile);
-  const auto accuracy = CompareAccuracy(AnswersOf(baseline), baseline, after, profile);
+  const auto accuracy = CompareAccuracy(baseline, profile);
   if (!accuracy || !accuracy->difference) return "";
   const double most_lost = -100 * accuracy->difference->interval.low;
   if (most_lost <= kMostPointsLost) return "";
   return absl::StrFormat(" With %s texts, a loss of up to %.1f points of accuracy cannot be ruled out.",
-                         Count(after.sum.texts_paired), most_lost);
+                         Count(AnswersOf(profile).sum.texts_paired), most_lost);
 }
 
 Verdict Judge(const std::vector<ProfileRuns>& sorted) {
@@ -242,8 +239,8 @@ std::string DifferenceWords(const AccuracyPair& accuracy) {
 }
 
 std::string AccuracyWords(const ProfileRuns& baseline, const ProfileRuns& profile) {
-  const Answers before = AnswersOf(baseline), after = AnswersOf(profile);
-  const auto accuracy = CompareAccuracy(before, baseline, after, profile);
+  const Answers after = AnswersOf(profile);
+  const auto accuracy = CompareAccuracy(baseline, profile);
   if (!accuracy && !after.agreement) return " What it costs in accuracy was not measured.";
   if (!accuracy) return AgreementWords(after, Source::kNone);
   const std::string change =

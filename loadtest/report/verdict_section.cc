@@ -6,7 +6,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "loadtest/report/answers_section.h"
 #include "loadtest/report/verdict.h"
 
 namespace roberta::loadtest::report {

@@ -23,7 +23,7 @@ bool ContinuesName(char c) {
   return BeginsName(c) || (c >= '0' && c <= '9');
 }
 
-/// A line, read from left to right. What a step finds wrong is kept; nothing is read after it.
+/// A line, read from left to right. The first thing that a step finds wrong is kept; nothing is read after it.
 class Line {
  public:
   explicit Line(std::string_view text) : rest_(text) {}
@@ -72,13 +72,12 @@ class Line {
     while (wrong_ == nullptr && !Take('}')) {
       std::string name(Name(false));
       SkipBlanks();
-      if (wrong_ == nullptr && !Take('=')) Fail("a label has no value");
+      if (!Take('=')) Fail("a label has no value");
       SkipBlanks();
-      std::string value = wrong_ == nullptr ? Quoted() : "";
+      std::string value = Quoted();
       SkipBlanks();
-      if (wrong_ == nullptr && !labels.emplace(std::move(name), std::move(value)).second)
-        Fail("a label is there twice");
-      if (wrong_ == nullptr && !Take(',') && (rest_.empty() || rest_.front() != '}')) Fail("labels have no end");
+      if (!labels.emplace(std::move(name), std::move(value)).second) Fail("a label is there twice");
+      if (!Take(',') && (rest_.empty() || rest_.front() != '}')) Fail("labels have no end");
       SkipBlanks();
     }
     return labels;
@@ -130,11 +129,11 @@ std::pair<Named, const char*> ReadSeries(Line line) {
   line.SkipBlanks();
   if (line.Take('{')) read.series.labels = line.LabelsInBraces();
   line.SkipBlanks();
-  if (line.wrong() == nullptr) read.series.value = line.Value();
+  read.series.value = line.Value();
   line.SkipBlanks();
-  if (line.wrong() == nullptr && !line.AtEnd()) line.Timestamp();
+  if (!line.AtEnd()) line.Timestamp();
   line.SkipBlanks();
-  if (line.wrong() == nullptr && !line.AtEnd()) line.Fail("something stands behind its time");
+  if (!line.AtEnd()) line.Fail("something stands behind its time");
   return {std::move(read), line.wrong()};
 }
 

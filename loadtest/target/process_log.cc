@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <regex>
 #include <utility>
 
 namespace roberta::loadtest::target {
@@ -18,31 +19,13 @@ constexpr size_t kMostLines = 1000;      // that wait to be taken
 constexpr size_t kShownBytes = 400;
 constexpr std::string_view kProgramPrefix = "roberta-server: ";
 
-/// What stands in `text` before the first of `ends`, taken from it.
-std::string_view CutBefore(std::string_view* text, std::string_view ends) {
-  const std::string_view cut = text->substr(0, text->find_first_of(ends));
-  text->remove_prefix(cut.size());
-  return cut;
-}
-
-bool Skip(std::string_view* text, std::string_view expected) {
-  if (!text->starts_with(expected)) return false;
-  text->remove_prefix(expected.size());
-  return true;
-}
-
 }  // namespace
 
 std::optional<ServingLine> ParseServingLine(std::string_view line) {
-  constexpr std::string_view kBegin = "serving gRPC on ";
-  const size_t begin = line.find(kBegin);
-  if (begin == std::string_view::npos) return std::nullopt;
-  line.remove_prefix(begin + kBegin.size());
-  const std::string_view address = CutBefore(&line, ", ");
-  if (!Skip(&line, ", metrics on http://")) return std::nullopt;
-  const std::string_view metrics = CutBefore(&line, "/ ");
-  if (!Skip(&line, "/metrics") || address.empty() || metrics.empty()) return std::nullopt;
-  return ServingLine{std::string(address), std::string(metrics)};
+  static const std::regex kServing("serving gRPC on ([^, ]+), metrics on http://([^/ ]+)/metrics");
+  std::match_results<std::string_view::const_iterator> match;
+  if (!std::regex_search(line.begin(), line.end(), match, kServing)) return std::nullopt;
+  return ServingLine{match.str(1), match.str(2)};
 }
 
 ProcessLog::ProcessLog(int pipe, int file) : pipe_(pipe), file_(file) {
@@ -114,7 +97,7 @@ std::optional<ServingLine> ProcessLog::serving() const {
 std::string ProcessLog::LastLine() const {
   const std::lock_guard<std::mutex> lock(mutex_);
   std::string_view last = last_;
-  Skip(&last, kProgramPrefix);
+  if (last.starts_with(kProgramPrefix)) last.remove_prefix(kProgramPrefix.size());
   std::string shown(last.substr(0, kShownBytes));
   std::replace_if(
       shown.begin(), shown.end(), [](unsigned char c) { return c < ' ' || c == 0x7f; }, '?');

@@ -105,11 +105,8 @@ ServerProcess::~ServerProcess() {
 bool ServerProcess::Ended(milliseconds patience) {
   const auto end = Clock::now() + patience;
   while (true) {
-    {
-      const std::lock_guard<std::mutex> lock(mutex_);
-      if (!ended_) ended_ = waitpid(pid_, &wait_status_, WNOHANG) == pid_;
-      if (ended_) return true;
-    }
+    if (!ended_) ended_ = waitpid(pid_, &wait_status_, WNOHANG) == pid_;
+    if (ended_) return true;
     if (Clock::now() >= end) return false;
     std::this_thread::sleep_for(kGlance);
   }
@@ -118,7 +115,6 @@ bool ServerProcess::Ended(milliseconds patience) {
 std::string ServerProcess::HowItEnded() {
   log_->WaitForEnd(kLastWords);
   const std::string last = log_->LastLine();
-  const std::lock_guard<std::mutex> lock(mutex_);
   if (WIFSIGNALED(wait_status_)) {
     const int number = WTERMSIG(wait_status_);
     return absl::StrCat("it was ended by signal ", number, " (", strsignal(number), ")",
@@ -144,11 +140,8 @@ absl::Status ServerProcess::Stop(milliseconds patience) {
                                                         " s of SIGTERM"));
     }
   }
-  {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    if (WIFEXITED(wait_status_) && WEXITSTATUS(wait_status_) == 0) return absl::OkStatus();
-  }
-  return absl::FailedPreconditionError(HowItEnded());
+  const bool in_order = WIFEXITED(wait_status_) && WEXITSTATUS(wait_status_) == 0;
+  return in_order ? absl::OkStatus() : absl::FailedPreconditionError(HowItEnded());
 }
 
 namespace {

@@ -5,7 +5,6 @@
 #include <chrono>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
@@ -28,7 +27,8 @@ struct LaunchOptions {
 };
 
 /// A roberta-server that this program starts on free ports of the loopback interface: a child in a process group of its
-/// own, so that Ctrl-C in the terminal does not reach it. It is killed with this object, and with the process.
+/// own, so that Ctrl-C in the terminal does not reach it. It is killed with this object, and with the process. One
+/// thread.
 class ServerProcess {
  public:
   /// Starts it and waits until it serves; runs the callbacks on this thread, which must live as long as the server,
@@ -60,7 +60,6 @@ class ServerProcess {
   const pid_t pid_;
   std::unique_ptr<ProcessLog> log_;
   ServingLine serving_;
-  std::mutex mutex_;
   bool ended_ = false;  ///< and waited for
   int wait_status_ = 0;
 };

@@ -10,7 +10,6 @@
 #include <sstream>
 #include <string>
 
-#include "loadtest/record/environment.h"
 #include "loadtest/record/figures.h"
 #include "tests/test_paths.h"
 

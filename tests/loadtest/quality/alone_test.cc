@@ -1,4 +1,4 @@
-#include "loadtest/quality/alone.h"
+#include "loadtest/quality/comparison.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -85,7 +85,7 @@ TEST(CompareAccuracy, NeverMixesTheRunsWithTheSample) {
   std::vector<RunRecord> runs = {MakeRun({.users = 1}), MakeRun({.profile = "quantized", .users = 1})};
   runs[1].quality = {};
   const auto sorted = Sort(PointersTo(runs));
-  const auto pair = CompareAccuracy(AnswersOf(sorted[0]), sorted[0], AnswersOf(sorted[1]), sorted[1]);
+  const auto pair = CompareAccuracy(sorted[0], sorted[1]);
   ASSERT_TRUE(pair);
   EXPECT_EQ(pair->source, Source::kSample);
   EXPECT_DOUBLE_EQ(pair->before, 0.8828);
