@@ -172,12 +172,8 @@ int64_t TextsJudged(const Answers& answers) {
 
 Block AnswersTable(const std::vector<ProfileRuns>& sorted) {
   Table table = {"Compared with labels, with baseline, and with the same text sent alone",
-                 {{"profile", Align::kText},
-                  {"accuracy"},
-                  {"against baseline, points"},
-                  {"baseline's label"},
-                  {"flips in a batch"},
-                  {"calibration error"}},
+                 Columns({"profile"}, {"accuracy", "against baseline, points", "baseline's label", "flips in a batch",
+                                       "calibration error"}),
                  {}};
   const std::vector<Answers> all = AnswersOfAll(sorted);
   for (size_t i = 0; i < sorted.size(); ++i) {

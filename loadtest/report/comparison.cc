@@ -1,8 +1,6 @@
 #include "loadtest/report/comparison.h"
 
 #include <algorithm>
-#include <functional>
-#include <map>
 #include <set>
 
 #include "absl/strings/str_cat.h"
@@ -117,47 +115,21 @@ std::optional<Spread> FoundRate(const Comparison& comparison, const std::string&
 
 namespace {
 
-/// A figure of a profile, made of those of its runs, and how it is written.
-struct ProfileFigure {
+/// A figure of each profile, and how it is written.
+struct FigureRow {
   std::string name;
-  std::function<std::optional<double>(const ProfileRuns&)> value;
+  std::vector<std::optional<double>> values;  ///< [profiles]
   int decimals = 1;
-  enum { kTimes, kPoints, kNothing } change = kTimes;  ///< between before and after
-  std::string unit;                                    ///< behind the number
+  enum Change { kTimes, kPoints, kNothing } change = kTimes;  ///< between before and after
+  std::string unit;                                           ///< behind the number
 };
 
-std::optional<double> InPercent(const std::optional<double>& share) {
-  return share ? std::optional(100 * *share) : std::nullopt;
-}
-
-ProfileFigure LatencyFigure(const Load& load, double quantile) {
-  return {absl::StrFormat("p%g at %s, ms", 100 * quantile, LoadText(load)),
-          [=](const ProfileRuns& runs) { return Median(runs.At(load)->Of(LatencyAt(quantile))); }, 2};
-}
-
-std::vector<ProfileFigure> RateFigures(const Comparison& comparison) {
-  std::vector<ProfileFigure> figures = {{"texts/s at full load",
-                                         [](const ProfileRuns& runs) { return Median(FullRate(runs)); }, 1,
-                                         ProfileFigure::kNothing}};
-  if (comparison.searches.empty()) return figures;
-  const record::RateSearch& search = *comparison.searches.front();
-  figures.push_back({absl::StrFormat("requests/s with p%g within %g ms", 100 * search.quantile, search.objective_ms),
-                     [&](const ProfileRuns& runs) { return Median(FoundRate(comparison, runs.profile)); }});
-  return figures;
-}
-
-std::vector<ProfileFigure> LatencyFigures(const std::vector<ProfileRuns>& sorted) {
-  std::vector<ProfileFigure> figures;
-  const std::vector<const ProfileRuns*> all = Pointers(sorted);
-  std::vector<Load> loads;
-  if (const std::optional<Load> lightest = LightestLoad(all)) loads.push_back(*lightest);
-  if (const std::optional<Load> shared = SharedLoad(all); shared && (loads.empty() || *shared != loads.front())) {
-    loads.push_back(*shared);
-  }
-  for (const Load& load : loads) {
-    for (const double quantile : {0.5, 0.99}) figures.push_back(LatencyFigure(load, quantile));
-  }
-  return figures;
+/// What `value` makes of each.
+template <typename Subject, typename Value>
+std::vector<std::optional<double>> Each(const std::vector<Subject>& subjects, const Value& value) {
+  std::vector<std::optional<double>> values;
+  for (const Subject& subject : subjects) values.push_back(value(subject));
+  return values;
 }
 
 /// "accuracy, these runs", where all that have it have it from there.
@@ -170,36 +142,56 @@ std::string NameWithSource(const std::string& name, const std::vector<Answers>& 
   return names.empty() ? name : absl::StrCat(name, ", ", absl::StrJoin(names, " or "));
 }
 
-std::vector<ProfileFigure> AnswerFigures(const std::vector<ProfileRuns>& sorted) {
-  const std::vector<Answers> all = AnswersOfAll(sorted);
-  std::map<const ProfileRuns*, Answers> of;
-  for (size_t i = 0; i < sorted.size(); ++i) of[&sorted[i]] = all[i];
-  return {
-      {NameWithSource("accuracy", all, &Answers::accuracy_source),
-       [of](const ProfileRuns& runs) { return InPercent(of.at(&runs).accuracy); }, 2, ProfileFigure::kPoints, " %"},
-      {NameWithSource("baseline's label", all, &Answers::agreement_source),
-       [of](const ProfileRuns& runs) { return InPercent(of.at(&runs).agreement); }, 2, ProfileFigure::kNothing, " %"},
-      {"flips, batched against alone", [of](const ProfileRuns& runs) { return InPercent(of.at(&runs).flips); }, 2,
-       ProfileFigure::kPoints, " %"},
-      {"calibration error", [of](const ProfileRuns& runs) { return InPercent(CalibrationError(of.at(&runs).sum)); }, 2,
-       ProfileFigure::kPoints, " %"}};
+void AddAnswers(const std::vector<Answers>& all, std::vector<FigureRow>* rows) {
+  const auto add = [&](const std::string& name, FigureRow::Change change, const auto& share_of) {
+    const auto percent = [&](const Answers& answers) -> std::optional<double> {
+      const std::optional<double> share = share_of(answers);
+      return share ? std::optional(100 * *share) : std::nullopt;
+    };
+    rows->push_back({name, Each(all, percent), 2, change, " %"});
+  };
+  add(NameWithSource("accuracy", all, &Answers::accuracy_source), FigureRow::kPoints,
+      [](const Answers& answers) { return answers.accuracy; });
+  add(NameWithSource("baseline's label", all, &Answers::agreement_source), FigureRow::kNothing,
+      [](const Answers& answers) { return answers.agreement; });
+  add("flips, batched against alone", FigureRow::kPoints, [](const Answers& answers) { return answers.flips; });
+  add("calibration error", FigureRow::kPoints, [](const Answers& answers) { return CalibrationError(answers.sum); });
 }
 
-std::vector<ProfileFigure> MemoryFigures() {
-  return {{"weights, MiB", WeightMib}, {"the server's process at most, MiB", [](const ProfileRuns& runs) {
-                                          return Median(Busiest(runs).Of(ResidentMib));
-                                        }}};
-}
-
-std::string ChangeText(const ProfileFigure& figure, const std::optional<double>& before,
-                       const std::optional<double>& after) {
-  if (!before || !after || figure.change == ProfileFigure::kNothing) return "";
-  if (figure.change == ProfileFigure::kPoints) {
-    const std::string points = Decimals(*after - *before, figure.decimals);
-    return absl::StrCat(*after > *before && points.find_first_of("123456789") != std::string::npos ? "+" : "", points,
-                        " points");
+std::vector<FigureRow> RowsOf(const Comparison& comparison) {
+  const std::vector<ProfileRuns>& sorted = comparison.sorted;
+  std::vector<FigureRow> rows;
+  const auto rate = [](const ProfileRuns& runs) { return Median(FullRate(runs)); };
+  rows.push_back({"texts/s at full load", Each(sorted, rate), 1, FigureRow::kNothing});
+  if (!comparison.searches.empty()) {
+    const record::RateSearch& search = *comparison.searches.front();
+    rows.push_back(
+        {absl::StrFormat("requests/s with p%g within %g ms", 100 * search.quantile, search.objective_ms),
+         Each(sorted, [&](const ProfileRuns& runs) { return Median(FoundRate(comparison, runs.profile)); })});
   }
-  return *before > 0 ? absl::StrFormat("%.2f times", *after / *before) : "";
+  const std::optional<Load> lightest = LightestLoad(Pointers(sorted)), shared = SharedLoad(Pointers(sorted));
+  for (const std::optional<Load>& load : {lightest, shared == lightest ? std::nullopt : shared}) {
+    if (!load) continue;
+    for (const double quantile : {0.5, 0.99}) {
+      const auto latency = [&](const ProfileRuns& runs) { return Median(runs.At(*load)->Of(LatencyAt(quantile))); };
+      rows.push_back({absl::StrFormat("p%g at %s, ms", 100 * quantile, LoadText(*load)), Each(sorted, latency), 2});
+    }
+  }
+  AddAnswers(AnswersOfAll(sorted), &rows);
+  rows.push_back({"weights, MiB", Each(sorted, WeightMib)});
+  const auto resident = [](const ProfileRuns& runs) { return Median(Busiest(runs).Of(ResidentMib)); };
+  rows.push_back({"the server's process at most, MiB", Each(sorted, resident)});
+  return rows;
+}
+
+/// From the first profile to the second.
+std::string ChangeText(const FigureRow& row) {
+  const std::optional<double>&before = row.values[0], &after = row.values[1];
+  if (!before || !after || row.change == FigureRow::kNothing) return "";
+  if (row.change == FigureRow::kTimes) return *before > 0 ? absl::StrFormat("%.2f times", *after / *before) : "";
+  const std::string points = Decimals(*after - *before, row.decimals);
+  return absl::StrCat(*after > *before && points.find_first_of("123456789") != std::string::npos ? "+" : "", points,
+                      " points");
 }
 
 /// The row of ratios to the first column, with their intervals.
@@ -228,7 +220,7 @@ std::vector<Cell> AccuracyRow(const Comparison& comparison) {
 Block FiguresTable(const Comparison& comparison) {
   const std::vector<ProfileRuns>& sorted = comparison.sorted;
   const bool before_and_after = sorted.size() == 2 && comparison.absent.empty();
-  Table table = {before_and_after ? "Before and after" : "Side by side", {{"", Align::kText}}, {}};
+  Table table = {before_and_after ? "Before and after" : "Side by side", Columns({""}), {}};
   for (const ProfileRuns& runs : sorted) table.columns.push_back({runs.label});
   for (const Comparison::Absent& absent : comparison.absent) table.columns.push_back({absent.profile});
   if (before_and_after) table.columns.push_back({"change"});
@@ -237,20 +229,14 @@ Block FiguresTable(const Comparison& comparison) {
     if (before_and_after) row.push_back({change});
     table.rows.push_back(std::move(row));
   };
-  std::vector<ProfileFigure> figures = RateFigures(comparison);
-  for (std::vector<ProfileFigure> more : {LatencyFigures(sorted), AnswerFigures(sorted), MemoryFigures()}) {
-    figures.insert(figures.end(), more.begin(), more.end());
-  }
-  for (const ProfileFigure& figure : figures) {
+  const std::vector<FigureRow> rows = RowsOf(comparison);
+  for (const FigureRow& figure : rows) {
     std::vector<Cell> row = {{figure.name}};
-    std::vector<std::optional<double>> values;
-    for (const ProfileRuns& runs : sorted) {
-      values.push_back(figure.value(runs));
-      row.push_back(
-          {values.back() ? absl::StrCat(Decimals(*values.back(), figure.decimals), figure.unit) : kNotMeasured});
+    for (const std::optional<double>& value : figure.values) {
+      row.push_back({value ? absl::StrCat(Decimals(*value, figure.decimals), figure.unit) : kNotMeasured});
     }
-    finish(std::move(row), before_and_after ? ChangeText(figure, values[0], values[1]) : "");
-    if (&figure == &figures.front()) finish(SpeedUpRow(comparison), "");
+    finish(std::move(row), before_and_after ? ChangeText(figure) : "");
+    if (&figure == &rows.front()) finish(SpeedUpRow(comparison), "");
     if (figure.name.rfind("accuracy", 0) == 0) finish(AccuracyRow(comparison), "");
   }
   return table;

@@ -178,13 +178,7 @@ bool SeveralProfiles(const std::vector<LoadingTrial>& trials) {
 Block ValuesTable(const LoadingTrial& trial, const ProfileRuns* best) {
   const std::optional<Load> load = SharedLoad(Pointers(trial.values));
   Table table = {absl::StrCat("By ", trial.key.name, load ? absl::StrCat(", latency at ", LoadText(*load)) : ""),
-                 {{trial.key.name, Align::kText},
-                  {"texts/s"},
-                  {"p50, ms"},
-                  {"p99, ms"},
-                  {"texts in a batch"},
-                  {"padding"},
-                  {"", Align::kText}},
+                 Columns({trial.key.name}, {"texts/s", "p50, ms", "p99, ms", "texts in a batch", "padding"}, {""}),
                  {}};
   for (const ProfileRuns& runs : trial.values) {
     const std::optional<Spread> rate = FullRate(runs);
@@ -222,7 +216,7 @@ bool HasTrial(const std::vector<LoadingTrial>& trials, const LoadingKey& key) {
 
 /// A row a key: what to set, and why.
 Block VerdictRows(const std::vector<LoadingTrial>& trials) {
-  Table table = {"What each is worth", {{"", Align::kText}, {"", Align::kText}}, {}};
+  Table table = {"What each is worth", Columns({"", ""}), {}};
   for (const LoadingTrial& trial : trials) {
     table.rows.push_back(
         {{SeveralProfiles(trials) ? absl::StrCat(trial.key.name, ", ", trial.profile) : trial.key.name, true},

@@ -54,7 +54,7 @@ Blocks CrossCheck(const std::vector<ProfileRuns>& sorted) {
 
 Blocks OutcomeSection(const std::vector<ProfileRuns>& sorted) {
   const stats::Tally all = SumOf(RunsOf(sorted));
-  Table table = {"Outcomes of the requests", {{"profile", Align::kText}, {"load", Align::kText}, {"sent"}}, {}};
+  Table table = {"Outcomes of the requests", Columns({"profile", "load"}, {"sent"}), {}};
   for (const auto& [code, count] : all.codes) table.columns.push_back({absl::StatusCodeToString(code)});
   for (const ProfileRuns& runs : sorted) {
     for (const Repeats& repeats : runs.loads) {
@@ -103,13 +103,8 @@ bool OneObjective(const std::vector<RateSearch>& searches) {
 Block FoundTable(const std::vector<RateSearch>& searches, const std::vector<ProfileRuns>& sorted) {
   const bool one_objective = OneObjective(searches);
   Table table = {one_objective ? absl::StrCat("Highest rate with ", ObjectiveText(searches.front())) : "Highest rate",
-                 {{"profile", Align::kText},
-                  {one_objective ? "" : "objective", Align::kText},
-                  {"repeats"},
-                  {"lowest, requests/s"},
-                  {"median, requests/s"},
-                  {"highest, requests/s"},
-                  {"", Align::kText}},
+                 Columns({"profile", one_objective ? "" : "objective"},
+                         {"repeats", "lowest, requests/s", "median, requests/s", "highest, requests/s"}, {""}),
                  {}};
   for (size_t i = 0; i < searches.size(); ++i) {
     const RateSearch& search = searches[i];

@@ -60,6 +60,15 @@ void Append(Blocks more, Blocks* blocks) {
   for (Block& block : more) blocks->push_back(std::move(block));
 }
 
+std::vector<document::Column> Columns(const std::vector<std::string>& texts, const std::vector<std::string>& numbers,
+                                      const std::vector<std::string>& more_texts) {
+  std::vector<document::Column> columns;
+  for (const std::string& title : texts) columns.push_back({title, Align::kText});
+  for (const std::string& title : numbers) columns.push_back({title});
+  for (const std::string& title : more_texts) columns.push_back({title, Align::kText});
+  return columns;
+}
+
 Table WithoutEmptyColumns(const Table& table) {
   Table slim = {table.caption, {}, std::vector<std::vector<Cell>>(table.rows.size())};
   for (size_t i = 0; i < table.columns.size(); ++i) {

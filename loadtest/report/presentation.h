@@ -53,6 +53,11 @@ std::string List(const std::vector<std::string>& names);
 /// "a run", "3 runs".
 std::string Some(size_t count, const std::string& one, const std::string& many);
 
+/// Columns of text, then of numbers, then of text again.
+std::vector<document::Column> Columns(const std::vector<std::string>& texts,
+                                      const std::vector<std::string>& numbers = {},
+                                      const std::vector<std::string>& more_texts = {});
+
 /// `table` without its empty columns.
 Table WithoutEmptyColumns(const Table& table);
 

@@ -119,7 +119,7 @@ RunPointers Places(const RunPointers& runs) {
 }
 
 Block PlaceTable(const RunPointers& places) {
-  Table table = {"", {{"", Align::kText}}, {}};
+  Table table = {"", Columns({""}), {}};
   for (size_t i = 0; i < places.size(); ++i) {
     table.columns.push_back({places.size() == 1 ? "" : absl::StrCat("place ", i + 1), Align::kText});
   }
@@ -154,9 +154,7 @@ Block PlaceTable(const RunPointers& places) {
 Blocks ProfileTable(const RunRecord& run) {
   if (run.server.profiles.empty()) return {};
   Table table = {
-      "Profiles, as the server describes them",
-      {{"profile", Align::kText}, {"computes in", Align::kText}, {"kernels", Align::kText}, {"revision", Align::kText}},
-      {}};
+      "Profiles, as the server describes them", Columns({"profile", "computes in", "kernels", "revision"}), {}};
   for (const auto& profile : run.server.profiles) {
     if (profile.state == "READY") {
       table.rows.push_back({{profile.name},

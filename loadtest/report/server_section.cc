@@ -116,11 +116,7 @@ std::optional<double> MostPadding(const std::vector<ProfileRuns>& sorted) {
 
 Block BatchTable(const std::vector<ProfileRuns>& sorted) {
   Table table = {"What the batches held",
-                 {{"profile", Align::kText},
-                  {"load", Align::kText},
-                  {"texts in a batch"},
-                  {"tokens in a batch"},
-                  {"of it padding"}},
+                 Columns({"profile", "load"}, {"texts in a batch", "tokens in a batch", "of it padding"}),
                  {}};
   for (const ProfileRuns& runs : sorted) {
     for (const Repeats& repeats : runs.loads) {
@@ -182,10 +178,9 @@ Chart OverTime(const std::vector<ProfileRuns>& sorted, const std::string& title,
 }
 
 Block ResourceTable(const std::vector<ProfileRuns>& sorted) {
-  Table table = {
-      "Where each answered most",
-      {{"profile", Align::kText}, {"load", Align::kText}, {"weights, MiB"}, {"process at most, MiB"}, {"busy cores"}},
-      {}};
+  Table table = {"Where each answered most",
+                 Columns({"profile", "load"}, {"weights, MiB", "process at most, MiB", "busy cores"}),
+                 {}};
   for (const ProfileRuns& runs : sorted) {
     const Repeats& busiest = Busiest(runs);
     const std::optional<double> weights = WeightMib(runs);

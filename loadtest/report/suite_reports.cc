@@ -79,7 +79,7 @@ Paragraph Introduction(const record::Series& series) {
 }
 
 Block ProfilesTable(const record::Series& series, const Comparison& comparison) {
-  Table table = {"The profiles", {{"", Align::kText}, {"", Align::kText}}, {}};
+  Table table = {"The profiles", Columns({"", ""}), {}};
   for (const ProfileRuns& runs : comparison.sorted) {
     table.rows.push_back({{runs.profile, true, runs.style.color}, {WhatItIs(series, runs.profile)}});
   }
@@ -125,7 +125,7 @@ std::vector<std::string> NextSteps(const record::Series& series, const Compariso
 }
 
 Block StepsTable(const std::vector<std::string>& steps) {
-  Table table = {"", {{"", Align::kText}, {"", Align::kText}}, {}};
+  Table table = {"", Columns({"", ""}), {}};
   for (size_t i = 0; i < steps.size(); ++i) table.rows.push_back({{absl::StrCat(i + 1, "."), true}, {steps[i]}});
   return table;
 }

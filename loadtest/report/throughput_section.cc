@@ -119,7 +119,7 @@ Block TimelineChart(const std::vector<ProfileRuns>& sorted) {
 
 Block RunTable(const std::vector<ProfileRuns>& sorted) {
   constexpr record::Place kHere = record::Place::kReport;
-  Table table = {"Every run", {{"profile", Align::kText}, {"load", Align::kText}}, {}};
+  Table table = {"Every run", Columns({"profile", "load"}), {}};
   for (const record::Figure& figure : record::Figures()) {
     if (!figure.NameIn(kHere).empty()) table.columns.push_back({std::string(figure.NameIn(kHere))});
   }

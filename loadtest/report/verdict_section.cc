@@ -79,7 +79,7 @@ Blocks Warnings(const std::vector<ProfileRuns>& sorted) {
 }
 
 Block WordsTable(const std::vector<ProfileRuns>& sorted) {
-  Table table = {"Profile by profile", {{"", Align::kText}, {"", Align::kText}}, {}};
+  Table table = {"Profile by profile", Columns({"", ""}), {}};
   const ProfileRuns* const baseline = FindBaseline(sorted);
   for (const ProfileRuns& runs : sorted) {
     table.rows.push_back({{runs.label, true, runs.style.color}, {InWords(baseline, runs)}});
@@ -91,15 +91,9 @@ Block VerdictTable(const std::vector<ProfileRuns>& sorted) {
   const std::optional<Load> shared = SharedLoad(Pointers(sorted));
   Table table = {
       shared ? absl::StrCat("Profiles side by side, latency at ", LoadText(*shared)) : "Profiles at their highest rate",
-      {{"profile", Align::kText},
-       {"texts/s"},
-       {"times baseline"},
-       {"p50, ms"},
-       {"p99, ms"},
-       {"accuracy"},
-       {"against baseline, points"},
-       {"agreement"},
-       {"remark", Align::kText}},
+      Columns({"profile"},
+              {"texts/s", "times baseline", "p50, ms", "p99, ms", "accuracy", "against baseline, points", "agreement"},
+              {"remark"}),
       {}};
   const Verdict verdict = Judge(sorted);
   const ProfileRuns* const baseline = FindBaseline(sorted);
