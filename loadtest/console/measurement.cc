@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "loadtest/quality/comparison.h"
 #include "loadtest/series/rate_search.h"
 
 namespace roberta::loadtest::console {
@@ -31,10 +32,18 @@ std::vector<workload::RequestClass> WithProfile(std::vector<workload::RequestCla
   return classes;
 }
 
+/// That are sent alone; nothing: none is.
+std::optional<size_t> MostTexts(const RunOptions& options) {
+  return options.no_quality ? std::nullopt : std::optional(options.quality_texts);
+}
+
 class Bench {
  public:
   Bench(const Subject& subject, size_t runs, terminal::ProgressBar* bar)
-      : subject_(subject), bar_(*bar), known_(subject.options, subject.classes), time_(runs + subject.runs_later) {}
+      : subject_(subject),
+        bar_(*bar),
+        known_(subject.classes, MostTexts(subject.options), subject.options.seed),
+        time_(runs + subject.runs_later) {}
 
   absl::Status AskAlone() {
     const std::chrono::milliseconds deadline(subject_.options.deadline_ms);
@@ -94,7 +103,7 @@ class Bench {
 
   const Subject& subject_;
   terminal::ProgressBar& bar_;
-  KnownAnswers known_;
+  quality::KnownAnswers known_;
   series::ExpectedTime time_;
   Measured measured_;
 };

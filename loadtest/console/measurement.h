@@ -7,7 +7,6 @@
 
 #include "absl/status/statusor.h"
 #include "client/direct_client.h"
-#include "loadtest/console/known_answers.h"
 #include "loadtest/console/run_options.h"
 #include "loadtest/record/run_record.h"
 #include "profiles/terminal/progress.h"

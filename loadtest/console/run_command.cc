@@ -123,7 +123,7 @@ constexpr char kRunFooter[] =
 void AddRunCommand(CLI::App* app, int* exit_code) {
   auto options = std::make_shared<RunOptions>();
   CLI::App* command = app->add_subcommand("run", "Measures a server under load");
-  DeclareServer(command, &options->target, &options->server);
+  DeclareServer(command, options.get());
   DeclareOutput(command, options.get());
   DeclareSeries(command, options.get());
   DeclareLoad(command, options.get());

@@ -1,6 +1,7 @@
 #include "loadtest/console/run_flags.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,7 @@ namespace {
 constexpr series::LevelLimits kUsers = {.least = 1, .most = 20'000, .whole = true};
 constexpr series::LevelLimits kRates = {.least = 0.001, .most = 1e6};
 constexpr char kUntilSteady[] = "auto";
+constexpr char kAddressVariable[] = "ROBERTA_ADDRESS";
 
 /// Like CLI::Range, but refuses text that is not a number.
 CLI::Validator Between(double least, double most) {
@@ -96,6 +98,49 @@ void DeclareSearch(CLI::App* command, RunOptions* options) {
 }
 
 }  // namespace
+
+void DeclareServer(CLI::App* command, RunOptions* options) {
+  ServerOptions& server = options->server;
+  const auto add = [=](const char* name, const char* type, std::string* value, const char* help) {
+    return AddOption(command, name, type, value, help);
+  };
+  CLI::Option* target_option =
+      add("--target", "HOST:PORT", &options->target, "Server, as gRPC takes it (127.0.0.1:8001)")
+          ->envname(kAddressVariable);
+  CLI::Option* spawn =
+      add("--spawn", "MODEL_DIR", &server.spawn,
+          "Start a server on this checkpoint instead, on free ports, and stop it after the run; it loads the profiles "
+          "of --profile, else its defaults");
+  add("--spawn-config", "FILE|TEXT", &server.config,
+      "Config of that server, a file as for roberta-server --config or its text: 'execution { executors: 2 }'")
+      ->needs(spawn);
+  add("--spawn-cpus", "LIST", &server.cpus, "Cores that it may use: 0,2-3 (those of this program)")->needs(spawn);
+  add("--spawn-log", "FILE", &server.log, "Append its log to this file (nowhere)")->needs(spawn);
+  AddOption(command, "--spawn-timeout", "SECONDS", &server.start_timeout_seconds,
+            "Seconds within which it must serve (600)")
+      ->check(CLI::Range(0.01, 86'400.0).description(""))
+      ->needs(spawn);
+  add("--server-program", "PROGRAM", &server.program,
+      "Program of that server (roberta-server beside this program or on PATH)")
+      ->needs(spawn);
+  add("--metrics", "HOST:PORT", &server.metrics,
+      "The server's metrics page, read during runs: memory, CPU, queue and counters (that of --spawn, or port 8002 of "
+      "the target's host); none does not read it");
+  CLI::Option* tls = command->add_flag("--tls", server.credentials.tls, "Connect with TLS");
+  add("--ca", "FILE", &server.credentials.ca, "Certificate authorities to trust, PEM (those of the system)")
+      ->needs(tls);
+  CLI::Option* certificate =
+      add("--cert", "FILE", &server.credentials.certificate, "Own certificate for mutual TLS, PEM")->needs(tls);
+  certificate->needs(add("--key", "FILE", &server.credentials.key, "Its key, PEM")->needs(certificate));
+  add("--token-file", "FILE", &server.credentials.token, "Send the token in this file with every request")->needs(tls);
+  // Not excludes(): a target of the environment gives way.
+  command->parse_complete_callback([=] {
+    if (spawn->empty() || target_option->empty()) return;
+    const char* variable = std::getenv(kAddressVariable);
+    if (variable != nullptr && target_option->results() == std::vector<std::string>{variable}) return;
+    throw CLI::ExcludesError("--spawn", "--target");
+  });
+}
 
 void DeclareSeries(CLI::App* command, RunOptions* options) {
   AddLevels(command, "--concurrency",

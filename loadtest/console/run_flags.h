@@ -12,6 +12,9 @@ CLI::Option* AddOption(CLI::App* command, const char* name, const char* type, Va
   return command->add_option(name, *value, help)->type_name(type);
 }
 
+/// Adds `--target` and the other options that choose the server.
+void DeclareServer(CLI::App* command, RunOptions* options);
+
 /// Adds to `command` the options that decide which runs to make or what to search for: loads, profiles, turns,
 /// objective.
 void DeclareSeries(CLI::App* command, RunOptions* options);

@@ -7,6 +7,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "loadtest/record/figures.h"
 #include "loadtest/workload/texts.h"
 
@@ -187,6 +188,52 @@ std::string Contradiction(const RunOptions& options) {
     return "--percentiles is of one run: it wants one profile, one load and one turn";
   }
   return "";
+}
+
+namespace {
+
+constexpr char kMetricsPort[] = ":8002";
+
+/// The host and port of a name as gRPC takes it, without its scheme; empty for one that has no host.
+std::string WithoutScheme(const std::string& target) {
+  for (const std::string_view scheme : {"unix:", "unix-abstract:", "vsock:"}) {
+    if (target.starts_with(scheme)) return "";
+  }
+  for (const std::string_view scheme : {"dns:", "ipv4:", "ipv6:"}) {
+    if (!target.starts_with(scheme)) continue;
+    const size_t slash = target.rfind('/');
+    return target.substr(slash == std::string::npos ? scheme.size() : slash + 1);
+  }
+  return target;
+}
+
+}  // namespace
+
+bool IsConfigText(const std::string& config) {
+  return config.find('{') != std::string::npos;
+}
+
+std::vector<std::string> ServerFlags(const ServerOptions& options, const std::vector<std::string>& profiles) {
+  std::vector<std::string> flags = {"--model", options.spawn};
+  if (!options.config.empty() && !IsConfigText(options.config)) flags.insert(flags.end(), {"--config", options.config});
+  const bool open = profiles.empty() || std::any_of(profiles.begin(), profiles.end(), [](const std::string& profile) {
+                      return profile == record::kAuto || profile == "all";
+                    });
+  if (!open) flags.insert(flags.end(), {"--profiles", absl::StrJoin(profiles, ",")});
+  return flags;
+}
+
+std::string UsualMetricsAddress(const std::string& target) {
+  std::string host = WithoutScheme(target);
+  host = host.substr(0, host.find(','));  // the first of several
+  const size_t colon = host.rfind(':');
+  const bool bare_ipv6 = std::count(host.begin(), host.end(), ':') > 1 && host.front() != '[';
+  if (bare_ipv6) {
+    host = "[" + host + "]";
+  } else if (colon != std::string::npos && host.back() != ']') {
+    host.resize(colon);
+  }
+  return (host.empty() ? "127.0.0.1" : host) + kMetricsPort;
 }
 
 }  // namespace roberta::loadtest::console

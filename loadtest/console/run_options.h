@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "loadtest/console/server_options.h"
+#include "client/credentials.h"
 #include "loadtest/record/run_record.h"
 #include "loadtest/runner/run.h"
 #include "loadtest/series/rate_search.h"
@@ -15,6 +15,19 @@
 #include "loadtest/workload/request_mix.h"
 
 namespace roberta::loadtest::console {
+
+/// Which server to measure, besides `--target`.
+struct ServerOptions {
+  std::string spawn;    ///< checkpoint of a server that this program starts; empty: --target
+  std::string config;   ///< its config: a file, or text-proto if it has a brace
+  std::string cpus;     ///< cores that it may use, as taskset takes them; empty: those of this program
+  std::string program;  ///< empty: roberta-server beside this program or on PATH
+  std::string log;      ///< file for its log; empty: none
+  double start_timeout_seconds = 600;
+  client::CredentialFiles credentials;
+  std::string metrics;  ///< HOST:PORT of its metrics page; "none"; empty: found out
+};
+inline constexpr char kNoMetrics[] = "none";
 
 /// The options of `roberta-loadtest run`.
 struct RunOptions {
@@ -74,5 +87,15 @@ std::string LoadText(const RunOptions& options, double level);
 
 /// Why the options contradict each other; empty if they do not.
 std::string Contradiction(const RunOptions& options);
+
+/// Whether `config` is a text and not the name of a file.
+bool IsConfigText(const std::string& config);
+
+/// The flags of roberta-server for these options. `profiles`: those to load; if it is empty or contains "auto" or
+/// "all", the server loads those of its config or its defaults.
+std::vector<std::string> ServerFlags(const ServerOptions& options, const std::vector<std::string>& profiles);
+
+/// The default address of the metrics of a server on `target`: its host, port 8002.
+std::string UsualMetricsAddress(const std::string& target);
 
 }  // namespace roberta::loadtest::console

@@ -3,6 +3,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -81,6 +83,35 @@ class Comparison {
 
   const Reference& reference_;
   record::Quality quality_;
+};
+
+/// What is known about the texts of a series: their labels, and each profile's answers to the texts sent alone.
+class KnownAnswers {
+ public:
+  /// `most_texts`: as DistinctTexts has it; without it, nothing is asked.
+  KnownAnswers(const std::vector<workload::RequestClass>& classes, std::optional<size_t> most_texts, uint64_t seed);
+
+  /// Progress: `done` of `total` texts of a profile. Returning false stops.
+  using GoOn = std::function<bool(const std::string& profile, size_t done, size_t total)>;
+  /// Sends each text alone to every one of `profiles`, and to baseline if `server` has it READY. Cancelled if `go_on`
+  /// stops it, Unavailable if the server is gone.
+  absl::Status AskAll(const std::vector<std::string>& profiles, const record::ServerDescription& server, const Ask& ask,
+                      const GoOn& go_on);
+
+  /// The reference for a profile's answers, which this must outlive; AskAll makes it invalid.
+  Reference ReferenceOf(const std::string& profile) const;
+  /// What is not known about a profile's answers, and why; empty if everything is.
+  std::string MissingOf(const std::string& profile) const;
+
+ private:
+  const AloneLabels* Find(const std::string& profile) const;
+  std::string NameOf(const std::string& profile) const;  ///< the default's for ""
+
+  const bool asks_;
+  const DistinctTexts texts_;
+  const std::vector<std::string> expected_;
+  std::string default_profile_;
+  std::map<std::string, AloneLabels> alone_;  // by profile
 };
 
 }  // namespace roberta::loadtest::quality

@@ -9,7 +9,6 @@
 #include "loadtest/console/run_options.h"
 #include "loadtest/console/run_table.h"
 #include "loadtest/console/series_table.h"
-#include "loadtest/console/server_options.h"
 #include "loadtest/console/session.h"
 #include "tests/client/fake_server.h"
 

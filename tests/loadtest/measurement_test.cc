@@ -7,6 +7,7 @@
 #include <mutex>
 #include <thread>
 
+#include "loadtest/quality/comparison.h"
 #include "tests/client/fake_server.h"
 
 namespace roberta::loadtest::console {
@@ -161,9 +162,7 @@ TEST(KnownAnswers, WhatIsMissingIsTold) {
   workload::RequestClass unlabelled = {.name = "main"};
   for (const char* text : {"a", "b", "c"}) unlabelled.items.emplace_back().set_text(text);
   const std::vector<workload::RequestClass> classes = {unlabelled};
-  RunOptions options;
-  options.quality_texts = 2;
-  KnownAnswers known(options, classes);
+  quality::KnownAnswers known(classes, 2, 1);
   int asked = 0;
   const quality::Ask ask = [&](const v1::ClassifyRequest&) -> absl::StatusOr<v1::ClassifyResponse> {
     ++asked;
