@@ -41,12 +41,13 @@ size_t FirstDigit(const std::string& text) {
   return 0;
 }
 
-}  // namespace
-
+/// True if `text` is laid out as a number: it begins with a digit, perhaps after a sign or a comparison.
 bool IsNumber(const std::string& text) {
   const size_t digit = FirstDigit(text);
   return digit < text.size() && IsDigit(text[digit]);
 }
+
+}  // namespace
 
 std::pair<std::string, std::string> SplitAtDecimal(const std::string& text) {
   if (!IsNumber(text)) return {"", text};

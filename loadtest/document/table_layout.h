@@ -15,9 +15,6 @@ namespace roberta::loadtest::document {
 /// lost. Not a number: {"", text}.
 std::pair<std::string, std::string> SplitAtDecimal(const std::string& text);
 
-/// True if `text` is laid out as a number: it begins with a digit, perhaps after a sign or a comparison.
-bool IsNumber(const std::string& text);
-
 /// A table measured for a width: breaks lines in what is too long, and takes smaller letters before anything would be
 /// cut off. Lengths are points.
 class TableLayout {

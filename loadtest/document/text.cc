@@ -77,18 +77,14 @@ double Text::LineHeight(int line) const {
   return static_cast<double>(logical.height) / PANGO_SCALE + font_.size * 0.22;
 }
 
-void Text::SetColor() const {
-  SetSource(cairo_, font_.color);
-}
-
 void Text::Draw(double x, double y) const {
-  SetColor();
+  SetSource(cairo_, font_.color);
   cairo_move_to(cairo_, x, y);
   pango_cairo_show_layout(cairo_, layout_.get());
 }
 
 void Text::DrawLine(int line, double x, double y) const {
-  SetColor();
+  SetSource(cairo_, font_.color);
   PangoLayoutLine* laid_out = pango_layout_get_line_readonly(layout_.get(), line);
   PangoRectangle logical;
   pango_layout_line_get_extents(laid_out, nullptr, &logical);

@@ -38,7 +38,6 @@ class Text {
   struct Unref {
     void operator()(PangoLayout* layout) const { g_object_unref(layout); }
   };
-  void SetColor() const;
 
   cairo_t* const cairo_;
   const Font font_;

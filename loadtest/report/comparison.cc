@@ -169,7 +169,7 @@ std::vector<FigureRow> RowsOf(const Comparison& comparison) {
         {absl::StrFormat("requests/s with p%g within %g ms", 100 * search.quantile, search.objective_ms),
          Each(sorted, [&](const ProfileRuns& runs) { return Median(FoundRate(comparison, runs.profile)); })});
   }
-  const std::optional<Load> lightest = LightestLoad(Pointers(sorted)), shared = SharedLoad(Pointers(sorted));
+  const std::optional<Load> lightest = LightestLoad(PointersTo(sorted)), shared = SharedLoad(PointersTo(sorted));
   for (const std::optional<Load>& load : {lightest, shared == lightest ? std::nullopt : shared}) {
     if (!load) continue;
     for (const double quantile : {0.5, 0.99}) {

@@ -40,7 +40,7 @@ double RateOf(const ProfileRuns& runs) {
 
 /// Its p99 where all values were run.
 std::optional<Spread> LatencyOf(const LoadingTrial& trial, const ProfileRuns& runs) {
-  const std::optional<Load> load = SharedLoad(Pointers(trial.values));
+  const std::optional<Load> load = SharedLoad(PointersTo(trial.values));
   return load ? runs.At(*load)->Of(LatencyAt(0.99)) : std::nullopt;
 }
 
@@ -176,7 +176,7 @@ bool SeveralProfiles(const std::vector<LoadingTrial>& trials) {
 }
 
 Block ValuesTable(const LoadingTrial& trial, const ProfileRuns* best) {
-  const std::optional<Load> load = SharedLoad(Pointers(trial.values));
+  const std::optional<Load> load = SharedLoad(PointersTo(trial.values));
   Table table = {absl::StrCat("By ", trial.key.name, load ? absl::StrCat(", latency at ", LoadText(*load)) : ""),
                  Columns({trial.key.name}, {"texts/s", "p50, ms", "p99, ms", "texts in a batch", "padding"}, {""}),
                  {}};

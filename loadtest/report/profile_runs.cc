@@ -75,12 +75,6 @@ std::vector<Load> LoadsOfAll(const std::vector<const ProfileRuns*>& profiles) {
 
 }  // namespace
 
-RunPointers PointersTo(const std::vector<RunRecord>& runs) {
-  RunPointers pointers;
-  for (const RunRecord& run : runs) pointers.push_back(&run);
-  return pointers;
-}
-
 RunFigure LatencyAt(double quantile) {
   return [=](const RunRecord& run) { return LatencyMs(run, quantile); };
 }
@@ -174,12 +168,6 @@ std::optional<Load> LightestLoad(const std::vector<const ProfileRuns*>& profiles
     if (!load.open) return load;
   }
   return std::nullopt;
-}
-
-std::vector<const ProfileRuns*> Pointers(const std::vector<ProfileRuns>& sorted) {
-  std::vector<const ProfileRuns*> pointers;
-  for (const ProfileRuns& runs : sorted) pointers.push_back(&runs);
-  return pointers;
 }
 
 RunPointers RunsOf(const std::vector<ProfileRuns>& sorted) {

@@ -28,7 +28,13 @@ using record::TokensInBatch;
 
 /// Runs are large, so they are referenced and not copied. None is nullptr.
 using RunPointers = std::vector<const RunRecord*>;
-RunPointers PointersTo(const std::vector<RunRecord>& runs);
+
+template <typename Element>
+std::vector<const Element*> PointersTo(const std::vector<Element>& elements) {
+  std::vector<const Element*> pointers;
+  for (const Element& element : elements) pointers.push_back(&element);
+  return pointers;
+}
 
 using RunFigure = std::function<std::optional<double>(const RunRecord&)>;
 /// LatencyMs at `quantile`.
@@ -81,8 +87,6 @@ const Repeats* AtFullLoad(const ProfileRuns& runs);
 std::optional<Load> SharedLoad(const std::vector<const ProfileRuns*>& profiles);
 /// The fewest users with which all were run.
 std::optional<Load> LightestLoad(const std::vector<const ProfileRuns*>& profiles);
-
-std::vector<const ProfileRuns*> Pointers(const std::vector<ProfileRuns>& sorted);
 
 /// All that `sorted` is made of.
 RunPointers RunsOf(const std::vector<ProfileRuns>& sorted);

@@ -51,12 +51,11 @@ Block SharesChart(const ProfileRuns& runs) {
   return Chart{absl::StrCat(runs.label, ": phases by load"), reading, chart, true};
 }
 
-}  // namespace
-
+/// Of a lone call, or at the load that all share.
 Block PhaseChart(const std::vector<ProfileRuns>& sorted) {
   BarChart chart = {.y_label = "mean time of a call, ms", .stacked = true};
-  std::optional<Load> load = LightestLoad(Pointers(sorted));
-  if (!load) load = SharedLoad(Pointers(sorted));
+  std::optional<Load> load = LightestLoad(PointersTo(sorted));
+  if (!load) load = SharedLoad(PointersTo(sorted));
   const auto repeats_of = [&](const ProfileRuns& runs) -> const Repeats& {
     return load ? *runs.At(*load) : Busiest(runs);
   };
@@ -74,6 +73,8 @@ Block PhaseChart(const std::vector<ProfileRuns>& sorted) {
                             Largest(repeats_of(sorted.front())), "."),
                chart};
 }
+
+}  // namespace
 
 Blocks PhaseSection(const std::vector<ProfileRuns>& sorted) {
   Blocks blocks = {Heading{"Where the time goes"}, PhaseChart(sorted)};

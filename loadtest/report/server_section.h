@@ -9,9 +9,6 @@ namespace roberta::loadtest::report {
 /// Where the time of a call goes: of a lone one, all profiles; and against the load, a chart a profile.
 Blocks PhaseSection(const std::vector<ProfileRuns>& sorted);
 
-/// Of a lone call, or at the load that all share.
-Block PhaseChart(const std::vector<ProfileRuns>& sorted);
-
 /// What the batches held, and how much of them was padding.
 Blocks BatchSection(const std::vector<ProfileRuns>& sorted);
 

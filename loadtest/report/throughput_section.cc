@@ -71,7 +71,7 @@ Block PercentileChart(const std::vector<ProfileRuns>& sorted) {
              .logarithmic = true,
              .ticks = {{1, "0"}, {2, "50"}, {10, "90"}, {100, "99"}, {1000, "99.9"}, {10000, "99.99"}}};
   chart.y = {.label = "latency, ms", .logarithmic = true};
-  const std::optional<Load> shared = SharedLoad(Pointers(sorted));
+  const std::optional<Load> shared = SharedLoad(PointersTo(sorted));
   const ProfileRuns* best = nullptr;
   double least = 0;
   for (const ProfileRuns& runs : sorted) {
@@ -174,7 +174,7 @@ Block RateBars(const std::vector<ProfileRuns>& sorted) {
 }
 
 Block LatencyBars(const std::vector<ProfileRuns>& sorted) {
-  const std::optional<Load> load = SharedLoad(Pointers(sorted));
+  const std::optional<Load> load = SharedLoad(PointersTo(sorted));
   const auto p99 = [&](const ProfileRuns& runs) -> std::optional<Spread> {
     return load ? runs.At(*load)->Of(LatencyAt(0.99)) : std::nullopt;
   };

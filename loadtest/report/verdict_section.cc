@@ -88,7 +88,7 @@ Block WordsTable(const std::vector<ProfileRuns>& sorted) {
 }
 
 Block VerdictTable(const std::vector<ProfileRuns>& sorted) {
-  const std::optional<Load> shared = SharedLoad(Pointers(sorted));
+  const std::optional<Load> shared = SharedLoad(PointersTo(sorted));
   Table table = {
       shared ? absl::StrCat("Profiles side by side, latency at ", LoadText(*shared)) : "Profiles at their highest rate",
       Columns({"profile"},

@@ -143,7 +143,7 @@ TEST(SharedLoad, IsTheHighestRateThatAllKeptUpWith) {
                                        MakeRun({.profile = "amp", .rate = 50, .texts_per_second = 50}),
                                        MakeRun({.profile = "amp", .rate = 90, .texts_per_second = 90})};
   const auto sorted = Sort(PointersTo(runs));
-  EXPECT_EQ(LoadText(SharedLoad(Pointers(sorted)).value()), "50 requests/s");
+  EXPECT_EQ(LoadText(SharedLoad(PointersTo(sorted)).value()), "50 requests/s");
 }
 
 TEST(SharedLoad, ElseTheMostUsersElseTheHighestRate) {
@@ -151,10 +151,10 @@ TEST(SharedLoad, ElseTheMostUsersElseTheHighestRate) {
                                         MakeRun({.profile = "amp", .users = 1}),
                                         MakeRun({.profile = "amp", .users = 8})};
   const auto by_users = Sort(PointersTo(users));
-  EXPECT_EQ(LoadText(SharedLoad(Pointers(by_users)).value()), "8 users");
-  EXPECT_EQ(LoadText(LightestLoad(Pointers(by_users)).value()), "1 user");
+  EXPECT_EQ(LoadText(SharedLoad(PointersTo(by_users)).value()), "8 users");
+  EXPECT_EQ(LoadText(LightestLoad(PointersTo(by_users)).value()), "1 user");
   const std::vector<RunRecord> apart = {MakeRun({.users = 1}), MakeRun({.profile = "amp", .users = 8})};
-  EXPECT_EQ(SharedLoad(Pointers(Sort(PointersTo(apart)))), std::nullopt);
+  EXPECT_EQ(SharedLoad(PointersTo(Sort(PointersTo(apart)))), std::nullopt);
 }
 
 }  // namespace
