@@ -99,24 +99,22 @@ void DeclareOutput(CLI::App* command, RunOptions* options) {
   command->add_flag("--quiet", options->quiet, "Do not show progress");
 }
 
-constexpr char kRunFooter[] =
-    "\nEvery request is sent once, without retries, and has one outcome: answered, refused (RESOURCE_EXHAUSTED),\n"
-    "unavailable, expired, cancelled or failed. Latency is measured from the intended send, which is what a user "
-    "feels\n"
-    "(in a closed loop: from when the user was ready), and from the actual send. A run is marked INVALID, with exit "
-    "code\n"
-    "4, if this program was the bottleneck: if the p99 of its lateness is above 1 ms and a tenth of the median "
-    "latency,\n"
-    "if it sent fewer than 98 % of the intended requests, or if it used 90 % of its cores. If the server runs on the\n"
-    "same machine, give each cores of its own (taskset).\n\n"
-    "Examples:\n"
-    "  roberta-loadtest run --concurrency 16 --file reviews.tsv --profile quantized\n"
-    "  roberta-loadtest run --concurrency 1:64 --profile baseline,quantized --turns 3 --json runs.json\n"
-    "  roberta-loadtest run --slo p99=50ms --profile all --file reviews.tsv\n"
-    "  roberta-loadtest run --rate 200 --slo-ms 50 --duration 60 --json run.json\n"
-    "  roberta-loadtest run --spawn models/demo-sst2 --spawn-cpus 0 --profile quantized\n"
-    "  roberta-loadtest run --rate 100 --arrivals constant --long-share 0.01 --deadline-ms 1000\n"
-    "  roberta-loadtest run --replay intervals.txt --percentiles latency.hgrm";
+constexpr char kRunFooter[] = R"(
+Every request is sent once, without retries, and has one outcome: answered, refused (RESOURCE_EXHAUSTED),
+unavailable, expired, cancelled or failed. Latency is measured from the intended send, which is what a user feels
+(in a closed loop: from when the user was ready), and from the actual send. A run is marked INVALID, with exit code
+4, if this program was the bottleneck: if the p99 of its lateness is above 1 ms and a tenth of the median latency,
+if it sent fewer than 98 % of the intended requests, or if it used 90 % of its cores. If the server runs on the
+same machine, give each cores of its own (taskset).
+
+Examples:
+  roberta-loadtest run --concurrency 16 --file reviews.tsv --profile quantized
+  roberta-loadtest run --concurrency 1:64 --profile baseline,quantized --turns 3 --json runs.json
+  roberta-loadtest run --slo p99=50ms --profile all --file reviews.tsv
+  roberta-loadtest run --rate 200 --slo-ms 50 --duration 60 --json run.json
+  roberta-loadtest run --spawn models/demo-sst2 --spawn-cpus 0 --profile quantized
+  roberta-loadtest run --rate 100 --arrivals constant --long-share 0.01 --deadline-ms 1000
+  roberta-loadtest run --replay intervals.txt --percentiles latency.hgrm)";
 
 }  // namespace
 

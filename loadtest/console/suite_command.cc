@@ -265,21 +265,19 @@ int Suite(SuiteOptions options) {
   return progress.exit_code;
 }
 
-constexpr char kSuiteFooter[] =
-    "\nMeasures every READY profile of the server from one user to many. Profiles take turns, so that changes on the "
-    "host\n"
-    "affect all of them alike. With --spawn it then compares ways of data loading on servers that it starts: padded,\n"
-    "bucketed and packed batches, batch sizes, prefetch and tokenizer workers. Writes summary.pdf, which says which\n"
-    "profile to run and why; quantization_performance.pdf, pruning_performance.pdf, mixed_precision_performance.pdf,\n"
-    "data_loading_efficiency.pdf and integrated_optimization.pdf; suite.csv; and suite.json, from which `report "
-    "--suite`\n"
-    "makes the PDFs again. If there are several cores, a server that it starts gets all but one, and this program "
-    "that\n"
-    "one. After Ctrl-C it writes the results so far; the reports are then marked partial. Needs gnuplot and a font.\n\n"
-    "Examples:\n"
-    "  roberta-loadtest suite --spawn models/demo-sst2 --out results\n"
-    "  roberta-loadtest suite --spawn my-model --file reviews.tsv --out results\n"
-    "  roberta-loadtest suite --target 10.0.0.5:8001 --file reviews.tsv --quick";
+constexpr char kSuiteFooter[] = R"(
+Measures every READY profile of the server from one user to many. Profiles take turns, so that changes on the host
+affect all of them alike. With --spawn it then compares ways of data loading on servers that it starts: padded,
+bucketed and packed batches, batch sizes, prefetch and tokenizer workers. Writes summary.pdf, which says which
+profile to run and why; quantization_performance.pdf, pruning_performance.pdf, mixed_precision_performance.pdf,
+data_loading_efficiency.pdf and integrated_optimization.pdf; suite.csv; and suite.json, from which `report --suite`
+makes the PDFs again. If there are several cores, a server that it starts gets all but one, and this program that
+one. After Ctrl-C it writes the results so far; the reports are then marked partial. Needs gnuplot and a font.
+
+Examples:
+  roberta-loadtest suite --spawn models/demo-sst2 --out results
+  roberta-loadtest suite --spawn my-model --file reviews.tsv --out results
+  roberta-loadtest suite --target 10.0.0.5:8001 --file reviews.tsv --quick)";
 
 }  // namespace
 
