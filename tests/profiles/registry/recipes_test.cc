@@ -8,6 +8,7 @@
 #include "profiles/encoder/calibration.h"
 #include "profiles/pruned/convert.h"
 #include "profiles/pruned/pruned.h"
+#include "profiles/registry/recipes.h"
 #include "profiles/registry/registry.h"
 #include "tests/test_paths.h"
 
@@ -57,6 +58,13 @@ class Recipes : public testing::Test {
   RegistryOptions options_;
   std::unique_ptr<Registry> registry_;
 };
+
+TEST(BuiltInRecipes, SayInOneSentenceWhatTheyAre) {
+  for (const Recipe& recipe : BuiltInRecipes()) {
+    EXPECT_THAT(recipe.summary, testing::MatchesRegex("[A-Z][^.]+\\.")) << recipe.name;
+    EXPECT_LE(std::string_view(recipe.summary).size(), 100u) << recipe.name;  // a line of a report
+  }
+}
 
 TEST_F(Recipes, QuantizedIsMeasuredAgainstABaselineThatIsNotLoaded) {
   const ProfileStatus status = Load({.name = "quantized", .recipe = "quantized"});

@@ -3,7 +3,11 @@
 
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
 
+#include "absl/strings/str_join.h"
+#include "profiles/registry/recipes.h"
 #include "tests/server/app/running_server.h"
 
 namespace roberta::app {
@@ -79,8 +83,9 @@ TEST_F(BadInput, AnUnknownProfile) {
   v1::ClassifyRequest request;
   request.add_items()->set_text("good");
   request.set_profile("turbo");
-  ExpectInvalid(request,
-                "\"turbo\" is unknown; the profiles are baseline, quantized, pruned, amp, integrated, reference");
+  std::vector<std::string> names;
+  for (const registry::Recipe& recipe : registry::BuiltInRecipes()) names.push_back(recipe.name);
+  ExpectInvalid(request, "\"turbo\" is unknown; the profiles are " + absl::StrJoin(names, ", "));
 }
 
 TEST_F(BadInput, ANulByteIsACharacterLikeAnyOther) {

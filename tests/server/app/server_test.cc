@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "grpc/health/v1/health.grpc.pb.h"
+#include "profiles/registry/recipes.h"
 #include "tests/server/app/running_server.h"
 
 namespace roberta::app {
@@ -48,9 +49,10 @@ TEST(Server, ListsEveryProfileWithItsState) {
   grpc::ClientContext context;
   v1::ListProfilesResponse response;
   ASSERT_TRUE(running.profiles->ListProfiles(&context, {}, &response).ok());
-  std::vector<std::string> names;
-  for (const v1::ProfileInfo& info : response.profiles()) names.push_back(info.name());
-  EXPECT_THAT(names, ElementsAre("baseline", "quantized", "pruned", "amp", "integrated", "reference"));
+  std::vector<std::pair<std::string, std::string>> listed, built_in;
+  for (const v1::ProfileInfo& info : response.profiles()) listed.emplace_back(info.name(), info.summary());
+  for (const registry::Recipe& recipe : registry::BuiltInRecipes()) built_in.emplace_back(recipe.name, recipe.summary);
+  EXPECT_EQ(listed, built_in);
   EXPECT_EQ(response.profiles(0).state(), v1::READY);
   EXPECT_EQ(response.profiles(0).precision(), "fp32");
   EXPECT_GT(response.profiles(0).weight_bytes(), 1 << 20);
