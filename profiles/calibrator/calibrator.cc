@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
 #include "profiles/encoder/packed_classifier.h"
+#include "profiles/errors/errors.h"
 #include "profiles/quality/agreement.h"
 #include "profiles/registry/recipes.h"
 
@@ -68,22 +69,19 @@ class Runs {
   }
 
   absl::Status RunExact(const encoder::Profile& profile) {
-    auto run = Run(profile);
-    if (!run.ok()) return run.status();
-    exact_ = std::move(run->logits);
+    ASSIGN_OR_RETURN(auto run, Run(profile));
+    exact_ = std::move(run.logits);
     return absl::OkStatus();
   }
 
   /// After RunExact.
   absl::StatusOr<Noise> NoiseOf(const Smoothing& smoothing) {
-    const LoadedProfile profile =
-        registry::LoadPacked(SmoothedRecipe(checkpoint_), checkpoint_, {.smoothing = &smoothing});
-    if (!profile.ok()) return profile.status();
-    const auto run = Run(**profile);
-    if (!run.ok()) return run.status();
+    ASSIGN_OR_RETURN(const auto profile,
+                     registry::LoadPacked(SmoothedRecipe(checkpoint_), checkpoint_, {.smoothing = &smoothing}));
+    ASSIGN_OR_RETURN(const auto run, Run(*profile));
     const quality::Quality quality =
-        quality::CompareLogits(run->logits, exact_, texts_.held_out_examples, checkpoint_.config());
-    return Noise{MeanDifference(run->logits, exact_), quality.mean_abs_dp, quality.agreement};
+        quality::CompareLogits(run.logits, exact_, texts_.held_out_examples, checkpoint_.config());
+    return Noise{MeanDifference(run.logits, exact_), quality.mean_abs_dp, quality.agreement};
   }
 
  private:
@@ -119,8 +117,8 @@ absl::StatusOr<Texts> DrawTexts(const quality::Sample& sample, size_t count, uin
                                 const tokenizer::Tokenizer& tokenizer, const checkpoint::ModelConfig& config) {
   count = std::min(count, sample.size());
   if (count < 2) {
-    return absl::InvalidArgumentError(absl::StrCat(count, count == 1 ? " text" : " texts",
-                                                   "; there must be 2 at least, to measure on and to judge it by"));
+    return errors::InvalidArgument(count, count == 1 ? " text" : " texts",
+                                   "; there must be 2 at least, to measure on and to judge it by");
   }
   quality::Sample measured;
   Texts texts;
@@ -129,13 +127,9 @@ absl::StatusOr<Texts> DrawTexts(const quality::Sample& sample, size_t count, uin
     part.push_back(sample[index]);
   }
   const auto max_tokens = static_cast<size_t>(config.max_tokens());
-  auto tokenized = quality::Tokenize(measured, tokenizer, max_tokens);
-  if (!tokenized.ok()) return tokenized.status();
-  texts.measured = *std::move(tokenized);
+  ASSIGN_OR_RETURN(texts.measured, quality::Tokenize(measured, tokenizer, max_tokens));
   texts.measured_hash = absl::StrCat(absl::Hex(quality::HashOf(texts.measured), absl::kZeroPad16));
-  tokenized = quality::Tokenize(texts.held_out_examples, tokenizer, max_tokens);
-  if (!tokenized.ok()) return tokenized.status();
-  texts.held_out = *std::move(tokenized);
+  ASSIGN_OR_RETURN(texts.held_out, quality::Tokenize(texts.held_out_examples, tokenizer, max_tokens));
   return texts;
 }
 
@@ -146,28 +140,22 @@ double Removed(const Noise& before, const Noise& after) {
 absl::StatusOr<Outcome> Calibrate(const Checkpoint& checkpoint, const Texts& texts, const std::vector<float>& strengths,
                                   const quality::RunAll& run_all, const OnBatch& on_batch) {
   Runs runs(checkpoint, texts, strengths.size(), run_all, on_batch);
-  auto exact = encoder::LoadPackedClassifier(checkpoint, {});
-  if (!exact.ok()) return exact.status();
-  absl::Status status = runs.RunExact(**exact);
-  if (!status.ok()) return status;
+  ASSIGN_OR_RETURN(auto exact, encoder::LoadPackedClassifier(checkpoint, {}));
+  RETURN_IF_ERROR(runs.RunExact(*exact));
   Smoothing smoothing;
-  auto ranges = runs.Ranges();  // while `exact` holds the weights that this takes
-  if (!ranges.ok()) return ranges.status();
-  exact->reset();
+  ASSIGN_OR_RETURN(auto ranges, runs.Ranges());  // while `exact` holds the weights that this takes
+  exact.reset();
   Outcome outcome;
   outcome.profile = SmoothedRecipe(checkpoint).name;
-  const auto before = runs.NoiseOf(smoothing);
-  if (!before.ok()) return before.status();
-  outcome.before = *before;
-  smoothing.inputs = *std::move(ranges);
-  double least = before->mean_abs_dlogit;
+  ASSIGN_OR_RETURN(outcome.before, runs.NoiseOf(smoothing));
+  smoothing.inputs = std::move(ranges);
+  double least = outcome.before.mean_abs_dlogit;
   for (const float alpha : strengths) {
     smoothing.alpha = alpha;
-    const auto noise = runs.NoiseOf(smoothing);
-    if (!noise.ok()) return noise.status();
-    outcome.trials.push_back({alpha, *noise});
-    if (noise->mean_abs_dlogit >= least) continue;
-    least = noise->mean_abs_dlogit;
+    ASSIGN_OR_RETURN(const auto noise, runs.NoiseOf(smoothing));
+    outcome.trials.push_back({alpha, noise});
+    if (noise.mean_abs_dlogit >= least) continue;
+    least = noise.mean_abs_dlogit;
     outcome.best = {.smoothing = smoothing,
                     .revision = checkpoint.revision(),
                     .texts_hash = texts.measured_hash,

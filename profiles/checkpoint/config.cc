@@ -8,7 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "profiles/checkpoint/files.h"
-#include "profiles/checkpoint/problem.h"
+#include "profiles/errors/errors.h"
 #include "profiles/json/strict_json.h"
 
 namespace roberta::checkpoint {
@@ -195,7 +195,7 @@ std::optional<ModelConfig> ReadModelConfig(const std::string& directory, std::ve
 absl::StatusOr<std::string> ReadConfigText(const std::string& directory) {
   const std::string path = directory + "/config.json";
   auto text = ReadTextFile(path, kLongestConfigBytes);
-  if (!text.ok()) return absl::Status(text.status().code(), absl::StrCat(path, ": ", text.status().message()));
+  if (!text.ok()) return errors::In(path, text.status());
   return text;
 }
 

@@ -15,8 +15,8 @@
 #include <malloc.h>
 #endif
 
-#include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "profiles/errors/errors.h"
 
 namespace roberta::checkpoint {
 
@@ -73,12 +73,10 @@ absl::StatusOr<std::unique_ptr<const MappedFile>> MappedFile::Open(const std::st
 }
 
 absl::StatusOr<std::string> ReadTextFile(const std::string& path, size_t most_bytes) {
-  const auto file = MappedFile::Open(path);
-  if (!file.ok()) return file.status();
-  const std::string_view text = (*file)->text();
+  ASSIGN_OR_RETURN(const auto file, MappedFile::Open(path));
+  const std::string_view text = file->text();
   if (text.size() > most_bytes) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("is ", text.size(), " bytes long; at most ", most_bytes, " are read"));
+    return errors::InvalidArgument("is ", text.size(), " bytes long; at most ", most_bytes, " are read");
   }
   return std::string(text);
 }

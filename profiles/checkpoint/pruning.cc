@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "profiles/checkpoint/files.h"
+#include "profiles/errors/errors.h"
 #include "profiles/json/strict_json.h"
 
 namespace roberta::checkpoint {
@@ -18,22 +19,18 @@ constexpr char kFormat[] = "roberta-serve pruning";
 constexpr int64_t kVersion = 1;
 constexpr size_t kLongestPruningBytes = 64u << 20;
 
-absl::Status Wrong(const std::string& text) {
-  return absl::InvalidArgumentError(text);
-}
-
 /// The indices of one field of one layer: ascending, each below `count`.
 absl::Status ReadIndices(const Json& layer, const std::string& place, const char* name, int64_t count,
                          std::vector<int32_t>* indices) {
   const std::string field = absl::StrCat("field \"", place, ".", name, "\"");
   const auto found = layer.find(name);
-  if (found == layer.end() || !found->is_array()) return Wrong(field + " is not a list of indices");
+  if (found == layer.end() || !found->is_array()) return errors::InvalidArgument(field + " is not a list of indices");
   for (const Json& value : *found) {
     const int64_t least = indices->empty() ? 0 : indices->back() + 1;
     if (!value.is_number_unsigned() || value.get<uint64_t>() < static_cast<uint64_t>(least) ||
         value.get<uint64_t>() >= static_cast<uint64_t>(count)) {
-      return Wrong(absl::StrCat(field, " has ", roberta::json::ShownValue(value),
-                                ", which is not an index, in ascending order, below ", count));
+      return errors::InvalidArgument(field, " has ", json::ShownValue(value),
+                                     ", which is not an index, in ascending order, below ", count);
     }
     indices->push_back(value.get<int32_t>());
   }
@@ -70,32 +67,28 @@ std::optional<std::string> FindPrunedVariant(const std::string& directory) {
 }
 
 absl::StatusOr<PruningMask> ParsePruning(std::string_view text, const ModelConfig& config) {
-  const auto parsed = roberta::json::ParseStrictJson(text);
-  if (!parsed.ok()) return Wrong(std::string(parsed.status().message()));
-  if (!parsed->is_object()) return Wrong("is not a JSON object");
-  const Json format = parsed->value("format", Json());
+  ASSIGN_OR_RETURN(const Json parsed, json::ParseStrictJson(text));
+  if (!parsed.is_object()) return errors::InvalidArgument("is not a JSON object");
+  const Json format = parsed.value("format", Json());
   if (format != kFormat) {
-    return Wrong(absl::StrCat("field \"format\" is ", roberta::json::ShownValue(format), ", not \"", kFormat, "\""));
+    return errors::InvalidArgument("field \"format\" is ", json::ShownValue(format), ", not \"", kFormat, "\"");
   }
-  const Json version = parsed->value("version", Json());
+  const Json version = parsed.value("version", Json());
   if (version != kVersion) {
-    return Wrong(absl::StrCat("field \"version\" is ", roberta::json::ShownValue(version), ", not ", kVersion));
+    return errors::InvalidArgument("field \"version\" is ", json::ShownValue(version), ", not ", kVersion);
   }
-  const auto layers = parsed->find("layers");
-  if (layers == parsed->end() || !layers->is_array() ||
+  const auto layers = parsed.find("layers");
+  if (layers == parsed.end() || !layers->is_array() ||
       layers->size() != static_cast<size_t>(config.num_hidden_layers)) {
-    return Wrong(absl::StrCat("field \"layers\" is not a list of the model's ", config.num_hidden_layers));
+    return errors::InvalidArgument("field \"layers\" is not a list of the model's ", config.num_hidden_layers);
   }
   PruningMask mask;
   for (const Json& layer : *layers) {
     const std::string place = absl::StrCat("layers[", mask.size(), "]");
-    if (!layer.is_object()) return Wrong(absl::StrCat("field \"", place, "\" is not an object"));
+    if (!layer.is_object()) return errors::InvalidArgument("field \"", place, "\" is not an object");
     mask.emplace_back();
-    absl::Status status = ReadIndices(layer, place, "heads", config.num_attention_heads, &mask.back().heads);
-    if (status.ok()) {
-      status = ReadIndices(layer, place, "neurons", config.intermediate_size, &mask.back().neurons);
-    }
-    if (!status.ok()) return status;
+    RETURN_IF_ERROR(ReadIndices(layer, place, "heads", config.num_attention_heads, &mask.back().heads));
+    RETURN_IF_ERROR(ReadIndices(layer, place, "neurons", config.intermediate_size, &mask.back().neurons));
   }
   return mask;
 }
@@ -127,8 +120,8 @@ double KeptMacs(const PruningMask& mask, const ModelConfig& config) {
   return kept / (dense * static_cast<double>(config.num_hidden_layers));
 }
 
-PruningRecord ParsePruningRecord(std::string_view json) {
-  const auto parsed = roberta::json::ParseStrictJson(json);
+PruningRecord ParsePruningRecord(std::string_view text) {
+  const auto parsed = json::ParseStrictJson(text);
   if (!parsed.ok()) return {};
   const Json data = Field(*parsed, "data"), accuracy = Field(*parsed, "accuracy");
   return {.method = Text(Field(*parsed, "method")),
@@ -144,14 +137,13 @@ PruningRecord ParsePruningRecord(std::string_view json) {
 absl::StatusOr<std::string> ReadPruningText(const std::string& directory) {
   const std::string path = absl::StrCat(directory, "/", kPruningFile);
   auto text = ReadTextFile(path, kLongestPruningBytes);
-  if (!text.ok()) return absl::Status(text.status().code(), absl::StrCat(path, ": ", text.status().message()));
+  if (!text.ok()) return errors::In(path, text.status());
   return text;
 }
 
 absl::StatusOr<PruningRecord> ReadPruningRecord(const std::string& directory) {
-  const auto text = ReadPruningText(directory);
-  if (!text.ok()) return text.status();
-  return ParsePruningRecord(*text);
+  ASSIGN_OR_RETURN(const auto text, ReadPruningText(directory));
+  return ParsePruningRecord(text);
 }
 
 }  // namespace roberta::checkpoint

@@ -6,16 +6,15 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <set>
-#include <string_view>
 #include <system_error>
 #include <vector>
 
-#include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "profiles/checkpoint/files.h"
 #include "profiles/checkpoint/problem.h"
 #include "profiles/checkpoint/pruning.h"
 #include "profiles/checkpoint/safetensors.h"
+#include "profiles/errors/errors.h"
 #include "profiles/json/strict_json.h"
 
 namespace roberta::checkpoint {
@@ -34,9 +33,8 @@ absl::Status CheckTensors(absl::Span<const TensorView> tensors) {
     if (!names.insert(tensor.name).second) return absl::InvalidArgumentError(where + "occurs twice");
     const auto shape_bytes = ShapeBytes(tensor.dtype, tensor.shape);
     if (shape_bytes != tensor.data.size()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(where, "has ", tensor.data.size(), " bytes, which is not the size of ",
-                       std::string(DtypeName(tensor.dtype)), " ", ShapeText(tensor.shape)));
+      return errors::InvalidArgument(where, "has ", tensor.data.size(), " bytes, which is not the size of ",
+                                     std::string(DtypeName(tensor.dtype)), " ", ShapeText(tensor.shape));
     }
   }
   return absl::OkStatus();
@@ -94,7 +92,7 @@ absl::Status CopyFile(const char* name, const std::string& from, const std::stri
   const std::string path = In(from, name);
   if (!fs::exists(path, failure)) return absl::OkStatus();
   const auto file = MappedFile::Open(path);
-  if (!file.ok()) return absl::Status(file.status().code(), absl::StrCat(path, ": ", file.status().message()));
+  if (!file.ok()) return errors::In(path, file.status());
   return WriteTextFile(In(to, name), (*file)->text());
 }
 
@@ -111,45 +109,34 @@ void RemoveFiles(const std::string& directory) {
 
 absl::Status WriteSafetensors(const std::string& path, absl::Span<const TensorView> tensors,
                               const std::map<std::string, std::string>& metadata) {
-  absl::Status status = CheckTensors(tensors);
+  const absl::Status status = CheckTensors(tensors);
   const std::vector<const TensorView*> order = FileOrder(tensors);
   const auto header = status.ok() ? HeaderText(order, metadata) : status;
-  if (!header.ok()) return absl::Status(header.status().code(), absl::StrCat(path, ": ", header.status().message()));
+  if (!header.ok()) return errors::In(path, header.status());
   const uint64_t header_bytes = header->size();
-  auto file = AtomicFile::Create(path);
-  if (!file.ok()) return file.status();
-  status = file->Append(BytesOf(&header_bytes, sizeof header_bytes));
-  if (status.ok()) status = file->Append(BytesOf(header->data(), header->size()));
-  for (const TensorView* tensor : order) {
-    if (status.ok()) status = file->Append(tensor->data);
-  }
-  return status.ok() ? file->Commit() : status;
+  ASSIGN_OR_RETURN(auto file, AtomicFile::Create(path));
+  RETURN_IF_ERROR(file.Append(BytesOf(&header_bytes, sizeof header_bytes)));
+  RETURN_IF_ERROR(file.Append(BytesOf(header->data(), header->size())));
+  for (const TensorView* tensor : order) RETURN_IF_ERROR(file.Append(tensor->data));
+  return file.Commit();
 }
 
 absl::Status WriteTextFile(const std::string& path, std::string_view text) {
-  auto file = AtomicFile::Create(path);
-  if (!file.ok()) return file.status();
-  absl::Status status = file->Append({reinterpret_cast<const std::byte*>(text.data()), text.size()});
-  return status.ok() ? file->Commit() : status;
+  ASSIGN_OR_RETURN(auto file, AtomicFile::Create(path));
+  RETURN_IF_ERROR(file.Append(BytesOf(text.data(), text.size())));
+  return file.Commit();
 }
 
 absl::Status WriteCheckpoint(const std::string& directory, const NewCheckpoint& checkpoint) {
-  absl::Status status;
   if (!checkpoint.vocabulary_directory.empty()) {
     for (const char* name : kVocabularyFiles) {
-      if (status.ok()) status = CopyFile(name, checkpoint.vocabulary_directory, directory);
+      RETURN_IF_ERROR(CopyFile(name, checkpoint.vocabulary_directory, directory));
     }
   }
-  if (status.ok() && checkpoint.copies_sample) {
-    status = CopyFile(kSampleFile, checkpoint.vocabulary_directory, directory);
-  }
-  if (status.ok()) {
-    status = WriteSafetensors(In(directory, kWeightsFile), checkpoint.tensors, {{"format", "pt"}});
-  }
-  if (status.ok() && !checkpoint.pruning.empty()) {
-    status = WriteTextFile(In(directory, kPruningFile), checkpoint.pruning);
-  }
-  return status.ok() ? WriteTextFile(In(directory, kConfigFile), checkpoint.config) : status;
+  if (checkpoint.copies_sample) RETURN_IF_ERROR(CopyFile(kSampleFile, checkpoint.vocabulary_directory, directory));
+  RETURN_IF_ERROR(WriteSafetensors(In(directory, kWeightsFile), checkpoint.tensors, {{"format", "pt"}}));
+  if (!checkpoint.pruning.empty()) RETURN_IF_ERROR(WriteTextFile(In(directory, kPruningFile), checkpoint.pruning));
+  return WriteTextFile(In(directory, kConfigFile), checkpoint.config);
 }
 
 absl::Status WriteNewCheckpoint(const std::string& directory, const NewCheckpoint& checkpoint) {

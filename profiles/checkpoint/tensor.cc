@@ -2,16 +2,15 @@
 
 #include <bit>
 #include <cmath>
-#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <limits>
-#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "profiles/errors/errors.h"
 #include "profiles/json/strict_json.h"
 
 namespace roberta::checkpoint {
@@ -104,8 +103,7 @@ std::optional<uint16_t> ToF16(float value) {
 }
 
 absl::Status Unfit(const TensorView& tensor, size_t element, float value, const std::string& why) {
-  return absl::InvalidArgumentError(
-      absl::StrCat("tensor ", json::Quoted(tensor.name), " holds ", value, " at element ", element, why));
+  return errors::InvalidArgument("tensor ", json::Quoted(tensor.name), " holds ", value, " at element ", element, why);
 }
 
 }  // namespace

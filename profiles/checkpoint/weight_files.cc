@@ -8,7 +8,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "profiles/checkpoint/problem.h"
 #include "profiles/checkpoint/safetensors.h"
 #include "profiles/json/strict_json.h"
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -14,6 +13,7 @@
 #include "profiles/checkpoint/files.h"
 #include "profiles/checkpoint/safetensors.h"
 #include "profiles/checkpoint/save.h"
+#include "profiles/errors/errors.h"
 #include "profiles/json/strict_json.h"
 
 namespace roberta::encoder {
@@ -47,29 +47,24 @@ std::vector<int64_t> WidthsOf(const checkpoint::ModelConfig& config, const check
   return {context > 0 ? config.hidden_size : 0, context, neurons > 0 ? config.hidden_size : 0, neurons};
 }
 
-absl::Status Wrong(const std::string& text) {
-  return absl::InvalidArgumentError(text);
-}
-
 class Metadata {
  public:
   explicit Metadata(const std::map<std::string, std::string>& fields) : fields_(fields) {}
 
   absl::Status Read(Calibration* calibration) const {
     const auto is = [](const char* wanted) { return [wanted](const std::string& value) { return value == wanted; }; };
-    absl::Status status = Check("format", is(kFormat), absl::StrCat("it must be \"", kFormat, "\""));
-    status.Update(Check("version", is(kVersion), absl::StrCat("it must be ", kVersion)));
-    status.Update(Check("revision", IsHash, "it must be 16 hexadecimal digits"));
-    status.Update(Check("texts_hash", IsHash, "it must be 16 hexadecimal digits"));
-    status.Update(Check(
+    RETURN_IF_ERROR(Check("format", is(kFormat), absl::StrCat("it must be \"", kFormat, "\"")));
+    RETURN_IF_ERROR(Check("version", is(kVersion), absl::StrCat("it must be ", kVersion)));
+    RETURN_IF_ERROR(Check("revision", IsHash, "it must be 16 hexadecimal digits"));
+    RETURN_IF_ERROR(Check("texts_hash", IsHash, "it must be 16 hexadecimal digits"));
+    RETURN_IF_ERROR(Check(
         "texts",
         [&](const std::string& text) { return absl::SimpleAtoi(text, &calibration->texts) && calibration->texts > 0; },
         "it must be a number above 0"));
     float& alpha = calibration->smoothing.alpha;
-    status.Update(Check(
+    RETURN_IF_ERROR(Check(
         "alpha", [&](const std::string& text) { return absl::SimpleAtof(text, &alpha) && alpha >= 0 && alpha <= 1; },
         "it must be a number from 0 to 1"));
-    if (!status.ok()) return status;
     calibration->revision = fields_.at("revision");
     calibration->texts_hash = fields_.at("texts_hash");
     return absl::OkStatus();
@@ -83,9 +78,9 @@ class Metadata {
   template <typename IsSound>
   absl::Status Check(const char* name, IsSound is_sound, const std::string& wanted) const {
     const auto found = fields_.find(name);
-    if (found == fields_.end()) return Wrong(absl::StrCat("metadata \"", name, "\" is missing"));
+    if (found == fields_.end()) return errors::InvalidArgument("metadata \"", name, "\" is missing");
     if (is_sound(found->second)) return absl::OkStatus();
-    return Wrong(absl::StrCat("metadata \"", name, "\" is ", json::Quoted(found->second), "; ", wanted));
+    return errors::InvalidArgument("metadata \"", name, "\" is ", json::Quoted(found->second), "; ", wanted);
   }
 
   const std::map<std::string, std::string>& fields_;
@@ -94,18 +89,18 @@ class Metadata {
 absl::Status ReadRanges(const TensorView& tensor, int64_t width, std::vector<float>* ranges) {
   const std::string where = absl::StrCat("tensor ", json::Quoted(tensor.name), " ");
   if (tensor.dtype != checkpoint::Dtype::kF32) {
-    return Wrong(absl::StrCat(where, "has dtype ", std::string(checkpoint::DtypeName(tensor.dtype)), ", not F32"));
+    return errors::InvalidArgument(where, "has dtype ", std::string(checkpoint::DtypeName(tensor.dtype)), ", not F32");
   }
   if (tensor.shape != std::vector<int64_t>{width}) {
-    return Wrong(absl::StrCat(where, "has shape ", checkpoint::ShapeText(tensor.shape), "; the checkpoint makes it [",
-                              width, "]"));
+    return errors::InvalidArgument(where, "has shape ", checkpoint::ShapeText(tensor.shape),
+                                   "; the checkpoint makes it [", width, "]");
   }
   ranges->resize(static_cast<size_t>(width));
   checkpoint::CopyToFloat32(tensor, absl::MakeSpan(*ranges));
   for (size_t i = 0; i < ranges->size(); ++i) {
     if (std::isfinite((*ranges)[i]) && (*ranges)[i] >= 0) continue;
-    return Wrong(
-        absl::StrCat(where, "holds ", (*ranges)[i], " at element ", i, "; a range is finite and not negative"));
+    return errors::InvalidArgument(where, "holds ", (*ranges)[i], " at element ", i,
+                                   "; a range is finite and not negative");
   }
   return absl::OkStatus();
 }
@@ -135,18 +130,16 @@ absl::Status WriteCalibration(const std::string& directory, const Calibration& c
 
 absl::StatusOr<Calibration> ParseCalibration(absl::Span<const std::byte> bytes, const checkpoint::ModelConfig& config,
                                              const checkpoint::PruningMask& mask, std::string_view revision) {
-  const auto file = checkpoint::ParseSafetensors(bytes);
-  if (!file.ok()) return file.status();
+  ASSIGN_OR_RETURN(const auto file, checkpoint::ParseSafetensors(bytes));
   Calibration calibration;
-  absl::Status status = Metadata(file->metadata).Read(&calibration);
-  if (!status.ok()) return status;
+  RETURN_IF_ERROR(Metadata(file.metadata).Read(&calibration));
   if (calibration.revision != revision) {
-    return absl::FailedPreconditionError(absl::StrCat("was measured on revision ", calibration.revision,
-                                                      " of the checkpoint, which is now ", std::string(revision),
-                                                      "; run roberta-model calibrate again, or remove the file"));
+    return errors::FailedPrecondition("was measured on revision ", calibration.revision,
+                                      " of the checkpoint, which is now ", std::string(revision),
+                                      "; run roberta-model calibrate again, or remove the file");
   }
   std::map<std::string_view, const TensorView*> unread;
-  for (const TensorView& tensor : file->tensors) unread.emplace(tensor.name, &tensor);
+  for (const TensorView& tensor : file.tensors) unread.emplace(tensor.name, &tensor);
   InputRanges& layers = calibration.smoothing.inputs;
   layers.resize(static_cast<size_t>(config.num_hidden_layers));
   for (size_t layer = 0; layer < layers.size(); ++layer) {
@@ -154,14 +147,14 @@ absl::StatusOr<Calibration> ParseCalibration(absl::Span<const std::byte> bytes, 
     for (size_t i = 0; i < widths.size(); ++i) {
       const std::string name = TensorName(layer, kInputs[i]);
       const auto found = unread.find(name);
-      if (found == unread.end()) return Wrong(absl::StrCat("tensor \"", name, "\" is missing"));
-      status = ReadRanges(*found->second, widths[i], &(layers[layer].*kInputs[i].ranges));
-      if (!status.ok()) return status;
+      if (found == unread.end()) return errors::InvalidArgument("tensor \"", name, "\" is missing");
+      RETURN_IF_ERROR(ReadRanges(*found->second, widths[i], &(layers[layer].*kInputs[i].ranges)));
       unread.erase(found);
     }
   }
   if (unread.empty()) return calibration;
-  return Wrong(absl::StrCat("tensor ", json::Quoted(unread.begin()->first), " is not one of the checkpoint's layers"));
+  return errors::InvalidArgument("tensor ", json::Quoted(unread.begin()->first),
+                                 " is not one of the checkpoint's layers");
 }
 
 absl::StatusOr<std::optional<Calibration>> ReadCalibration(const checkpoint::Checkpoint& checkpoint) {
@@ -175,7 +168,7 @@ absl::StatusOr<std::optional<Calibration>> ReadCalibration(const checkpoint::Che
     if (calibration.ok()) return *std::move(calibration);
     failure = calibration.status();
   }
-  return absl::Status(failure.code(), absl::StrCat(path, ": ", failure.message()));
+  return errors::In(path, failure);
 }
 
 uint64_t HashOf(const Smoothing& smoothing) {

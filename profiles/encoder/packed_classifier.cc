@@ -6,11 +6,11 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "profiles/encoder/description.h"
 #include "profiles/encoder/packed_batch.h"
 #include "profiles/encoder/packed_weights.h"
 #include "profiles/encoder/workspace.h"
+#include "profiles/errors/errors.h"
 #include "profiles/kernels/fastest_isa.h"
 #include "profiles/kernels/flush_denormals.h"
 #include "profiles/kernels/linear.h"
@@ -79,8 +79,7 @@ class PackedClassifier final : public TimedProfile {
 
   absl::Status RunWatched(const PackedBatch& batch, absl::Span<float> logits, InputRanges* ranges) const override {
     if (description_.precision != "fp32") {
-      return absl::FailedPreconditionError(
-          absl::StrCat("the inputs of products in ", description_.precision, " are not float32"));
+      return errors::FailedPrecondition("the inputs of products in ", description_.precision, " are not float32");
     }
     ranges->resize(weights_->layers.size());
     return Run(batch, logits, nullptr, nullptr, ranges);
@@ -92,8 +91,7 @@ class PackedClassifier final : public TimedProfile {
   absl::Status Run(const PackedBatch& batch, absl::Span<float> logits, team::Team* team, PartTimes* times,
                    InputRanges* ranges) const {
     const auto labels = static_cast<size_t>(config_.num_labels());
-    absl::Status status = ValidateRun(batch, config_.vocab_size, config_.max_tokens(), labels, logits.size());
-    if (!status.ok()) return status;
+    RETURN_IF_ERROR(ValidateRun(batch, config_.vocab_size, config_.max_tokens(), labels, logits.size()));
     kernels::ComputeOnCallingThreadOnly();
     const kernels::FlushDenormals flush_denormals;
     std::unique_ptr<Workspace> workspace = workspaces_.Take();
@@ -107,6 +105,7 @@ class PackedClassifier final : public TimedProfile {
     workspace->Use(buffers.get(), team);
     workspace->ranges = ranges;
     workspace->clock.Start(times);
+    absl::Status status;
     for (size_t begin = 0; begin < batch.sequences() && status.ok();) {
       const Piece piece = {batch, begin, EndOfPiece(batch, begin)};
       status = RunPiece(piece, workspace.get(), logits.subspan(begin * labels, piece.sequences() * labels));
@@ -359,13 +358,12 @@ class PackedClassifier final : public TimedProfile {
 absl::StatusOr<std::unique_ptr<const TimedProfile>> LoadPackedClassifier(const checkpoint::Checkpoint& checkpoint,
                                                                          const Recipe& recipe) {
   if (!recipe.mask.empty() && !checkpoint.mask().empty()) {
-    return absl::InvalidArgumentError(absl::StrCat(checkpoint.directory(), ": is a pruned checkpoint already"));
+    return errors::InvalidArgument(checkpoint.directory(), ": is a pruned checkpoint already");
   }
   const int64_t max_rows = std::max(static_cast<int64_t>(kPieceTokens), checkpoint.config().max_tokens());
   try {
-    auto weights = PackedWeights::Load(checkpoint, max_rows, recipe);
-    if (!weights.ok()) return weights.status();
-    return std::make_unique<PackedClassifier>(checkpoint, *std::move(weights), max_rows, recipe.mixed_attention);
+    ASSIGN_OR_RETURN(auto weights, PackedWeights::Load(checkpoint, max_rows, recipe));
+    return std::make_unique<PackedClassifier>(checkpoint, std::move(weights), max_rows, recipe.mixed_attention);
   } catch (const std::bad_alloc&) {
     return absl::ResourceExhaustedError("no memory for the model's weights");
   }

@@ -2,15 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
-#include <compare>
 #include <initializer_list>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "profiles/errors/errors.h"
 
 namespace roberta::encoder {
 
@@ -112,8 +111,8 @@ class Loader {
   void CheckFinite(const std::string& name, absl::Span<const float> values) {
     for (size_t i = 0; i < values.size(); ++i) {
       if (std::isfinite(values[i])) continue;
-      status_.Update(absl::InvalidArgumentError(
-          absl::StrCat(checkpoint_.directory(), ": tensor \"", name, "\" holds ", values[i], " at element ", i)));
+      status_.Update(errors::InvalidArgument(checkpoint_.directory(), ": tensor \"", name, "\" holds ", values[i],
+                                             " at element ", i));
       return;
     }
   }
@@ -327,8 +326,7 @@ class Loader {
 absl::StatusOr<std::unique_ptr<const PackedWeights>> PackedWeights::Load(const checkpoint::Checkpoint& checkpoint,
                                                                          int64_t max_rows, const Recipe& recipe) {
   auto weights = std::make_unique<PackedWeights>();
-  absl::Status status = Loader(checkpoint, max_rows, recipe, weights.get()).Load();
-  if (!status.ok()) return status;
+  RETURN_IF_ERROR(Loader(checkpoint, max_rows, recipe, weights.get()).Load());
   return weights;
 }
 

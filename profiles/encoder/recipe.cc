@@ -1,20 +1,19 @@
 #include "profiles/encoder/recipe.h"
 
 #include "profiles/encoder/packed_classifier.h"
+#include "profiles/errors/errors.h"
 
 namespace roberta::encoder {
 
 absl::StatusOr<InputRanges> MeasureInputs(const checkpoint::Checkpoint& checkpoint, const checkpoint::PruningMask& mask,
                                           absl::Span<const PackedBatch> batches) {
   if (batches.empty()) return absl::InvalidArgumentError("there is no text to measure the ranges of inputs on");
-  const auto classifier = LoadPackedClassifier(checkpoint, {.mask = mask});
-  if (!classifier.ok()) return classifier.status();
+  ASSIGN_OR_RETURN(const auto classifier, LoadPackedClassifier(checkpoint, {.mask = mask}));
   InputRanges ranges;
   std::vector<float> logits;
   for (const PackedBatch& batch : batches) {
     logits.resize(batch.sequences() * static_cast<size_t>(checkpoint.config().num_labels()));
-    absl::Status status = (*classifier)->RunWatched(batch, absl::MakeSpan(logits), &ranges);
-    if (!status.ok()) return status;
+    RETURN_IF_ERROR(classifier->RunWatched(batch, absl::MakeSpan(logits), &ranges));
   }
   return ranges;
 }

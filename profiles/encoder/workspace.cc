@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <iterator>
-#include <map>
-#include <mutex>
 #include <new>
 
 #include "profiles/kernels/flush_denormals.h"

@@ -1,6 +1,5 @@
 #include "profiles/json/strict_json.h"
 
-#include <nlohmann/json.hpp>
 #include <set>
 #include <vector>
 
@@ -11,10 +10,9 @@ namespace roberta::json {
 
 namespace {
 
-constexpr size_t kLongestQuotedBytes = 200;
-
 using Json = nlohmann::json;
 
+constexpr size_t kLongestQuotedBytes = 200;
 constexpr size_t kDeepestNesting = 32;
 constexpr size_t kLongestShownBytes = 120;
 
@@ -69,7 +67,6 @@ class StrictnessChecker final : public nlohmann::json_sax<Json> {
 }  // namespace
 
 std::string Escaped(std::string_view text) {
-  using Json = nlohmann::json;
   const std::string quoted = Json(text).dump(-1, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace);
   return quoted.substr(1, quoted.size() - 2);
 }

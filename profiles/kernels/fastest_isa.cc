@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "profiles/kernels/aligned_buffer.h"
-#include "profiles/kernels/passes.h"
 #include "profiles/kernels/passes_of_isa.h"
 
 namespace roberta::kernels {

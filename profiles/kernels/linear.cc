@@ -13,7 +13,7 @@
 #include <optional>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
+#include "profiles/errors/errors.h"
 #include "profiles/kernels/aligned_buffer.h"
 #include "profiles/kernels/isa.h"
 #include "profiles/kernels/onednn_product.h"
@@ -169,16 +169,14 @@ absl::StatusOr<std::shared_ptr<const LinearShape>> LinearShape::Make(int64_t in,
     backend = choice.backend;
     gops = 2e-9 * static_cast<double>(in) * static_cast<double>(out) * static_cast<double>(kProbeRows) / choice.seconds;
   }
-  auto product = MakeProduct(in, out, precision, backend, RowCounts(max_rows));
-  if (!product.ok()) return product.status();
-  return std::shared_ptr<const LinearShape>(new LinearShape(in, out, precision, gops, *std::move(product)));
+  ASSIGN_OR_RETURN(auto product, MakeProduct(in, out, precision, backend, RowCounts(max_rows)));
+  return std::shared_ptr<const LinearShape>(new LinearShape(in, out, precision, gops, std::move(product)));
 }
 
 absl::StatusOr<PackedWeight> LinearShape::Pack(absl::Span<const float> weight) const {
   ComputeOnCallingThreadOnly();
   if (weight.size() != static_cast<size_t>(in_ * out_)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(weight.size(), " weights for a product of ", in_, " to ", out_, " columns"));
+    return errors::InvalidArgument(weight.size(), " weights for a product of ", in_, " to ", out_, " columns");
   }
   std::vector<float> column_scale;
   std::vector<int32_t> column_sum;
@@ -188,9 +186,8 @@ absl::StatusOr<PackedWeight> LinearShape::Pack(absl::Span<const float> weight) c
     bytes = Quantize(weight, in_, out_, &column_scale);
     column_sum = SumsOf(bytes, in_, out_);
   }
-  auto data = product_->Pack(quantized ? static_cast<const void*>(bytes.data()) : weight.data());
-  if (!data.ok()) return data.status();
-  return PackedWeight(*std::move(data), std::move(column_scale), std::move(column_sum));
+  ASSIGN_OR_RETURN(auto data, product_->Pack(quantized ? static_cast<const void*>(bytes.data()) : weight.data()));
+  return PackedWeight(std::move(data), std::move(column_scale), std::move(column_sum));
 }
 
 Precision LinearShape::precision() const {

@@ -5,11 +5,11 @@
 #include <cstring>
 #include <new>
 #include <oneapi/dnnl/dnnl.hpp>
-#include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "profiles/errors/errors.h"
 
 namespace roberta::kernels {
 
@@ -159,7 +159,7 @@ class OneDnnProduct final : public Product {
 
   absl::StatusOr<std::unique_ptr<PackedData>> Pack(const void* values) const override {
     std::unique_ptr<OneDnnData> packed;
-    absl::Status status = CatchDnnl("packing weights", [&] {
+    RETURN_IF_ERROR(CatchDnnl("packing weights", [&] {
       // [out, in] row by row is [in, out] column by column.
       const memory::desc plain({in_, out_},
                                precision_ == Precision::kInt8 ? memory::data_type::s8 : memory::data_type::f32,
@@ -170,19 +170,17 @@ class OneDnnProduct final : public Product {
       dnnl::reorder(from, packed->data).execute(stream, from, packed->data);
       stream.wait();
       return absl::OkStatus();
-    });
-    if (!status.ok()) return status;
+    }));
     return packed;
   }
 
   absl::StatusOr<std::unique_ptr<PackedData>> Blank() const override {
     std::unique_ptr<OneDnnData> blank;
-    absl::Status status = CatchDnnl("making room for weights", [&] {
+    RETURN_IF_ERROR(CatchDnnl("making room for weights", [&] {
       blank = std::make_unique<OneDnnData>(weight_);
       std::memset(blank->data.get_data_handle(), 0, weight_.get_size());
       return absl::OkStatus();
-    });
-    if (!status.ok()) return status;
+    }));
     return blank;
   }
 
@@ -202,8 +200,7 @@ class OneDnnProduct final : public Product {
 absl::StatusOr<std::unique_ptr<const Product>> MakeOneDnnProduct(int64_t in, int64_t out, Precision precision,
                                                                  std::span<const int64_t> row_counts) {
   auto product = std::make_unique<OneDnnProduct>(in, out, precision, row_counts);
-  absl::Status status = CatchDnnl("making a matrix product", [&] { return product->MakePrimitives(); });
-  if (!status.ok()) return status;
+  RETURN_IF_ERROR(CatchDnnl("making a matrix product", [&] { return product->MakePrimitives(); }));
   return product;
 }
 

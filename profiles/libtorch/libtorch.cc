@@ -14,6 +14,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "profiles/errors/errors.h"
 #include "version/version.h"
 
 namespace roberta::libtorch {
@@ -27,7 +28,7 @@ constexpr char kHowToGetIt[] =
     "reference) and build again";
 
 absl::Status Unusable(const std::string& file, std::string_view reason) {
-  return absl::FailedPreconditionError(absl::StrCat(file, ": ", std::string(reason)));
+  return errors::FailedPrecondition(file, ": ", std::string(reason));
 }
 
 absl::Status Find(const std::string& file) {
@@ -77,9 +78,8 @@ absl::Status FindModule() {
 }
 
 absl::StatusOr<const Module*> LoadModuleFrom(const std::string& file) {
-  absl::Status usable = Find(file);
-  if (usable.ok()) usable = CheckIsComplete(file);
-  if (!usable.ok()) return usable;
+  RETURN_IF_ERROR(Find(file));
+  RETURN_IF_ERROR(CheckIsComplete(file));
   void* const handle = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (handle == nullptr) return CannotLoad(file, dlerror());
   void* const symbol = dlsym(handle, kModuleFunction);
@@ -104,9 +104,8 @@ absl::StatusOr<const Module*> LoadModule() {
 }
 
 LoadedProfile LoadReference(const checkpoint::Checkpoint& checkpoint) {
-  const auto module = LoadModule();
-  if (!module.ok()) return module.status();
-  return (*module)->load_reference(checkpoint);
+  ASSIGN_OR_RETURN(const auto module, LoadModule());
+  return module->load_reference(checkpoint);
 }
 
 const char* VersionBuiltWith() {

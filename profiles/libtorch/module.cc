@@ -1,6 +1,5 @@
 // The entry of roberta-libtorch.so.
 #include "profiles/libtorch/libtorch.h"
-#include "profiles/pruner/prune.h"
 #include "profiles/reference/reference_profile.h"
 #include "version/version.h"
 

@@ -9,6 +9,7 @@
 #include <random>
 #include <utility>
 
+#include "profiles/errors/errors.h"
 #include "profiles/quality/agreement.h"
 #include "profiles/reference/call_torch.h"
 
@@ -74,15 +75,13 @@ absl::Status AddGradients(const Weights& weights, const ModelConfig& config, con
       directions.push_back(Directions(static_cast<int64_t>(batches[begin + i].texts.size()), config, &random));
     }
     std::vector<std::vector<PartGradients>> gradients(count);
-    absl::Status status = reference::CallTorchForAll(count, run_all, [&](size_t i) {
+    RETURN_IF_ERROR(reference::CallTorchForAll(count, run_all, [&](size_t i) {
       gradients[i] = GradientsOfParts(weights, config, batches[begin + i], directions[i]);
-    });
-    if (!status.ok()) return status;
-    status = reference::CallTorchForAll(parts, run_all, [&](size_t part) {
+    }));
+    RETURN_IF_ERROR(reference::CallTorchForAll(parts, run_all, [&](size_t part) {
       const at::NoGradGuard no_gradients;
       for (const std::vector<PartGradients>& of_batch : gradients) add(part, of_batch[part]);
-    });
-    if (!status.ok()) return status;
+    }));
     on_progress(begin + count, batches.size());
   }
   return absl::OkStatus();
@@ -111,7 +110,7 @@ absl::StatusOr<std::vector<PartCurvature>> MeasureCurvature(const Weights& weigh
     parts.push_back({at::zeros({in, in}, at::kFloat), at::zeros({config.hidden_size, config.hidden_size}, at::kFloat)});
   }
   std::vector<double> squares(parts.size());
-  absl::Status status = AddGradients(
+  RETURN_IF_ERROR(AddGradients(
       weights, config, batches, seed, run_all, on_progress, [&](size_t part, const PartGradients& of_part) {
         at::Tensor inputs = of_part.inputs.flatten(0, 1), gradients = of_part.gradients.flatten(0, 1);
         at::Tensor square = gradients.square().sum(1);
@@ -122,8 +121,7 @@ absl::StatusOr<std::vector<PartCurvature>> MeasureCurvature(const Weights& weigh
         parts[part].inputs.addmm_((inputs * square.unsqueeze(1)).t(), inputs);
         parts[part].outputs.addmm_(gradients.t(), gradients);
         squares[part] += square.sum().item<double>();
-      });
-  if (!status.ok()) return status;
+      }));
   const auto texts = static_cast<double>(CountTexts(batches));
   for (size_t part = 0; part < parts.size(); ++part) {
     parts[part].inputs.div_(texts);
@@ -138,7 +136,7 @@ absl::StatusOr<std::vector<std::vector<double>>> MeasureFisher(const Weights& we
                                                                const OnProgress& on_progress) {
   std::vector<std::vector<double>> fisher(2 * weights.layers.size());
   const auto texts = static_cast<double>(CountTexts(batches));
-  absl::Status status = AddGradients(
+  RETURN_IF_ERROR(AddGradients(
       weights, config, batches, seed, run_all, on_progress, [&](size_t part, const PartGradients& of_part) {
         // The gradient with respect to a factor in front of an input is the sum over tokens of the input times its
         // gradient.
@@ -148,8 +146,7 @@ absl::StatusOr<std::vector<std::vector<double>>> MeasureFisher(const Weights& we
         const at::Tensor sum = (by_factor.square().sum(0) / texts).to(at::kDouble).contiguous();
         fisher[part].resize(static_cast<size_t>(sum.numel()));
         for (size_t i = 0; i < fisher[part].size(); ++i) fisher[part][i] += sum.data_ptr<double>()[i];
-      });
-  if (!status.ok()) return status;
+      }));
   return fisher;
 }
 

@@ -7,8 +7,8 @@
 #include <optional>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "profiles/checkpoint/files.h"
+#include "profiles/errors/errors.h"
 #include "profiles/pruned/pruned.h"
 #include "profiles/pruner/curvature.h"
 #include "profiles/pruner/refit.h"
@@ -35,11 +35,11 @@ absl::Status CheckOptions(const checkpoint::Checkpoint& checkpoint, const qualit
                           const PruneOptions& options) {
   const double value = options.budget.value;
   if (!checkpoint.mask().empty()) {
-    return absl::InvalidArgumentError(absl::StrCat(checkpoint.directory(), ": is a pruned checkpoint already"));
+    return errors::InvalidArgument(checkpoint.directory(), ": is a pruned checkpoint already");
   }
   if (options.most_texts < kFewestTexts) {
-    return absl::InvalidArgumentError(absl::StrCat("the most texts to learn from are ", options.most_texts,
-                                                   "; they must be ", kFewestTexts, " or more"));
+    return errors::InvalidArgument("the most texts to learn from are ", options.most_texts, "; they must be ",
+                                   kFewestTexts, " or more");
   }
   if (options.most_held_out == 0) {
     return absl::InvalidArgumentError("the most texts to hold out are 0; they must be 1 or more");
@@ -47,14 +47,13 @@ absl::Status CheckOptions(const checkpoint::Checkpoint& checkpoint, const qualit
   switch (options.budget.kind) {
     case Budget::Kind::kKeepMacs:
       if (value > 0 && value <= 1) return absl::OkStatus();
-      return absl::InvalidArgumentError(absl::StrCat("keep_macs is ", value, "; it must be above 0 and at most 1"));
+      return errors::InvalidArgument("keep_macs is ", value, "; it must be above 0 and at most 1");
     case Budget::Kind::kTargetSpeedup:
       if (value >= 1 && std::isfinite(value)) return absl::OkStatus();
-      return absl::InvalidArgumentError(absl::StrCat("target speed-up is ", value, "; it must be 1 or more"));
+      return errors::InvalidArgument("target speed-up is ", value, "; it must be 1 or more");
     case Budget::Kind::kMaxDrop:
       if (!(value >= 0 && value <= 100)) {
-        return absl::InvalidArgumentError(
-            absl::StrCat("the most points to drop are ", value, "; they must be 0 to 100"));
+        return errors::InvalidArgument("the most points to drop are ", value, "; they must be 0 to 100");
       }
       if (sample.empty() || sample.front().label) return absl::OkStatus();
       return absl::InvalidArgumentError("the most points to drop: without labels there is no accuracy to measure");
@@ -77,21 +76,18 @@ class Pruner {
         on_step_(on_step) {}
 
   absl::StatusOr<Pruned> Run() {
-    absl::Status status = Prepare();
-    if (!status.ok()) return status;
-    const auto mask_at = Search();
-    if (!mask_at.ok()) return mask_at.status();
+    RETURN_IF_ERROR(Prepare());
+    ASSIGN_OR_RETURN(const auto mask_at, Search());
     switch (options_.budget.kind) {
       case Budget::Kind::kTargetSpeedup:
-        return ToSpeed(*mask_at);
+        return ToSpeed(mask_at);
       case Budget::Kind::kMaxDrop:
-        return ToAccuracy(*mask_at);
+        return ToAccuracy(mask_at);
       case Budget::Kind::kKeepMacs:
         break;
     }
-    auto mask = (*mask_at)(options_.budget.value);
-    if (!mask.ok()) return mask.status();
-    return Finish(*std::move(mask));
+    ASSIGN_OR_RETURN(auto mask, mask_at(options_.budget.value));
+    return Finish(std::move(mask));
   }
 
  private:
@@ -104,9 +100,8 @@ class Pruner {
   }
 
   absl::Status Prepare() {
-    auto split = SplitTexts(tokenized_.lengths, options_.most_texts, options_.most_held_out, options_.seed);
-    if (!split.ok()) return split.status();
-    split_ = *std::move(split);
+    ASSIGN_OR_RETURN(split_,
+                     SplitTexts(tokenized_.lengths, options_.most_texts, options_.most_held_out, options_.seed));
     Step("reading weights");
     return reference::CallTorch([&] {
       weights_ = reference::LoadWeights(checkpoint_);
@@ -127,9 +122,8 @@ class Pruner {
       case Method::kSecondOrder:
         break;
     }
-    auto orders = options_.method == Method::kFisher ? FisherOrders() : CurvatureOrders();
-    if (!orders.ok()) return orders.status();
-    const auto path = std::make_shared<const RemovalPath>(*orders, config_, FirstTokenShare());
+    ASSIGN_OR_RETURN(auto orders, options_.method == Method::kFisher ? FisherOrders() : CurvatureOrders());
+    const auto path = std::make_shared<const RemovalPath>(orders, config_, FirstTokenShare());
     return MaskAt([path](double keep_macs) { return path->MaskAt(keep_macs); });
   }
 
@@ -140,28 +134,26 @@ class Pruner {
   }
 
   absl::StatusOr<std::vector<RemovalOrder>> FisherOrders() {
-    const auto fisher = MeasureFisher(weights_, config_, texts_.fit, options_.seed, run_all_, Step("gradients"));
-    if (!fisher.ok()) return fisher.status();
+    ASSIGN_OR_RETURN(const auto fisher,
+                     MeasureFisher(weights_, config_, texts_.fit, options_.seed, run_all_, Step("gradients")));
     std::vector<RemovalOrder> orders;
-    for (const std::vector<double>& importances : *fisher) orders.push_back(OrderByImportance(importances));
+    for (const std::vector<double>& importances : fisher) orders.push_back(OrderByImportance(importances));
     return orders;
   }
 
   absl::StatusOr<std::vector<RemovalOrder>> CurvatureOrders() {
-    auto parts = MeasureCurvature(weights_, config_, texts_.fit, options_.seed, run_all_, Step("gradients"));
-    if (!parts.ok()) return parts.status();
+    ASSIGN_OR_RETURN(auto parts,
+                     MeasureCurvature(weights_, config_, texts_.fit, options_.seed, run_all_, Step("gradients")));
     const OnProgress progress = Step("order of removal");
-    std::vector<RemovalOrder> orders(parts->size());
+    std::vector<RemovalOrder> orders(parts.size());
     std::atomic<size_t> done = 0;
-    const absl::Status status = reference::CallTorchForAll(parts->size(), run_all_, [&](size_t part) {
+    RETURN_IF_ERROR(reference::CallTorchForAll(parts.size(), run_all_, [&](size_t part) {
       const reference::Layer& layer = weights_.layers[part / 2];
-      orders[part] = part % 2 == 0
-                         ? OrderByCurvature((*parts)[part], layer.attention_output.weight, config_.head_size())
-                         : OrderByCurvature((*parts)[part], layer.output.weight, 1);
-      (*parts)[part] = {};
+      orders[part] = part % 2 == 0 ? OrderByCurvature(parts[part], layer.attention_output.weight, config_.head_size())
+                                   : OrderByCurvature(parts[part], layer.output.weight, 1);
+      parts[part] = {};
       progress(++done, orders.size());
-    });
-    if (!status.ok()) return status;
+    }));
     return orders;
   }
 
@@ -174,8 +166,7 @@ class Pruner {
 
   absl::StatusOr<double> SpeedupOf(const PruningMask& mask) {
     Step("speed");
-    absl::Status status = EnsureGauge();
-    if (!status.ok()) return status;
+    RETURN_IF_ERROR(EnsureGauge());
     return gauge_->SpeedupOf(mask);
   }
 
@@ -186,21 +177,18 @@ class Pruner {
     std::vector<Try> tries;
     double keep = std::clamp(1 / options_.budget.value, kLeastKept, 1.0);
     for (int i = 0; i < kTries; ++i) {
-      auto mask = mask_at(keep);
-      if (!mask.ok()) return mask.status();
-      const auto speedup = SpeedupOf(*mask);
-      if (!speedup.ok()) return speedup.status();
-      tries.push_back({checkpoint::KeptMacs(*mask, config_), *speedup});
-      fastest = std::max(fastest, *speedup);
-      const bool enough = *speedup >= options_.budget.value;
+      ASSIGN_OR_RETURN(auto mask, mask_at(keep));
+      ASSIGN_OR_RETURN(const auto speedup, SpeedupOf(mask));
+      tries.push_back({checkpoint::KeptMacs(mask, config_), speedup});
+      fastest = std::max(fastest, speedup);
+      const bool enough = speedup >= options_.budget.value;
       (enough ? fast_enough : too_slow) = keep;
-      if (enough) best = *std::move(mask);
+      if (enough) best = std::move(mask);
       keep = (too_slow + std::max(fast_enough, kLeastKept)) / 2;
     }
     if (!best) {
-      return absl::FailedPreconditionError(absl::StrCat("no pruning makes this model ", options_.budget.value,
-                                                        " times as fast on this host; ", fastest,
-                                                        " is the most that was reached"));
+      return errors::FailedPrecondition("no pruning makes this model ", options_.budget.value,
+                                        " times as fast on this host; ", fastest, " is the most that was reached");
     }
     gauge_.reset();
     auto pruned = Finish(*std::move(best));
@@ -214,20 +202,17 @@ class Pruner {
     std::optional<Pruned> best;
     std::vector<Try> tries;
     for (int i = 0; i < kTries; ++i) {
-      auto mask = mask_at((too_small + good_enough) / 2);
-      if (!mask.ok()) return mask.status();
-      auto pruned = Evaluate(*std::move(mask));
-      if (!pruned.ok()) return pruned.status();
-      const double drop = 100 * (*pruned->quality.baseline_accuracy - *pruned->quality.accuracy);
-      tries.push_back({pruned->kept_macs, drop});
+      ASSIGN_OR_RETURN(auto mask, mask_at((too_small + good_enough) / 2));
+      ASSIGN_OR_RETURN(auto pruned, Evaluate(std::move(mask)));
+      const double drop = 100 * (*pruned.quality.baseline_accuracy - *pruned.quality.accuracy);
+      tries.push_back({pruned.kept_macs, drop});
       const bool enough = drop <= options_.budget.value;
       (enough ? good_enough : too_small) = (too_small + good_enough) / 2;
-      if (enough) best = *std::move(pruned);
+      if (enough) best = std::move(pruned);
     }
     if (!best) {
-      return absl::FailedPreconditionError(absl::StrCat("no pruning was found that costs at most ",
-                                                        options_.budget.value,
-                                                        " points: the least that was tried cost ", tries.back().found));
+      return errors::FailedPrecondition("no pruning was found that costs at most ", options_.budget.value,
+                                        " points: the least that was tried cost ", tries.back().found);
     }
     best->tries = std::move(tries);
     return WithSpeed(*std::move(best));
@@ -244,31 +229,29 @@ class Pruner {
   absl::StatusOr<Pruned> WithSpeed(Pruned pruned) {
     weights_ = {};
     texts_ = {};
-    const auto speedup = SpeedupOf(pruned.mask);
-    if (!speedup.ok()) return speedup.status();
-    pruned.speedup = *speedup;
+    ASSIGN_OR_RETURN(pruned.speedup, SpeedupOf(pruned.mask));
     return pruned;
   }
 
   /// Keeps what `mask` says, refits it if the options ask for that, and measures its quality.
   absl::StatusOr<Pruned> Evaluate(PruningMask mask) {
-    auto refitted = options_.refit
-                        ? Refit(weights_, config_, mask, texts_, StoredTypes(), run_all_, Step("least squares"))
-                        : WithoutRefit(weights_, config_, mask, texts_.held_out, run_all_, Step("held-out texts"));
-    if (!refitted.ok()) return refitted.status();
+    ASSIGN_OR_RETURN(auto refitted,
+                     options_.refit
+                         ? Refit(weights_, config_, mask, texts_, StoredTypes(), run_all_, Step("least squares"))
+                         : WithoutRefit(weights_, config_, mask, texts_.held_out, run_all_, Step("held-out texts")));
     Pruned pruned;
     pruned.kept_macs = checkpoint::KeptMacs(mask, config_);
     pruned.texts = split_.fit.size() + split_.tune.size();
-    pruned.refitted = refitted->helped;
-    if (refitted->helped) pruned.tensors = OutputProducts(refitted->weights);
+    pruned.refitted = refitted.helped;
+    if (refitted.helped) pruned.tensors = OutputProducts(refitted.weights);
     quality::Sample held_out;
     for (const TextBatch& batch : texts_.held_out) {
       for (const size_t text : batch.texts) held_out.push_back(sample_[text]);
     }
-    for (const float logit : refitted->logits) {
+    for (const float logit : refitted.logits) {
       if (!std::isfinite(logit)) return absl::InternalError("a logit of the pruned model is not a finite number");
     }
-    pruned.quality = quality::CompareLogits(refitted->logits, refitted->dense_logits, held_out, config_);
+    pruned.quality = quality::CompareLogits(refitted.logits, refitted.dense_logits, held_out, config_);
     pruned.mask = std::move(mask);
     return pruned;
   }
@@ -332,16 +315,14 @@ class Pruner {
 absl::StatusOr<Pruned> Prune(const checkpoint::Checkpoint& checkpoint, const quality::Sample& sample,
                              const quality::TokenizedSample& tokenized, const PruneOptions& options,
                              const quality::RunAll& run_all, const OnStep& on_step) {
-  absl::Status status = CheckOptions(checkpoint, sample, options);
-  if (!status.ok()) return status;
+  RETURN_IF_ERROR(CheckOptions(checkpoint, sample, options));
   std::optional<Pruned> pruned;
   // Where memory runs out, LibTorch throws from any call that makes a tensor.
-  status = reference::CallTorch([&] {
+  RETURN_IF_ERROR(reference::CallTorch([&] {
     auto found = Pruner(checkpoint, sample, tokenized, options, run_all, on_step).Run();
     if (found.ok()) pruned = *std::move(found);
     return found.status();
-  });
-  if (!status.ok()) return status;
+  }));
   return *std::move(pruned);
 }
 

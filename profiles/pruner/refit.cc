@@ -10,6 +10,7 @@
 #include <optional>
 #include <utility>
 
+#include "profiles/errors/errors.h"
 #include "profiles/pruner/removal.h"
 #include "profiles/reference/call_torch.h"
 
@@ -91,15 +92,13 @@ class Refitter {
   }
 
   absl::Status Run(const OnProgress& on_progress, Refitted* refitted) {
-    absl::Status status = ForEach(flows_.size(), [&](size_t i) {
+    RETURN_IF_ERROR(ForEach(flows_.size(), [&](size_t i) {
       flows_[i].dense = flows_[i].narrow = reference::Embed(dense_, config_, flows_[i].batch->padded);
-    });
-    for (size_t part = 0; status.ok() && part < 2 * dense_.layers.size(); ++part) {
-      refitted->parts.emplace_back();
-      status = RefitPart(part, &refitted->parts.back());
+    }));
+    for (size_t part = 0; part < 2 * dense_.layers.size(); ++part) {
+      RETURN_IF_ERROR(RefitPart(part, &refitted->parts.emplace_back()));
       on_progress(part + 1, 2 * dense_.layers.size());
     }
-    if (!status.ok()) return status;
     refitted->weights = narrow_;
     return reference::CallTorch([&] {
       const at::NoGradGuard no_gradients;
@@ -173,17 +172,15 @@ class Refitter {
     std::array<std::vector<Flow*>, kHeldOutLane + 1> lanes;
     for (Flow& flow : flows_) lanes[flow.lane].push_back(&flow);
     std::array<Moments, lanes.size()> moments;
-    absl::Status status = ForEach(lanes.size(), [&](size_t lane) {
+    RETURN_IF_ERROR(ForEach(lanes.size(), [&](size_t lane) {
       for (Flow* flow : lanes[lane]) AddMoments(part, flow, &moments[lane]);
-    });
-    if (!status.ok()) return status;
+    }));
     const at::NoGradGuard no_gradients;
-    status = reference::CallTorch([&] {
+    RETURN_IF_ERROR(reference::CallTorch([&] {
       for (size_t lane = 1; lane < kFitLanes; ++lane) moments[0].Add(std::exchange(moments[lane], {}));
       return absl::OkStatus();
-    });
-    if (status.ok()) status = Solve(part, &moments[0], moments[kTuneLane], fit);
-    if (!status.ok()) return status;
+    }));
+    RETURN_IF_ERROR(Solve(part, &moments[0], moments[kTuneLane], fit));
     return ForEach(flows_.size(), [&](size_t i) {
       const Layer& layer = narrow_.layers[part / 2];
       Flow& flow = flows_[i];
@@ -199,10 +196,9 @@ class Refitter {
     const at::Tensor old = at::cat({output.weight.t(), output.bias.unsqueeze(0)}, 0).contiguous();
     std::array<double, kRidges.size()> errors;
     errors.fill(std::numeric_limits<double>::infinity());
-    absl::Status status = ForEach(kRidges.size(), [&](size_t i) {
+    RETURN_IF_ERROR(ForEach(kRidges.size(), [&](size_t i) {
       if (const auto solution = Ridge(*to_fit, old, kRidges[i])) errors[i] = to_tune.Error(*solution);
-    });
-    if (!status.ok()) return status;
+    }));
     const auto best = static_cast<size_t>(std::min_element(errors.begin(), errors.end()) - errors.begin());
     return reference::CallTorch([&] {
       const double scale = std::max(to_tune.targets, 1e-30);
@@ -259,9 +255,8 @@ absl::StatusOr<Refitted> Refit(const Weights& dense, const ModelConfig& config, 
                                const quality::RunAll& run_all, const OnProgress& on_progress) {
   Refitted refitted;
   Refitter refitter(dense, config, mask, texts, stored_as, run_all);
-  absl::Status status = refitter.Run(on_progress, &refitted);
-  if (status.ok()) status = refitter.Judge(mask, &refitted.helped);
-  if (!status.ok()) return status;
+  RETURN_IF_ERROR(refitter.Run(on_progress, &refitted));
+  RETURN_IF_ERROR(refitter.Judge(mask, &refitted.helped));
   if (refitted.helped) return refitted;
   auto without = WithoutRefit(dense, config, mask, texts.held_out, run_all, on_progress);
   if (without.ok()) without->parts = std::move(refitted.parts);
@@ -274,12 +269,11 @@ absl::StatusOr<Refitted> WithoutRefit(const Weights& dense, const ModelConfig& c
   Refitted narrow;
   narrow.weights = Narrow(dense, mask, config);
   std::vector<std::vector<float>> of_dense(held_out.size()), of_narrow(held_out.size());
-  const absl::Status status = reference::CallTorchForAll(held_out.size(), run_all, [&](size_t i) {
+  RETURN_IF_ERROR(reference::CallTorchForAll(held_out.size(), run_all, [&](size_t i) {
     const at::NoGradGuard no_gradients;
     Refitter::AppendLogits(reference::Forward(dense, config, held_out[i].padded), &of_dense[i]);
     Refitter::AppendLogits(reference::Forward(narrow.weights, config, held_out[i].padded), &of_narrow[i]);
-  });
-  if (!status.ok()) return status;
+  }));
   for (size_t i = 0; i < held_out.size(); ++i) {
     narrow.dense_logits.insert(narrow.dense_logits.end(), of_dense[i].begin(), of_dense[i].end());
     narrow.logits.insert(narrow.logits.end(), of_narrow[i].begin(), of_narrow[i].end());

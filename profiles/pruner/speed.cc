@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "profiles/encoder/packed_classifier.h"
+#include "profiles/errors/errors.h"
 
 namespace roberta::pruner {
 
@@ -17,8 +18,7 @@ constexpr size_t kRounds = 5;  // over all batches, after one that is not counte
 absl::StatusOr<double> SecondsOf(const encoder::Profile& profile, const encoder::PackedBatch& batch,
                                  absl::Span<float> logits) {
   const auto start = std::chrono::steady_clock::now();
-  absl::Status status = profile.Run(batch, logits);
-  if (!status.ok()) return status;
+  RETURN_IF_ERROR(profile.Run(batch, logits));
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
@@ -38,26 +38,21 @@ absl::StatusOr<std::unique_ptr<SpeedGauge>> SpeedGauge::Make(const checkpoint::C
     gauge->sample_.lengths.push_back(sample.lengths[text]);
   }
   gauge->batches_ = quality::FormBatches(gauge->sample_);
-  auto dense = encoder::LoadPackedClassifier(checkpoint, {});
-  if (!dense.ok()) return dense.status();
-  gauge->dense_ = *std::move(dense);
+  ASSIGN_OR_RETURN(gauge->dense_, encoder::LoadPackedClassifier(checkpoint, {}));
   return gauge;
 }
 
 absl::StatusOr<double> SpeedGauge::SpeedupOf(const checkpoint::PruningMask& mask) {
-  const auto narrow = encoder::LoadPackedClassifier(checkpoint_, {.mask = mask});
-  if (!narrow.ok()) return narrow.status();
+  ASSIGN_OR_RETURN(const auto narrow, encoder::LoadPackedClassifier(checkpoint_, {.mask = mask}));
   std::vector<double> ratios;
   std::vector<float> logits;
   for (size_t round = 0; round <= kRounds; ++round) {
     for (const quality::SampleBatch& batch : batches_) {
       logits.resize(batch.examples() * static_cast<size_t>(checkpoint_.config().num_labels()));
       const encoder::PackedBatch view = batch.View(sample_);
-      const auto dense_s = SecondsOf(*dense_, view, absl::MakeSpan(logits));
-      if (!dense_s.ok()) return dense_s.status();
-      const auto narrow_s = SecondsOf(**narrow, view, absl::MakeSpan(logits));
-      if (!narrow_s.ok()) return narrow_s.status();
-      if (round > 0) ratios.push_back(*dense_s / *narrow_s);
+      ASSIGN_OR_RETURN(const auto dense_s, SecondsOf(*dense_, view, absl::MakeSpan(logits)));
+      ASSIGN_OR_RETURN(const auto narrow_s, SecondsOf(*narrow, view, absl::MakeSpan(logits)));
+      if (round > 0) ratios.push_back(dense_s / narrow_s);
     }
   }
   const auto middle = ratios.begin() + static_cast<std::ptrdiff_t>(ratios.size() / 2);

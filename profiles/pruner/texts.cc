@@ -9,7 +9,7 @@
 #include <random>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
+#include "profiles/errors/errors.h"
 
 namespace roberta::pruner {
 
@@ -40,8 +40,8 @@ at::Tensor Indices(const std::vector<int64_t>& indices) {
 absl::StatusOr<TextSplit> SplitTexts(absl::Span<const size_t> lengths, size_t most_calibration, size_t most_held_out,
                                      uint64_t seed) {
   if (lengths.size() < kFewestTexts) {
-    return absl::InvalidArgumentError(absl::StrCat(lengths.size(), " texts; pruning needs ", kFewestTexts,
-                                                   " or more, to learn from and to measure its loss on"));
+    return errors::InvalidArgument(lengths.size(), " texts; pruning needs ", kFewestTexts,
+                                   " or more, to learn from and to measure its loss on");
   }
   std::mt19937_64 random(seed);
   std::vector<std::pair<double, size_t>> keyed;

@@ -2,12 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <string>
-#include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "profiles/errors/errors.h"
 
 namespace roberta::quality {
 
@@ -152,8 +150,7 @@ absl::Status CheckGate(const Gate& gate, const Quality& quality) {
     missed.push_back(absl::StrFormat("accuracy falls by more than %.2f points", *gate.max_accuracy_drop_points));
   }
   if (missed.empty()) return absl::OkStatus();
-  return absl::FailedPreconditionError(
-      absl::StrCat("quality gate: ", absl::StrJoin(missed, ", "), ": ", QualityText(quality)));
+  return errors::FailedPrecondition("quality gate: ", absl::StrJoin(missed, ", "), ": ", QualityText(quality));
 }
 
 }  // namespace roberta::quality

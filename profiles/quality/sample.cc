@@ -8,9 +8,9 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "profiles/errors/errors.h"
 #include "profiles/json/strict_json.h"
 #include "profiles/quality/agreement.h"
-#include "profiles/rows/rows.h"
 #include "profiles/tokenizer/utf8.h"
 
 namespace roberta::quality {
@@ -29,14 +29,11 @@ class Parser {
       : config_(config), file_(file), options_(options) {}
 
   absl::StatusOr<Data> Parse(std::string_view text) {
-    if (text.empty() || text == kByteOrderMark) {
-      return absl::InvalidArgumentError(absl::StrCat(file_, ": there is nothing in it"));
-    }
+    if (text.empty() || text == kByteOrderMark) return errors::InvalidArgument(file_, ": there is nothing in it");
     rows::RowParser rows({.format = options_.format.value_or(rows::FormatOfFile(file_, rows::Format::kTsv)),
                           .refuse_other_columns = true});
     while (const std::optional<Row> row = rows.Take(&text, /*ended=*/true)) {
-      absl::Status status = Take(*row);
-      if (!status.ok()) return status;
+      RETURN_IF_ERROR(Take(*row));
     }
     if (data_.sample.empty()) return NoExample();
     return std::move(data_);
@@ -44,12 +41,12 @@ class Parser {
 
  private:
   absl::Status Wrong(size_t line, const std::string& what) const {
-    return absl::InvalidArgumentError(absl::StrCat(file_, ":", line, ": ", what));
+    return errors::InvalidArgument(file_, ":", line, ": ", what);
   }
 
   absl::Status NoExample() const {
     if (data_.bad_rows == 0) return Wrong(1, "there is no example after the header");
-    return absl::InvalidArgumentError(absl::StrCat(data_.problems.front(), "; no other row is good either"));
+    return errors::InvalidArgument(data_.problems.front(), "; no other row is good either");
   }
 
   absl::Status Take(const Row& row) {
@@ -120,11 +117,10 @@ absl::StatusOr<Data> ReadData(const std::string& path, const checkpoint::ModelCo
   std::error_code failure;
   const bool is_file = std::filesystem::is_regular_file(path, failure);
   std::ifstream file(path, std::ios::binary);
-  if (!is_file || !file) return absl::NotFoundError(absl::StrCat(path, ": no such file, or not readable"));
+  if (!is_file || !file) return errors::NotFound(path, ": no such file, or not readable");
   const uintmax_t bytes = std::filesystem::file_size(path, failure);
   if (failure || bytes > kLargestFileBytes) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(path, ": ", bytes, " bytes; a file of examples has at most ", kLargestFileBytes));
+    return errors::InvalidArgument(path, ": ", bytes, " bytes; a file of examples has at most ", kLargestFileBytes);
   }
   std::ostringstream text;
   text << file.rdbuf();
@@ -132,9 +128,8 @@ absl::StatusOr<Data> ReadData(const std::string& path, const checkpoint::ModelCo
 }
 
 absl::StatusOr<Sample> ReadSample(const std::string& path, const checkpoint::ModelConfig& config) {
-  auto data = ReadData(path, config, {});
-  if (!data.ok()) return data.status();
-  return std::move(data->sample);
+  ASSIGN_OR_RETURN(auto data, ReadData(path, config, {}));
+  return std::move(data.sample);
 }
 
 }  // namespace roberta::quality

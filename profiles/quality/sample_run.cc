@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "profiles/checkpoint/content_hash.h"
+#include "profiles/errors/errors.h"
 
 namespace roberta::quality {
 
@@ -43,9 +44,8 @@ absl::StatusOr<TokenizedSample> Tokenize(const Sample& sample, const tokenizer::
   for (const Example& example : sample) {
     std::optional<std::string_view> pair;
     if (example.pair) pair = *example.pair;
-    absl::Status status = tokenizer.Encode(
-        example.text, pair, {.max_tokens = max_tokens, .truncation = tokenizer::Truncation::kRight}, &encoding);
-    if (!status.ok()) return status;
+    RETURN_IF_ERROR(tokenizer.Encode(
+        example.text, pair, {.max_tokens = max_tokens, .truncation = tokenizer::Truncation::kRight}, &encoding));
     tokenized.token_ids.insert(tokenized.token_ids.end(), encoding.ids.begin(), encoding.ids.end());
     tokenized.lengths.push_back(encoding.ids.size());
     tokenized.truncated += encoding.tokens_dropped > 0 ? 1 : 0;

@@ -52,10 +52,9 @@ absl::Status CallTorchForAll(size_t count,
       return absl::OkStatus();
     });
   });
-  for (const absl::Status& status : statuses) {
-    if (!status.ok()) return status;
-  }
-  return absl::OkStatus();
+  absl::Status first_error;
+  for (const absl::Status& status : statuses) first_error.Update(status);
+  return first_error;
 }
 
 }  // namespace roberta::reference

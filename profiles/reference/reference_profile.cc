@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "profiles/errors/errors.h"
 #include "profiles/reference/call_torch.h"
 #include "profiles/reference/model.h"
 
@@ -25,8 +26,7 @@ class ReferenceProfile final : public encoder::Profile {
 
   absl::Status Run(const encoder::PackedBatch& batch, absl::Span<float> logits) const override {
     const auto labels = static_cast<size_t>(config_.num_labels());
-    absl::Status status = encoder::ValidateRun(batch, config_.vocab_size, config_.max_tokens(), labels, logits.size());
-    if (!status.ok()) return status;
+    RETURN_IF_ERROR(encoder::ValidateRun(batch, config_.vocab_size, config_.max_tokens(), labels, logits.size()));
     return CallTorch([&] {
       const c10::InferenceMode inference;
       for (size_t begin = 0; begin < batch.sequences();) {
@@ -59,12 +59,11 @@ class ReferenceProfile final : public encoder::Profile {
 
 absl::StatusOr<std::unique_ptr<const encoder::Profile>> LoadReferenceProfile(const checkpoint::Checkpoint& checkpoint) {
   std::unique_ptr<const encoder::Profile> profile;
-  absl::Status status = CallTorch([&] {
+  RETURN_IF_ERROR(CallTorch([&] {
     const c10::InferenceMode inference;
     profile = std::make_unique<ReferenceProfile>(checkpoint.config(), LoadWeights(checkpoint));
     return absl::OkStatus();
-  });
-  if (!status.ok()) return status;
+  }));
   return profile;
 }
 

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "profiles/errors/errors.h"
 
 namespace roberta::registry {
 
@@ -26,16 +27,15 @@ absl::StatusOr<std::shared_ptr<const Tokenizer>> LoadTokenizer(const std::string
 /// The checkpoint must have an embedding for every token and the tokenizer's special tokens where its config puts them.
 absl::Status CheckTokenizer(const Tokenizer& tokenizer, const ModelConfig& config) {
   if (static_cast<int64_t>(tokenizer.vocabulary_size()) > config.vocab_size) {
-    return absl::InvalidArgumentError(absl::StrCat("the tokenizer has ", tokenizer.vocabulary_size(),
-                                                   " tokens, but config.json has vocab_size ", config.vocab_size));
+    return errors::InvalidArgument("the tokenizer has ", tokenizer.vocabulary_size(),
+                                   " tokens, but config.json has vocab_size ", config.vocab_size);
   }
   tokenizer::Encoding empty;
-  absl::Status status = tokenizer.Encode("", std::nullopt, {}, &empty);
-  if (!status.ok()) return status;
+  RETURN_IF_ERROR(tokenizer.Encode("", std::nullopt, {}, &empty));
   if (empty.ids.size() != 2 || empty.ids[0] != config.bos_token_id || empty.ids[1] != config.eos_token_id) {
-    return absl::InvalidArgumentError(absl::StrCat("the tokenizer wraps a text in ids ", absl::StrJoin(empty.ids, ", "),
-                                                   ", but config.json has bos_token_id ", config.bos_token_id,
-                                                   " and eos_token_id ", config.eos_token_id));
+    return errors::InvalidArgument("the tokenizer wraps a text in ids ", absl::StrJoin(empty.ids, ", "),
+                                   ", but config.json has bos_token_id ", config.bos_token_id, " and eos_token_id ",
+                                   config.eos_token_id);
   }
   return absl::OkStatus();
 }
@@ -56,7 +56,7 @@ absl::Status CheckConfig(const ModelConfig& config, const ModelConfig& model) {
       {absl::StrCat("max_tokens ", config.max_tokens()), absl::StrCat("max_tokens ", model.max_tokens())},
       {TokensOf(config), TokensOf(model)}};
   for (const auto& [own, expected] : held_together) {
-    if (own != expected) return absl::InvalidArgumentError(absl::StrCat("has ", own, "; the model has ", expected));
+    if (own != expected) return errors::InvalidArgument("has ", own, "; the model has ", expected);
   }
   return absl::OkStatus();
 }
@@ -67,41 +67,34 @@ absl::Status CheckVocabulary(const std::string& directory, const Tokenizer& mode
   if (own.status().code() == absl::StatusCode::kNotFound) return absl::OkStatus();
   if (!own.ok()) return own.status();
   if ((*own)->vocabulary_size() != model.vocabulary_size()) {
-    return absl::InvalidArgumentError(absl::StrCat("has a vocabulary of ", (*own)->vocabulary_size(),
-                                                   " tokens; the model has ", model.vocabulary_size()));
+    return errors::InvalidArgument("has a vocabulary of ", (*own)->vocabulary_size(), " tokens; the model has ",
+                                   model.vocabulary_size());
   }
   for (size_t i = 0; i < model.vocabulary_size(); ++i) {
     const auto id = static_cast<int32_t>(i);
     if ((*own)->TokenText(id) != model.TokenText(id)) {
-      return absl::InvalidArgumentError(absl::StrCat("has another token ", id, " than the model"));
+      return errors::InvalidArgument("has another token ", id, " than the model");
     }
   }
   return absl::OkStatus();
 }
 
-absl::Status In(const std::string& directory, const absl::Status& status) {
-  return absl::Status(status.code(), absl::StrCat(directory, ": ", status.message()));
-}
-
 }  // namespace
 
 absl::StatusOr<Model> OpenModel(const std::string& directory) {
-  auto checkpoint = Checkpoint::Open(directory);
-  if (!checkpoint.ok()) return checkpoint.status();
-  auto tokenizer = LoadTokenizer(directory, (*checkpoint)->config().family->tokenizer);
-  if (!tokenizer.ok()) return tokenizer.status();
-  const absl::Status status = CheckTokenizer(**tokenizer, (*checkpoint)->config());
-  if (!status.ok()) return In(directory, status);
-  return Model{*std::move(checkpoint), *std::move(tokenizer)};
+  ASSIGN_OR_RETURN(auto checkpoint, Checkpoint::Open(directory));
+  ASSIGN_OR_RETURN(auto tokenizer, LoadTokenizer(directory, checkpoint->config().family->tokenizer));
+  const absl::Status status = CheckTokenizer(*tokenizer, checkpoint->config());
+  if (!status.ok()) return errors::In(directory, status);
+  return Model{std::move(checkpoint), std::move(tokenizer)};
 }
 
 absl::StatusOr<std::shared_ptr<const Checkpoint>> OpenVariant(const std::string& directory, const Model& model) {
-  auto checkpoint = Checkpoint::Open(directory);
-  if (!checkpoint.ok()) return checkpoint.status();
-  absl::Status status = CheckConfig((*checkpoint)->config(), model.checkpoint->config());
+  ASSIGN_OR_RETURN(auto checkpoint, Checkpoint::Open(directory));
+  absl::Status status = CheckConfig(checkpoint->config(), model.checkpoint->config());
   if (status.ok()) status = CheckVocabulary(directory, *model.tokenizer);
-  if (!status.ok()) return In(directory, status);
-  return std::shared_ptr<const Checkpoint>(*std::move(checkpoint));
+  if (!status.ok()) return errors::In(directory, status);
+  return std::shared_ptr<const Checkpoint>(std::move(checkpoint));
 }
 
 }  // namespace roberta::registry

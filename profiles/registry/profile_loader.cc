@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
-#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "profiles/checkpoint/content_hash.h"
 #include "profiles/checkpoint/files.h"
 #include "profiles/encoder/calibration.h"
+#include "profiles/errors/errors.h"
 
 namespace roberta::registry {
 
@@ -73,12 +73,9 @@ absl::StatusOr<std::unique_ptr<ProfileLoader>> ProfileLoader::Open(const Model& 
   std::error_code failure;
   if (sample_file.empty() && !std::filesystem::exists(own, failure)) return loader;
   const checkpoint::ModelConfig& config = model.checkpoint->config();
-  auto sample = quality::ReadSample(sample_file.empty() ? own : sample_file, config);
-  if (!sample.ok()) return sample.status();
-  loader->sample_ = *std::move(sample);
-  auto tokenized = quality::Tokenize(loader->sample_, *model.tokenizer, static_cast<size_t>(config.max_tokens()));
-  if (!tokenized.ok()) return tokenized.status();
-  loader->tokenized_ = *std::move(tokenized);
+  ASSIGN_OR_RETURN(loader->sample_, quality::ReadSample(sample_file.empty() ? own : sample_file, config));
+  ASSIGN_OR_RETURN(loader->tokenized_,
+                   quality::Tokenize(loader->sample_, *model.tokenizer, static_cast<size_t>(config.max_tokens())));
   return loader;
 }
 
@@ -99,7 +96,7 @@ LoadOutcome ProfileLoader::Load(const ProfileSpec& spec, const OnStep& on_step) 
 absl::Status ProfileLoader::Make(const ProfileSpec& spec, Clock& clock, LoadOutcome* outcome) {
   outcome->quality_reason = "the profile was not loaded as far as that";
   const Recipe* recipe = FindRecipe(recipes_, spec.recipe);
-  if (recipe == nullptr) return absl::InvalidArgumentError(absl::StrCat("there is no recipe \"", spec.recipe, "\""));
+  if (recipe == nullptr) return errors::InvalidArgument("there is no recipe \"", spec.recipe, "\"");
   if (recipe->load_module) {
     absl::Status status = recipe->load_module();
     outcome->unavailable = !status.ok();
@@ -107,13 +104,11 @@ absl::Status ProfileLoader::Make(const ProfileSpec& spec, Clock& clock, LoadOutc
     clock.End("load module");
   }
   auto holding = std::make_shared<Holding>();
-  auto opened = CheckpointFor(spec, *recipe);
-  if (!opened.ok()) return opened.status();
-  holding->checkpoint = *std::move(opened);
+  ASSIGN_OR_RETURN(holding->checkpoint, CheckpointFor(spec, *recipe));
   const checkpoint::Checkpoint& checkpoint = *holding->checkpoint;
   if (spec.keep_macs && !checkpoint.mask().empty()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(checkpoint.directory(), ": keep_macs is for a dense checkpoint; this one is pruned already"));
+    return errors::InvalidArgument(checkpoint.directory(),
+                                   ": keep_macs is for a dense checkpoint; this one is pruned already");
   }
   outcome->revision = checkpoint.revision();
   outcome->bytes_on_disk = checkpoint.bytes_on_disk();
@@ -125,35 +120,28 @@ absl::Status ProfileLoader::Make(const ProfileSpec& spec, Clock& clock, LoadOutc
   std::unique_ptr<const Calibration> calibration;
   std::optional<encoder::Calibration> stored;  // on a checkpoint that is cut at load, inputs are others
   if (!spec.calibration_file.empty()) {
-    auto read = ReadCalibration(spec.calibration_file);
-    if (!read.ok()) return read.status();
-    calibration = *std::move(read);
+    ASSIGN_OR_RETURN(calibration, ReadCalibration(spec.calibration_file));
     settings.calibration = calibration->batches;
     outcome->revision = Revised(outcome->revision, absl::StrCat(" calibration ", quality::HashOf(calibration->texts)));
     clock.End("read calibration");
   } else if (recipe->smooths && !is_cut) {
-    auto read = encoder::ReadCalibration(checkpoint);
-    if (!read.ok()) return read.status();
-    stored = *std::move(read);
+    ASSIGN_OR_RETURN(stored, encoder::ReadCalibration(checkpoint));
   }
   if (stored) {
     settings.smoothing = &stored->smoothing;
     outcome->revision = Revised(outcome->revision, absl::StrCat(" smoothing ", encoder::HashOf(stored->smoothing)));
     clock.End("read calibration");
   }
-  LoadedRecipe loaded = LoadProfile(*recipe, checkpoint, settings);
-  if (!loaded.ok()) return loaded.status();
-  holding->profile = *std::move(loaded);
+  ASSIGN_OR_RETURN(holding->profile, LoadProfile(*recipe, checkpoint, settings));
   outcome->description = holding->profile->description();
   clock.End("pack weights");
-  absl::Status status = WarmUp(*holding->profile, checkpoint.config(), 2);
+  RETURN_IF_ERROR(WarmUp(*holding->profile, checkpoint.config(), 2));
   // With a sample the longest sequence runs beside it, on another thread where there is one.
-  if (status.ok() && sample_.empty()) {
-    status = WarmUp(*holding->profile, checkpoint.config(), checkpoint.config().max_tokens());
+  if (sample_.empty()) {
+    RETURN_IF_ERROR(WarmUp(*holding->profile, checkpoint.config(), checkpoint.config().max_tokens()));
   }
-  if (!status.ok()) return status;
   clock.End("warm-up");
-  status = Measure(spec, *recipe, *holding->profile, clock, outcome);
+  absl::Status status = Measure(spec, *recipe, *holding->profile, clock, outcome);
   checkpoint.ReleasePages();
   outcome->profile = std::shared_ptr<const encoder::Profile>(holding, holding->profile.get());
   return status;
@@ -172,13 +160,11 @@ absl::StatusOr<std::shared_ptr<const checkpoint::Checkpoint>> ProfileLoader::Che
 absl::StatusOr<std::unique_ptr<const ProfileLoader::Calibration>> ProfileLoader::ReadCalibration(
     const std::string& file) const {
   const checkpoint::ModelConfig& config = model_.checkpoint->config();
-  auto texts = quality::ReadSample(file, config);
-  if (!texts.ok()) return texts.status();
-  texts->resize(std::min(texts->size(), kMostCalibrationTexts));
-  auto tokenized = quality::Tokenize(*texts, *model_.tokenizer, static_cast<size_t>(config.max_tokens()));
-  if (!tokenized.ok()) return tokenized.status();
+  ASSIGN_OR_RETURN(auto texts, quality::ReadSample(file, config));
+  texts.resize(std::min(texts.size(), kMostCalibrationTexts));
   auto calibration = std::make_unique<Calibration>();
-  calibration->texts = *std::move(tokenized);
+  ASSIGN_OR_RETURN(calibration->texts,
+                   quality::Tokenize(texts, *model_.tokenizer, static_cast<size_t>(config.max_tokens())));
   calibration->parts = quality::FormBatches(calibration->texts);
   for (const quality::SampleBatch& part : calibration->parts) {
     calibration->batches.push_back(part.View(calibration->texts));
@@ -207,7 +193,7 @@ absl::Status ProfileLoader::Measure(const ProfileSpec& spec, const Recipe& recip
   };
   auto run = quality::RunSample(profile, tokenized_, labels(), with_the_longest);
   clock.End("sample");
-  if (!longest.ok()) return longest;
+  RETURN_IF_ERROR(longest);
   if (!run.ok()) {
     outcome->quality_reason = std::string(run.status().message());
     return run.status();
@@ -223,11 +209,9 @@ absl::Status ProfileLoader::EnsureBaseline(Clock& clock) {
   if (!baseline_logits_.empty()) return absl::OkStatus();
   const Recipe* recipe = FindRecipe(recipes_, kBaseline);
   if (recipe == nullptr) return absl::NotFoundError("there is no recipe baseline");
-  LoadedRecipe baseline = LoadProfile(*recipe, *model_.checkpoint, {});
-  if (!baseline.ok()) return baseline.status();
-  auto run = quality::RunSample(**baseline, tokenized_, labels(), run_all_);
-  if (!run.ok()) return run.status();
-  baseline_logits_ = std::move(run->logits);
+  ASSIGN_OR_RETURN(auto baseline, LoadProfile(*recipe, *model_.checkpoint, {}));
+  ASSIGN_OR_RETURN(auto run, quality::RunSample(*baseline, tokenized_, labels(), run_all_));
+  baseline_logits_ = std::move(run.logits);
   clock.End("baseline");
   return absl::OkStatus();
 }

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "profiles/encoder/packed_classifier.h"
+#include "profiles/errors/errors.h"
 #include "profiles/libtorch/libtorch.h"
 #include "profiles/pruned/pruned.h"
 
@@ -91,16 +92,12 @@ absl::StatusOr<std::unique_ptr<const encoder::TimedProfile>> LoadPacked(const Re
                                                                         const RecipeSettings& settings) {
   encoder::Recipe packed = recipe.packed.value();
   if (recipe.prunes) {
-    auto mask = pruned::MaskFor(checkpoint, settings.keep_macs);
-    if (!mask.ok()) return mask.status();
-    packed.mask = *std::move(mask);
+    ASSIGN_OR_RETURN(packed.mask, pruned::MaskFor(checkpoint, settings.keep_macs));
   }
   if (recipe.smooths && settings.smoothing != nullptr) {
     packed.smoothing = *settings.smoothing;
   } else if (recipe.smooths && !settings.calibration.empty()) {
-    auto inputs = encoder::MeasureInputs(checkpoint, packed.mask, settings.calibration);
-    if (!inputs.ok()) return inputs.status();
-    packed.smoothing.inputs = *std::move(inputs);
+    ASSIGN_OR_RETURN(packed.smoothing.inputs, encoder::MeasureInputs(checkpoint, packed.mask, settings.calibration));
   }
   return encoder::LoadPackedClassifier(checkpoint, packed);
 }

@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "profiles/errors/errors.h"
 #include "profiles/registry/model.h"
 
 namespace roberta::registry {
@@ -21,21 +22,18 @@ absl::Status CheckSpecs(const RegistryOptions& options) {
   std::map<std::string, int> seen;
   for (const ProfileSpec& spec : options.profiles) {
     const std::string where = absl::StrCat("profile \"", spec.name, "\": ");
-    if (++seen[spec.name] > 1) return absl::InvalidArgumentError(absl::StrCat(where, "there are two of that name"));
+    if (++seen[spec.name] > 1) return errors::InvalidArgument(where, "there are two of that name");
     const Recipe* recipe = FindRecipe(options.recipes, spec.recipe);
-    if (recipe == nullptr) {
-      return absl::InvalidArgumentError(absl::StrCat(where, "there is no recipe \"", spec.recipe, "\""));
-    }
+    if (recipe == nullptr) return errors::InvalidArgument(where, "there is no recipe \"", spec.recipe, "\"");
     if (spec.keep_macs && !recipe->prunes) {
-      return absl::InvalidArgumentError(absl::StrCat(where, "recipe ", spec.recipe, " has no keep_macs"));
+      return errors::InvalidArgument(where, "recipe ", spec.recipe, " has no keep_macs");
     }
     if (!spec.calibration_file.empty() && !recipe->smooths) {
-      return absl::InvalidArgumentError(absl::StrCat(where, "recipe ", spec.recipe, " has no calibration_file"));
+      return errors::InvalidArgument(where, "recipe ", spec.recipe, " has no calibration_file");
     }
   }
   if (seen.count(options.default_profile) == 0) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("the default profile \"", options.default_profile, "\" is not one of the profiles"));
+    return errors::InvalidArgument("the default profile \"", options.default_profile, "\" is not one of the profiles");
   }
   return absl::OkStatus();
 }
@@ -111,11 +109,11 @@ class RegistryImpl final : public Registry {
       if (found == entries_.end()) return UnknownName(name);
       Entry& entry = found->second;
       if (entry.status.name == default_) {
-        return absl::FailedPreconditionError(absl::StrCat(
-            "profile \"", default_, "\" answers requests that name none; make another one the default first"));
+        return errors::FailedPrecondition("profile \"", default_,
+                                          "\" answers requests that name none; make another one the default first");
       }
       if (entry.in_progress.valid()) {
-        return absl::FailedPreconditionError(absl::StrCat("profile \"", entry.status.name, "\" is being loaded"));
+        return errors::FailedPrecondition("profile \"", entry.status.name, "\" is being loaded");
       }
       unloaded = std::move(entry.profile);
       entry.profile = nullptr;
@@ -133,9 +131,8 @@ class RegistryImpl final : public Registry {
     std::string before;
     {
       const std::lock_guard lock(mutex_);
-      const auto ready = GetLocked(name);
-      if (!ready.ok()) return ready.status();
-      before = std::exchange(default_, ready->name);
+      ASSIGN_OR_RETURN(const auto ready, GetLocked(name));
+      before = std::exchange(default_, ready.name);
     }
     ReportChange(before);
     ReportChange(name);
@@ -180,8 +177,8 @@ class RegistryImpl final : public Registry {
   };
 
   absl::Status UnknownName(std::string_view name) const {
-    return absl::InvalidArgumentError(
-        absl::StrCat("profile \"", std::string(name), "\" is unknown; the profiles are ", absl::StrJoin(names_, ", ")));
+    return errors::InvalidArgument("profile \"", std::string(name), "\" is unknown; the profiles are ",
+                                   absl::StrJoin(names_, ", "));
   }
 
   absl::StatusOr<LoadedProfile> GetLocked(std::string_view name) const {
@@ -189,7 +186,7 @@ class RegistryImpl final : public Registry {
     if (found == entries_.end()) return UnknownName(name);
     const ProfileStatus& status = found->second.status;
     if (status.state != ProfileState::kReady) {
-      return absl::FailedPreconditionError(absl::StrCat("profile \"", status.name, "\" is not ready: ", status.reason));
+      return errors::FailedPrecondition("profile \"", status.name, "\" is not ready: ", status.reason);
     }
     const Entry& entry = found->second;
     return LoadedProfile{status.name, status.revision, entry.index, entry.profile, entry.attachment};
@@ -266,13 +263,10 @@ class RegistryImpl final : public Registry {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Registry>> Registry::Open(const RegistryOptions& options) {
-  const absl::Status valid = CheckSpecs(options);
-  if (!valid.ok()) return valid;
-  absl::StatusOr<Model> model = OpenModel(options.directory);
-  if (!model.ok()) return model.status();
-  auto loader = ProfileLoader::Open(*model, options.sample_file, options.recipes, options.run_all);
-  if (!loader.ok()) return loader.status();
-  return std::make_unique<RegistryImpl>(options, *std::move(model), *std::move(loader));
+  RETURN_IF_ERROR(CheckSpecs(options));
+  ASSIGN_OR_RETURN(auto model, OpenModel(options.directory));
+  ASSIGN_OR_RETURN(auto loader, ProfileLoader::Open(model, options.sample_file, options.recipes, options.run_all));
+  return std::make_unique<RegistryImpl>(options, std::move(model), std::move(loader));
 }
 
 }  // namespace roberta::registry

@@ -4,6 +4,8 @@
 #include <optional>
 #include <utility>
 
+#include "absl/strings/str_split.h"
+
 namespace roberta::rows {
 
 namespace {
@@ -92,15 +94,9 @@ Record TakeLineRecord(std::string_view* rest, size_t* lines) {
 }
 
 Record TakeTsvRecord(std::string_view* rest, size_t* lines) {
-  Record record;
-  record.line = ++*lines;
-  const std::string_view text = TakeLine(rest);
-  record.bytes = text.size();
-  for (size_t begin = 0; begin <= text.size();) {
-    const size_t end = std::min(text.find('\t', begin), text.size());
-    record.values.emplace_back(text.substr(begin, end - begin));
-    begin = end + 1;
-  }
+  Record record = TakeLineRecord(rest, lines);
+  std::vector<std::string> values = absl::StrSplit(record.values.front(), '\t');
+  record.values = std::move(values);
   return record;
 }
 

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "profiles/errors/errors.h"
 
 namespace roberta::rows {
 
@@ -24,13 +25,13 @@ constexpr char kStandardInput[] = "-";
 absl::StatusOr<std::unique_ptr<RowFile>> RowFile::Open(const std::string& file, const RowFileOptions& options) {
   const bool standard_input = file == kStandardInput;
   const int fd = standard_input ? STDIN_FILENO : open(file.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return absl::NotFoundError(absl::StrCat(file, ": cannot open: ", std::strerror(errno)));
+  if (fd < 0) return errors::NotFound(file, ": cannot open: ", std::strerror(errno));
   auto opened = std::make_unique<RowFile>(fd, standard_input ? "standard input" : file, options);
   opened->owns_fd_ = !standard_input;
   struct stat information = {};
   const bool known = fstat(fd, &information) == 0;
   if (known && S_ISDIR(information.st_mode)) {
-    return absl::InvalidArgumentError(absl::StrCat(file, ": cannot read: ", std::strerror(EISDIR)));
+    return errors::InvalidArgument(file, ": cannot read: ", std::strerror(EISDIR));
   }
   if (known && S_ISREG(information.st_mode)) opened->total_bytes_ = static_cast<uint64_t>(information.st_size);
   return opened;
@@ -81,7 +82,7 @@ RowFile::Outcome RowFile::Read(std::chrono::steady_clock::time_point until) {
 }
 
 RowFile::Outcome RowFile::Fail(size_t line, const std::string& problem) {
-  error_ = absl::InvalidArgumentError(absl::StrCat(name_, line > 0 ? absl::StrCat(":", line) : "", ": ", problem));
+  error_ = errors::InvalidArgument(name_, line > 0 ? absl::StrCat(":", line) : "", ": ", problem);
   return Outcome::kFailed;
 }
 

@@ -1,7 +1,5 @@
 #include "profiles/tokenizer/pre_tokenizer.h"
 
-#include "profiles/tokenizer/utf8.h"
-
 namespace roberta::tokenizer {
 
 namespace {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "profiles/errors/errors.h"
 #include "profiles/tokenizer/added_token_splitter.h"
 #include "profiles/tokenizer/bpe.h"
 #include "profiles/tokenizer/pre_tokenizer.h"
@@ -85,9 +86,8 @@ class RobertaTokenizer final : public Tokenizer {
 
   absl::Status Encode(std::string_view text, std::optional<std::string_view> pair, const EncodeOptions& options,
                       Encoding* out) const override {
-    absl::Status status = CheckUtf8(text, "text");
-    if (status.ok() && pair) status = CheckUtf8(*pair, "pair text");
-    if (!status.ok()) return status;
+    RETURN_IF_ERROR(CheckUtf8(text, "text"));
+    if (pair) RETURN_IF_ERROR(CheckUtf8(*pair, "pair text"));
     out->ids.clear();
     out->offsets.clear();
     out->tokens_dropped = 0;
@@ -115,7 +115,7 @@ class RobertaTokenizer final : public Tokenizer {
   static absl::Status CheckUtf8(std::string_view text, const char* which) {
     const std::optional<size_t> invalid = FirstInvalidUtf8(text);
     if (!invalid) return absl::OkStatus();
-    return absl::InvalidArgumentError(absl::StrCat(which, ": invalid UTF-8 at byte ", *invalid));
+    return errors::InvalidArgument(which, ": invalid UTF-8 at byte ", *invalid);
   }
 
   static void AddSpecial(int32_t id, const EncodeOptions& options, Encoding* out) {
@@ -191,8 +191,7 @@ class RobertaTokenizer final : public Tokenizer {
   static absl::Status TruncateEncoding(TokenCounts counts, bool has_pair, const EncodeOptions& options, Encoding* out) {
     const size_t special = has_pair ? 4 : 2;
     if (options.max_tokens < special) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("max_tokens is ", options.max_tokens, "; the special tokens alone are ", special));
+      return errors::InvalidArgument("max_tokens is ", options.max_tokens, "; the special tokens alone are ", special);
     }
     if (options.truncation == Truncation::kError) {
       return absl::OutOfRangeError(
@@ -239,9 +238,8 @@ TokenCounts LongestFirst(TokenCounts counts, bool has_pair, size_t room_tokens) 
 }
 
 absl::StatusOr<std::unique_ptr<const Tokenizer>> Tokenizer::Load(const std::string& directory) {
-  absl::StatusOr<Vocabulary> vocabulary = ReadVocabulary(directory);
-  if (!vocabulary.ok()) return vocabulary.status();
-  return FromVocabulary(*std::move(vocabulary));
+  ASSIGN_OR_RETURN(auto vocabulary, ReadVocabulary(directory));
+  return FromVocabulary(std::move(vocabulary));
 }
 
 std::unique_ptr<const Tokenizer> Tokenizer::FromVocabulary(Vocabulary vocabulary) {

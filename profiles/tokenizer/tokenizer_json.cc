@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "profiles/errors/errors.h"
 #include "profiles/json/strict_json.h"
 #include "profiles/tokenizer/vocabulary.h"
 #include "profiles/tokenizer/vocabulary_builder.h"
@@ -23,12 +24,11 @@ class TokenizerJsonReader {
 
   absl::StatusOr<Vocabulary> Read(const Json& root) {
     if (!root.is_object()) return Wrong("", "is not an object");
-    absl::Status status = CheckNormalizer(root);
-    if (status.ok()) status = ReadModel(Field(root, "model"));
-    if (status.ok()) status = ReadAddedTokens(Field(root, "added_tokens"));
-    if (status.ok()) status = ReadPreTokenizer(Field(root, "pre_tokenizer"));
-    if (status.ok()) status = ReadPostProcessor(Field(root, "post_processor"));
-    if (!status.ok()) return status;
+    RETURN_IF_ERROR(CheckNormalizer(root));
+    RETURN_IF_ERROR(ReadModel(Field(root, "model")));
+    RETURN_IF_ERROR(ReadAddedTokens(Field(root, "added_tokens")));
+    RETURN_IF_ERROR(ReadPreTokenizer(Field(root, "pre_tokenizer")));
+    RETURN_IF_ERROR(ReadPostProcessor(Field(root, "post_processor")));
     return builder_.Finish(file_);
   }
 
@@ -39,7 +39,7 @@ class TokenizerJsonReader {
   }
 
   absl::Status Wrong(const std::string& field, const std::string& what) const {
-    return absl::InvalidArgumentError(absl::StrCat(file_, ": ", field, field.empty() ? "" : " ", what));
+    return errors::InvalidArgument(file_, ": ", field, field.empty() ? "" : " ", what);
   }
 
   /// The field must be one of `allowed`.
@@ -79,15 +79,14 @@ class TokenizerJsonReader {
         Require(model, "model.", "byte_fallback", {false, kNull}),
         Require(model, "model.", "ignore_merges", {false, kNull}),
     };
-    for (const absl::Status& check : checks) {
-      if (!check.ok()) return check;
-    }
-    absl::Status status = builder_.AddTokens(Field(model, "vocab"), file_);
+    for (const absl::Status& check : checks) RETURN_IF_ERROR(check);
+    RETURN_IF_ERROR(builder_.AddTokens(Field(model, "vocab"), file_));
     const Json& merges = Field(model, "merges");
-    if (status.ok() && !merges.is_array()) return Wrong("model.merges", "is not a list");
-    for (size_t i = 0; status.ok() && i < merges.size(); ++i)
-      status = ReadMerge(merges[i], absl::StrCat("model.merges[", i, "]"));
-    return status;
+    if (!merges.is_array()) return Wrong("model.merges", "is not a list");
+    for (size_t i = 0; i < merges.size(); ++i) {
+      RETURN_IF_ERROR(ReadMerge(merges[i], absl::StrCat("model.merges[", i, "]")));
+    }
+    return absl::OkStatus();
   }
 
   absl::Status ReadMerge(const Json& merge, const std::string& place) {
@@ -103,8 +102,7 @@ class TokenizerJsonReader {
     if (tokens.is_null()) return absl::OkStatus();
     if (!tokens.is_array()) return Wrong("added_tokens", "is not a list");
     for (size_t i = 0; i < tokens.size(); ++i) {
-      absl::Status status = ReadAddedToken(tokens[i], absl::StrCat("added_tokens[", i, "]."));
-      if (!status.ok()) return status;
+      RETURN_IF_ERROR(ReadAddedToken(tokens[i], absl::StrCat("added_tokens[", i, "].")));
     }
     return absl::OkStatus();
   }
@@ -123,35 +121,27 @@ class TokenizerJsonReader {
                                    ReadFlag(json, path, "rstrip", false, &token.rstrip),
                                    ReadFlag(json, path, "special", false, &special),
                                    ReadFlag(json, path, "normalized", !special, &token.normalized)};
-    for (const absl::Status& check : checks) {
-      if (!check.ok()) return check;
-    }
+    for (const absl::Status& check : checks) RETURN_IF_ERROR(check);
     return builder_.AddAddedToken(std::move(token), file_);
   }
 
   absl::Status ReadPreTokenizer(const Json& pre_tokenizer) {
-    absl::Status status = Require(pre_tokenizer, "pre_tokenizer.", "type", {"ByteLevel"});
-    if (status.ok()) status = Require(pre_tokenizer, "pre_tokenizer.", "use_regex", {true, kNull});
-    if (status.ok()) {
-      status =
-          ReadFlag(pre_tokenizer, "pre_tokenizer.", "add_prefix_space", true, &builder_.vocabulary().add_prefix_space);
-    }
-    return status;
+    RETURN_IF_ERROR(Require(pre_tokenizer, "pre_tokenizer.", "type", {"ByteLevel"}));
+    RETURN_IF_ERROR(Require(pre_tokenizer, "pre_tokenizer.", "use_regex", {true, kNull}));
+    return ReadFlag(pre_tokenizer, "pre_tokenizer.", "add_prefix_space", true, &builder_.vocabulary().add_prefix_space);
   }
 
   absl::Status ReadPostProcessor(const Json& post_processor) {
     const std::string path = "post_processor.";
     Vocabulary& vocabulary = builder_.vocabulary();
     bool add_prefix_space = true;
-    absl::Status status = Require(post_processor, path, "type", {"RobertaProcessing"});
-    if (status.ok()) status = ReadSpecial(post_processor, path, "cls", &vocabulary.bos_id);
-    if (status.ok()) status = ReadSpecial(post_processor, path, "sep", &vocabulary.eos_id);
-    if (status.ok()) status = ReadFlag(post_processor, path, "trim_offsets", true, &vocabulary.trim_offsets);
-    if (status.ok()) status = ReadFlag(post_processor, path, "add_prefix_space", true, &add_prefix_space);
-    if (status.ok() && add_prefix_space != vocabulary.add_prefix_space) {
-      return Wrong(path + "add_prefix_space", "differs from pre_tokenizer.add_prefix_space");
-    }
-    return status;
+    RETURN_IF_ERROR(Require(post_processor, path, "type", {"RobertaProcessing"}));
+    RETURN_IF_ERROR(ReadSpecial(post_processor, path, "cls", &vocabulary.bos_id));
+    RETURN_IF_ERROR(ReadSpecial(post_processor, path, "sep", &vocabulary.eos_id));
+    RETURN_IF_ERROR(ReadFlag(post_processor, path, "trim_offsets", true, &vocabulary.trim_offsets));
+    RETURN_IF_ERROR(ReadFlag(post_processor, path, "add_prefix_space", true, &add_prefix_space));
+    if (add_prefix_space == vocabulary.add_prefix_space) return absl::OkStatus();
+    return Wrong(path + "add_prefix_space", "differs from pre_tokenizer.add_prefix_space");
   }
 
   /// ["<s>", 0]
@@ -160,14 +150,10 @@ class TokenizerJsonReader {
     if (!pair.is_array() || pair.size() != 2 || !pair[0].is_string() || !pair[1].is_number_integer()) {
       return Wrong(path + name, absl::StrCat("is ", json::ShownValue(pair), ", not a token and its id"));
     }
-    absl::StatusOr<int32_t> known = builder_.IdOf(pair[0].get<std::string>(), file_);
-    if (!known.ok()) return known.status();
-    if (pair[1] != *known) {
-      return Wrong(path + name,
-                   absl::StrCat("is ", json::ShownValue(pair), ", but the vocabulary gives that token ", *known));
-    }
-    *id = *known;
-    return absl::OkStatus();
+    ASSIGN_OR_RETURN(*id, builder_.IdOf(pair[0].get<std::string>(), file_));
+    if (pair[1] == *id) return absl::OkStatus();
+    return Wrong(path + name,
+                 absl::StrCat("is ", json::ShownValue(pair), ", but the vocabulary gives that token ", *id));
   }
 
   const std::string file_;
@@ -177,8 +163,8 @@ class TokenizerJsonReader {
 }  // namespace
 
 absl::StatusOr<Vocabulary> ParseTokenizerJson(const std::string& tokenizer_json, const std::string& file) {
-  absl::StatusOr<Json> root = json::ParseStrictJson(tokenizer_json);
-  if (!root.ok()) return absl::InvalidArgumentError(absl::StrCat(file, ": ", root.status().message()));
+  const absl::StatusOr<Json> root = json::ParseStrictJson(tokenizer_json);
+  if (!root.ok()) return errors::In(file, root.status());
   return TokenizerJsonReader(file).Read(*root);
 }
 

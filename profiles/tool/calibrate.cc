@@ -1,3 +1,4 @@
+#include "profiles/errors/errors.h"
 #include "profiles/tool/command.h"
 
 #include <cstdint>
@@ -9,12 +10,8 @@
 #include <optional>
 #include <string>
 #include <system_error>
-#include <utility>
 #include <vector>
 
-#include "absl/status/status.h"
-#include "absl/status/statusor.h"
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "profiles/calibrator/calibrator.h"
 #include "profiles/checkpoint/checkpoint.h"
@@ -61,9 +58,8 @@ absl::StatusOr<std::vector<Calibrated>> OpenCheckpoints(const registry::Model& m
   std::vector<Calibrated> opened = {{.checkpoint = model.checkpoint}};
   const auto variant = checkpoint::FindPrunedVariant(model.checkpoint->directory());
   if (variant && model.checkpoint->mask().empty()) {
-    auto pruned = registry::OpenVariant(*variant, model);
-    if (!pruned.ok()) return pruned.status();
-    opened.push_back({.checkpoint = *std::move(pruned)});
+    ASSIGN_OR_RETURN(auto pruned, registry::OpenVariant(*variant, model));
+    opened.push_back({.checkpoint = std::move(pruned)});
   }
   return opened;
 }
@@ -76,10 +72,9 @@ absl::Status CalibrateOne(const Texts& texts, Calibrated* calibrated) {
   const std::string stage = "calibrating " + calibrated->checkpoint->directory();
   terminal::ProgressBar progress(stderr);
   progress.Update(stage, 0, 0);
-  auto outcome = calibrator::Calibrate(*calibrated->checkpoint, texts, kStrengths, RunAll,
-                                       [&](uint64_t done, uint64_t total) { progress.Update(stage, done, total); });
-  if (!outcome.ok()) return outcome.status();
-  calibrated->outcome = *std::move(outcome);
+  ASSIGN_OR_RETURN(calibrated->outcome,
+                   calibrator::Calibrate(*calibrated->checkpoint, texts, kStrengths, RunAll,
+                                         [&](uint64_t done, uint64_t total) { progress.Update(stage, done, total); }));
   std::error_code failure;
   calibrated->had_one = std::filesystem::exists(calibrated->file(), failure);
   if (!calibrated->outcome.best) return absl::OkStatus();
@@ -158,22 +153,16 @@ std::string TextReport(const Texts& texts, const std::vector<Calibrated>& all) {
 }
 
 absl::StatusOr<Report> CalibrateAll(const CalibrateOptions& options) {
-  const auto model = registry::OpenModel(options.model);
-  if (!model.ok()) return model.status();
-  auto checkpoints = OpenCheckpoints(*model);
-  if (!checkpoints.ok()) return checkpoints.status();
-  const checkpoint::ModelConfig& config = model->checkpoint->config();
-  const auto data = ReadExamples(options.data, config, /*read_labels=*/false);
-  if (!data.ok()) return data.status();
-  const auto texts = calibrator::DrawTexts(data->sample, options.texts, options.seed, *model->tokenizer, config);
-  if (!texts.ok()) {
-    return absl::Status(texts.status().code(), absl::StrCat(options.data.file, ": ", texts.status().message()));
+  ASSIGN_OR_RETURN(const auto model, registry::OpenModel(options.model));
+  ASSIGN_OR_RETURN(auto checkpoints, OpenCheckpoints(model));
+  const checkpoint::ModelConfig& config = model.checkpoint->config();
+  ASSIGN_OR_RETURN(const auto data, ReadExamples(options.data, config, /*read_labels=*/false));
+  const auto texts = calibrator::DrawTexts(data.sample, options.texts, options.seed, *model.tokenizer, config);
+  if (!texts.ok()) return errors::In(options.data.file, texts.status());
+  for (Calibrated& one : checkpoints) {
+    RETURN_IF_ERROR(CalibrateOne(*texts, &one));
   }
-  for (Calibrated& one : *checkpoints) {
-    const absl::Status status = CalibrateOne(*texts, &one);
-    if (!status.ok()) return status;
-  }
-  return Report{.text = options.json ? JsonReport(options, *texts, *checkpoints) : TextReport(*texts, *checkpoints)};
+  return Report{.text = options.json ? JsonReport(options, *texts, checkpoints) : TextReport(*texts, checkpoints)};
 }
 
 void DeclareCalibrateOptions(CLI::App* command, CalibrateOptions* options) {

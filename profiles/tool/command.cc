@@ -1,7 +1,6 @@
 #include "profiles/tool/command.h"
 
 #include <cstdio>
-#include <string>
 
 #include "absl/strings/str_format.h"
 #include "profiles/tool/output.h"

@@ -1,9 +1,8 @@
 #include "profiles/tool/cost.h"
 
-#include <string>
-
 #include "profiles/checkpoint/tensor.h"
 #include "profiles/checkpoint/tensor_table.h"
+#include "profiles/errors/errors.h"
 #include "profiles/pruned/pruned.h"
 #include "profiles/registry/recipes.h"
 
@@ -55,9 +54,7 @@ absl::StatusOr<std::vector<ProfileWeight>> WeighProfiles(const Checkpoint& model
   const Checkpoint& small = variant == nullptr ? model : *variant;
   PruningMask kept = small.mask();
   if (kept.empty()) {
-    auto made = pruned::MaskFor(small, registry::kKeepMacs);
-    if (!made.ok()) return made.status();
-    kept = *std::move(made);
+    ASSIGN_OR_RETURN(kept, pruned::MaskFor(small, registry::kKeepMacs));
   }
   std::vector<ProfileWeight> weights;
   for (const registry::Recipe& recipe : registry::BuiltInRecipes()) {

@@ -1,3 +1,4 @@
+#include "profiles/errors/errors.h"
 #include "profiles/tool/command.h"
 
 #include <algorithm>
@@ -7,9 +8,6 @@
 #include <string>
 #include <vector>
 
-#include "absl/status/status.h"
-#include "absl/status/statusor.h"
-#include "absl/strings/str_cat.h"
 #include "profiles/quality/sample_run.h"
 #include "profiles/registry/model.h"
 #include "profiles/registry/recipes.h"
@@ -46,22 +44,17 @@ struct Evaluated {
 
 absl::StatusOr<Evaluated> EvaluateAll(const EvaluateOptions& options) {
   Evaluated evaluated;
-  auto model = registry::OpenModel(options.model);
-  if (!model.ok()) return model.status();
-  evaluated.model = *std::move(model);
+  ASSIGN_OR_RETURN(evaluated.model, registry::OpenModel(options.model));
   const checkpoint::ModelConfig& config = evaluated.model.checkpoint->config();
   const bool has_labels = quality::AgreementOf(config) == quality::Agreement::kSameLabel;
-  auto data = ReadExamples(options.examples, config, has_labels);
-  if (!data.ok()) return data.status();
-  evaluated.data = *std::move(data);
+  ASSIGN_OR_RETURN(evaluated.data, ReadExamples(options.examples, config, has_labels));
   const quality::Sample& sample = evaluated.data.sample;
-  const auto tokenized =
-      quality::Tokenize(sample, *evaluated.model.tokenizer, static_cast<size_t>(config.max_tokens()));
-  if (!tokenized.ok()) return tokenized.status();
-  evaluated.truncated = tokenized->truncated;
+  ASSIGN_OR_RETURN(const auto tokenized,
+                   quality::Tokenize(sample, *evaluated.model.tokenizer, static_cast<size_t>(config.max_tokens())));
+  evaluated.truncated = tokenized.truncated;
   const std::vector<std::string> names = options.profiles.WithoutMissingModules(options.profiles.Names());
   terminal::ProgressBar progress(stderr);
-  evaluated.evaluations = Evaluate(evaluated.model, sample, *tokenized, names, options.profiles.threads,
+  evaluated.evaluations = Evaluate(evaluated.model, sample, tokenized, names, options.profiles.threads,
                                    registry::BuiltInRecipes(), &progress);
   return evaluated;
 }
@@ -99,20 +92,17 @@ absl::StatusOr<Report> RunEvaluate(const EvaluateOptions& options) {
     throw CLI::ValidationError("--csv", "- and --json both write to standard output");
   }
   if (options.csv_to_file()) {
-    const absl::Status status = CheckOutputFile(options.csv);
-    if (!status.ok()) return status;
+    RETURN_IF_ERROR(CheckOutputFile(options.csv));
   }
-  const absl::StatusOr<Evaluated> evaluated = EvaluateAll(options);
-  if (!evaluated.ok()) return evaluated.status();
-  const std::vector<Evaluation>& profiles = evaluated->evaluations.profiles;
+  ASSIGN_OR_RETURN(const auto evaluated, EvaluateAll(options));
+  const std::vector<Evaluation>& profiles = evaluated.evaluations.profiles;
   if (options.csv_to_file()) {
-    const absl::Status status = WriteOutputFile(options.csv, EvaluationCsv(profiles));
-    if (!status.ok()) return status;
+    RETURN_IF_ERROR(WriteOutputFile(options.csv, EvaluationCsv(profiles)));
   }
-  Report report = {.text = ReportText(options, *evaluated),
+  Report report = {.text = ReportText(options, evaluated),
                    .all_well = std::all_of(profiles.begin(), profiles.end(),
                                            [](const Evaluation& evaluation) { return evaluation.status.ok(); })};
-  if (const absl::Status& status = evaluated->evaluations.baseline; !status.ok()) {
+  if (const absl::Status& status = evaluated.evaluations.baseline; !status.ok()) {
     report.failure =
         absl::Status(status.code(), absl::StrCat("baseline, which profiles are compared with: ", status.message()));
   }

@@ -2,14 +2,13 @@
 
 #include <algorithm>
 #include <atomic>
-#include <string_view>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "profiles/cores/cores.h"
+#include "profiles/errors/errors.h"
 #include "profiles/json/strict_json.h"
-#include "profiles/quality/agreement.h"
 #include "profiles/registry/profile_loader.h"
 #include "profiles/terminal/displayed_text.h"
 #include "profiles/tool/command.h"
@@ -55,9 +54,8 @@ class Evaluator {
     const registry::LoadOutcome outcome = loader_->Load({.name = name, .recipe = name}, nullptr);
     if (!outcome.status.ok()) return outcome.status;
     Answers answers;
-    absl::Status status = Answer(*outcome.profile, name + ": in batches", quality::kBatchTokens, &answers.batched);
-    if (status.ok()) status = Answer(*outcome.profile, name + ": one by one", quality::kAlone, &answers.alone);
-    if (!status.ok()) return status;
+    RETURN_IF_ERROR(Answer(*outcome.profile, name + ": in batches", quality::kBatchTokens, &answers.batched));
+    RETURN_IF_ERROR(Answer(*outcome.profile, name + ": one by one", quality::kAlone, &answers.alone));
     return answers;
   }
 
@@ -70,9 +68,8 @@ class Evaluator {
         progress_.Update(stage, ++done, count);
       });
     };
-    auto run = quality::RunSample(profile, tokenized_, labels(), run_all, batch_tokens);
-    if (!run.ok()) return run.status();
-    *logits = std::move(run->logits);
+    ASSIGN_OR_RETURN(auto run, quality::RunSample(profile, tokenized_, labels(), run_all, batch_tokens));
+    *logits = std::move(run.logits);
     return absl::OkStatus();
   }
 

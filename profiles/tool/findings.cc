@@ -5,7 +5,6 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "profiles/checkpoint/pruning.h"
 #include "profiles/registry/model.h"
 #include "profiles/tokenizer/tokenizer.h"
 

@@ -1,3 +1,4 @@
+#include "profiles/errors/errors.h"
 #include "profiles/tool/command.h"
 
 #include <memory>
@@ -6,9 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "absl/status/status.h"
 #include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
 #include "profiles/checkpoint/config.h"
 #include "profiles/checkpoint/save.h"
 #include "profiles/checkpoint/tensor_table.h"
@@ -87,15 +86,12 @@ absl::Status Write(const InitOptions& options, const ModelConfig& config, const 
 absl::StatusOr<Report> Init(const InitOptions& given) {
   InitOptions options = given;
   if (!options.vocabulary.empty()) {
-    const auto tokenizer = tokenizer::Tokenizer::Load(options.vocabulary);
-    if (!tokenizer.ok()) return tokenizer.status();
-    options.vocab_size = static_cast<int64_t>((*tokenizer)->vocabulary_size());
+    ASSIGN_OR_RETURN(const auto tokenizer, tokenizer::Tokenizer::Load(options.vocabulary));
+    options.vocab_size = static_cast<int64_t>(tokenizer->vocabulary_size());
   }
   const std::string config_text = absl::StrCat(ConfigJson(options).dump(2), "\n");
-  const auto config = checkpoint::ParseModelConfig(config_text, "config.json");
-  if (!config.ok()) return config.status();
-  absl::Status status = Write(options, *config, config_text);
-  if (!status.ok()) return status;
+  ASSIGN_OR_RETURN(const auto config, checkpoint::ParseModelConfig(config_text, "config.json"));
+  RETURN_IF_ERROR(Write(options, config, config_text));
   return Report{};
 }
 

@@ -1,3 +1,4 @@
+#include "profiles/errors/errors.h"
 #include "profiles/tool/command.h"
 
 #include <algorithm>
@@ -8,8 +9,6 @@
 #include <string>
 #include <vector>
 
-#include "absl/status/statusor.h"
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "profiles/quality/sample_run.h"
 #include "profiles/registry/model.h"
@@ -61,22 +60,19 @@ std::vector<std::string> NamesToMeasure(const ProfileFlags& flags, std::vector<s
 
 absl::StatusOr<Measured> MeasureAll(const MeasureOptions& options) {
   Measured measured;
-  const auto model = registry::OpenModel(options.model);
-  if (!model.ok()) return model.status();
-  measured.revision = model->checkpoint->revision();
-  const checkpoint::ModelConfig& config = model->checkpoint->config();
-  auto data = ReadExamples(options.examples, config, /*read_labels=*/false);
-  if (!data.ok()) return data.status();
-  measured.skipped_rows = data->bad_rows;
-  quality::Sample& sample = data->sample;
+  ASSIGN_OR_RETURN(const auto model, registry::OpenModel(options.model));
+  measured.revision = model.checkpoint->revision();
+  const checkpoint::ModelConfig& config = model.checkpoint->config();
+  ASSIGN_OR_RETURN(auto data, ReadExamples(options.examples, config, /*read_labels=*/false));
+  measured.skipped_rows = data.bad_rows;
+  quality::Sample& sample = data.sample;
   sample.resize(std::min(sample.size(), options.texts.value_or(sample.size())));
-  auto texts = quality::Tokenize(sample, *model->tokenizer, static_cast<size_t>(config.max_tokens()));
-  if (!texts.ok()) return texts.status();
-  measured.texts = *std::move(texts);
+  ASSIGN_OR_RETURN(measured.texts,
+                   quality::Tokenize(sample, *model.tokenizer, static_cast<size_t>(config.max_tokens())));
   const std::vector<std::string> names = NamesToMeasure(options.profiles, &measured.compared_with);
   terminal::ProgressBar progress(stderr);
   measured.measurements =
-      Measure(*model, measured.texts, names, {.rounds = options.rounds, .threads = options.profiles.threads},
+      Measure(model, measured.texts, names, {.rounds = options.rounds, .threads = options.profiles.threads},
               registry::BuiltInRecipes(), &progress);
   return measured;
 }
@@ -110,10 +106,9 @@ std::string TextReport(const MeasureOptions& options, const Measured& measured) 
 }
 
 absl::StatusOr<Report> RunMeasure(const MeasureOptions& options) {
-  const absl::StatusOr<Measured> measured = MeasureAll(options);
-  if (!measured.ok()) return measured.status();
-  return Report{.text = options.json ? JsonReport(options, *measured) : TextReport(options, *measured),
-                .all_well = std::all_of(measured->measurements.begin(), measured->measurements.end(),
+  ASSIGN_OR_RETURN(const auto measured, MeasureAll(options));
+  return Report{.text = options.json ? JsonReport(options, measured) : TextReport(options, measured),
+                .all_well = std::all_of(measured.measurements.begin(), measured.measurements.end(),
                                         [](const Measurement& measurement) { return measurement.status.ok(); })};
 }
 

@@ -1,3 +1,4 @@
+#include "profiles/errors/errors.h"
 #include "profiles/tool/command.h"
 
 #include <chrono>
@@ -7,10 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
-#include <string_view>
 
-#include "absl/status/status.h"
-#include "absl/status/statusor.h"
 #include "profiles/checkpoint/config.h"
 #include "profiles/rows/row_file.h"
 #include "profiles/tokenizer/tokenizer.h"
@@ -44,8 +42,7 @@ absl::StatusOr<Json> TokenizeRow(const Tokenizer& tokenizer, const tokenizer::En
   if (!row.problem.empty()) return absl::InvalidArgumentError(row.problem);
   std::optional<std::string_view> pair;
   if (row.values[rows::kPair]) pair = *row.values[rows::kPair];
-  const absl::Status status = tokenizer.Encode(*row.values[rows::kText], pair, options, encoding);
-  if (!status.ok()) return status;
+  RETURN_IF_ERROR(tokenizer.Encode(*row.values[rows::kText], pair, options, encoding));
   Json tokens = Json::array(), offsets = Json::array();
   for (const int32_t id : encoding->ids) tokens.push_back(tokenizer.TokenText(id));
   for (const auto& [begin, end] : encoding->offsets) offsets.push_back({begin, end});
@@ -95,18 +92,15 @@ bool TokenizeLines(const Tokenizer& tokenizer, const tokenizer::EncodeOptions& o
 }
 
 absl::StatusOr<Report> Tokenize(const TokenizeOptions& options) {
-  const auto config = checkpoint::ReadModelConfig(options.model);
-  if (!config.ok()) return config.status();
-  const auto tokenizer = Tokenizer::Load(options.model);
-  if (!tokenizer.ok()) return tokenizer.status();
+  ASSIGN_OR_RETURN(const auto config, checkpoint::ReadModelConfig(options.model));
+  ASSIGN_OR_RETURN(const auto tokenizer, Tokenizer::Load(options.model));
   tokenizer::EncodeOptions encode_options;
-  encode_options.max_tokens = options.max_tokens.value_or(static_cast<uint32_t>(config->max_tokens()));
+  encode_options.max_tokens = options.max_tokens.value_or(static_cast<uint32_t>(config.max_tokens()));
   encode_options.truncation = TruncationOf(options.truncation);
   encode_options.with_offsets = true;
-  const auto input =
-      rows::RowFile::Open(options.file, {.format = rows::Format::kJsonl, .longest_line_bytes = SIZE_MAX});
-  if (!input.ok()) return input.status();
-  return Report{.all_well = TokenizeLines(**tokenizer, encode_options, input->get())};
+  ASSIGN_OR_RETURN(const auto input,
+                   rows::RowFile::Open(options.file, {.format = rows::Format::kJsonl, .longest_line_bytes = SIZE_MAX}));
+  return Report{.all_well = TokenizeLines(*tokenizer, encode_options, input.get())};
 }
 
 void DeclareTokenizeOptions(CLI::App* command, TokenizeOptions* options) {
