@@ -2,14 +2,12 @@
 
 #include <algorithm>
 #include <cstring>
-#include <filesystem>
-#include <system_error>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "profiles/checkpoint/save.h"
-#include "profiles/checkpoint/tensor.h"
 #include "profiles/checkpoint/tensor_table.h"
+#include "profiles/errors/errors.h"
 
 namespace roberta::pruned {
 
@@ -86,69 +84,46 @@ ConvertedTensors Convert(const checkpoint::Checkpoint& from, const PruningMask& 
   return converted;
 }
 
-absl::Status Save(const checkpoint::Checkpoint& from, const ConvertedTensors& converted, const std::string& pruning,
-                  const std::string& directory) {
-  std::error_code failure;
-  std::filesystem::create_directories(directory, failure);
-  if (failure) return absl::UnavailableError(absl::StrCat(directory, ": ", failure.message()));
-  if (std::filesystem::equivalent(directory, from.directory(), failure)) {
-    return absl::InvalidArgumentError(absl::StrCat(directory, ": is the checkpoint itself"));
-  }
-  const auto config = checkpoint::ReadConfigText(from.directory());
-  if (!config.ok()) return config.status();
-  return checkpoint::WriteCheckpoint(directory, {.config = *config,
-                                                 .pruning = pruning,
-                                                 .vocabulary_directory = from.directory(),
-                                                 .copies_sample = true,
-                                                 .tensors = converted.tensors});
-}
-
 }  // namespace
 
 absl::StatusOr<ConvertedTensors> PrunedTensors(const checkpoint::Checkpoint& checkpoint, const PruningMask& mask,
                                                absl::Span<const NewTensor> replaced) {
   if (!checkpoint.mask().empty()) {
-    return absl::InvalidArgumentError(absl::StrCat(checkpoint.directory(), ": is a pruned checkpoint already"));
+    return errors::InvalidArgument(checkpoint.directory(), ": is a pruned checkpoint already");
   }
   const auto checked = checkpoint::ParsePruning(checkpoint::PruningJson(mask), checkpoint.config());
-  if (!checked.ok()) return absl::Status(checked.status().code(), absl::StrCat("mask: ", checked.status().message()));
+  if (!checked.ok()) return errors::In("mask", checked.status());
   ConvertedTensors converted = Convert(checkpoint, mask, false);
   for (const NewTensor& tensor : replaced) {
     const auto found = std::find_if(converted.tensors.begin(), converted.tensors.end(),
                                     [&](const TensorView& view) { return view.name == tensor.name; });
     if (found == converted.tensors.end() || found->shape != tensor.shape) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("tensor \"", tensor.name, "\" of shape ", checkpoint::ShapeText(tensor.shape), " has no place"));
+      return errors::InvalidArgument("tensor \"", tensor.name, "\" of shape ", checkpoint::ShapeText(tensor.shape),
+                                     " has no place");
     }
     const absl::Span<const float> values = tensor.values;
     const TensorView floats = {
         .name = tensor.name,
         .shape = tensor.shape,
         .data = {reinterpret_cast<const std::byte*>(values.data()), values.size() * sizeof(float)}};
-    auto bytes = checkpoint::ConvertValues(floats, found->dtype);
-    if (!bytes.ok()) return bytes.status();
-    converted.storage.push_back(*std::move(bytes));
+    ASSIGN_OR_RETURN(auto bytes, checkpoint::ConvertValues(floats, found->dtype));
+    converted.storage.push_back(std::move(bytes));
     found->data = converted.storage.back();
   }
   return converted;
-}
-
-absl::Status SavePruned(const checkpoint::Checkpoint& checkpoint, const PruningMask& mask,
-                        const std::string& directory) {
-  const auto tensors = PrunedTensors(checkpoint, mask, {});
-  if (!tensors.ok()) return tensors.status();
-  return Save(checkpoint, *tensors, checkpoint::PruningJson(mask), directory);
 }
 
 ConvertedTensors DenseTensors(const checkpoint::Checkpoint& checkpoint) {
   return Convert(checkpoint, checkpoint.mask(), true);
 }
 
-absl::Status SaveDense(const checkpoint::Checkpoint& checkpoint, const std::string& directory) {
-  if (checkpoint.mask().empty()) {
-    return absl::InvalidArgumentError(absl::StrCat(checkpoint.directory(), ": is not a pruned checkpoint"));
-  }
-  return Save(checkpoint, DenseTensors(checkpoint), "", directory);
+absl::Status SaveConverted(const std::string& directory, const checkpoint::Checkpoint& from, const std::string& config,
+                           const std::string& pruning, const ConvertedTensors& converted) {
+  return checkpoint::WriteNewCheckpoint(directory, {.config = config,
+                                                    .pruning = pruning,
+                                                    .vocabulary_directory = from.directory(),
+                                                    .copies_sample = true,
+                                                    .tensors = converted.tensors});
 }
 
 }  // namespace roberta::pruned

@@ -38,15 +38,10 @@ absl::StatusOr<ConvertedTensors> PrunedTensors(const checkpoint::Checkpoint& che
                                                const checkpoint::PruningMask& mask,
                                                absl::Span<const NewTensor> replaced);
 
-/// Writes what `mask` keeps of the dense `checkpoint` as a pruned checkpoint (see checkpoint::kPruningFile) into
-/// `directory`, which is made if it is not there, with every tensor in the dtype it had (see
-/// checkpoint::WriteCheckpoint). Errors name the file and the reason; InvalidArgument for a checkpoint that is pruned
-/// already, or a mask that is not one of its config.
-absl::Status SavePruned(const checkpoint::Checkpoint& checkpoint, const checkpoint::PruningMask& mask,
-                        const std::string& directory);
-
-/// Writes a pruned `checkpoint` as the dense one that gives the same logits, with zeros for all that is pruned: what
-/// every other tool reads. Otherwise as SavePruned. InvalidArgument if the checkpoint is not pruned.
-absl::Status SaveDense(const checkpoint::Checkpoint& checkpoint, const std::string& directory);
+/// Writes `converted` tensors, made of `from`, as a new checkpoint (see checkpoint::WriteNewCheckpoint) with the
+/// vocabulary and the sample of `from`. `config` and `pruning` are the texts of config.json and of pruning.json, which
+/// is empty for a dense checkpoint.
+absl::Status SaveConverted(const std::string& directory, const checkpoint::Checkpoint& from, const std::string& config,
+                           const std::string& pruning, const ConvertedTensors& converted);
 
 }  // namespace roberta::pruned

@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
+#include "profiles/errors/errors.h"
 
 namespace roberta::pruned {
 
@@ -24,8 +24,8 @@ absl::Status AddSquares(const checkpoint::Checkpoint& checkpoint, const std::str
   checkpoint::CopyToFloat32(tensor, absl::MakeSpan(values));
   for (size_t i = 0; i < values.size(); ++i) {
     if (!std::isfinite(values[i])) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(checkpoint.directory(), ": tensor \"", name, "\" holds ", values[i], " at element ", i));
+      return errors::InvalidArgument(checkpoint.directory(), ": tensor \"", name, "\" holds ", values[i],
+                                     " at element ", i);
     }
     const size_t owner = (by_row ? i / columns : i % columns) / size;
     (*groups)[owner] += static_cast<double>(values[i]) * static_cast<double>(values[i]);
@@ -52,7 +52,7 @@ struct Counts {
 
 absl::StatusOr<Counts> CountsFor(const checkpoint::ModelConfig& config, double keep_macs) {
   if (!(keep_macs > 0 && keep_macs <= 1)) {
-    return absl::InvalidArgumentError(absl::StrCat("keep_macs is ", keep_macs, "; it must be above 0 and at most 1"));
+    return errors::InvalidArgument("keep_macs is ", keep_macs, "; it must be above 0 and at most 1");
   }
   const auto all_heads = static_cast<size_t>(config.num_attention_heads);
   const auto all_neurons = static_cast<size_t>(config.intermediate_size);
@@ -75,8 +75,7 @@ size_t NeuronGroup(const checkpoint::ModelConfig& config) {
 
 absl::StatusOr<checkpoint::PruningMask> MaskAtRandom(const checkpoint::ModelConfig& config, double keep_macs,
                                                      uint64_t seed) {
-  const auto counts = CountsFor(config, keep_macs);
-  if (!counts.ok()) return counts.status();
+  ASSIGN_OR_RETURN(const auto counts, CountsFor(config, keep_macs));
   std::mt19937_64 random(seed);
   const auto draw = [&](int64_t all, size_t count) {
     std::vector<double> keys(static_cast<size_t>(all));
@@ -85,34 +84,31 @@ absl::StatusOr<checkpoint::PruningMask> MaskAtRandom(const checkpoint::ModelConf
   };
   checkpoint::PruningMask mask(static_cast<size_t>(config.num_hidden_layers));
   for (checkpoint::LayerMask& layer : mask) {
-    layer.heads = draw(config.num_attention_heads, counts->heads);
-    layer.neurons = draw(config.intermediate_size, counts->neurons);
+    layer.heads = draw(config.num_attention_heads, counts.heads);
+    layer.neurons = draw(config.intermediate_size, counts.neurons);
   }
   return mask;
 }
 
 absl::StatusOr<checkpoint::PruningMask> MaskByMagnitude(const checkpoint::Checkpoint& checkpoint, double keep_macs) {
   if (!checkpoint.mask().empty()) {
-    return absl::InvalidArgumentError(absl::StrCat(checkpoint.directory(), ": is a pruned checkpoint already"));
+    return errors::InvalidArgument(checkpoint.directory(), ": is a pruned checkpoint already");
   }
   const checkpoint::ModelConfig& config = checkpoint.config();
-  const auto counts = CountsFor(config, keep_macs);
-  if (!counts.ok()) return counts.status();
+  ASSIGN_OR_RETURN(const auto counts, CountsFor(config, keep_macs));
   const auto all_heads = static_cast<size_t>(config.num_attention_heads);
   const auto all_neurons = static_cast<size_t>(config.intermediate_size);
   checkpoint::PruningMask mask;
   for (const checkpoint::LayerNames& names : checkpoint::TensorNamesOf(config).layers) {
     std::vector<double> of_heads(all_heads), of_neurons(all_neurons);
     const auto size = static_cast<size_t>(config.head_size());
-    absl::Status status;
     for (const std::string* module : {&names.query, &names.key, &names.value}) {
-      status.Update(AddSquares(checkpoint, *module + ".weight", true, size, &of_heads));
+      RETURN_IF_ERROR(AddSquares(checkpoint, *module + ".weight", true, size, &of_heads));
     }
-    status.Update(AddSquares(checkpoint, names.attention_output + ".weight", false, size, &of_heads));
-    status.Update(AddSquares(checkpoint, names.intermediate + ".weight", true, 1, &of_neurons));
-    status.Update(AddSquares(checkpoint, names.output + ".weight", false, 1, &of_neurons));
-    if (!status.ok()) return status;
-    mask.push_back({Largest(of_heads, counts->heads), Largest(of_neurons, counts->neurons)});
+    RETURN_IF_ERROR(AddSquares(checkpoint, names.attention_output + ".weight", false, size, &of_heads));
+    RETURN_IF_ERROR(AddSquares(checkpoint, names.intermediate + ".weight", true, 1, &of_neurons));
+    RETURN_IF_ERROR(AddSquares(checkpoint, names.output + ".weight", false, 1, &of_neurons));
+    mask.push_back({Largest(of_heads, counts.heads), Largest(of_neurons, counts.neurons)});
   }
   return mask;
 }

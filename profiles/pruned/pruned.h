@@ -14,8 +14,8 @@ size_t NeuronGroup(const checkpoint::ModelConfig& config);
 
 /// Keeps of every layer the heads and neurons whose weights are largest (the sum of the squares of all that only they
 /// use), the same number in each layer, so that at most `keep_macs` of the encoder's multiply-accumulates are left:
-/// neurons in whole groups, at least one head. A dense model's first
-/// guess, made at load: it has not seen a text, and costs more accuracy than masks made from gradients.
+/// neurons in whole groups, at least one head. A dense model's first guess, made at load: it has not seen a text, and
+/// costs more accuracy than masks made from gradients.
 /// InvalidArgument: keep_macs is not in (0, 1], the checkpoint is pruned already, or one of those weights is not a
 /// finite number (names it).
 absl::StatusOr<checkpoint::PruningMask> MaskByMagnitude(const checkpoint::Checkpoint& checkpoint, double keep_macs);

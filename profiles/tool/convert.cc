@@ -1,3 +1,4 @@
+#include "profiles/errors/errors.h"
 #include "profiles/tool/command.h"
 
 #include <filesystem>
@@ -7,12 +8,8 @@
 #include <optional>
 #include <string>
 #include <system_error>
-#include <utility>
 #include <vector>
 
-#include "absl/status/status.h"
-#include "absl/status/statusor.h"
-#include "absl/strings/str_cat.h"
 #include "profiles/checkpoint/checkpoint.h"
 #include "profiles/checkpoint/config.h"
 #include "profiles/checkpoint/pruning.h"
@@ -40,9 +37,8 @@ struct ConvertOptions {
 /// Rounds the values of all tensors, whose bytes are kept in `*storage` from then on.
 absl::Status ConvertAll(Dtype dtype, std::vector<TensorView>* tensors, std::list<std::vector<std::byte>>* storage) {
   for (TensorView& tensor : *tensors) {
-    auto converted = checkpoint::ConvertValues(tensor, dtype);
-    if (!converted.ok()) return converted.status();
-    storage->push_back(*std::move(converted));
+    ASSIGN_OR_RETURN(auto converted, checkpoint::ConvertValues(tensor, dtype));
+    storage->push_back(std::move(converted));
     tensor.data = storage->back();
     tensor.dtype = dtype;
   }
@@ -51,13 +47,12 @@ absl::Status ConvertAll(Dtype dtype, std::vector<TensorView>* tensors, std::list
 
 absl::Status Convert(const Checkpoint& from, const ConvertOptions& options) {
   if (options.dense && from.mask().empty()) {
-    return absl::InvalidArgumentError(absl::StrCat(from.directory(), ": is dense already: it has no pruning.json"));
+    return errors::InvalidArgument(from.directory(), ": is dense already: it has no pruning.json");
   }
-  auto config = checkpoint::ReadConfigText(from.directory());
-  if (!config.ok()) return config.status();
+  ASSIGN_OR_RETURN(auto config, checkpoint::ReadConfigText(from.directory()));
   const bool stays_pruned = !from.mask().empty() && !options.dense;
-  const auto pruning = stays_pruned ? checkpoint::ReadPruningText(from.directory()) : absl::StatusOr<std::string>("");
-  if (!pruning.ok()) return pruning.status();
+  ASSIGN_OR_RETURN(const auto pruning,
+                   stays_pruned ? checkpoint::ReadPruningText(from.directory()) : absl::StatusOr<std::string>(""));
   pruned::ConvertedTensors converted;
   if (options.dense) {
     converted = pruned::DenseTensors(from);
@@ -67,30 +62,23 @@ absl::Status Convert(const Checkpoint& from, const ConvertOptions& options) {
   if (!options.dtype.empty()) {
     const Dtype dtype = kDtypes.at(options.dtype);
     const absl::Status status = ConvertAll(dtype, &converted.tensors, &converted.storage);
-    if (!status.ok()) return absl::Status(status.code(), absl::StrCat(from.directory(), ": ", status.message()));
-    config = checkpoint::WithTorchDtype(*config, dtype);
+    if (!status.ok()) return errors::In(from.directory(), status);
+    config = checkpoint::WithTorchDtype(config, dtype);
   }
-  return checkpoint::WriteNewCheckpoint(options.out, {.config = *config,
-                                                      .pruning = *pruning,
-                                                      .vocabulary_directory = from.directory(),
-                                                      .copies_sample = true,
-                                                      .tensors = converted.tensors});
+  return pruned::SaveConverted(options.out, from, config, pruning, converted);
 }
 
 absl::StatusOr<Report> OpenAndConvert(const ConvertOptions& options) {
   std::error_code failure;
   if (std::filesystem::equivalent(options.out, options.model, failure)) {
-    return absl::InvalidArgumentError(absl::StrCat(options.out, ": is the checkpoint itself; name a new directory"));
+    return errors::InvalidArgument(options.out, ": is the checkpoint itself; name a new directory");
   }
-  const auto from = Checkpoint::Open(options.model);
-  if (!from.ok()) return from.status();
-  const absl::Status status = Convert(**from, options);
-  if (!status.ok()) return status;
-  const auto made = Checkpoint::Open(options.out);
-  if (!made.ok()) return made.status();
-  return Report{.text = absl::StrCat(options.out, ": revision ", (*made)->revision(), ", ",
-                                     terminal::WithSeparators((*made)->bytes_on_disk()), " bytes of weights (",
-                                     terminal::WithSeparators((*from)->bytes_on_disk()), " before)")};
+  ASSIGN_OR_RETURN(const auto from, Checkpoint::Open(options.model));
+  RETURN_IF_ERROR(Convert(*from, options));
+  ASSIGN_OR_RETURN(const auto made, Checkpoint::Open(options.out));
+  return Report{.text = absl::StrCat(options.out, ": revision ", made->revision(), ", ",
+                                     terminal::WithSeparators(made->bytes_on_disk()), " bytes of weights (",
+                                     terminal::WithSeparators(from->bytes_on_disk()), " before)")};
 }
 
 void DeclareConvertOptions(CLI::App* command, ConvertOptions* options) {

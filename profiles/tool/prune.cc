@@ -1,3 +1,4 @@
+#include "profiles/errors/errors.h"
 #include "profiles/tool/command.h"
 
 #include <algorithm>
@@ -10,15 +11,10 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <system_error>
-#include <utility>
 #include <vector>
 
-#include "absl/status/status.h"
-#include "absl/status/statusor.h"
 #include "absl/strings/numbers.h"
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "profiles/checkpoint/checkpoint.h"
 #include "profiles/checkpoint/config.h"
@@ -116,7 +112,7 @@ absl::Status CheckApart(const std::string& out, const std::string& dense) {
   };
   const fs::path from_dense = plain(out).lexically_relative(plain(dense));
   if (from_dense.empty() || *from_dense.begin() == "..") return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(dense, ": is where ", out, " goes; name another directory"));
+  return errors::InvalidArgument(dense, ": is where ", out, " goes; name another directory");
 }
 
 /// What pruning.json says beside the masks.
@@ -148,75 +144,53 @@ std::string PruningText(const PruneFlags& flags, const PruneResult& result) {
   return file.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
-/// What is made of `dense`, with its config and vocabulary; without a `pruning` it is dense itself.
-absl::Status SaveTo(const std::string& directory, const Checkpoint& dense, const pruned::ConvertedTensors& tensors,
-                    const std::string& pruning) {
-  const auto config = checkpoint::ReadConfigText(dense.directory());
-  if (!config.ok()) return config.status();
-  return checkpoint::WriteNewCheckpoint(directory, {.config = *config,
-                                                    .pruning = pruning,
-                                                    .vocabulary_directory = dense.directory(),
-                                                    .copies_sample = true,
-                                                    .tensors = tensors.tensors});
-}
-
 absl::Status Save(const PruneFlags& flags, const PruneResult& result) {
   const Checkpoint& dense = *result.model.checkpoint;
-  const auto tensors = pruned::PrunedTensors(dense, result.pruned.mask, result.pruned.tensors);
-  if (!tensors.ok()) return tensors.status();
-  absl::Status status = SaveTo(flags.out, dense, *tensors, PruningText(flags, result));
-  if (!status.ok() || flags.dense.empty()) return status;
-  const auto pruned = Checkpoint::Open(flags.out);
-  if (!pruned.ok()) return pruned.status();
-  return SaveTo(flags.dense, dense, pruned::DenseTensors(**pruned), "");
+  ASSIGN_OR_RETURN(const auto config, checkpoint::ReadConfigText(dense.directory()));
+  ASSIGN_OR_RETURN(const auto tensors, pruned::PrunedTensors(dense, result.pruned.mask, result.pruned.tensors));
+  RETURN_IF_ERROR(pruned::SaveConverted(flags.out, dense, config, PruningText(flags, result), tensors));
+  if (flags.dense.empty()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const auto pruned, Checkpoint::Open(flags.out));
+  return pruned::SaveConverted(flags.dense, dense, config, "", pruned::DenseTensors(*pruned));
 }
 
 absl::StatusOr<PruneResult> PruneAndSave(const PruneFlags& flags) {
   PruneResult result;
-  auto model = registry::OpenModel(flags.model);
-  if (!model.ok()) return model.status();
-  result.model = *std::move(model);
+  ASSIGN_OR_RETURN(result.model, registry::OpenModel(flags.model));
   const Checkpoint& checkpoint = *result.model.checkpoint;
   const checkpoint::ModelConfig& config = checkpoint.config();
-  for (const std::string& directory : {flags.out, flags.dense}) {
-    const absl::Status status = directory.empty() ? absl::OkStatus() : CheckNewDirectory(directory);
-    if (!status.ok()) return status;
-  }
+  RETURN_IF_ERROR(CheckNewDirectory(flags.out));
   if (!flags.dense.empty()) {
-    const absl::Status status = CheckApart(flags.out, flags.dense);
-    if (!status.ok()) return status;
+    RETURN_IF_ERROR(CheckNewDirectory(flags.dense));
+    RETURN_IF_ERROR(CheckApart(flags.out, flags.dense));
   }
-  const auto module = libtorch::LoadModule();
-  if (!module.ok()) return module.status();
+  ASSIGN_OR_RETURN(const auto module, libtorch::LoadModule());
   const bool has_labels = quality::AgreementOf(config) == quality::Agreement::kSameLabel;
-  const auto data = ReadExamples(flags.data, config, has_labels);
-  if (!data.ok()) return data.status();
-  result.skipped_rows = data->bad_rows;
-  const auto tokenized =
-      quality::Tokenize(data->sample, *result.model.tokenizer, static_cast<size_t>(config.max_tokens()));
-  if (!tokenized.ok()) return tokenized.status();
-  result.data_hash = absl::StrCat(absl::Hex(quality::HashOf(*tokenized), absl::kZeroPad16));
+  ASSIGN_OR_RETURN(const auto data, ReadExamples(flags.data, config, has_labels));
+  result.skipped_rows = data.bad_rows;
+  ASSIGN_OR_RETURN(const auto tokenized,
+                   quality::Tokenize(data.sample, *result.model.tokenizer, static_cast<size_t>(config.max_tokens())));
+  result.data_hash = absl::StrCat(absl::Hex(quality::HashOf(tokenized), absl::kZeroPad16));
   terminal::ProgressBar progress(stderr);
   const size_t threads = flags.threads > 0 ? flags.threads : cores::ReadCpuBudget().usable();
-  auto pruned = (*module)->prune(
-      checkpoint, data->sample, *tokenized,
-      {.method = kMethods.at(flags.method),
-       .budget = flags.budget(),
-       .refit = !flags.no_refit,
-       .most_texts = flags.texts,
-       .most_held_out = flags.held_out,
-       .seed = flags.seed},
-      [&](size_t count, const std::function<void(size_t)>& task) { cores::RunOnThreads(threads, count, task); },
-      [&](std::string_view step, size_t done, size_t total) { progress.Update(step, done, total); });
-  if (!pruned.ok()) return pruned.status();
-  result.pruned = *std::move(pruned);
+  const pruner::PruneOptions options = {.method = kMethods.at(flags.method),
+                                        .budget = flags.budget(),
+                                        .refit = !flags.no_refit,
+                                        .most_texts = flags.texts,
+                                        .most_held_out = flags.held_out,
+                                        .seed = flags.seed};
+  ASSIGN_OR_RETURN(
+      result.pruned,
+      module->prune(
+          checkpoint, data.sample, tokenized, options,
+          [&](size_t count, const std::function<void(size_t)>& task) { cores::RunOnThreads(threads, count, task); },
+          [&](std::string_view step, size_t done, size_t total) { progress.Update(step, done, total); }));
   checkpoint.ReleasePages();
   checkpoint::ReturnFreeMemory();  // all that the search held: saving maps the checkpoint again
   result.before = SizeOf(config, {});
   result.after = SizeOf(config, result.pruned.mask);
   progress.Update("saving", 0, 0);
-  const absl::Status status = Save(flags, result);
-  if (!status.ok()) return status;
+  RETURN_IF_ERROR(Save(flags, result));
   return result;
 }
 
@@ -278,9 +252,8 @@ std::string TextReport(const PruneFlags& flags, const PruneResult& result) {
 }
 
 absl::StatusOr<Report> RunPrune(const PruneFlags& flags) {
-  const auto result = PruneAndSave(flags);
-  if (!result.ok()) return result.status();
-  return Report{.text = flags.json ? JsonReport(flags, *result) : TextReport(flags, *result)};
+  ASSIGN_OR_RETURN(const auto result, PruneAndSave(flags));
+  return Report{.text = flags.json ? JsonReport(flags, result) : TextReport(flags, result)};
 }
 
 /// Refuses what is not from `least` to `most` (nor a number: CLI::Range lets that pass).

@@ -6,9 +6,9 @@
 #include <algorithm>
 #include <set>
 
-#include "profiles/pruned/convert.h"
 #include "profiles/pruned/pruned.h"
 #include "tests/profiles/checkpoint/checkpoint_fixture.h"
+#include "tests/profiles/pruned/save_pruned.h"
 #include "tests/test_paths.h"
 
 namespace roberta::calibrator {

@@ -9,10 +9,10 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "profiles/pruned/convert.h"
 #include "profiles/pruned/pruned.h"
 #include "tests/profiles/golden/golden_cases.h"
 #include "tests/profiles/loaded_model.h"
+#include "tests/profiles/pruned/save_pruned.h"
 #include "tests/test_paths.h"
 
 namespace roberta::profiles_test {

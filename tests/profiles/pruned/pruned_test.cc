@@ -14,6 +14,7 @@
 #include "profiles/encoder/packed_classifier.h"
 #include "profiles/pruned/convert.h"
 #include "tests/profiles/loaded_model.h"
+#include "tests/profiles/pruned/save_pruned.h"
 #include "tests/test_paths.h"
 
 namespace roberta::pruned {
@@ -113,7 +114,6 @@ TEST_F(PrunedTest, WhatIsPrunedAlreadyIsNotPrunedAgain) {
   const auto pruned = Checkpoint::Open(directory_ + "/pruned").value();
   EXPECT_TRUE(absl::IsInvalidArgument(MaskByMagnitude(*pruned, 0.5).status()));
   EXPECT_TRUE(absl::IsInvalidArgument(SavePruned(*pruned, UnevenMask(), directory_ + "/again")));
-  EXPECT_TRUE(absl::IsInvalidArgument(SaveDense(*demo_, directory_ + "/again")));
   EXPECT_TRUE(absl::IsInvalidArgument(encoder::LoadPackedClassifier(*pruned, {.mask = UnevenMask()}).status()));
 }
 

@@ -14,6 +14,7 @@
 #include "profiles/pruned/convert.h"
 #include "profiles/pruned/pruned.h"
 #include "profiles/pruner/texts.h"
+#include "tests/profiles/pruned/save_pruned.h"
 #include "tests/profiles/pruner/tiny_model.h"
 
 namespace roberta::pruner {

@@ -7,10 +7,10 @@
 #include <thread>
 #include <vector>
 
-#include "profiles/pruned/convert.h"
 #include "profiles/pruned/pruned.h"
 #include "tests/profiles/checkpoint/checkpoint_fixture.h"
 #include "tests/profiles/loaded_model.h"
+#include "tests/profiles/pruned/save_pruned.h"
 #include "tests/test_paths.h"
 
 namespace roberta::reference {

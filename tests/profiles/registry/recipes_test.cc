@@ -6,10 +6,10 @@
 #include <fstream>
 
 #include "profiles/encoder/calibration.h"
-#include "profiles/pruned/convert.h"
 #include "profiles/pruned/pruned.h"
 #include "profiles/registry/recipes.h"
 #include "profiles/registry/registry.h"
+#include "tests/profiles/pruned/save_pruned.h"
 #include "tests/test_paths.h"
 
 namespace roberta::registry {

@@ -7,8 +7,8 @@
 
 #include "profiles/checkpoint/checkpoint.h"
 #include "profiles/encoder/calibration.h"
-#include "profiles/pruned/convert.h"
 #include "profiles/pruned/pruned.h"
+#include "tests/profiles/pruned/save_pruned.h"
 #include "tests/profiles/tool/tool_process.h"
 #include "tests/test_paths.h"
 

@@ -5,9 +5,9 @@
 #include <string>
 
 #include "profiles/checkpoint/checkpoint.h"
-#include "profiles/pruned/convert.h"
 #include "profiles/pruned/pruned.h"
 #include "tests/profiles/loaded_model.h"
+#include "tests/profiles/pruned/save_pruned.h"
 #include "tests/profiles/tool/tool_process.h"
 #include "tests/test_paths.h"
 

@@ -6,10 +6,10 @@
 #include <map>
 #include <string>
 
-#include "profiles/pruned/convert.h"
 #include "profiles/pruned/pruned.h"
 #include "profiles/registry/recipes.h"
 #include "tests/profiles/checkpoint/checkpoint_fixture.h"
+#include "tests/profiles/pruned/save_pruned.h"
 #include "tests/test_paths.h"
 
 namespace roberta::tool {
