@@ -4,7 +4,6 @@
 #include <chrono>
 #include <iterator>
 #include <limits>
-#include <vector>
 
 #include "profiles/kernels/aligned_buffer.h"
 #include "profiles/kernels/passes_of_isa.h"

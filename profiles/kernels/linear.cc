@@ -17,7 +17,6 @@
 #include "profiles/kernels/aligned_buffer.h"
 #include "profiles/kernels/isa.h"
 #include "profiles/kernels/onednn_product.h"
-#include "profiles/kernels/product.h"
 #include "profiles/kernels/tile_product.h"
 
 namespace roberta::kernels {
@@ -136,30 +135,6 @@ Choice FastestBackend(int64_t in, int64_t out, Precision precision) {
 
 }  // namespace
 
-PackedWeight::PackedWeight(std::unique_ptr<const PackedData> data, std::vector<float> column_scale,
-                           std::vector<int32_t> column_sum)
-    : data_(std::move(data)), column_scale_(std::move(column_scale)), column_sum_(std::move(column_sum)) {}
-PackedWeight::PackedWeight(PackedWeight&&) noexcept = default;
-PackedWeight& PackedWeight::operator=(PackedWeight&&) noexcept = default;
-PackedWeight::~PackedWeight() = default;
-
-int64_t PackedWeight::bytes() const {
-  return data_->bytes();
-}
-
-const float* PackedWeight::column_scale() const {
-  return column_scale_.empty() ? nullptr : column_scale_.data();
-}
-
-const int32_t* PackedWeight::column_sum() const {
-  return column_sum_.empty() ? nullptr : column_sum_.data();
-}
-
-LinearShape::LinearShape(int64_t in, int64_t out, Precision precision, double gops,
-                         std::unique_ptr<const Product> product)
-    : in_(in), out_(out), precision_(precision), measured_gops_(gops), product_(std::move(product)) {}
-LinearShape::~LinearShape() = default;
-
 absl::StatusOr<std::shared_ptr<const LinearShape>> LinearShape::Make(int64_t in, int64_t out, int64_t max_rows,
                                                                      Precision precision, Backend backend) {
   double gops = 0;
@@ -188,45 +163,6 @@ absl::StatusOr<PackedWeight> LinearShape::Pack(absl::Span<const float> weight) c
   }
   ASSIGN_OR_RETURN(auto data, product_->Pack(quantized ? static_cast<const void*>(bytes.data()) : weight.data()));
   return PackedWeight(std::move(data), std::move(column_scale), std::move(column_sum));
-}
-
-Precision LinearShape::precision() const {
-  return precision_;
-}
-const std::string& LinearShape::implementation() const {
-  return product_->name();
-}
-double LinearShape::measured_gops() const {
-  return measured_gops_;
-}
-int64_t LinearShape::in() const {
-  return in_;
-}
-int64_t LinearShape::out() const {
-  return out_;
-}
-int64_t LinearShape::RoundedRows(int64_t rows) const {
-  return product_->RoundedRows(rows);
-}
-size_t LinearShape::parts() const {
-  return product_->parts();
-}
-size_t LinearShape::scratch_bytes() const {
-  return product_->scratch_bytes();
-}
-
-LinearRunner::LinearRunner(std::shared_ptr<const LinearShape> shape)
-    : shape_(std::move(shape)), runner_(shape_->product_->MakeRunner()) {}
-LinearRunner::~LinearRunner() = default;
-LinearRunner::LinearRunner(LinearRunner&&) noexcept = default;
-
-bool LinearRunner::Run(const PackedWeight& weight, const void* in, int64_t rows, void* out, void* scratch) {
-  return RunParts(weight, in, rows, out, scratch, 0, shape_->parts());
-}
-
-bool LinearRunner::RunParts(const PackedWeight& weight, const void* in, int64_t rows, void* out, void* scratch,
-                            size_t first, size_t end) {
-  return runner_->Run({weight.data_.get(), in, rows, out, scratch}, first, end);
 }
 
 double SecondsPerProduct(const std::shared_ptr<const LinearShape>& shape, int64_t rows) {

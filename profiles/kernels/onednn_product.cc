@@ -5,7 +5,6 @@
 #include <cstring>
 #include <new>
 #include <oneapi/dnnl/dnnl.hpp>
-#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"

@@ -1,6 +1,6 @@
 #pragma once
 
-// Internal to this module: what linear.h puts together from one of several implementations.
+// What linear.h puts together from one of several implementations. No other module calls it.
 #include <cstddef>
 #include <cstdint>
 #include <memory>

@@ -2,7 +2,6 @@
 
 // Vectors of ROBERTA_LANES floats, which a file that includes this has defined. GCC's vector extensions, which clang
 // shares, serve as the type: the same source is AVX-512, AVX2 or plain code. Internal to each translation unit.
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
