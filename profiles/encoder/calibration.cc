@@ -1,6 +1,5 @@
 #include "profiles/encoder/calibration.h"
 
-#include <algorithm>
 #include <cmath>
 #include <map>
 #include <utility>
@@ -13,6 +12,7 @@
 #include "profiles/checkpoint/files.h"
 #include "profiles/checkpoint/safetensors.h"
 #include "profiles/checkpoint/save.h"
+#include "profiles/encoder/packed_classifier.h"
 #include "profiles/errors/errors.h"
 #include "profiles/json/strict_json.h"
 
@@ -106,6 +106,19 @@ absl::Status ReadRanges(const TensorView& tensor, int64_t width, std::vector<flo
 }
 
 }  // namespace
+
+absl::StatusOr<InputRanges> MeasureInputs(const checkpoint::Checkpoint& checkpoint, const checkpoint::PruningMask& mask,
+                                          absl::Span<const PackedBatch> batches) {
+  if (batches.empty()) return absl::InvalidArgumentError("there is no text to measure the ranges of inputs on");
+  ASSIGN_OR_RETURN(const auto classifier, LoadPackedClassifier(checkpoint, {.mask = mask}));
+  InputRanges ranges;
+  std::vector<float> logits;
+  for (const PackedBatch& batch : batches) {
+    logits.resize(batch.sequences() * static_cast<size_t>(checkpoint.config().num_labels()));
+    RETURN_IF_ERROR(classifier->RunWatched(batch, absl::MakeSpan(logits), &ranges));
+  }
+  return ranges;
+}
 
 absl::Status WriteCalibration(const std::string& directory, const Calibration& calibration) {
   std::vector<TensorView> tensors;

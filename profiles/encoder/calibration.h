@@ -12,6 +12,7 @@
 #include "profiles/checkpoint/checkpoint.h"
 #include "profiles/checkpoint/config.h"
 #include "profiles/checkpoint/pruning.h"
+#include "profiles/encoder/packed_batch.h"
 #include "profiles/encoder/recipe.h"
 
 namespace roberta::encoder {
@@ -24,6 +25,11 @@ namespace roberta::encoder {
 /// (LayerInputs says of what width; one of a product that is all pruned has none), and in its metadata format
 /// "roberta-serve calibration", version "1", revision, texts, texts_hash and alpha.
 inline constexpr char kCalibrationFile[] = "calibration.safetensors";
+
+/// Runs `checkpoint`, with what `mask` keeps of it (empty: all), in float32 over some texts, and notes the ranges.
+/// Errors are those of LoadPackedClassifier and of a run; InvalidArgument for no batch.
+absl::StatusOr<InputRanges> MeasureInputs(const checkpoint::Checkpoint& checkpoint, const checkpoint::PruningMask& mask,
+                                          absl::Span<const PackedBatch> batches);
 
 /// What was measured on one checkpoint, and on which texts.
 struct Calibration {

@@ -1,13 +1,8 @@
 #pragma once
 
-#include <cstdint>
 #include <vector>
 
-#include "absl/status/statusor.h"
-#include "absl/types/span.h"
-#include "profiles/checkpoint/checkpoint.h"
 #include "profiles/checkpoint/pruning.h"
-#include "profiles/encoder/packed_batch.h"
 #include "profiles/kernels/precision.h"
 
 namespace roberta::encoder {
@@ -31,11 +26,6 @@ struct Smoothing {
   /// the one less 1 - alpha times that of the other (equation 4).
   float alpha = 0.5f;
 };
-
-/// Runs `checkpoint`, with what `mask` keeps of it (empty: all), in float32 over some texts, and notes the ranges.
-/// Errors are those of LoadPackedClassifier and of a run; InvalidArgument for no batch.
-absl::StatusOr<InputRanges> MeasureInputs(const checkpoint::Checkpoint& checkpoint, const checkpoint::PruningMask& mask,
-                                          absl::Span<const PackedBatch> batches);
 
 /// The precisions in which the encoder's matrix products and its attention compute. The head is float32 always, as are
 /// LayerNorm, softmax, GELU and the residual stream.

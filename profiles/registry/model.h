@@ -3,7 +3,6 @@
 #include <memory>
 #include <string>
 
-#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "profiles/checkpoint/checkpoint.h"
 #include "profiles/tokenizer/tokenizer.h"

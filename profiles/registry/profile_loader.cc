@@ -74,8 +74,7 @@ absl::StatusOr<std::unique_ptr<ProfileLoader>> ProfileLoader::Open(const Model& 
   if (sample_file.empty() && !std::filesystem::exists(own, failure)) return loader;
   const checkpoint::ModelConfig& config = model.checkpoint->config();
   ASSIGN_OR_RETURN(loader->sample_, quality::ReadSample(sample_file.empty() ? own : sample_file, config));
-  ASSIGN_OR_RETURN(loader->tokenized_,
-                   quality::Tokenize(loader->sample_, *model.tokenizer, static_cast<size_t>(config.max_tokens())));
+  ASSIGN_OR_RETURN(loader->tokenized_, quality::Tokenize(loader->sample_, *model.tokenizer, config));
   return loader;
 }
 
@@ -163,8 +162,7 @@ absl::StatusOr<std::unique_ptr<const ProfileLoader::Calibration>> ProfileLoader:
   ASSIGN_OR_RETURN(auto texts, quality::ReadSample(file, config));
   texts.resize(std::min(texts.size(), kMostCalibrationTexts));
   auto calibration = std::make_unique<Calibration>();
-  ASSIGN_OR_RETURN(calibration->texts,
-                   quality::Tokenize(texts, *model_.tokenizer, static_cast<size_t>(config.max_tokens())));
+  ASSIGN_OR_RETURN(calibration->texts, quality::Tokenize(texts, *model_.tokenizer, config));
   calibration->parts = quality::FormBatches(calibration->texts);
   for (const quality::SampleBatch& part : calibration->parts) {
     calibration->batches.push_back(part.View(calibration->texts));

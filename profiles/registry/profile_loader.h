@@ -11,7 +11,6 @@
 #include "profiles/quality/agreement.h"
 #include "profiles/quality/sample_run.h"
 #include "profiles/registry/model.h"
-#include "profiles/registry/profile_spec.h"
 #include "profiles/registry/recipes.h"
 
 namespace roberta::registry {

@@ -1,8 +1,8 @@
 #include "profiles/registry/recipes.h"
 
 #include <algorithm>
-#include <utility>
 
+#include "profiles/encoder/calibration.h"
 #include "profiles/encoder/packed_classifier.h"
 #include "profiles/errors/errors.h"
 #include "profiles/libtorch/libtorch.h"

@@ -13,7 +13,6 @@
 #include "profiles/encoder/profile.h"
 #include "profiles/quality/agreement.h"
 #include "profiles/registry/profile_loader.h"
-#include "profiles/registry/profile_spec.h"
 #include "profiles/registry/recipes.h"
 #include "profiles/tokenizer/tokenizer.h"
 

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "profiles/encoder/calibration.h"
 #include "tests/profiles/loaded_model.h"
 #include "tests/test_paths.h"
 
