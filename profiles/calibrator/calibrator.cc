@@ -126,10 +126,9 @@ absl::StatusOr<Texts> DrawTexts(const quality::Sample& sample, size_t count, uin
     quality::Sample& part = 2 * measured.size() < count ? measured : texts.held_out_examples;
     part.push_back(sample[index]);
   }
-  const auto max_tokens = static_cast<size_t>(config.max_tokens());
-  ASSIGN_OR_RETURN(texts.measured, quality::Tokenize(measured, tokenizer, max_tokens));
+  ASSIGN_OR_RETURN(texts.measured, quality::Tokenize(measured, tokenizer, config));
   texts.measured_hash = absl::StrCat(absl::Hex(quality::HashOf(texts.measured), absl::kZeroPad16));
-  ASSIGN_OR_RETURN(texts.held_out, quality::Tokenize(texts.held_out_examples, tokenizer, max_tokens));
+  ASSIGN_OR_RETURN(texts.held_out, quality::Tokenize(texts.held_out_examples, tokenizer, config));
   return texts;
 }
 

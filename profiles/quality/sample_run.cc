@@ -38,7 +38,8 @@ double Median(std::vector<double> values) {
 }  // namespace
 
 absl::StatusOr<TokenizedSample> Tokenize(const Sample& sample, const tokenizer::Tokenizer& tokenizer,
-                                         size_t max_tokens) {
+                                         const checkpoint::ModelConfig& config) {
+  const auto max_tokens = static_cast<size_t>(config.max_tokens());
   TokenizedSample tokenized;
   tokenizer::Encoding encoding;
   for (const Example& example : sample) {

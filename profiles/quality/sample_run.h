@@ -20,9 +20,9 @@ struct TokenizedSample {
   size_t truncated = 0;            ///< examples that were too long
 };
 
-/// Tokenizes every example; what is longer than `max_tokens` loses its end. Errors are the tokenizer's.
+/// Tokenizes every example; what is longer than the model takes loses its end. Errors are the tokenizer's.
 absl::StatusOr<TokenizedSample> Tokenize(const Sample& sample, const tokenizer::Tokenizer& tokenizer,
-                                         size_t max_tokens);
+                                         const checkpoint::ModelConfig& config);
 
 /// Of the tokens, text by text; the same on every machine.
 uint64_t HashOf(const TokenizedSample& sample);

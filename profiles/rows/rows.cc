@@ -37,9 +37,10 @@ void ReadField(const nlohmann::json& object, size_t column, Row* row) {
 }  // namespace
 
 const char kFormatsHelp[] =
-    "FILE is TSV (.tsv), CSV (.csv, RFC 4180) or JSON lines (.jsonl, .ndjson, .json), by its name or by --format. TSV\n"
-    "and CSV begin with a line that names the columns, in any order: text and, if there are any, label and text_pair.\n"
-    "JSON lines are objects with these fields, and maybe others.\n";
+    R"(FILE is TSV (.tsv), CSV (.csv, RFC 4180) or JSON lines (.jsonl, .ndjson, .json), by its name or by --format. TSV
+and CSV begin with a line that names the columns, in any order: text and, if there are any, label and text_pair.
+JSON lines are objects with these fields, and maybe others.
+)";
 
 Format FormatOfFile(std::string_view name, Format otherwise) {
   if (name.ends_with(".tsv")) return Format::kTsv;

@@ -7,7 +7,6 @@
 #include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <optional>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -156,7 +155,7 @@ absl::StatusOr<Report> CalibrateAll(const CalibrateOptions& options) {
   ASSIGN_OR_RETURN(const auto model, registry::OpenModel(options.model));
   ASSIGN_OR_RETURN(auto checkpoints, OpenCheckpoints(model));
   const checkpoint::ModelConfig& config = model.checkpoint->config();
-  ASSIGN_OR_RETURN(const auto data, ReadExamples(options.data, config, /*read_labels=*/false));
+  ASSIGN_OR_RETURN(const auto data, ReadExamples(options.data, config, /*with_labels=*/false));
   const auto texts = calibrator::DrawTexts(data.sample, options.texts, options.seed, *model.tokenizer, config);
   if (!texts.ok()) return errors::In(options.data.file, texts.status());
   for (Calibrated& one : checkpoints) {
@@ -168,26 +167,22 @@ absl::StatusOr<Report> CalibrateAll(const CalibrateOptions& options) {
 void DeclareCalibrateOptions(CLI::App* command, CalibrateOptions* options) {
   AddModelOption(command, &options->model);
   AddExampleFlags(command, "Texts like those to be served; labels are not needed", &options->data);
-  command->add_option("--texts", options->texts, "Most texts to use (512)")
-      ->check(CLI::Range(2u, 1u << 20).description(""))
-      ->type_name("N");
+  AddNumber(command, "--texts", "Most texts to use", 2u, 1u << 20, &options->texts);
   command->add_option("--seed", options->seed, "Seed by which they are drawn (0)")->type_name("N");
   AddJsonFlag(command, &options->json);
   command->footer(absl::StrCat(
-      "Half of the texts are run in fp32, and the ranges of every product's inputs noted (SmoothQuant). On the other "
-      "half "
-      "the\n"
-      "noise of int8 is measured, without them and with three strengths (alpha). The best is stored in the "
-      "checkpoint's\n"
-      "directory as calibration.safetensors, which profiles quantized and integrated then read when they are loaded. "
-      "Where none\n"
-      "is better than none at all, nothing is stored. A pruned variant, DIR/pruned, is done too, with a file of its "
-      "own.\n"
-      "After a change of the checkpoint, calibrate again: a file of another revision fails these profiles.\n\n",
+      R"(Half of the texts are run in fp32, and the ranges of every product's inputs noted (SmoothQuant). On the other half the
+noise of int8 is measured, without them and with three strengths (alpha). The best is stored in the checkpoint's
+directory as calibration.safetensors, which profiles quantized and integrated then read when they are loaded. Where none
+is better than none at all, nothing is stored. A pruned variant, DIR/pruned, is done too, with a file of its own.
+After a change of the checkpoint, calibrate again: a file of another revision fails these profiles.
+
+)",
       ExampleFormatsHelp(),
-      "\nExamples:\n"
-      "  roberta-model calibrate --model my-model --data texts.tsv\n"
-      "  roberta-model calibrate --model my-model/pruned --data texts.jsonl --texts 256 --json"));
+      R"(
+Examples:
+  roberta-model calibrate --model my-model --data texts.tsv
+  roberta-model calibrate --model my-model/pruned --data texts.jsonl --texts 256 --json)"));
 }
 
 }  // namespace

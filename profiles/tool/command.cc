@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "absl/strings/str_format.h"
+#include "profiles/terminal/progress.h"
 #include "profiles/tool/output.h"
 
 namespace roberta::tool {
@@ -13,6 +14,10 @@ std::string JsonText(const nlohmann::ordered_json& json) {
 
 std::string PercentText(double share) {
   return absl::StrFormat("%.2f %%", 100 * share);
+}
+
+std::string CountText(int64_t number) {
+  return terminal::WithSeparators(static_cast<uint64_t>(number));
 }
 
 int Finish(const absl::StatusOr<Report>& report) {

@@ -1,12 +1,14 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <cstdint>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
 
 namespace roberta::tool {
 
@@ -26,6 +28,8 @@ inline constexpr char kNotMeasured[] = "-";
 
 /// "51.20 %", of a share from 0 to 1.
 std::string PercentText(double share);
+/// "1,234,567", of a number that is not negative.
+std::string CountText(int64_t number);
 
 /// Prints `report`, or why there is none, as "error: ..." on standard error. Returns the exit code: 0, or 1 where
 /// something failed, also the printing.
@@ -48,6 +52,13 @@ void AddCommand(CLI::App* app, int* exit_code, const char* name, const char* des
 void AddModelOption(CLI::App* command, std::string* directory, const char* description = "Checkpoint directory");
 /// Adds --json.
 void AddJsonFlag(CLI::App* command, bool* json);
+/// Adds an option that takes a whole number from `least` to `most`; --help says its default.
+template <typename Number>
+void AddNumber(CLI::App* command, const char* name, const char* help, Number least, Number most, Number* value) {
+  command->add_option(name, *value, absl::StrCat(help, " (", *value, ")"))
+      ->check(CLI::Range(least, most).description(""))
+      ->type_name("N");
+}
 
 // The commands of roberta-model, each in a file of its name. `app` must not outlive `exit_code`.
 void AddInspect(CLI::App* app, int* exit_code);    ///< what a checkpoint is, or all that is wrong with it

@@ -4,8 +4,6 @@
 #include <filesystem>
 #include <list>
 #include <map>
-#include <memory>
-#include <optional>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -90,17 +88,16 @@ void DeclareConvertOptions(CLI::App* command, ConvertOptions* options) {
       ->type_name("TYPE");
   command->add_flag("--dense", options->dense, "Of a pruned checkpoint: zeros for what is pruned");
   command->footer(
-      "The new directory has one model.safetensors, whatever shards there were, with the tensors that the model uses; "
-      "config.json\n"
-      "with its torch_dtype; and the vocabulary, sample.tsv and, unless --dense, pruning.json as they were. A pruned "
-      "variant and a\n"
-      "calibration in DIR are not taken along: convert DIR/pruned by itself, and calibrate what comes out.\n\n"
-      "Values are rounded to nearest, ties to even. One that the new type cannot hold is an error, and nothing is "
-      "written.\n"
-      "A dense checkpoint gives the pruned one's answers, and can be read by everything that reads Hugging Face's.\n\n"
-      "Examples:\n"
-      "  roberta-model convert --model my-model --out my-model-bf16 --dtype bf16\n"
-      "  roberta-model convert --model my-model/pruned --out my-model-dense --dense --dtype fp32");
+      R"(The new directory has one model.safetensors, whatever shards there were, with the tensors that the model uses; config.json
+with its torch_dtype; and the vocabulary, sample.tsv and, unless --dense, pruning.json as they were. A pruned variant and a
+calibration in DIR are not taken along: convert DIR/pruned by itself, and calibrate what comes out.
+
+Values are rounded to nearest, ties to even. One that the new type cannot hold is an error, and nothing is written.
+A dense checkpoint gives the pruned one's answers, and can be read by everything that reads Hugging Face's.
+
+Examples:
+  roberta-model convert --model my-model --out my-model-bf16 --dtype bf16
+  roberta-model convert --model my-model/pruned --out my-model-dense --dense --dtype fp32)");
 }
 
 }  // namespace

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -46,11 +45,9 @@ absl::StatusOr<Evaluated> EvaluateAll(const EvaluateOptions& options) {
   Evaluated evaluated;
   ASSIGN_OR_RETURN(evaluated.model, registry::OpenModel(options.model));
   const checkpoint::ModelConfig& config = evaluated.model.checkpoint->config();
-  const bool has_labels = quality::AgreementOf(config) == quality::Agreement::kSameLabel;
-  ASSIGN_OR_RETURN(evaluated.data, ReadExamples(options.examples, config, has_labels));
+  ASSIGN_OR_RETURN(evaluated.data, ReadExamples(options.examples, config, /*with_labels=*/true));
   const quality::Sample& sample = evaluated.data.sample;
-  ASSIGN_OR_RETURN(const auto tokenized,
-                   quality::Tokenize(sample, *evaluated.model.tokenizer, static_cast<size_t>(config.max_tokens())));
+  ASSIGN_OR_RETURN(const auto tokenized, quality::Tokenize(sample, *evaluated.model.tokenizer, config));
   evaluated.truncated = tokenized.truncated;
   const std::vector<std::string> names = options.profiles.WithoutMissingModules(options.profiles.Names());
   terminal::ProgressBar progress(stderr);
@@ -120,25 +117,27 @@ void DeclareEvaluateOptions(CLI::App* command, EvaluateOptions* options) {
       ->type_name("FILE");
   AddJsonFlag(command, &options->json);
   command->footer(absl::StrCat(
-      "Every profile is loaded as the server loads it, runs all texts in batches and each alone, and is compared with\n"
-      "baseline. None is refused: gate says whether the server would. Columns, under their names in --json and --csv:\n"
-      "  accuracy, macro_f1, ece    share of right labels, mean F1 of the labels, expected calibration error (15\n"
-      "                             bins); only with labels\n"
-      "  agreement                  share of texts with baseline's answer\n"
-      "  flips                      texts whose answer alone differs from that in a batch\n"
-      "  mean_abs_dp, max_abs_dp    difference of a score from baseline's\n"
-      "  confusion                  examples by true label (rows) and answered label\n"
-      "  accuracy_difference, accuracy_difference_low, accuracy_difference_high\n"
-      "                             accuracy minus baseline's on the same texts, and the limits of its 95 % "
-      "confidence\n"
-      "                             interval (Tango's score interval, which inverts McNemar's test); only with labels\n"
-      "A profile that cannot be loaded or run is listed with its reason, the others go on, and the exit code is 1.\n\n",
+      R"(Every profile is loaded as the server loads it, runs all texts in batches and each alone, and is compared with
+baseline. None is refused: gate says whether the server would. Columns, under their names in --json and --csv:
+  accuracy, macro_f1, ece    share of right labels, mean F1 of the labels, expected calibration error (15
+                             bins); only with labels
+  agreement                  share of texts with baseline's answer
+  flips                      texts whose answer alone differs from that in a batch
+  mean_abs_dp, max_abs_dp    difference of a score from baseline's
+  confusion                  examples by true label (rows) and answered label
+  accuracy_difference, accuracy_difference_low, accuracy_difference_high
+                             accuracy minus baseline's on the same texts, and the limits of its 95 % confidence
+                             interval (Tango's score interval, which inverts McNemar's test); only with labels
+A profile that cannot be loaded or run is listed with its reason, the others go on, and the exit code is 1.
+
+)",
       ExampleFormatsHelp(),
-      "Labels are of use for models that give a text one of several labels; for others they are passed over.\n\n"
-      "Examples:\n"
-      "  roberta-model evaluate --model models/demo-sst2 --data models/demo-sst2/sample.tsv\n"
-      "  roberta-model evaluate --model my-model --data dev.jsonl --profiles quantized,amp --json\n"
-      "  roberta-model evaluate --model my-model --data dev.csv --skip-bad-rows --csv quality.csv"));
+      R"(Labels are of use for models that give a text one of several labels; for others they are passed over.
+
+Examples:
+  roberta-model evaluate --model models/demo-sst2 --data models/demo-sst2/sample.tsv
+  roberta-model evaluate --model my-model --data dev.jsonl --profiles quantized,amp --json
+  roberta-model evaluate --model my-model --data dev.csv --skip-bad-rows --csv quality.csv)"));
 }
 
 }  // namespace

@@ -1,6 +1,5 @@
 #include "profiles/tool/evaluation.h"
 
-#include <algorithm>
 #include <atomic>
 #include <utility>
 
@@ -152,10 +151,21 @@ std::string DifferenceNote(const Evaluation& evaluation) {
                       statistics::DifferenceText(*evaluation.accuracy_difference), "\n");
 }
 
+/// Why a profile failed, or what its gate would say.
+const absl::Status& ReasonOf(const Evaluation& evaluation) {
+  return evaluation.status.ok() ? evaluation.gate : evaluation.status;
+}
+
 std::string Note(const Evaluation& evaluation) {
-  const absl::Status& status = evaluation.status.ok() ? evaluation.gate : evaluation.status;
-  if (status.ok()) return "";
-  return absl::StrCat(evaluation.name, ": ", json::Escaped(std::string(status.message())), "\n");
+  const absl::Status& reason = ReasonOf(evaluation);
+  if (reason.ok()) return "";
+  return absl::StrCat(evaluation.name, ": ", json::Escaped(std::string(reason.message())), "\n");
+}
+
+/// A value of something that was measured; null where it was not.
+template <typename Measured, typename Value>
+Json Of(const std::optional<Measured>& measured, Value Measured::*value) {
+  return measured ? Json(*measured.*value) : Json();
 }
 
 std::string MatrixText(const Evaluation& evaluation, const std::vector<std::string>& labels) {
@@ -179,47 +189,26 @@ Evaluations Evaluate(const registry::Model& model, const quality::Sample& sample
 
 Json ToJson(const Evaluation& evaluation) {
   const bool is_ok = evaluation.status.ok();
-  Json json = {{"name", evaluation.name},
-               {"status", is_ok ? "ok" : "failed"},
-               {"reason", nullptr},
-               {"examples", nullptr},
-               {"accuracy", nullptr},
-               {"macro_f1", nullptr},
-               {"agreement", nullptr},
-               {"flips", nullptr},
-               {"mean_abs_dp", nullptr},
-               {"max_abs_dp", nullptr},
-               {"ece", nullptr},
-               {"gate", nullptr},
-               {"confusion", nullptr},
-               {"accuracy_difference", nullptr},
-               {"accuracy_difference_low", nullptr},
-               {"accuracy_difference_high", nullptr}};
-  if (!is_ok) {
-    json["reason"] = std::string(evaluation.status.message());
-    return json;
-  }
-  json["examples"] = evaluation.examples;
-  json["flips"] = evaluation.flips;
-  if (evaluation.quality) {
-    json["agreement"] = evaluation.quality->agreement;
-    json["mean_abs_dp"] = evaluation.quality->mean_abs_dp;
-    json["max_abs_dp"] = evaluation.quality->max_abs_dp;
-    json["gate"] = GateText(evaluation);
-    if (!evaluation.gate.ok()) json["reason"] = std::string(evaluation.gate.message());
-  }
-  if (evaluation.labels) {
-    json["accuracy"] = evaluation.labels->accuracy;
-    json["macro_f1"] = evaluation.labels->macro_f1;
-    json["ece"] = evaluation.labels->expected_calibration_error;
-    json["confusion"] = evaluation.labels->confusion;
-  }
-  if (evaluation.accuracy_difference) {
-    json["accuracy_difference"] = evaluation.accuracy_difference->difference;
-    json["accuracy_difference_low"] = evaluation.accuracy_difference->interval.low;
-    json["accuracy_difference_high"] = evaluation.accuracy_difference->interval.high;
-  }
-  return json;
+  const absl::Status& reason = ReasonOf(evaluation);
+  const std::optional<quality::Quality>& quality = evaluation.quality;
+  const std::optional<quality::LabelMetrics>& labels = evaluation.labels;
+  const std::optional<statistics::AccuracyDifference>& difference = evaluation.accuracy_difference;
+  return {{"name", evaluation.name},
+          {"status", is_ok ? "ok" : "failed"},
+          {"reason", reason.ok() ? Json() : Json(std::string(reason.message()))},
+          {"examples", is_ok ? Json(evaluation.examples) : Json()},
+          {"accuracy", Of(labels, &quality::LabelMetrics::accuracy)},
+          {"macro_f1", Of(labels, &quality::LabelMetrics::macro_f1)},
+          {"agreement", Of(quality, &quality::Quality::agreement)},
+          {"flips", is_ok ? Json(evaluation.flips) : Json()},
+          {"mean_abs_dp", Of(quality, &quality::Quality::mean_abs_dp)},
+          {"max_abs_dp", Of(quality, &quality::Quality::max_abs_dp)},
+          {"ece", Of(labels, &quality::LabelMetrics::expected_calibration_error)},
+          {"gate", quality ? Json(GateText(evaluation)) : Json()},
+          {"confusion", Of(labels, &quality::LabelMetrics::confusion)},
+          {"accuracy_difference", Of(difference, &statistics::AccuracyDifference::difference)},
+          {"accuracy_difference_low", difference ? Json(difference->interval.low) : Json()},
+          {"accuracy_difference_high", difference ? Json(difference->interval.high) : Json()}};
 }
 
 std::string EvaluationCsv(const std::vector<Evaluation>& evaluations) {

@@ -1,6 +1,5 @@
 #include "profiles/tool/findings.h"
 
-#include <string_view>
 #include <utility>
 
 #include "absl/status/status.h"

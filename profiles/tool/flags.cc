@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "profiles/cores/cores.h"
+#include "profiles/quality/agreement.h"
 #include "profiles/registry/recipes.h"
 #include "profiles/rows/rows.h"
 #include "profiles/terminal/progress.h"
@@ -37,7 +38,8 @@ void AddExampleFlags(CLI::App* command, const std::string& what, ExampleFlags* f
 }
 
 absl::StatusOr<quality::Data> ReadExamples(const ExampleFlags& flags, const checkpoint::ModelConfig& config,
-                                           bool read_labels) {
+                                           bool with_labels) {
+  const bool read_labels = with_labels && quality::AgreementOf(config) == quality::Agreement::kSameLabel;
   auto data = quality::ReadData(
       flags.file, config,
       {.format = rows::FormatNamed(flags.format), .skip_bad_rows = flags.skip_bad_rows, .read_labels = read_labels});
@@ -51,15 +53,10 @@ absl::StatusOr<quality::Data> ReadExamples(const ExampleFlags& flags, const chec
 
 std::vector<std::string> ProfileFlags::Names() const {
   std::vector<std::string> chosen;
-  const auto choose = [&](const std::string& name) {
-    if (std::find(chosen.begin(), chosen.end(), name) == chosen.end()) chosen.push_back(name);
-  };
   for (const std::string& name : names) {
-    if (name != kAll) {
-      choose(name);
-      continue;
+    for (const std::string& one : name == kAll ? RecipeNames() : std::vector<std::string>{name}) {
+      if (std::find(chosen.begin(), chosen.end(), one) == chosen.end()) chosen.push_back(one);
     }
-    for (const std::string& recipe : RecipeNames()) choose(recipe);
   }
   return chosen;
 }
@@ -73,7 +70,7 @@ std::vector<std::string> ProfileFlags::WithoutMissingModules(std::vector<std::st
     std::fprintf(stderr, "note: %s is left out: %s\n", name.c_str(), std::string(status.message()).c_str());
     return true;
   };
-  candidates.erase(std::remove_if(candidates.begin(), candidates.end(), is_missing), candidates.end());
+  std::erase_if(candidates, is_missing);
   return candidates;
 }
 

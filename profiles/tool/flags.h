@@ -21,10 +21,10 @@ struct ExampleFlags {
 /// Adds --data (required, described by `what`), --format and --skip-bad-rows. `flags` must outlive the command.
 void AddExampleFlags(CLI::App* command, const std::string& what, ExampleFlags* flags);
 
-/// Reads the examples, with their labels only if `read_labels`. Rows that are skipped are listed on standard error.
-/// Errors are those of quality::ReadData.
+/// Reads the examples; their labels only `with_labels`, and for a model that gives a text one of several. Rows that are
+/// skipped are listed on standard error. Errors are those of quality::ReadData.
 absl::StatusOr<quality::Data> ReadExamples(const ExampleFlags& flags, const checkpoint::ModelConfig& config,
-                                           bool read_labels);
+                                           bool with_labels);
 
 /// What --help says of the formats; for a footer.
 std::string ExampleFormatsHelp();

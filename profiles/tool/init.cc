@@ -1,7 +1,6 @@
 #include "profiles/errors/errors.h"
 #include "profiles/tool/command.h"
 
-#include <memory>
 #include <nlohmann/json.hpp>
 #include <random>
 #include <string>
@@ -102,9 +101,7 @@ void DeclareInitOptions(CLI::App* command, InitOptions* options) {
                    "Checkpoint directory whose vocabulary is copied, and gives the vocabulary's size")
       ->type_name("DIR");
   const auto size = [&](const char* name, int64_t* value, const char* help) {
-    command->add_option(name, *value, absl::StrCat(help, " (", *value, ")"))
-        ->check(CLI::Range(int64_t{1}, int64_t{1} << 24).description(""))
-        ->type_name("N");
+    AddNumber(command, name, help, int64_t{1}, int64_t{1} << 24, value);
   };
   size("--layers", &options->layers, "Encoder layers");
   size("--hidden", &options->hidden, "Hidden size");
@@ -115,11 +112,11 @@ void DeclareInitOptions(CLI::App* command, InitOptions* options) {
   size("--labels", &options->labels, "Labels");
   command->add_option("--seed", options->seed, "Seed of the weights (0)")->type_name("N");
   command->footer(
-      "The default shape is roberta-base's. The same seed gives the same weights.\n\n"
-      "Examples:\n"
-      "  roberta-model init --out /tmp/base\n"
-      "  roberta-model init --out /tmp/small --layers 6 --hidden 384 --heads 12 --intermediate 1536 --vocabulary "
-      "models/demo-sst2");
+      R"(The default shape is roberta-base's. The same seed gives the same weights.
+
+Examples:
+  roberta-model init --out /tmp/base
+  roberta-model init --out /tmp/small --layers 6 --hidden 384 --heads 12 --intermediate 1536 --vocabulary models/demo-sst2)");
 }
 
 }  // namespace

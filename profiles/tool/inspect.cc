@@ -122,10 +122,6 @@ void AddFacts(const Findings& findings, Json* report) {
                                    {"calibration", CalibrationJson(*findings.variant)}});
 }
 
-std::string Grouped(int64_t number) {
-  return terminal::WithSeparators(static_cast<uint64_t>(number));
-}
-
 using FactRows = std::vector<std::pair<std::string, std::string>>;
 
 /// What pruning.json says of how it was made, in a line; empty if it says nothing.
@@ -153,9 +149,9 @@ void AddPruningRows(const Examined& examined, FactRows* rows) {
   const ModelConfig& config = examined.checkpoint->config();
   const std::string method = MethodText(examined.pruning), accuracy = AccuracyText(examined.pruning);
   rows->emplace_back("Pruned to", absl::StrCat(PercentText(checkpoint::KeptMacs(mask, config)), " of ",
-                                               Grouped(CountMacs(config, {}).linear), " MACs, ",
-                                               Grouped(CountParameters(config, mask)), " of ",
-                                               Grouped(CountParameters(config, {})), " parameters"));
+                                               CountText(CountMacs(config, {}).linear), " MACs, ",
+                                               CountText(CountParameters(config, mask)), " of ",
+                                               CountText(CountParameters(config, {})), " parameters"));
   for (size_t i = 0; i < mask.size(); ++i) {
     rows->emplace_back("", absl::StrFormat("layer %d  %d of %d heads, %d of %d neurons, %s of MACs", i,
                                            mask[i].heads.size(), config.num_attention_heads, mask[i].neurons.size(),
@@ -201,8 +197,8 @@ FactRows FactsOf(const Findings& findings) {
       {"Maximum tokens", absl::StrCat(config.max_tokens())},
       {"Token types", absl::StrCat(config.type_vocab_size)},
       {"LayerNorm epsilon", absl::StrCat(config.layer_norm_eps)},
-      {"Parameters", Grouped(CountParameters(config, checkpoint.mask()))},
-      {"MACs per token", absl::StrCat(Grouped(macs.linear), " in linear layers, ", Grouped(macs.attention),
+      {"Parameters", CountText(CountParameters(config, checkpoint.mask()))},
+      {"MACs per token", absl::StrCat(CountText(macs.linear), " in linear layers, ", CountText(macs.attention),
                                       " in attention for each token of the text")},
       {"Data types", absl::StrJoin(dtypes, ", ")},
       {"Unused tensors",
@@ -212,7 +208,7 @@ FactRows FactsOf(const Findings& findings) {
   rows.insert(rows.end(), others.begin(), others.end());
   for (const ProfileWeight& weight : findings.weights) {
     rows.emplace_back(&weight == &findings.weights.front() ? "Weights in memory" : "",
-                      absl::StrFormat("%-10s  %s bytes%s", weight.profile, Grouped(weight.bytes),
+                      absl::StrFormat("%-10s  %s bytes%s", weight.profile, CountText(weight.bytes),
                                       HasChoice(weight.profile) ? ", where bf16 is faster" : ""));
   }
   AddCompanionRows(findings.model, &rows);
@@ -267,19 +263,17 @@ void DeclareInspectOptions(CLI::App* command, InspectOptions* options) {
   command->add_option("DIR", options->directory, "Checkpoint directory as Hugging Face saves it")->required();
   AddJsonFlag(command, &options->json);
   command->footer(
-      "Reads config.json, the weights (every name and shape is checked) and the vocabulary; and, where they are "
-      "there,\n"
-      "pruning.json, calibration.safetensors and the pruned variant DIR/pruned. Exit code 1 if anything is wrong with "
-      "them;\n"
-      "all of it is listed.\n\n"
-      "MACs are multiply-accumulates of the encoder as if each layer were computed for every token. Weights in memory "
-      "are\n"
-      "computed from shapes, without what this host's kernels pad; of a dense model that has no pruned variant, pruned "
-      "and\n"
-      "integrated are weighed as they cut it at load.\n\n"
-      "Examples:\n"
-      "  roberta-model inspect models/demo-sst2\n"
-      "  roberta-model inspect --json models/demo-sst2");
+      R"(Reads config.json, the weights (every name and shape is checked) and the vocabulary; and, where they are there,
+pruning.json, calibration.safetensors and the pruned variant DIR/pruned. Exit code 1 if anything is wrong with them;
+all of it is listed.
+
+MACs are multiply-accumulates of the encoder as if each layer were computed for every token. Weights in memory are
+computed from shapes, without what this host's kernels pad; of a dense model that has no pruned variant, pruned and
+integrated are weighed as they cut it at load.
+
+Examples:
+  roberta-model inspect models/demo-sst2
+  roberta-model inspect --json models/demo-sst2)");
 }
 
 }  // namespace

@@ -17,13 +17,15 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", std::string("roberta-model ") + roberta::version::kLong);
   app.require_subcommand(0, 1);  // with 1 at least, an unknown subcommand would not be named
   app.footer(
-      "Exit codes: 0 all is well, 1 something is wrong with the checkpoint or an input, 2 wrong usage.\n\n"
-      "Examples:\n"
-      "  roberta-model inspect models/demo-sst2\n"
-      "  echo '{\"text\": \"A fine film.\"}' | roberta-model tokenize --model models/demo-sst2\n"
-      "  roberta-model calibrate --model my-model --data texts.tsv\n"
-      "  roberta-model convert --model my-model --out my-model-bf16 --dtype bf16\n\n"
-      "See roberta-model SUBCOMMAND --help for its options.");
+      R"(Exit codes: 0 all is well, 1 something is wrong with the checkpoint or an input, 2 wrong usage.
+
+Examples:
+  roberta-model inspect models/demo-sst2
+  echo '{"text": "A fine film."}' | roberta-model tokenize --model models/demo-sst2
+  roberta-model calibrate --model my-model --data texts.tsv
+  roberta-model convert --model my-model --out my-model-bf16 --dtype bf16
+
+See roberta-model SUBCOMMAND --help for its options.)");
   int exit_code = 0;
   roberta::tool::AddInspect(&app, &exit_code);
   roberta::tool::AddTokenize(&app, &exit_code);

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -63,12 +62,11 @@ absl::StatusOr<Measured> MeasureAll(const MeasureOptions& options) {
   ASSIGN_OR_RETURN(const auto model, registry::OpenModel(options.model));
   measured.revision = model.checkpoint->revision();
   const checkpoint::ModelConfig& config = model.checkpoint->config();
-  ASSIGN_OR_RETURN(auto data, ReadExamples(options.examples, config, /*read_labels=*/false));
+  ASSIGN_OR_RETURN(auto data, ReadExamples(options.examples, config, /*with_labels=*/false));
   measured.skipped_rows = data.bad_rows;
   quality::Sample& sample = data.sample;
   sample.resize(std::min(sample.size(), options.texts.value_or(sample.size())));
-  ASSIGN_OR_RETURN(measured.texts,
-                   quality::Tokenize(sample, *model.tokenizer, static_cast<size_t>(config.max_tokens())));
+  ASSIGN_OR_RETURN(measured.texts, quality::Tokenize(sample, *model.tokenizer, config));
   const std::vector<std::string> names = NamesToMeasure(options.profiles, &measured.compared_with);
   terminal::ProgressBar progress(stderr);
   measured.measurements =
@@ -119,29 +117,25 @@ void DeclareMeasureOptions(CLI::App* command, MeasureOptions* options) {
       ->check(CLI::PositiveNumber.description(""))
       ->type_name("N");
   AddProfileFlags(command, &options->profiles);
-  command->add_option("--rounds", options->rounds, absl::StrCat("Rounds (", options->rounds, ")"))
-      ->check(CLI::Range(size_t{1}, kMostRounds).description(""))
-      ->type_name("N");
+  AddNumber(command, "--rounds", "Rounds", size_t{1}, kMostRounds, &options->rounds);
   AddJsonFlag(command, &options->json);
   command->footer(absl::StrCat(
-      "All profiles are loaded, and every round runs each: latency over the texts one at a time on one thread, then\n"
-      "throughput of all texts in batches on all threads, without tokenizing. Reported is the median of the rounds, "
-      "and\n"
-      "in brackets an interval that holds the true median (order statistics; 95 % from 6 rounds on). A speedup is the\n"
-      "median of the rounds' ratios to reference, the model before any optimization, and to baseline; these two "
-      "always\n"
-      "run too (reference where LibTorch is installed). Sizes are the files of weights that a profile was made of, the "
-      "memory its weights take, and by how "
-      "much\n"
-      "the process grew when it was loaded and run; what several share is counted for the first of them. All profiles "
-      "are\n"
-      "in memory at once. Only figures of one run on an idle machine compare.\n\n",
+      R"(All profiles are loaded, and every round runs each: latency over the texts one at a time on one thread, then
+throughput of all texts in batches on all threads, without tokenizing. Reported is the median of the rounds, and
+in brackets an interval that holds the true median (order statistics; 95 % from 6 rounds on). A speedup is the
+median of the rounds' ratios to reference, the model before any optimization, and to baseline; these two always
+run too (reference where LibTorch is installed). Sizes are the files of weights that a profile was made of, the memory its weights take, and by how much
+the process grew when it was loaded and run; what several share is counted for the first of them. All profiles are
+in memory at once. Only figures of one run on an idle machine compare.
+
+)",
       ExampleFormatsHelp(),
-      "Labels are passed over.\n\n"
-      "Examples:\n"
-      "  roberta-model measure --model models/demo-sst2 --data models/demo-sst2/sample.tsv\n"
-      "  roberta-model measure --model my-model --data texts.jsonl --texts 200 --profiles quantized,integrated\n"
-      "  roberta-model measure --model my-model --data texts.csv --rounds 15 --json > speed.json"));
+      R"(Labels are passed over.
+
+Examples:
+  roberta-model measure --model models/demo-sst2 --data models/demo-sst2/sample.tsv
+  roberta-model measure --model my-model --data texts.jsonl --texts 200 --profiles quantized,integrated
+  roberta-model measure --model my-model --data texts.csv --rounds 15 --json > speed.json)"));
 }
 
 }  // namespace

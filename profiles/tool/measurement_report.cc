@@ -1,7 +1,5 @@
 #include "profiles/tool/measurement_report.h"
 
-#include <algorithm>
-#include <cstdlib>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -104,26 +102,23 @@ Json ToJson(const std::vector<Measurement>& measurements, const std::vector<std:
   Json profiles = Json::array();
   for (const Measurement& measurement : measurements) {
     const bool is_ok = measurement.status.ok();
-    Json json = {{"name", measurement.name}, {"status", is_ok ? "ok" : "failed"}, {"reason", nullptr}};
+    Json json = {{"name", measurement.name},
+                 {"status", is_ok ? "ok" : "failed"},
+                 {"reason", is_ok ? Json() : Json(std::string(measurement.status.message()))}};
     const std::pair<const char*, Value> values[] = {{"latency_p50_ms", &Round::latency_p50_ms},
                                                     {"latency_p95_ms", &Round::latency_p95_ms},
                                                     {"sequences_per_second", &Round::texts_per_second},
                                                     {"tokens_per_second", &Round::tokens_per_second}};
     for (const auto& [name, value] : values) json[name] = is_ok ? ToJson(Over(measurement, value)) : Json();
-    for (const char* name : {"precision", "disk_bytes", "weight_bytes", "rss_growth_bytes"}) json[name] = nullptr;
+    json["precision"] = is_ok ? Json(measurement.precision) : Json();
+    json["disk_bytes"] = is_ok ? Json(measurement.bytes_on_disk) : Json();
+    json["weight_bytes"] = is_ok ? Json(measurement.weight_bytes) : Json();
+    const std::optional<int64_t>& growth = measurement.rss_growth_bytes;
+    json["rss_growth_bytes"] = is_ok && growth ? Json(*growth) : Json();
     json["speedup"] = Json::object();
-    if (is_ok) {
-      json["precision"] = measurement.precision;
-      json["disk_bytes"] = measurement.bytes_on_disk;
-      json["weight_bytes"] = measurement.weight_bytes;
-      if (measurement.rss_growth_bytes) json["rss_growth_bytes"] = *measurement.rss_growth_bytes;
-      for (const Measurement* other : Named(measurements, before)) {
-        const Speedup speedup = SpeedupOf(measurement, *other);
-        json["speedup"][other->name] = {{"latency", ToJson(speedup.latency)},
-                                        {"throughput", ToJson(speedup.throughput)}};
-      }
-    } else {
-      json["reason"] = std::string(measurement.status.message());
+    for (const Measurement* other : is_ok ? Named(measurements, before) : std::vector<const Measurement*>()) {
+      const Speedup speedup = SpeedupOf(measurement, *other);
+      json["speedup"][other->name] = {{"latency", ToJson(speedup.latency)}, {"throughput", ToJson(speedup.throughput)}};
     }
     profiles.push_back(std::move(json));
   }

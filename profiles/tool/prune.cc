@@ -7,7 +7,6 @@
 #include <functional>
 #include <limits>
 #include <map>
-#include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -165,11 +164,9 @@ absl::StatusOr<PruneResult> PruneAndSave(const PruneFlags& flags) {
     RETURN_IF_ERROR(CheckApart(flags.out, flags.dense));
   }
   ASSIGN_OR_RETURN(const auto module, libtorch::LoadModule());
-  const bool has_labels = quality::AgreementOf(config) == quality::Agreement::kSameLabel;
-  ASSIGN_OR_RETURN(const auto data, ReadExamples(flags.data, config, has_labels));
+  ASSIGN_OR_RETURN(const auto data, ReadExamples(flags.data, config, /*with_labels=*/true));
   result.skipped_rows = data.bad_rows;
-  ASSIGN_OR_RETURN(const auto tokenized,
-                   quality::Tokenize(data.sample, *result.model.tokenizer, static_cast<size_t>(config.max_tokens())));
+  ASSIGN_OR_RETURN(const auto tokenized, quality::Tokenize(data.sample, *result.model.tokenizer, config));
   result.data_hash = absl::StrCat(absl::Hex(quality::HashOf(tokenized), absl::kZeroPad16));
   terminal::ProgressBar progress(stderr);
   const size_t threads = flags.threads > 0 ? flags.threads : cores::ReadCpuBudget().usable();
@@ -221,10 +218,6 @@ std::string Share(int64_t after, int64_t before) {
   return absl::StrFormat("%.1f %%", 100 * static_cast<double>(after) / static_cast<double>(before));
 }
 
-std::string Count(int64_t number) {
-  return terminal::WithSeparators(static_cast<uint64_t>(number));
-}
-
 std::string TextReport(const PruneFlags& flags, const PruneResult& result) {
   const Pruned& pruned = result.pruned;
   const quality::Quality& quality = pruned.quality;
@@ -232,10 +225,11 @@ std::string TextReport(const PruneFlags& flags, const PruneResult& result) {
   std::string text = absl::StrCat(flags.out, ": ", flags.method, pruned.refitted ? ", refitted" : ", not refitted",
                                   ", learned from ", terminal::WithSeparators(pruned.texts), " texts\n");
   if (!flags.no_refit && !pruned.refitted) text += "  the refit brought no answer closer to the dense model's\n";
-  absl::StrAppend(&text, "  MACs a token  ", Count(result.before.macs), " -> ", Count(result.after.macs), " (",
+  absl::StrAppend(&text, "  MACs a token  ", CountText(result.before.macs), " -> ", CountText(result.after.macs), " (",
                   Share(result.after.macs, result.before.macs), ")\n");
-  absl::StrAppend(&text, "  parameters    ", Count(result.before.parameters), " -> ", Count(result.after.parameters),
-                  " (", Share(result.after.parameters, result.before.parameters), ")\n");
+  absl::StrAppend(&text, "  parameters    ", CountText(result.before.parameters), " -> ",
+                  CountText(result.after.parameters), " (", Share(result.after.parameters, result.before.parameters),
+                  ")\n");
   absl::StrAppendFormat(&text,
                         "  speed         %.2f x, measured here in fp32 on one thread; the MACs saved are %.2f x\n",
                         pruned.speedup, 1 / std::max(pruned.kept_macs, 1e-9));
@@ -303,36 +297,29 @@ void DeclarePruneOptions(CLI::App* command, PruneFlags* flags) {
       ->type_name("METHOD")
       ->default_str("second-order");
   command->add_flag("--no-refit", flags->no_refit, "Leave the weights that stay as they are");
-  const auto count = [&](const char* name, uint32_t* value, const char* help) {
-    command->add_option(name, *value, absl::StrCat(help, " (", *value, ")"))
-        ->check(CLI::Range(16u, 1u << 20).description(""))
-        ->type_name("N");
-  };
-  count("--texts", &flags->texts, "Most texts to learn from");
-  count("--held-out", &flags->held_out, "Most texts to measure the loss on, of a quarter of them all");
+  AddNumber(command, "--texts", "Most texts to learn from", 16u, 1u << 20, &flags->texts);
+  AddNumber(command, "--held-out", "Most texts to measure the loss on, of a quarter of them all", 16u, 1u << 20,
+            &flags->held_out);
   command->add_option("--seed", flags->seed, "Seed by which texts are drawn (0)")->type_name("N");
   command->add_option("--threads", flags->threads, "Threads (every usable core)")
       ->check(CLI::Range(size_t{1}, size_t{1024}).description(""))
       ->type_name("N");
   AddJsonFlag(command, &flags->json);
   command->footer(absl::StrCat(
-      "Nothing is trained. Gradients on the texts show which heads and neurons the answers depend on, least squares "
-      "let\n"
-      "the rest stand in for what is gone, and texts that neither has seen show what it cost. Labels are needed for "
-      "--max-drop and\n"
-      "for knowing the accuracy. The same seed, texts and checkpoint give the same result. Nothing is written before "
-      "all is\n"
-      "done, so it can be interrupted at any time. OUT holds config.json, the vocabulary, model.safetensors with "
-      "narrower layers,\n"
-      "and pruning.json, which says what was left out and how. As MODEL/pruned it is what the profiles pruned and "
-      "integrated of\n"
-      "that model read.\n\n",
+      R"(Nothing is trained. Gradients on the texts show which heads and neurons the answers depend on, least squares let
+the rest stand in for what is gone, and texts that neither has seen show what it cost. Labels are needed for --max-drop and
+for knowing the accuracy. The same seed, texts and checkpoint give the same result. Nothing is written before all is
+done, so it can be interrupted at any time. OUT holds config.json, the vocabulary, model.safetensors with narrower layers,
+and pruning.json, which says what was left out and how. As MODEL/pruned it is what the profiles pruned and integrated of
+that model read.
+
+)",
       ExampleFormatsHelp(),
-      "\nExamples:\n"
-      "  roberta-model prune --model my-model --data train.tsv --keep-macs 0.5 --out my-model/pruned\n"
-      "  roberta-model prune --model my-model --data train.tsv --target-speedup 1.5 --out /tmp/fast --dense "
-      "/tmp/dense\n"
-      "  roberta-model prune --model my-model --data train.jsonl --max-drop 0.5 --out /tmp/small --json"));
+      R"(
+Examples:
+  roberta-model prune --model my-model --data train.tsv --keep-macs 0.5 --out my-model/pruned
+  roberta-model prune --model my-model --data train.tsv --target-speedup 1.5 --out /tmp/fast --dense /tmp/dense
+  roberta-model prune --model my-model --data train.jsonl --max-drop 0.5 --out /tmp/small --json)"));
   command->parse_complete_callback([flags, dense] {
     if (dense->count() > 0 && flags->dense.empty()) flags->dense = absl::StrCat(flags->out, "/dense");
   });

@@ -4,7 +4,6 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
-#include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -116,16 +115,13 @@ void DeclareTokenizeOptions(CLI::App* command, TokenizeOptions* options) {
       ->type_name("N")
       ->default_str("the model's limit");
   command->footer(
-      "A line of input is an object with text and, for pairs, text_pair; its other fields are ignored. A line of "
-      "output is\n"
-      "{\"ids\": [...], \"tokens\": [...], \"offsets\": [[begin, end], ...], \"tokens_dropped\": N}, offsets in code "
-      "points of the\n"
-      "text. A bad line gives {\"line\": N, \"error\": {...}} in its place, a message on standard error and exit code "
-      "1.\n\n"
-      "Examples:\n"
-      "  echo '{\"text\": \"A fine film.\"}' | roberta-model tokenize --model models/demo-sst2\n"
-      "  roberta-model tokenize --model models/demo-sst2 --truncation right --max-tokens 128 texts.jsonl > "
-      "tokens.jsonl");
+      R"(A line of input is an object with text and, for pairs, text_pair; its other fields are ignored. A line of output is
+{"ids": [...], "tokens": [...], "offsets": [[begin, end], ...], "tokens_dropped": N}, offsets in code points of the
+text. A bad line gives {"line": N, "error": {...}} in its place, a message on standard error and exit code 1.
+
+Examples:
+  echo '{"text": "A fine film."}' | roberta-model tokenize --model models/demo-sst2
+  roberta-model tokenize --model models/demo-sst2 --truncation right --max-tokens 128 texts.jsonl > tokens.jsonl)");
 }
 
 }  // namespace

@@ -95,7 +95,7 @@ TEST(RunSample, QuantizedAgreesWithBaselineOnTheDemoModel) {
   const checkpoint::ModelConfig& config = baseline.checkpoint->config();
   const auto sample = ReadSample(directory + "/" + kSampleFile, config);
   ASSERT_TRUE(sample.ok()) << sample.status();
-  const auto tokenized = Tokenize(*sample, *baseline.tokenizer, static_cast<size_t>(config.max_tokens()));
+  const auto tokenized = Tokenize(*sample, *baseline.tokenizer, config);
   ASSERT_TRUE(tokenized.ok()) << tokenized.status();
   const auto expected = RunSample(*baseline.profile, *tokenized, 2);
   const auto run = RunSample(*quantized.profile, *tokenized, 2);

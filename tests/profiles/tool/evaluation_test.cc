@@ -47,7 +47,8 @@ class EvaluationTest : public testing::Test {
 
   const registry::Model model_ = registry::OpenModel(test_paths::InRepository("models/demo-sst2")).value();
   const quality::Sample sample_ = {{"fine", std::nullopt, 0}, {"dull", std::nullopt, 1}, {"so so", std::nullopt, 0}};
-  const quality::TokenizedSample tokenized_ = quality::Tokenize(sample_, *model_.tokenizer, 512).value();
+  const quality::TokenizedSample tokenized_ =
+      quality::Tokenize(sample_, *model_.tokenizer, model_.checkpoint->config()).value();
 };
 
 TEST_F(EvaluationTest, OneThatFailsDoesNotStopTheOthers) {
