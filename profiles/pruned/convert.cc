@@ -4,7 +4,6 @@
 #include <cstring>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "profiles/checkpoint/save.h"
 #include "profiles/checkpoint/tensor_table.h"
 #include "profiles/errors/errors.h"

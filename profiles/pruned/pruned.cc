@@ -5,7 +5,6 @@
 #include <numeric>
 #include <random>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "profiles/errors/errors.h"

@@ -5,9 +5,7 @@
 #include <torch/csrc/autograd/autograd.h>
 
 #include <algorithm>
-#include <cmath>
 #include <random>
-#include <utility>
 
 #include "profiles/errors/errors.h"
 #include "profiles/quality/agreement.h"

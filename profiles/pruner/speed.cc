@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <chrono>
 #include <numeric>
-#include <utility>
 
 #include "profiles/encoder/packed_classifier.h"
 #include "profiles/errors/errors.h"
