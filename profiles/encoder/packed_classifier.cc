@@ -11,13 +11,11 @@
 #include "profiles/encoder/packed_weights.h"
 #include "profiles/encoder/workspace.h"
 #include "profiles/errors/errors.h"
-#include "profiles/kernels/fastest_isa.h"
 #include "profiles/kernels/flush_denormals.h"
 #include "profiles/kernels/linear.h"
 #include "profiles/kernels/passes.h"
 
 namespace roberta::encoder {
-
 namespace {
 
 /// Tokens of a piece: enough for the products to reach full speed, few enough for the rows to stay in the caches.

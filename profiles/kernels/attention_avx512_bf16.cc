@@ -4,7 +4,6 @@
 #include "profiles/kernels/attention_body.h"
 
 namespace roberta::kernels {
-
 namespace {
 
 /// Words that hold two bfloat16 each; their products are summed up in float32.

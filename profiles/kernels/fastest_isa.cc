@@ -1,15 +1,13 @@
-#include "profiles/kernels/fastest_isa.h"
-
 #include <algorithm>
 #include <chrono>
 #include <iterator>
 #include <limits>
 
 #include "profiles/kernels/aligned_buffer.h"
+#include "profiles/kernels/passes.h"
 #include "profiles/kernels/passes_of_isa.h"
 
 namespace roberta::kernels {
-
 namespace {
 
 constexpr size_t kRows = 16;

@@ -16,11 +16,8 @@
 #include "profiles/errors/errors.h"
 #include "profiles/kernels/aligned_buffer.h"
 #include "profiles/kernels/isa.h"
-#include "profiles/kernels/onednn_product.h"
-#include "profiles/kernels/tile_product.h"
 
 namespace roberta::kernels {
-
 namespace {
 
 /// What a later precision must gain over an earlier one to be taken, and oneDNN over our tiles, which round no rows up.

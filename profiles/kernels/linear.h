@@ -52,16 +52,14 @@ enum class Backend {
 /// Immutable and shared by all layers of that shape and all threads.
 class LinearShape {
  public:
-  /// For products of up to `max_rows` rows. Unimplemented if the backend asked for does not have them on this host.
-  /// Internal if oneDNN is all there is and has nothing but its reference implementation, which is thousands of times
-  /// slower, or no single weight layout for every number of rows; the implementation is named.
+  /// For products of up to `max_rows` rows. Unimplemented if the backend asked for does not have them on this host;
+  /// Internal as MakeOneDnnProduct says.
   static absl::StatusOr<std::shared_ptr<const LinearShape>> Make(int64_t in, int64_t out, int64_t max_rows,
                                                                  Precision precision = Precision::kFloat32,
                                                                  Backend backend = Backend::kFastest);
 
-  /// The candidate whose products run fastest on this host, by a measurement of a few milliseconds, made once for
-  /// each shape and kept for the process; candidates that have no fast implementation are passed over. The
-  /// first of `candidates` (which must not be empty) where a later one is not faster by 5 %.
+  /// The candidate whose products run fastest on this host, by a measurement of a few milliseconds, made once for each
+  /// shape in a process; a later one of `candidates` (which must not be empty) must be faster by 5 %.
   static absl::StatusOr<Precision> Fastest(int64_t in, int64_t out, absl::Span<const Precision> candidates);
 
   /// Packs `weight` [out, in], which need not live on.

@@ -1,17 +1,16 @@
-#include "profiles/kernels/onednn_product.h"
-
 #include <algorithm>
 #include <atomic>
 #include <cstring>
 #include <new>
 #include <oneapi/dnnl/dnnl.hpp>
+#include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "profiles/errors/errors.h"
+#include "profiles/kernels/product.h"
 
 namespace roberta::kernels {
-
 namespace {
 
 using dnnl::memory;

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -51,5 +52,21 @@ class Product {
   virtual absl::StatusOr<std::unique_ptr<PackedData>> Blank() const = 0;
   virtual std::unique_ptr<ProductRunner> MakeRunner() const = 0;
 };
+
+/// Products by our own register tiles (tiles.h), which take any number of rows as it is. Unimplemented where this host
+/// has no tiles for `precision`, or `in` values do not fill whole 32-bit words.
+absl::StatusOr<std::unique_ptr<const Product>> MakeTileProduct(int64_t in, int64_t out, Precision precision);
+
+/// Products by oneDNN: a primitive for each of `row_counts` (ascending), all made here. Internal if oneDNN has nothing
+/// but its reference implementation, which is thousands of times slower, or no single weight layout for every number of
+/// rows; the implementation is named.
+absl::StatusOr<std::unique_ptr<const Product>> MakeOneDnnProduct(int64_t in, int64_t out, Precision precision,
+                                                                 std::span<const int64_t> row_counts);
+
+/// Primitives that this process has made so far.
+int64_t OneDnnPrimitivesCreated();
+
+/// The version of oneDNN that this process runs: "2.6.0".
+std::string OneDnnVersion();
 
 }  // namespace roberta::kernels

@@ -1,15 +1,13 @@
-#include "profiles/kernels/tile_product.h"
-
 #include <cstring>
 #include <new>
 #include <string>
 
 #include "absl/strings/str_cat.h"
 #include "profiles/kernels/aligned_buffer.h"
+#include "profiles/kernels/product.h"
 #include "profiles/kernels/tiles.h"
 
 namespace roberta::kernels {
-
 namespace {
 
 size_t ValuesOfWord(Precision precision) {

@@ -1,7 +1,6 @@
 #include "profiles/kernels/tiles.h"
 
 #include "profiles/kernels/isa.h"
-#include "profiles/kernels/tiles_of_isa.h"
 
 namespace roberta::kernels {
 

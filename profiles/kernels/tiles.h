@@ -26,6 +26,11 @@ struct Tiles {
   void (*multiply)(const TileArguments& arguments) = nullptr;
 };
 
+/// One of these is compiled from tiles_body.h in each tiles_<isa>.cc.
+const Tiles& Avx512Tiles();
+const Tiles& Avx512VnniTiles();
+const Tiles& Avx512Bf16Tiles();
+
 /// nullptr where this host, or this build, has none for `precision`.
 const Tiles* TilesFor(Precision precision);
 

@@ -1,7 +1,6 @@
 #include "profiles/kernels/tiles_body.h"
 
 namespace roberta::kernels {
-
 namespace {
 
 struct FloatDot {

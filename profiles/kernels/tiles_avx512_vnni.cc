@@ -1,7 +1,6 @@
 #include "profiles/kernels/tiles_body.h"
 
 namespace roberta::kernels {
-
 namespace {
 
 /// Bytes of the rows unsigned, of the weights signed, four products to a sum of 32 bits.

@@ -11,7 +11,6 @@
 #include <utility>
 
 #include "profiles/kernels/tiles.h"
-#include "profiles/kernels/tiles_of_isa.h"
 #include "profiles/kernels/unrolled.h"
 
 namespace roberta::kernels {

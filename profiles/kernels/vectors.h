@@ -40,23 +40,7 @@ inline Floats AllBits(const float* from) {
 inline Floats Max(Floats a, Floats b) {
   return a > b ? a : b;
 }
-/// `v` with every lane's partner `by` lanes further on, which is a power of two: what folds a vector in halves.
-template <size_t kBy>
-inline Floats Partners(Floats v) {
-#if ROBERTA_LANES == 16
-  return __builtin_shufflevector(v, v, 0 ^ kBy, 1 ^ kBy, 2 ^ kBy, 3 ^ kBy, 4 ^ kBy, 5 ^ kBy, 6 ^ kBy, 7 ^ kBy, 8 ^ kBy,
-                                 9 ^ kBy, 10 ^ kBy, 11 ^ kBy, 12 ^ kBy, 13 ^ kBy, 14 ^ kBy, 15 ^ kBy);
-#elif ROBERTA_LANES == 8
-  return __builtin_shufflevector(v, v, 0 ^ kBy, 1 ^ kBy, 2 ^ kBy, 3 ^ kBy, 4 ^ kBy, 5 ^ kBy, 6 ^ kBy, 7 ^ kBy);
-#else
-  return __builtin_shufflevector(v, v, 0 ^ kBy, 1 ^ kBy, 2 ^ kBy, 3 ^ kBy);
-#endif
-}
-
-/// Of two vectors the blocks of kBy lanes that a transposition leaves in the first: those of `a` at even places, and
-/// between them, moved up, those of `b`; FirstBlocks(a, b) and SecondBlocks(a, b) hold all that the two hold.
-#define ROBERTA_FIRST(lane) ((lane & kBy) != 0 ? kLanes + (lane ^ kBy) : lane)
-#define ROBERTA_SECOND(lane) ((lane & kBy) != 0 ? kLanes + lane : (lane ^ kBy))
+/// of(0), of(1), ... of every lane.
 #if ROBERTA_LANES == 16
 #define ROBERTA_OF_LANES(of) \
   of(0), of(1), of(2), of(3), of(4), of(5), of(6), of(7), of(8), of(9), of(10), of(11), of(12), of(13), of(14), of(15)
@@ -65,6 +49,18 @@ inline Floats Partners(Floats v) {
 #else
 #define ROBERTA_OF_LANES(of) of(0), of(1), of(2), of(3)
 #endif
+
+/// `v` with every lane's partner `by` lanes further on, which is a power of two: what folds a vector in halves.
+#define ROBERTA_PARTNER(lane) (lane ^ kBy)
+template <size_t kBy>
+inline Floats Partners(Floats v) {
+  return __builtin_shufflevector(v, v, ROBERTA_OF_LANES(ROBERTA_PARTNER));
+}
+
+/// Of two vectors the blocks of kBy lanes that a transposition leaves in the first: those of `a` at even places, and
+/// between them, moved up, those of `b`; FirstBlocks(a, b) and SecondBlocks(a, b) hold all that the two hold.
+#define ROBERTA_FIRST(lane) ((lane & kBy) != 0 ? kLanes + (lane ^ kBy) : lane)
+#define ROBERTA_SECOND(lane) ((lane & kBy) != 0 ? kLanes + lane : (lane ^ kBy))
 template <size_t kBy>
 inline Floats FirstBlocks(Floats a, Floats b) {
   return __builtin_shufflevector(a, b, ROBERTA_OF_LANES(ROBERTA_FIRST));

@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "profiles/kernels/aligned_buffer.h"
-#include "profiles/kernels/fastest_isa.h"
 #include "profiles/kernels/passes.h"
 #include "tests/profiles/kernels/random_floats.h"
 

@@ -10,7 +10,6 @@
 #include <string>
 #include <vector>
 
-#include "profiles/kernels/fastest_isa.h"
 #include "tests/profiles/kernels/random_floats.h"
 
 namespace roberta::kernels {
