@@ -16,7 +16,6 @@
 #include "profiles/registry/recipes.h"
 
 namespace roberta::calibrator {
-
 namespace {
 
 using checkpoint::Checkpoint;

@@ -20,8 +20,7 @@
 namespace roberta::checkpoint {
 
 /// A checkpoint directory as Hugging Face saves it: config.json and model.safetensors (or model.safetensors.index.json
-/// with its shards), mapped into memory, never copied whole. Immutable: any number of threads may read. The files must
-/// not be changed in place while mapped (see MappedFile): writers rename a new file over the old one.
+/// with its shards), mapped into memory. Immutable: any number of threads may read. For the files see MappedFile.
 class Checkpoint final {
  public:
   /// Maps and checks `directory`. NotFound names the missing file. InvalidArgument names the file, the field and the
@@ -45,12 +44,9 @@ class Checkpoint final {
   /// Sizes of the mapped files together.
   uint64_t bytes_on_disk() const { return weights_.bytes_on_disk(); }
   /// Hash of what the computation depends on, 16 hex digits: every field of config(), mask() and every tensor's name,
-  /// dtype, shape and bytes. Two checkpoints that compute the same share it, however their files are laid out or
-  /// sharded; the vocabulary is not part of it. The first call reads all weights once, and others that come meanwhile
-  /// wait for it.
+  /// dtype, shape and bytes, however the files are sharded; not of the vocabulary. The first call reads all weights.
   const std::string& revision() const;
-  /// Gives the pages of the mapped weights back to the system, to be read again from the files where they are needed:
-  /// for the time after weights were copied.
+  /// Gives the pages of the mapped weights back to the system: for the time after weights were copied.
   void ReleasePages() const { weights_.ReleasePages(); }
 
  private:

@@ -54,11 +54,9 @@ struct ModelConfig {
 };
 
 /// Parses and checks the text of a config.json. `file` is its name in errors. InvalidArgument names the file, the field
-/// and the value of everything that is wrong: a model_type that is not in kModelFamilies, another architecture,
-/// activation or position scheme, a size that is absent, not positive, or not divisible, labels with gaps. An absent or
-/// null field takes the default of Hugging Face's RobertaConfig where the architecture has a usual value:
-/// layer_norm_eps 1e-12, pad/bos/eos_token_id 1/0/2, type_vocab_size 2, hidden_act gelu, two labels LABEL_0 and
-/// LABEL_1. The six sizes vocab_size ... max_position_embeddings must be there.
+/// and the value of everything that is wrong. An absent or null field takes the default of Hugging Face's RobertaConfig
+/// where the architecture has a usual value: layer_norm_eps 1e-12, pad/bos/eos_token_id 1/0/2, type_vocab_size 2,
+/// hidden_act gelu, two labels LABEL_0 and LABEL_1. The six sizes vocab_size ... max_position_embeddings must be there.
 absl::StatusOr<ModelConfig> ParseModelConfig(std::string_view json, std::string_view file);
 
 /// The same for `directory`/config.json. Further errors: NotFound or what else the system says where it cannot be read.

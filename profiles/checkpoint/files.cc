@@ -19,7 +19,6 @@
 #include "profiles/errors/errors.h"
 
 namespace roberta::checkpoint {
-
 namespace {
 
 struct Descriptor {

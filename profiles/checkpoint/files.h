@@ -11,9 +11,8 @@
 
 namespace roberta::checkpoint {
 
-/// A regular file mapped read-only (private, so nothing here can change it). The file must not be shortened while it is
-/// mapped: a read past its new end kills the process with SIGBUS. Replace files by renaming, as WriteSafetensors does:
-/// the old contents then stay mapped. Immutable: any number of threads may read.
+/// A regular file mapped read-only. It must not be shortened while it is mapped: a read past its new end kills the
+/// process with SIGBUS. Replace files by renaming, as AtomicFile does. Immutable: any number of threads may read.
 class MappedFile {
  public:
   /// Errors say what the system said, without the name of the file: NotFound, PermissionDenied, ...; InvalidArgument if
@@ -67,8 +66,7 @@ class AtomicFile {
   int descriptor_;              ///< -1 once closed
 };
 
-/// Gives memory that is free, but held by the process, back to the system: weights that were packed, or tensors of a
-/// step that is done, leave holes in the heap, which are never filled again.
+/// Gives memory that is free, but held by the process, back to the system: what was packed leaves holes in the heap.
 void ReturnFreeMemory();
 
 }  // namespace roberta::checkpoint

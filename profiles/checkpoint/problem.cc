@@ -8,7 +8,6 @@
 #include "profiles/json/strict_json.h"
 
 namespace roberta::checkpoint {
-
 namespace {
 
 // More tensors than any RoBERTa has; a bound all the same, as a hostile file could name millions.

@@ -25,9 +25,8 @@ std::string ProblemLine(const Problem& problem);
 /// is the first problem's; OK if there is none.
 absl::Status ProblemsToStatus(const std::vector<Problem>& problems);
 
-/// Reads the fields of one JSON object and collects what is wrong with them, so that all of it can be reported at once.
-/// After a problem a reader returns a value that is safe to compute with; the caller must look at the problems before
-/// using it.
+/// Reads the fields of one JSON object and collects what is wrong with them. After a problem a reader returns a value
+/// that is safe to compute with.
 class JsonFields {
  public:
   /// `object` (which must be a JSON object) and `problems` must outlive this.

@@ -10,7 +10,6 @@
 #include "profiles/json/strict_json.h"
 
 namespace roberta::checkpoint {
-
 namespace {
 
 using Json = nlohmann::json;
@@ -58,6 +57,14 @@ std::optional<double> Share(const Json& value) {
 }
 
 }  // namespace
+
+std::vector<size_t> BlocksOf(const std::vector<int32_t>& indices, size_t size) {
+  std::vector<size_t> rows;
+  for (const int32_t index : indices) {
+    for (size_t i = 0; i < size; ++i) rows.push_back(static_cast<size_t>(index) * size + i);
+  }
+  return rows;
+}
 
 std::optional<std::string> FindPrunedVariant(const std::string& directory) {
   std::string variant = absl::StrCat(directory, "/", kPrunedVariant);

@@ -19,6 +19,9 @@ struct LayerMask {
   friend bool operator==(const LayerMask&, const LayerMask&) = default;
 };
 
+/// The rows, or columns, of blocks of `size` each, by the blocks' `indices`.
+std::vector<size_t> BlocksOf(const std::vector<int32_t>& indices, size_t size);
+
 /// One for each layer; empty where nothing is pruned.
 using PruningMask = std::vector<LayerMask>;
 
@@ -37,9 +40,8 @@ inline constexpr char kPrunedVariant[] = "pruned";
 /// `directory`/pruned where that holds a pruning.json, sound or not; nullopt elsewhere.
 std::optional<std::string> FindPrunedVariant(const std::string& directory);
 
-/// Parses the text of a pruning.json for a model of `config`. InvalidArgument (without the name of the
-/// file) names the field and the value: another format or version, another number of layers, an index that is not
-/// ascending or that the dense model has not.
+/// Parses the text of a pruning.json for a model of `config`. InvalidArgument (without the name of the file) names the
+/// field and the value.
 absl::StatusOr<PruningMask> ParsePruning(std::string_view json, const ModelConfig& config);
 
 /// The same for `directory`/pruning.json; an empty mask where there is no such file.

@@ -14,7 +14,6 @@
 #include "profiles/json/strict_json.h"
 
 namespace roberta::checkpoint {
-
 namespace {
 
 using Json = nlohmann::json;

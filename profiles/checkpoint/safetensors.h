@@ -32,8 +32,7 @@ bool IsValidTensorName(std::string_view name);
 
 /// Parses the JSON of a header, without building a tree of it: memory stays in proportion to the tensors declared.
 /// InvalidArgument (without the name of the file): not JSON, a tensor or field twice, a field that is missing, not
-/// known or of another type or range, a dtype other than F32, F16, BF16 and I64, a name that is empty or holds control
-/// characters.
+/// known or of another type or range, a name that is not valid.
 absl::StatusOr<SafetensorsHeader> ParseSafetensorsHeader(std::string_view json);
 
 /// Length of the JSON header at most, as the safetensors library has it.
@@ -46,9 +45,8 @@ struct SafetensorsFile {
 };
 
 /// Parses the bytes of a whole safetensors file (https://github.com/huggingface/safetensors#format): 8 bytes
-/// little-endian length of the header, the header, the data. Everything is checked: lengths without overflow, dtypes,
-/// shape times dtype equal to the byte range, ranges that cover the data without gap or overlap to the end of the file,
-/// names unique. InvalidArgument (without the name of the file) names the tensor, the field and the value.
+/// little-endian length of the header, the header, the data, which the tensors must cover without gap or overlap.
+/// InvalidArgument (without the name of the file) names the tensor, the field and the value.
 absl::StatusOr<SafetensorsFile> ParseSafetensors(absl::Span<const std::byte> bytes);
 
 }  // namespace roberta::checkpoint

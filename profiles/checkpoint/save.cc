@@ -18,7 +18,6 @@
 #include "profiles/json/strict_json.h"
 
 namespace roberta::checkpoint {
-
 namespace {
 
 using OrderedJson = nlohmann::ordered_json;

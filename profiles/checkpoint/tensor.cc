@@ -13,7 +13,6 @@
 #include "profiles/json/strict_json.h"
 
 namespace roberta::checkpoint {
-
 namespace {
 
 static_assert(std::endian::native == std::endian::little, "safetensors is little-endian and is read in place");
@@ -121,7 +120,7 @@ std::optional<Dtype> DtypeFromName(std::string_view name) {
   return std::nullopt;
 }
 
-int64_t TensorView::elements() const {
+int64_t ElementsOf(absl::Span<const int64_t> shape) {
   int64_t product = 1;
   for (const int64_t dimension : shape) product *= dimension;
   return product;

@@ -18,6 +18,9 @@ size_t DtypeBytes(Dtype dtype);
 std::string_view DtypeName(Dtype dtype);  ///< as safetensors spells it: "F32", "F16", ...
 std::optional<Dtype> DtypeFromName(std::string_view name);
 
+/// Product of `shape`; 1 for a scalar.
+int64_t ElementsOf(absl::Span<const int64_t> shape);
+
 /// A tensor in a mapped file: a view that lives as long as its Checkpoint. `data` is little-endian, row-major and may
 /// be unaligned.
 struct TensorView {
@@ -26,8 +29,7 @@ struct TensorView {
   std::vector<int64_t> shape;
   absl::Span<const std::byte> data;
 
-  /// Product of `shape`; 1 for a scalar.
-  int64_t elements() const;
+  int64_t elements() const { return ElementsOf(shape); }
 };
 
 /// Bytes that a tensor of that dtype and shape takes; nullopt for a negative dimension or more bytes than int64 counts.

@@ -58,12 +58,6 @@ TensorNames TensorNamesOf(const ModelConfig& config) {
   return names;
 }
 
-int64_t TensorSpec::elements() const {
-  int64_t product = 1;
-  for (const int64_t dimension : shape) product *= dimension;
-  return product;
-}
-
 std::vector<TensorSpec> ExpectedTensors(const ModelConfig& config, const PruningMask& mask) {
   const TensorNames names = TensorNamesOf(config);
   const int64_t hidden = config.hidden_size;

@@ -9,6 +9,7 @@
 
 #include "profiles/checkpoint/config.h"
 #include "profiles/checkpoint/pruning.h"
+#include "profiles/checkpoint/tensor.h"
 
 namespace roberta::checkpoint {
 
@@ -37,7 +38,7 @@ struct TensorSpec {
   std::optional<size_t> layer = std::nullopt;  ///< of the encoder that it belongs to
   PrunedPart pruned_part = PrunedPart::kNothing;
 
-  int64_t elements() const;
+  int64_t elements() const { return ElementsOf(shape); }
   /// Whether it is the matrix of one of the encoder's linear layers, which profiles pack in their own precision.
   bool is_encoder_matrix() const { return layer && shape.size() == 2; }
 };

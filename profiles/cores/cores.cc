@@ -10,7 +10,6 @@
 #include <vector>
 
 namespace roberta::cores {
-
 namespace {
 
 /// Cores of "quota period" as cgroups write them; 0 where there is no quota ("max", -1) or no such file.

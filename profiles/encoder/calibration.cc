@@ -17,7 +17,6 @@
 #include "profiles/json/strict_json.h"
 
 namespace roberta::encoder {
-
 namespace {
 
 using checkpoint::TensorView;

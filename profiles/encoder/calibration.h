@@ -45,9 +45,7 @@ absl::Status WriteCalibration(const std::string& directory, const Calibration& c
 
 /// Parses the bytes of a calibration.safetensors for a checkpoint of `config`, `mask` and `revision`. Errors (without
 /// the name of the file) name what is wrong and its value. FailedPrecondition: it was measured on another revision.
-/// InvalidArgument: it is not a sound safetensors file, another format or version, a field of the metadata that is
-/// missing or malformed, a tensor that is missing, extra, not F32 or of another shape, a range that is negative or not
-/// finite.
+/// InvalidArgument: anything else; a range that is negative or not finite, too.
 absl::StatusOr<Calibration> ParseCalibration(absl::Span<const std::byte> bytes, const checkpoint::ModelConfig& config,
                                              const checkpoint::PruningMask& mask, std::string_view revision);
 

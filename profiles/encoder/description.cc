@@ -15,7 +15,6 @@
 #include "profiles/kernels/register_peak.h"
 
 namespace roberta::encoder {
-
 namespace {
 
 /// Products that beat the registers by more than two measurements differ do not compute with them.

@@ -12,11 +12,10 @@ namespace roberta::encoder {
 /// until Run returns.
 struct PackedBatch {
   absl::Span<const int32_t> token_ids;  ///< [tokens]
-  absl::Span<const int32_t>
-      cu_seqlens;  ///< [sequences + 1]; sequence i is token_ids[cu_seqlens[i] .. cu_seqlens[i + 1])
+  /// [sequences + 1]; sequence i is token_ids[cu_seqlens[i] .. cu_seqlens[i + 1])
+  absl::Span<const int32_t> cu_seqlens;
   /// 0: each sequence is computed as long as it is. Else as if `<pad>` filled it up to so many tokens, at the cost that
-  /// they have; results are those without them. For comparison with loaders that pad; `reference`, which always pads,
-  /// does so in its own way.
+  /// they have; results are those without them. For comparison with loaders that pad; `reference` pads in its own way.
   size_t padded_length = 0;
 
   size_t sequences() const { return cu_seqlens.empty() ? 0 : cu_seqlens.size() - 1; }

@@ -12,7 +12,6 @@
 #include "profiles/errors/errors.h"
 
 namespace roberta::encoder {
-
 namespace {
 
 constexpr kernels::Precision kHeadPrecision = kernels::Precision::kFloat32;
@@ -22,15 +21,6 @@ struct Matrix {
   std::vector<float> values;
   size_t rows = 0, columns = 0;
 };
-
-/// `indices` of blocks of `size` rows each.
-std::vector<size_t> Blocks(const std::vector<int32_t>& indices, size_t size) {
-  std::vector<size_t> rows;
-  for (const int32_t index : indices) {
-    for (size_t i = 0; i < size; ++i) rows.push_back(static_cast<size_t>(index) * size + i);
-  }
-  return rows;
-}
 
 /// What of a layer's tensors is kept; a nullptr keeps all.
 struct Kept {
@@ -273,7 +263,8 @@ class Loader {
   Kept KeptOf(size_t layer) const {
     if (recipe_.mask.empty()) return {};
     const checkpoint::LayerMask& mask = recipe_.mask[layer];
-    return {Blocks(mask.heads, static_cast<size_t>(checkpoint_.config().head_size())), Blocks(mask.neurons, 1)};
+    const auto head_size = static_cast<size_t>(checkpoint_.config().head_size());
+    return {checkpoint::BlocksOf(mask.heads, head_size), checkpoint::BlocksOf(mask.neurons, 1)};
   }
 
   static const std::vector<float>* Of(const LayerInputs* inputs, std::vector<float> LayerInputs::*of) {

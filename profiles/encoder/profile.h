@@ -31,9 +31,8 @@ class Profile {
   Profile(const Profile&) = delete;
   Profile& operator=(const Profile&) = delete;
 
-  /// Computes the logits of every sequence of `batch` into `logits`, row-major [batch.sequences(), labels], owned by
-  /// the caller. Errors: InvalidArgument for a malformed batch, Internal for a failing backend; `logits` are then
-  /// unspecified.
+  /// Computes the logits of every sequence of `batch` into `logits`, row-major [batch.sequences(), labels]. Errors,
+  /// with `logits` unspecified: InvalidArgument for a malformed batch, Internal for a failing backend.
   virtual absl::Status Run(const PackedBatch& batch, absl::Span<float> logits) const = 0;
 
   /// As Run, with the same logits to the bit, on as many threads as `team` has at the time. A profile that cannot share

@@ -7,7 +7,6 @@
 #include "absl/strings/str_cat.h"
 
 namespace roberta::json {
-
 namespace {
 
 using Json = nlohmann::json;

@@ -18,7 +18,6 @@
 #include "version/version.h"
 
 namespace roberta::libtorch {
-
 namespace {
 
 constexpr char kFileName[] = "roberta-libtorch.so";

@@ -18,8 +18,7 @@ using LoadedProfile = absl::StatusOr<std::unique_ptr<const encoder::Profile>>;
 /// What computes with LibTorch. It is in a shared object of its own, roberta-libtorch.so, which a program loads when
 /// one of these is asked for: LibTorch takes about a second to start and need not be installed.
 struct Module {
-  const char*
-      version;  ///< version::kLong of the module; the other fields are only valid where the program's is the same
+  const char* version;  ///< version::kLong of the module; the other fields are valid where the program's is the same
   const char* libtorch_version;                                               ///< "1.13.0"
   LoadedProfile (*load_reference)(const checkpoint::Checkpoint& checkpoint);  ///< reference::LoadReferenceProfile
   absl::StatusOr<pruner::Pruned> (*prune)(const checkpoint::Checkpoint& checkpoint,  ///< pruner::Prune

@@ -9,7 +9,6 @@
 #include "profiles/errors/errors.h"
 
 namespace roberta::pruned {
-
 namespace {
 
 using checkpoint::PruningMask;
@@ -20,24 +19,16 @@ struct Places {
   std::vector<size_t> rows, columns;
 };
 
-std::vector<size_t> PlacesOf(const std::vector<int32_t>& indices, size_t block) {
-  std::vector<size_t> places;
-  for (const int32_t index : indices) {
-    for (size_t i = 0; i < block; ++i) places.push_back(static_cast<size_t>(index) * block + i);
-  }
-  return places;
-}
-
 Places PlacesIn(const checkpoint::TensorSpec& tensor, const checkpoint::LayerMask& mask, size_t head_size) {
   switch (tensor.pruned_part) {
     case checkpoint::PrunedPart::kHeadRows:
-      return {PlacesOf(mask.heads, head_size), {}};
+      return {checkpoint::BlocksOf(mask.heads, head_size), {}};
     case checkpoint::PrunedPart::kHeadColumns:
-      return {{}, PlacesOf(mask.heads, head_size)};
+      return {{}, checkpoint::BlocksOf(mask.heads, head_size)};
     case checkpoint::PrunedPart::kNeuronRows:
-      return {PlacesOf(mask.neurons, 1), {}};
+      return {checkpoint::BlocksOf(mask.neurons, 1), {}};
     case checkpoint::PrunedPart::kNeuronColumns:
-      return {{}, PlacesOf(mask.neurons, 1)};
+      return {{}, checkpoint::BlocksOf(mask.neurons, 1)};
     case checkpoint::PrunedPart::kNothing:
       break;
   }

@@ -10,7 +10,6 @@
 #include "profiles/errors/errors.h"
 
 namespace roberta::pruned {
-
 namespace {
 
 /// Adds the squares of a matrix [outputs, inputs] to the group that owns each row (or column): `size` of them a group.

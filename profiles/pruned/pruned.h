@@ -16,8 +16,7 @@ size_t NeuronGroup(const checkpoint::ModelConfig& config);
 /// use), the same number in each layer, so that at most `keep_macs` of the encoder's multiply-accumulates are left:
 /// neurons in whole groups, at least one head. A dense model's first guess, made at load: it has not seen a text, and
 /// costs more accuracy than masks made from gradients.
-/// InvalidArgument: keep_macs is not in (0, 1], the checkpoint is pruned already, or one of those weights is not a
-/// finite number (names it).
+/// InvalidArgument: keep_macs is not in (0, 1], the checkpoint is pruned already, or a weight is not finite (names it).
 absl::StatusOr<checkpoint::PruningMask> MaskByMagnitude(const checkpoint::Checkpoint& checkpoint, double keep_macs);
 
 /// As many heads and neurons of every layer as MaskByMagnitude keeps, drawn by `seed`: what any other choice must beat.

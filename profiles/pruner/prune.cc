@@ -19,7 +19,6 @@
 #include "profiles/reference/model.h"
 
 namespace roberta::pruner {
-
 namespace {
 
 using checkpoint::PruningMask;

@@ -66,14 +66,13 @@ using OnStep = std::function<void(std::string_view step, size_t done, size_t tot
 
 /// Chooses the heads and neurons that a dense checkpoint can do without, and fits the output products of what stays.
 /// Nothing is trained: the texts of `sample` (`tokenized` has the same texts as tokens) run through the model a few
-/// times. Only kMaxDrop needs labels; otherwise they serve to measure the accuracy. The result depends on the
-/// checkpoint, the texts and the options, and with kTargetSpeedup also on the host, but not on the number of threads.
-/// Memory: the checkpoint in fp32, a matrix [neurons, neurons] for every layer, and less than 1 GB of activations for a
-/// model of roberta-base's size.
+/// times. Only kMaxDrop needs labels; otherwise they serve to measure the accuracy. The result does not depend on the
+/// number of threads, and only with kTargetSpeedup on the host. Memory: the checkpoint in fp32, a matrix
+/// [neurons, neurons] for every layer, and less than 1 GB of activations for a model of roberta-base's size.
 ///
-/// InvalidArgument: a budget or a number of texts is out of its range, the checkpoint is already pruned, there are too
-/// few texts, or there are no labels where they are needed. FailedPrecondition: the budget cannot be met; the message
-/// says how close the search came. Internal: LibTorch's message.
+/// InvalidArgument: an option is out of its range, the checkpoint is already pruned, there are too few texts, or no
+/// labels where they are needed. FailedPrecondition: the budget cannot be met; the message says how close the search
+/// came. Internal: LibTorch's message.
 absl::StatusOr<Pruned> Prune(const checkpoint::Checkpoint& checkpoint, const quality::Sample& sample,
                              const quality::TokenizedSample& tokenized, const PruneOptions& options,
                              const quality::RunAll& run_all, const OnStep& on_step);

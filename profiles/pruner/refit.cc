@@ -14,7 +14,6 @@
 #include "profiles/reference/call_torch.h"
 
 namespace roberta::pruner {
-
 namespace {
 
 using checkpoint::ModelConfig;

@@ -48,9 +48,8 @@ struct Refitted {
 /// last layer only first tokens count, because the head reads no others. The fit is regularized towards the old weights
 /// (ridge regression); of a grid of strengths the one with the smallest error on `tune` is used. A part whose error
 /// there does not decrease keeps its weights, and so does the whole model if its answers to `tune` get no closer to the
-/// dense model's. New values are rounded to the type in `stored_as`, which has an entry for each part, so that what is
-/// measured is what will be saved. The result does not depend on the number of threads. Errors: Internal with
-/// LibTorch's message.
+/// dense model's. New values are rounded to the type in `stored_as`, which has an entry for each part, as they will be
+/// saved. The result does not depend on the number of threads. Errors: Internal with LibTorch's message.
 absl::StatusOr<Refitted> Refit(const reference::Weights& dense, const checkpoint::ModelConfig& config,
                                const checkpoint::PruningMask& mask, const RefitTexts& texts,
                                absl::Span<const StoredAs> stored_as, const quality::RunAll& run_all,

@@ -10,11 +10,9 @@
 #include "profiles/pruned/pruned.h"
 
 namespace roberta::pruner {
-
 namespace {
 
-constexpr double kDamping =
-    0.01;  // times the mean of the diagonal, so that inputs that no text has still cost something
+constexpr double kDamping = 0.01;  // times the mean of the diagonal: inputs that no text has still cost something
 constexpr int64_t kStepsOfSingleColumns = 192;
 constexpr float kGone = std::numeric_limits<float>::infinity();
 

@@ -8,7 +8,6 @@
 #include "profiles/errors/errors.h"
 
 namespace roberta::pruner {
-
 namespace {
 
 constexpr size_t kBatches = 8;

@@ -11,7 +11,6 @@
 #include "profiles/errors/errors.h"
 
 namespace roberta::pruner {
-
 namespace {
 
 /// A random number above 0 and below 1, the same on every machine.

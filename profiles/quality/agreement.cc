@@ -8,7 +8,6 @@
 #include "profiles/errors/errors.h"
 
 namespace roberta::quality {
-
 namespace {
 
 constexpr float kDecision = 0.5f;

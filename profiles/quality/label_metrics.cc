@@ -1,5 +1,3 @@
-#include "profiles/quality/label_metrics.h"
-
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -7,7 +5,6 @@
 #include "profiles/quality/agreement.h"
 
 namespace roberta::quality {
-
 namespace {
 
 constexpr size_t kBins = 15;

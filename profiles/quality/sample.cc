@@ -14,7 +14,6 @@
 #include "profiles/tokenizer/utf8.h"
 
 namespace roberta::quality {
-
 namespace {
 
 constexpr size_t kMostExamples = 1000000;
@@ -40,8 +39,9 @@ class Parser {
   }
 
  private:
-  absl::Status Wrong(size_t line, const std::string& what) const {
-    return errors::InvalidArgument(file_, ":", line, ": ", what);
+  template <typename... What>
+  absl::Status Wrong(size_t line, const What&... what) const {
+    return errors::InvalidArgument(file_, ":", line, ": ", what...);
   }
 
   absl::Status NoExample() const {
@@ -64,8 +64,7 @@ class Parser {
   }
 
   absl::Status Keep(size_t line, Example example) {
-    if (data_.sample.size() == kMostExamples)
-      return Wrong(line, absl::StrCat("more than ", kMostExamples, " examples"));
+    if (data_.sample.size() == kMostExamples) return Wrong(line, "more than ", kMostExamples, " examples");
     data_.sample.push_back(std::move(example));
     return absl::OkStatus();
   }

@@ -46,9 +46,8 @@ inline constexpr size_t kMostProblems = 5;
 ///
 /// `file` is the name in errors. InvalidArgument, in one line, names file, line, column and value of a row that is bad:
 /// what rows::Row has as a problem, a text that is blank, a label that the model does not have, or a label in some rows
-/// only. `skip_bad_rows` passes over these. It is always an error if the file is empty, or has no good row or more than
-/// 1,000,000; if its header is bad, or a double quote is never closed; and if it has labels for a model that does not
-/// answer with one of several labels.
+/// only. `skip_bad_rows` passes over these, but not over a row after which nothing can be read. It is an error if no
+/// row is good or there are more than 1,000,000, and if there are labels for a model that answers otherwise.
 absl::StatusOr<Data> ParseData(std::string_view text, const checkpoint::ModelConfig& config, std::string_view file,
                                const DataOptions& options);
 

@@ -11,7 +11,6 @@
 #include "profiles/errors/errors.h"
 
 namespace roberta::quality {
-
 namespace {
 
 /// How a batch ran.

@@ -10,7 +10,6 @@
 #include "absl/strings/str_cat.h"
 
 namespace roberta::reference {
-
 namespace {
 
 void UseCallingThreadOnly() {

@@ -12,7 +12,6 @@
 #include "profiles/reference/model.h"
 
 namespace roberta::reference {
-
 namespace {
 
 class ReferenceProfile final : public encoder::Profile {

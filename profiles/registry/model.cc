@@ -8,7 +8,6 @@
 #include "profiles/errors/errors.h"
 
 namespace roberta::registry {
-
 namespace {
 
 using checkpoint::Checkpoint;

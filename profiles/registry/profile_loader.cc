@@ -12,7 +12,6 @@
 #include "profiles/errors/errors.h"
 
 namespace roberta::registry {
-
 namespace {
 
 constexpr char kNoSample[] = "there is no sample: the config names none and the model's directory has no sample.tsv";

@@ -25,8 +25,7 @@ struct LoadStep {
 /// What came of a load. Whatever was found out before it failed is there.
 struct LoadOutcome {
   absl::Status status;
-  bool unavailable =
-      false;  ///< the recipe's module could not be loaded, which `status` explains; nothing else was tried
+  bool unavailable = false;  ///< the recipe's module could not be loaded, as `status` says; nothing else was tried
   std::shared_ptr<const encoder::Profile> profile;  ///< set exactly if status is ok; keeps its checkpoint alive
   std::string revision;                             ///< hash of what it computes with
   uint64_t bytes_on_disk = 0;                       ///< of the weights' files that it was made of

@@ -9,7 +9,6 @@
 #include "profiles/pruned/pruned.h"
 
 namespace roberta::registry {
-
 namespace {
 
 using checkpoint::Checkpoint;

@@ -13,7 +13,6 @@
 #include "profiles/registry/model.h"
 
 namespace roberta::registry {
-
 namespace {
 
 constexpr char kNeverAskedFor[] = "it was not asked for when the server started";

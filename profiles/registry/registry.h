@@ -94,10 +94,9 @@ class Registry {
   virtual std::string default_profile() const = 0;
 
   /// Loads a profile, warms it up and compares it with the baseline; returns when that is done. One load runs at a
-  /// time; a call for a profile that is being loaded waits for that load and shares its result. A READY profile goes
-  /// on serving until the newly loaded one replaces it, and stays if that fails. InvalidArgument: unknown name, with
-  /// the list. FailedPrecondition: the quality gate; or the recipe's module cannot be loaded, and the profile stays
-  /// UNLOADED with that reason. Other errors are the loader's.
+  /// time; a call for a profile that is being loaded shares that load's result. A READY profile goes on serving until
+  /// the new one replaces it, and stays if that fails. InvalidArgument: unknown name, with the list. Other errors are
+  /// the loader's; where the recipe's module cannot be loaded, the profile stays UNLOADED with that reason.
   virtual absl::Status Load(std::string_view name) = 0;
 
   /// From now on requests for it are refused. Returns the profile that was loaded (nullptr if none was): dropping its

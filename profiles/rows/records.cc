@@ -7,7 +7,6 @@
 #include "absl/strings/str_split.h"
 
 namespace roberta::rows {
-
 namespace {
 
 /// Takes the values of one CSV record off the front of a text.

@@ -14,7 +14,6 @@
 #include "profiles/errors/errors.h"
 
 namespace roberta::rows {
-
 namespace {
 
 constexpr size_t kReadBytes = 64 << 10;

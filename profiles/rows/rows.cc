@@ -8,7 +8,6 @@
 #include "profiles/tokenizer/utf8.h"
 
 namespace roberta::rows {
-
 namespace {
 
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";

@@ -16,8 +16,7 @@ namespace roberta::rows {
 ///   TSV     The first line names the columns, in any order: text and, if there are any, label, text_pair and id. Each
 ///           further line has as many values, between tabs. There are no quotes, and no tab or line end in a value.
 ///   CSV     The same by RFC 4180: values between commas; a value in double quotes may hold commas, line ends and
-///   double
-///           quotes, which are written twice.
+///           double quotes, which are written twice.
 ///   JSONL   A JSON object a line, with the same names as fields; text must be there. Other fields are passed over, and
 ///           null is as good as absent. label and id may be integers. JSON is read strictly, see ParseStrictJson.
 ///

@@ -6,7 +6,6 @@
 #include <cstdio>
 
 namespace roberta::statistics {
-
 namespace {
 
 constexpr double kNormalQuantile = 1.959963984540054;  // 97.5 % of the standard normal distribution

@@ -33,10 +33,8 @@ struct AccuracyDifference {
 
 /// The difference and its score interval: all differences that McNemar's test for paired proportions, generalized to
 /// differences other than 0, does not reject at the level of 5 %. T. Tango, "Equivalence test and confidence interval
-/// for the difference in proportions for the paired-sample design", Statistics in Medicine 17, 1998. Computed without
-/// random numbers, so equal counts always give equal intervals. It is wider than 0 even if both classifiers answer
-/// every text alike, as so many texts cannot show more. `texts` must be > 0, and at least the sum of the other two
-/// counts.
+/// for the difference in proportions for the paired-sample design", Statistics in Medicine 17, 1998. It is wider than 0
+/// even if both classifiers answer every text alike. `texts` must be > 0, and at least the sum of the other two counts.
 AccuracyDifference CompareAccuracies(const PairedAnswers& answers);
 
 /// For people, in percentage points: "no difference shown: between -2.0 and +2.0 points", "1.2 points lower, between

@@ -8,7 +8,6 @@
 #endif
 
 namespace roberta::team {
-
 namespace {
 
 /// What left_ holds: the pieces [begin, end), and a number that each step has for itself. A claim that was prepared in

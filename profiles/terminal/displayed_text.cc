@@ -9,7 +9,6 @@
 #include "absl/strings/str_cat.h"
 
 namespace roberta::terminal {
-
 namespace {
 
 constexpr UChar32 kReplacement = 0xFFFD;

@@ -9,7 +9,6 @@
 #include "profiles/terminal/displayed_text.h"
 
 namespace roberta::terminal {
-
 namespace {
 
 constexpr size_t kBarColumns = 20;

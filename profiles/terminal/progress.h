@@ -43,8 +43,7 @@ Display DisplayFor(std::FILE* stream);
 /// Shows the progress of a long work on a stream. Threads: any, at any time.
 class ProgressBar {
  public:
-  /// `stream` stays the caller's and must outlive this.
-  /// `line_interval` is kLines' own.
+  /// `stream` stays the caller's and must outlive this. `line_interval` is kLines' own.
   ProgressBar(std::FILE* stream, Display display,
               std::chrono::milliseconds line_interval = std::chrono::milliseconds(10000));
   explicit ProgressBar(std::FILE* stream) : ProgressBar(stream, DisplayFor(stream)) {}

@@ -6,7 +6,6 @@
 #include "profiles/tokenizer/utf8.h"
 
 namespace roberta::tokenizer {
-
 namespace {
 
 bool TouchesWord(std::string_view before, std::string_view after) {
@@ -39,18 +38,14 @@ size_t LeadingSpaceBytes(std::string_view text) {
 AddedTokenSplitter::AddedTokenSplitter(std::vector<AddedToken> tokens) {
   for (AddedToken& token : tokens) {
     Group& group = groups_[token.normalized ? 1 : 0];
-    AddToGroup(std::move(token), &group);
+    group.first_bytes.set(static_cast<unsigned char>(token.content[0]));
+    group.tokens.push_back(std::move(token));
   }
   for (Group& group : groups_) {
     std::stable_sort(group.tokens.begin(), group.tokens.end(),
                      [](const AddedToken& a, const AddedToken& b) { return a.content.size() > b.content.size(); });
     if (group.first_bytes.count() == 1) group.only_first_byte = static_cast<unsigned char>(group.tokens[0].content[0]);
   }
-}
-
-void AddedTokenSplitter::AddToGroup(AddedToken token, Group* group) {
-  group->first_bytes.set(static_cast<unsigned char>(token.content[0]));
-  group->tokens.push_back(std::move(token));
 }
 
 size_t AddedTokenSplitter::NextCandidate(const Group& group, std::string_view text, size_t position) {

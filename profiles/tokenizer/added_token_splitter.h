@@ -38,7 +38,6 @@ class AddedTokenSplitter {
     int only_first_byte = -1;  ///< if all start with the same byte
   };
 
-  static void AddToGroup(AddedToken token, Group* group);
   static size_t NextCandidate(const Group& group, std::string_view text, size_t position);
   static const AddedToken* LongestMatch(const Group& group, std::string_view text);
   void SplitStretch(size_t group, std::string_view text, size_t offset, std::vector<Piece>* pieces) const;

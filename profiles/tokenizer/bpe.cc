@@ -5,7 +5,6 @@
 #include <cstring>
 
 namespace roberta::tokenizer {
-
 namespace {
 
 constexpr uint64_t kMultiplier = 0x9E3779B97F4A7C15u;  // 2^64 / golden ratio: Knuth's multiplicative hashing

@@ -6,7 +6,6 @@
 #include "profiles/tokenizer/utf8.h"
 
 namespace roberta::tokenizer {
-
 namespace {
 
 constexpr uint32_t kAlphabetEnd = 0x100 + 68;

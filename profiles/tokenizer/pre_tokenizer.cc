@@ -1,7 +1,6 @@
 #include "profiles/tokenizer/pre_tokenizer.h"
 
 namespace roberta::tokenizer {
-
 namespace {
 
 /// Length of the English contraction that `text` starts with, apostrophe included; 0 if there is none.

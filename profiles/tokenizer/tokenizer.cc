@@ -12,7 +12,6 @@
 #include "profiles/tokenizer/vocabulary.h"
 
 namespace roberta::tokenizer {
-
 namespace {
 
 /// The bytes of the text that a token covers, both ends included: at least one.

@@ -21,8 +21,7 @@ struct TokenCounts {
 };
 
 /// How many tokens of each stay so that both fit into `room_tokens`: the longer text gives first, as Hugging Face's
-/// "longest_first" has it; where both must give, the halves, the odd token to the longer one. Counts that fit stay as
-/// they are.
+/// "longest_first" has it; where both must give, the halves, the odd token to the longer one.
 TokenCounts LongestFirst(TokenCounts counts, bool has_pair, size_t room_tokens);
 
 struct Vocabulary;
@@ -34,9 +33,8 @@ enum class Truncation {
   kLeft,   ///< drop tokens from its beginning
 };
 
-/// Half-open range of Unicode code points in the text (or pair text) a token came from. Special tokens that the
-/// tokenizer adds have {0, 0}. White space at a token's edges is outside of its range, as Hugging Face's `trim_offsets`
-/// has it.
+/// Half-open range of Unicode code points in the text (or pair text) a token came from, without white space at its
+/// edges, as Hugging Face's `trim_offsets` has it. Special tokens that the tokenizer adds have {0, 0}.
 struct Offset {
   uint32_t begin = 0;
   uint32_t end = 0;
@@ -58,14 +56,13 @@ struct Encoding {
   size_t tokens_dropped = 0;    ///< by truncation; 0 means the text is whole
 };
 
-/// RoBERTa's byte-level BPE (Radford et al. 2019, "Language Models are Unsupervised Multitask Learners", as used by Liu
-/// et al. 2019, "RoBERTa"), exact to Hugging Face's `RobertaTokenizerFast`. Immutable after Load: any number of threads
-/// may call.
+/// RoBERTa's byte-level BPE (Radford et al. 2019, "Language Models are Unsupervised Multitask Learners"), exact to
+/// Hugging Face's `RobertaTokenizerFast`. Immutable after Load: any number of threads may call.
 class Tokenizer {
  public:
   /// Reads `vocab.json` + `merges.txt` of `directory`, or `tokenizer.json` where those are absent or do not say all
-  /// (there is an added_tokens.json). Errors: NotFound
-  /// names the missing file; InvalidArgument names the file, the field and the value that is not RoBERTa's.
+  /// (there is an added_tokens.json). Errors: NotFound names the missing file; InvalidArgument names the file, the
+  /// field and the value that is not RoBERTa's.
   static absl::StatusOr<std::unique_ptr<const Tokenizer>> Load(const std::string& directory);
 
   /// From a vocabulary that was read and checked already.

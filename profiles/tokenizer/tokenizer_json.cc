@@ -10,7 +10,6 @@
 #include "profiles/tokenizer/vocabulary_builder.h"
 
 namespace roberta::tokenizer {
-
 namespace {
 
 using Json = nlohmann::json;
@@ -38,8 +37,9 @@ class TokenizerJsonReader {
     return object.is_object() && found != object.end() ? *found : kNull;
   }
 
-  absl::Status Wrong(const std::string& field, const std::string& what) const {
-    return errors::InvalidArgument(file_, ": ", field, field.empty() ? "" : " ", what);
+  template <typename... What>
+  absl::Status Wrong(const std::string& field, const What&... what) const {
+    return errors::InvalidArgument(file_, ": ", field, field.empty() ? "" : " ", what...);
   }
 
   /// The field must be one of `allowed`.
@@ -92,7 +92,7 @@ class TokenizerJsonReader {
   absl::Status ReadMerge(const Json& merge, const std::string& place) {
     if (merge.is_string()) return builder_.AddMerge(merge.get_ref<const std::string&>(), file_, place);
     if (!merge.is_array() || merge.size() != 2 || !merge[0].is_string() || !merge[1].is_string()) {
-      return Wrong(place, absl::StrCat("is ", json::ShownValue(merge), ", not two tokens"));
+      return Wrong(place, "is ", json::ShownValue(merge), ", not two tokens");
     }
     return builder_.AddMerge(merge[0].get_ref<const std::string&>(), merge[1].get_ref<const std::string&>(), file_,
                              place);
@@ -110,10 +110,9 @@ class TokenizerJsonReader {
   absl::Status ReadAddedToken(const Json& json, const std::string& path) {
     const Json &id = Field(json, "id"), &content = Field(json, "content");
     if (!id.is_number_unsigned() || id.get<uint64_t>() > 0x7FFFFFFF) {
-      return Wrong(path + "id", absl::StrCat("is ", json::ShownValue(id), ", not an id"));
+      return Wrong(path + "id", "is ", json::ShownValue(id), ", not an id");
     }
-    if (!content.is_string())
-      return Wrong(path + "content", absl::StrCat("is ", json::ShownValue(content), ", not a string"));
+    if (!content.is_string()) return Wrong(path + "content", "is ", json::ShownValue(content), ", not a string");
     AddedToken token = {.id = id.get<int32_t>(), .content = content.get<std::string>()};
     bool special = false;
     const absl::Status checks[] = {ReadFlag(json, path, "single_word", false, &token.single_word),
@@ -148,12 +147,11 @@ class TokenizerJsonReader {
   absl::Status ReadSpecial(const Json& post_processor, const std::string& path, const char* name, int32_t* id) const {
     const Json& pair = Field(post_processor, name);
     if (!pair.is_array() || pair.size() != 2 || !pair[0].is_string() || !pair[1].is_number_integer()) {
-      return Wrong(path + name, absl::StrCat("is ", json::ShownValue(pair), ", not a token and its id"));
+      return Wrong(path + name, "is ", json::ShownValue(pair), ", not a token and its id");
     }
     ASSIGN_OR_RETURN(*id, builder_.IdOf(pair[0].get<std::string>(), file_));
     if (pair[1] == *id) return absl::OkStatus();
-    return Wrong(path + name,
-                 absl::StrCat("is ", json::ShownValue(pair), ", but the vocabulary gives that token ", *id));
+    return Wrong(path + name, "is ", json::ShownValue(pair), ", but the vocabulary gives that token ", *id);
   }
 
   const std::string file_;

@@ -8,7 +8,6 @@
 #include <string>
 
 namespace roberta::tokenizer {
-
 namespace {
 
 constexpr uint64_t kHighBits = 0x8080808080808080u;
@@ -131,8 +130,8 @@ UnicodeClasses::UnicodeClasses() {
     std::fill(classes.begin() + range.first, classes.begin() + range.last + 1,
               static_cast<uint8_t>(range.character_class));
   }
-  for (uint32_t c = 0; c < 0x3001;
-       ++c) {  // White_Space ends with the ideographic space and has been stable since Unicode 6.3
+  // White_Space ends with the ideographic space and has been stable since Unicode 6.3.
+  for (uint32_t c = 0; c < 0x3001; ++c) {
     if (u_isUWhiteSpace(static_cast<UChar32>(c))) classes[c] = static_cast<uint8_t>(CharacterClass::kSpace);
   }
   std::map<std::string, uint16_t> known;

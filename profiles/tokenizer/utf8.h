@@ -38,8 +38,7 @@ inline bool IsContinuationByte(char byte) {
 enum class CharacterClass : uint8_t { kOther, kLetter, kNumber, kSpace };
 
 /// The classes of every code point as of Unicode 16.0, the version that Hugging Face's `tokenizers` (0.23) matches its
-/// pattern with. The data is ICU's; what an older ICU does not know yet is added, and what a newer one knows besides is
-/// left out, so that tokens do not depend on the distribution.
+/// pattern with, whatever version ICU, whose data it is, has.
 class UnicodeClasses {
  public:
   /// The one table, made at first use (a few milliseconds) and never changed.

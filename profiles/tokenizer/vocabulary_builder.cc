@@ -9,7 +9,6 @@
 #include "profiles/tokenizer/byte_alphabet.h"
 
 namespace roberta::tokenizer {
-
 namespace {
 
 constexpr int64_t kMostTokens = 1 << 24;

@@ -11,7 +11,6 @@
 #include "profiles/tokenizer/vocabulary_builder.h"
 
 namespace roberta::tokenizer {
-
 namespace {
 
 absl::StatusOr<std::string> ReadFile(const std::string& path) {

@@ -36,8 +36,8 @@ std::string CountText(int64_t number);
 int Finish(const absl::StatusOr<Report>& report);
 
 /// Adds a subcommand: `declare(command, options)` adds its options, and `run(options)` does the work when it is called.
-/// When it has run, `*exit_code` is that of Finish. `run` may throw CLI::ValidationError for options that exclude each
-/// other.
+/// When it has run, `*exit_code` is that of Finish. `run` may throw CLI::ValidationError for options that exclude
+/// others.
 template <typename Options>
 void AddCommand(CLI::App* app, int* exit_code, const char* name, const char* description,
                 void (*declare)(CLI::App* command, Options* options),

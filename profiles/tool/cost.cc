@@ -7,7 +7,6 @@
 #include "profiles/registry/recipes.h"
 
 namespace roberta::tool {
-
 namespace {
 
 using checkpoint::Checkpoint;

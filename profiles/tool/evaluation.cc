@@ -13,7 +13,6 @@
 #include "profiles/tool/command.h"
 
 namespace roberta::tool {
-
 namespace {
 
 /// What a profile answers, alone and in batches.

@@ -7,7 +7,6 @@
 
 #include "absl/status/status.h"
 #include "profiles/quality/agreement.h"
-#include "profiles/quality/label_metrics.h"
 #include "profiles/quality/sample.h"
 #include "profiles/quality/sample_run.h"
 #include "profiles/registry/model.h"

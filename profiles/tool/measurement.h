@@ -38,8 +38,8 @@ struct MeasureSettings {
   size_t threads = 1;
 };
 
-/// Loads all profiles as a server would, and runs each over the texts in every round; the order moves on by one from
-/// round to round, so that no profile always has the same one before it. One that fails is left out from then on.
+/// Loads all profiles as a server would, and runs each over the texts in every round, in an order that moves on by one
+/// from round to round. One that fails is left out from then on.
 std::vector<Measurement> Measure(const registry::Model& model, const quality::TokenizedSample& texts,
                                  const std::vector<std::string>& names, const MeasureSettings& settings,
                                  const std::vector<registry::Recipe>& recipes, terminal::ProgressBar* progress);

@@ -1,4 +1,4 @@
-#include "profiles/quality/label_metrics.h"
+#include "profiles/quality/agreement.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
