@@ -46,16 +46,17 @@ absl::Status ToStatus(const grpc::Status& status, const grpc::ClientContext& con
 }
 
 Health ToHealth(HealthCheckResponse::ServingStatus status) {
-  switch (status) {
-    case HealthCheckResponse::SERVING:
-      return Health::kServing;
-    case HealthCheckResponse::NOT_SERVING:
-      return Health::kNotServing;
-    case HealthCheckResponse::SERVICE_UNKNOWN:
-      return Health::kServiceUnknown;
-    default:
-      return Health::kUnknown;
-  }
+  static_assert(static_cast<int>(Health::kServing) == HealthCheckResponse::SERVING &&
+                    static_cast<int>(Health::kServiceUnknown) == HealthCheckResponse::SERVICE_UNKNOWN,
+                "the two enumerations share their numbers");
+  return HealthCheckResponse::ServingStatus_IsValid(status) ? static_cast<Health>(status) : Health::kUnknown;
+}
+
+template <typename Request>
+Request Naming(const std::string& profile) {
+  Request request;
+  request.set_name(profile);
+  return request;
 }
 
 absl::Status CheckTimeout(Timeout timeout) {
@@ -74,17 +75,8 @@ std::shared_ptr<grpc::Channel> MakeChannel(const ClientOptions& options) {
 }  // namespace
 
 std::string_view HealthName(Health health) {
-  switch (health) {
-    case Health::kServing:
-      return "SERVING";
-    case Health::kNotServing:
-      return "NOT_SERVING";
-    case Health::kServiceUnknown:
-      return "SERVICE_UNKNOWN";
-    case Health::kUnknown:
-      break;
-  }
-  return "UNKNOWN";
+  constexpr std::string_view kNames[] = {"UNKNOWN", "SERVING", "NOT_SERVING", "SERVICE_UNKNOWN"};
+  return kNames[static_cast<size_t>(health)];
 }
 
 /// The channel, and the calls in flight on it.
@@ -134,11 +126,14 @@ struct Client::Connection {
     return ToStatus(status, context);
   }
 
-  /// Runs `call(&context, &response)`, a blocking call, within `timeout`.
-  template <typename Response, typename Rpc>
-  absl::StatusOr<Response> Call(Timeout timeout, const Rpc& call) {
+  /// Calls `rpc` of `stub` and waits for its response, within `timeout`.
+  template <typename Stub, typename Request, typename Response>
+  absl::StatusOr<Response> Call(const std::unique_ptr<Stub>& stub,
+                                grpc::Status (Stub::*rpc)(grpc::ClientContext*, const Request&, Response*),
+                                const Request& request, Timeout timeout) {
     Response response;
-    absl::Status status = Run(timeout, [&](grpc::ClientContext* context) { return call(context, &response); });
+    absl::Status status =
+        Run(timeout, [&](grpc::ClientContext* context) { return (*stub.*rpc)(context, request, &response); });
     if (!status.ok()) return status;
     return response;
   }
@@ -166,9 +161,7 @@ void Client::CancelCalls() {
 }
 
 absl::StatusOr<v1::ClassifyResponse> Client::Classify(const v1::ClassifyRequest& request, Timeout timeout) {
-  return connection_->Call<v1::ClassifyResponse>(timeout, [&](grpc::ClientContext* context, auto* response) {
-    return connection_->classifier->Classify(context, request, response);
-  });
+  return connection_->Call(connection_->classifier, &v1::Classifier::Stub::Classify, request, timeout);
 }
 
 void Client::StartClassify(v1::ClassifyRequest request, Timeout timeout, ClassifyDone done) {
@@ -209,50 +202,36 @@ absl::StatusOr<std::unique_ptr<ClassifyStream>> Client::StartClassifyStream(Time
 }
 
 absl::StatusOr<v1::CompareResponse> Client::Compare(const v1::CompareRequest& request, Timeout timeout) {
-  return connection_->Call<v1::CompareResponse>(timeout, [&](grpc::ClientContext* context, auto* response) {
-    return connection_->classifier->Compare(context, request, response);
-  });
+  return connection_->Call(connection_->classifier, &v1::Classifier::Stub::Compare, request, timeout);
 }
 
 absl::StatusOr<v1::ListProfilesResponse> Client::ListProfiles(Timeout timeout) {
-  return connection_->Call<v1::ListProfilesResponse>(timeout, [&](grpc::ClientContext* context, auto* response) {
-    return connection_->profiles->ListProfiles(context, {}, response);
-  });
+  return connection_->Call(connection_->profiles, &v1::Profiles::Stub::ListProfiles, {}, timeout);
 }
 
 absl::StatusOr<v1::LoadProfileResponse> Client::LoadProfile(const std::string& name, Timeout timeout) {
-  v1::LoadProfileRequest request;
-  request.set_name(name);
-  return connection_->Call<v1::LoadProfileResponse>(timeout, [&](grpc::ClientContext* context, auto* response) {
-    return connection_->profiles->LoadProfile(context, request, response);
-  });
+  return connection_->Call(connection_->profiles, &v1::Profiles::Stub::LoadProfile,
+                           Naming<v1::LoadProfileRequest>(name), timeout);
 }
 
 absl::StatusOr<v1::UnloadProfileResponse> Client::UnloadProfile(const std::string& name, Timeout timeout) {
-  v1::UnloadProfileRequest request;
-  request.set_name(name);
-  return connection_->Call<v1::UnloadProfileResponse>(timeout, [&](grpc::ClientContext* context, auto* response) {
-    return connection_->profiles->UnloadProfile(context, request, response);
-  });
+  return connection_->Call(connection_->profiles, &v1::Profiles::Stub::UnloadProfile,
+                           Naming<v1::UnloadProfileRequest>(name), timeout);
 }
 
 absl::StatusOr<v1::SetDefaultProfileResponse> Client::SetDefaultProfile(const std::string& name, Timeout timeout) {
-  v1::SetDefaultProfileRequest request;
-  request.set_name(name);
-  return connection_->Call<v1::SetDefaultProfileResponse>(timeout, [&](grpc::ClientContext* context, auto* response) {
-    return connection_->profiles->SetDefaultProfile(context, request, response);
-  });
+  return connection_->Call(connection_->profiles, &v1::Profiles::Stub::SetDefaultProfile,
+                           Naming<v1::SetDefaultProfileRequest>(name), timeout);
 }
 
 absl::StatusOr<Health> Client::CheckHealth(const std::string& service, Timeout timeout) {
   HealthCheckRequest request;
   request.set_service(service);
-  HealthCheckResponse response;
-  absl::Status status = connection_->Run(
-      timeout, [&](grpc::ClientContext* context) { return connection_->health->Check(context, request, &response); });
-  if (absl::IsNotFound(status)) return Health::kServiceUnknown;
-  if (!status.ok()) return status;
-  return ToHealth(response.status());
+  const auto response =
+      connection_->Call(connection_->health, &grpc::health::v1::Health::Stub::Check, request, timeout);
+  if (absl::IsNotFound(response.status())) return Health::kServiceUnknown;
+  if (!response.ok()) return response.status();
+  return ToHealth(response->status());
 }
 
 absl::Status Client::WatchHealth(const std::string& service, Timeout timeout,

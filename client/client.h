@@ -29,7 +29,7 @@ struct ClientOptions {
 /// server that is gone.
 using Timeout = std::chrono::milliseconds;
 
-/// As grpc.health.v1 has them.
+/// As grpc.health.v1 has them, with its numbers.
 enum class Health { kUnknown, kServing, kNotServing, kServiceUnknown };
 std::string_view HealthName(Health health);  ///< "SERVING", ...
 

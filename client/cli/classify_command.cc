@@ -1,5 +1,3 @@
-#include "client/cli/classify_command.h"
-
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -16,6 +14,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "client/cli/command.h"
 #include "client/cli/item_pipeline.h"
 #include "client/cli/items.h"
 #include "client/cli/results.h"

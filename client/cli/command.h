@@ -2,6 +2,7 @@
 
 #include <google/protobuf/message.h>
 
+#include <CLI/App.hpp>
 #include <chrono>
 #include <string>
 
@@ -37,5 +38,18 @@ int PrintJson(const google::protobuf::Message& message);
 /// From now on SIGINT and SIGTERM only set a flag and end waits in system calls; the next one kills the process.
 void CatchStopSignals();
 bool StopRequested();
+
+// Each adds subcommands that set `*exit_code` when they have run. `connection` and `exit_code` must outlive `app`.
+
+/// `classify TEXT... | --file FILE | -`.
+void AddClassifyCommand(CLI::App* app, const ConnectionOptions* connection, int* exit_code);
+/// `compare TEXT`: what several profiles answer, side by side.
+void AddCompareCommand(CLI::App* app, const ConnectionOptions* connection, int* exit_code);
+/// `profiles`: the table of profiles, or the response as JSON.
+void AddProfilesCommand(CLI::App* app, const ConnectionOptions* connection, int* exit_code);
+/// `load NAME`, `unload NAME` and `set-default NAME`.
+void AddProfileChangeCommands(CLI::App* app, const ConnectionOptions* connection, int* exit_code);
+/// `health [SERVICE]`: SERVING is success.
+void AddHealthCommand(CLI::App* app, const ConnectionOptions* connection, int* exit_code);
 
 }  // namespace roberta::cli

@@ -8,10 +8,9 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "client/cli/batch_carrier.h"
+#include "client/cli/carriers.h"
 #include "client/cli/items.h"
 #include "client/cli/results.h"
-#include "client/cli/stream_carrier.h"
 #include "client/client.h"
 
 namespace roberta::cli {

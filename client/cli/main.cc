@@ -4,8 +4,7 @@
 #include <cstdlib>
 #include <string>
 
-#include "client/cli/classify_command.h"
-#include "client/cli/server_commands.h"
+#include "client/cli/command.h"
 #include "version/version.h"
 
 int main(int argc, char** argv) {

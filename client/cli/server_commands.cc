@@ -1,5 +1,3 @@
-#include "client/cli/server_commands.h"
-
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
@@ -9,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "client/cli/command.h"
 #include "client/cli/profile_table.h"
 #include "client/client.h"
 
@@ -33,10 +32,7 @@ int Compare(const ConnectionOptions& connection, const CompareOptions& options) 
   client::Client client({.address = connection.address});
   const auto response = client.Compare(request, connection.timeout());
   if (!response.ok()) return ReportFailure(connection, response.status());
-  const auto& comparisons = response->comparisons();
-  const bool all_answered =
-      std::all_of(comparisons.begin(), comparisons.end(),
-                  [](const v1::ProfileComparison& comparison) { return comparison.has_classification(); });
+  const bool all_answered = std::ranges::all_of(response->comparisons(), &v1::ProfileComparison::has_classification);
   const int exit_code = all_answered ? kAllWell : kSomethingFailed;
   if (options.json) return std::max(PrintJson(*response), exit_code);
   std::fputs(ComparisonText(*response).c_str(), stdout);

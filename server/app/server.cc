@@ -63,11 +63,9 @@ batching::BatchQueueOptions QueueOptions(const config::ServerConfig& config, con
 }
 
 metrics::QueueState StateOf(const batching::BatchQueue& queue) {
-  const batching::BatchQueue::Depth depth = queue.depth();
-  metrics::QueueState state;
-  for (size_t i = 0; i < depth.items.size(); ++i) state.profiles.push_back({depth.items[i], depth.tokens[i]});
-  state.oldest_age_seconds = std::chrono::duration<double>(depth.oldest_age).count();
-  return state;
+  batching::BatchQueue::Depth depth = queue.depth();
+  const double age_seconds = std::chrono::duration<double>(depth.oldest_age).count();
+  return {.items = std::move(depth.items), .tokens = std::move(depth.tokens), .oldest_age_seconds = age_seconds};
 }
 
 class ServerImpl final : public Server {
@@ -117,9 +115,12 @@ class ServerImpl final : public Server {
         classifier_service_(&classification_, &streams_, &comparison_),
         profiles_service_(&administration_) {
     registry_->Observe(&reporter_);
-    metrics_.admission().Observe([this] { return predictor_.load_ratio(admission::WaitPredictor::Clock::now()); });
-    metrics_.queue().Observe(queue_.capacity_items(), [this] { return StateOf(queue_); });
-    if (brown_out_ != nullptr) metrics_.brown_out().Observe([this] { return brown_out_->level(); });
+    metrics_.queue().SetCapacity(queue_.capacity_items());
+    metrics_.BeforeScrape([this] {
+      metrics_.admission().SetLoadRatio(predictor_.load_ratio(admission::WaitPredictor::Clock::now()));
+      metrics_.queue().Set(StateOf(queue_));
+      if (brown_out_ != nullptr) metrics_.brown_out().SetLevel(brown_out_->level());
+    });
   }
 
   ~ServerImpl() override {

@@ -15,13 +15,12 @@ struct KnownRecipe {
   bool prunes = false;   ///< takes keep_macs
   bool smooths = false;  ///< takes a calibration_file
   bool is_loaded_by_default = true;
-  bool always_pads = false;  ///< its batches are padded ones, whatever way is asked for
+  bool always_pads = false;  ///< it pads batches, whatever data_loading says
 };
 
-/// Without entries adds one for each of `recipes`, to be loaded if the recipe is loaded by default. `only`, unless
-/// empty, are the profiles to load: an entry that is not among them is not loaded at start, and what has no entry gets
-/// one for the recipe of that name. Then fills in recipes, `load`, how batches are loaded and the default profile: the
-/// first of `only`, else the first to be loaded.
+/// Adds an entry for each of `recipes` to a config that has none, loaded at start if the recipe is loaded by default.
+/// Unless `only` is empty, exactly the profiles that it names are loaded at start; those without an entry get one. Then
+/// fills in recipes, `load`, `data_loading` and the default profile: the first of `only`, else the first to be loaded.
 void CompleteProfiles(const std::vector<std::string>& only, const std::optional<std::string>& default_profile,
                       const std::vector<KnownRecipe>& recipes, ServerConfig* config);
 

@@ -6,14 +6,16 @@
 
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <sstream>
+#include <utility>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
 #include "server/config/checks.h"
-#include "server/config/pressure_entries.h"
 
 namespace roberta::config {
 
@@ -35,6 +37,104 @@ class FirstError final : public google::protobuf::io::ErrorCollector {
 /// What a parser says, which may quote the input, as one line of printable characters.
 std::string OneLine(const std::string& text) {
   return absl::StrReplaceAll(absl::CHexEscape(text), {{"\\n", " "}, {"\\\"", "\""}, {"\\'", "'"}});
+}
+
+constexpr uint32_t kMany = 1u << 20;
+constexpr uint32_t kHourMs = 3600 * 1000;
+
+struct NumberField {
+  const char* path;
+  uint32_t usual, lowest, highest;  ///< the default and the range
+};
+
+constexpr NumberField kNumbers[] = {
+    {"listen.port", 8001, 0, 65535},
+    {"listen.metrics_port", 8002, 0, 65535},
+    {"execution.executors", 1, 1, 1024},
+    {"execution.tokenizer_workers", 1, 1, 1024},
+    {"execution.queue_capacity_calls", 1024, 1, kMany},
+    {"execution.max_batch_tokens", 2048, 1, kMostBatchTokens},
+    {"execution.queue_capacity_items", 16384, 1, 1u << 24},
+    {"execution.queue_capacity_tokens", 1u << 20, 1, 1u << 30},
+    {"execution.long_item_tokens", 192, 0, UINT32_MAX},
+    {"limits.max_message_bytes", 4u << 20, 1024, 1u << 30},
+    {"limits.max_items_per_call", 1024, 1, kMany},
+    {"limits.max_item_characters", 100000, 1, 1u << 30},
+    {"limits.max_concurrent_streams", 256, 1, kMany},
+    {"limits.max_stream_items_in_flight", 1024, 1, kMany},
+    {"shutdown.drain_delay_ms", 0, 0, kHourMs},
+    {"shutdown.drain_timeout_ms", 30000, 0, kHourMs},
+    {"logging.slow_request_ms", 5000, 0, kHourMs},
+    {"brown_out.step_down_at_ms", 500, 1, kHourMs},
+    {"brown_out.step_down_after_ms", 1000, 1, kHourMs},
+    {"brown_out.step_up_at_ms", 100, 0, kHourMs},
+    {"brown_out.step_up_after_ms", 10000, 1, kHourMs},
+    {"shadow.max_items_in_flight", 1024, 1, kMany},
+};
+
+/// Fields that are true or false, with their defaults.
+constexpr std::pair<const char*, bool> kSwitches[] = {{"execution.predictive_admission", true},
+                                                      {"execution.split_lone_requests", false},
+                                                      {"logging.requests", false},
+                                                      {"brown_out.enabled", false}};
+
+/// A field of one of the entries of a config: "listen.port".
+struct Field {
+  Field(ServerConfig* config, const char* path) {
+    const std::pair<std::string, std::string> names = absl::StrSplit(path, '.');
+    entry = config->GetReflection()->MutableMessage(config, config->GetDescriptor()->FindFieldByName(names.first));
+    field = entry->GetDescriptor()->FindFieldByName(names.second);
+  }
+  bool is_set() const { return entry->GetReflection()->HasField(*entry, field); }
+
+  google::protobuf::Message* entry;
+  const google::protobuf::FieldDescriptor* field;
+};
+
+absl::Status CheckNumbers(ServerConfig config) {
+  for (const NumberField& row : kNumbers) {
+    const Field at(&config, row.path);
+    const uint32_t value = at.entry->GetReflection()->GetUInt32(*at.entry, at.field);
+    if (absl::Status status = CheckRange(row.path, value, row.lowest, row.highest); !status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+std::vector<std::string> ProfileNames(const ServerConfig& config) {
+  std::vector<std::string> names;
+  for (const Profile& profile : config.profiles()) names.push_back(profile.name());
+  return names;
+}
+
+absl::Status CheckBrownOut(const ServerConfig& config) {
+  const BrownOut& brown_out = config.brown_out();
+  if (brown_out.enabled() && brown_out.ladder().empty()) {
+    return WrongValue("brown_out.ladder", "empty", "at least one profile, or brown_out.enabled false");
+  }
+  std::set<std::string> seen;
+  for (int i = 0; i < brown_out.ladder_size(); ++i) {
+    const std::string field = absl::StrCat("brown_out.ladder[", i, "]");
+    const std::string& name = brown_out.ladder(i);
+    if (absl::Status known = CheckOneOf(field, name, ProfileNames(config)); !known.ok()) return known;
+    if (!seen.insert(name).second) return WrongValue(field, absl::StrCat(Shown(name), " again"), "named once");
+  }
+  if (brown_out.step_up_at_ms() >= brown_out.step_down_at_ms()) {
+    return WrongValue("brown_out.step_up_at_ms", absl::StrCat(brown_out.step_up_at_ms()),
+                      absl::StrCat("less than step_down_at_ms, ", brown_out.step_down_at_ms()));
+  }
+  if (brown_out.step_up_after_ms() < brown_out.step_down_after_ms()) {
+    return WrongValue("brown_out.step_up_after_ms", absl::StrCat(brown_out.step_up_after_ms()),
+                      absl::StrCat("at least step_down_after_ms, ", brown_out.step_down_after_ms()));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckShadow(const ServerConfig& config) {
+  const Shadow& shadow = config.shadow();
+  absl::Status status = CheckNumber("shadow.fraction", shadow.fraction(), 0, 1);
+  const bool named = !shadow.profile().empty() || shadow.fraction() > 0;
+  if (status.ok() && named) status = CheckOneOf("shadow.profile", shadow.profile(), ProfileNames(config));
+  return status;
 }
 
 }  // namespace
@@ -77,45 +177,29 @@ void CompleteConfig(const Overrides& overrides, uint32_t usable_cores, const std
 
   Listen& listen = *config->mutable_listen();
   if (overrides.host || !listen.has_host()) listen.set_host(overrides.host.value_or("127.0.0.1"));
-  if (overrides.port || !listen.has_port()) listen.set_port(overrides.port.value_or(8001));
-  if (overrides.metrics_port || !listen.has_metrics_port()) {
-    listen.set_metrics_port(overrides.metrics_port.value_or(8002));
-  }
+  if (overrides.port) listen.set_port(*overrides.port);
+  if (overrides.metrics_port) listen.set_metrics_port(*overrides.metrics_port);
 
   CompleteProfiles(overrides.profiles, overrides.default_profile, recipes, config);
 
   Execution& execution = *config->mutable_execution();
   if (!execution.has_executors()) execution.set_executors(usable_cores);
-  if (!execution.has_tokenizer_workers()) execution.set_tokenizer_workers(1);
-  if (!execution.has_queue_capacity_calls()) execution.set_queue_capacity_calls(1024);
-  if (!execution.has_max_batch_tokens()) execution.set_max_batch_tokens(2048);
-  if (!execution.has_queue_capacity_items()) execution.set_queue_capacity_items(16384);
-  if (!execution.has_queue_capacity_tokens()) execution.set_queue_capacity_tokens(1u << 20);
-  if (!execution.has_predictive_admission()) execution.set_predictive_admission(true);
-  if (!execution.has_split_lone_requests()) execution.set_split_lone_requests(false);
-  if (!execution.has_long_item_tokens()) execution.set_long_item_tokens(192);
-
-  Limits& limits = *config->mutable_limits();
-  if (!limits.has_max_message_bytes()) limits.set_max_message_bytes(4u << 20);
-  if (!limits.has_max_items_per_call()) limits.set_max_items_per_call(1024);
-  if (!limits.has_max_item_characters()) limits.set_max_item_characters(100000);
-  if (!limits.has_max_concurrent_streams()) limits.set_max_concurrent_streams(256);
-  if (!limits.has_max_stream_items_in_flight()) limits.set_max_stream_items_in_flight(1024);
-
-  Shutdown& shutdown = *config->mutable_shutdown();
-  if (!shutdown.has_drain_delay_ms()) shutdown.set_drain_delay_ms(0);
-  if (!shutdown.has_drain_timeout_ms()) shutdown.set_drain_timeout_ms(30000);
 
   Logging& logging = *config->mutable_logging();
   if (overrides.log_format || !logging.has_format()) logging.set_format(overrides.log_format.value_or("text"));
   if (overrides.log_level || !logging.has_level()) logging.set_level(overrides.log_level.value_or("info"));
-  if (overrides.slow_request_ms || !logging.has_slow_request_ms()) {
-    logging.set_slow_request_ms(overrides.slow_request_ms.value_or(5000));
-  }
-  if (overrides.log_requests || !logging.has_requests()) logging.set_requests(overrides.log_requests.value_or(false));
+  if (overrides.slow_request_ms) logging.set_slow_request_ms(*overrides.slow_request_ms);
+  if (overrides.log_requests) logging.set_requests(*overrides.log_requests);
 
-  CompleteBrownOut(config->mutable_brown_out());
-  CompleteShadow(config->mutable_shadow());
+  if (!config->shadow().has_fraction()) config->mutable_shadow()->set_fraction(0);
+  for (const NumberField& row : kNumbers) {
+    const Field at(config, row.path);
+    if (!at.is_set()) at.entry->GetReflection()->SetUInt32(at.entry, at.field, row.usual);
+  }
+  for (const auto& [path, usual] : kSwitches) {
+    const Field at(config, path);
+    if (!at.is_set()) at.entry->GetReflection()->SetBool(at.entry, at.field, usual);
+  }
 }
 
 absl::Status ValidateConfig(const ServerConfig& config, const std::vector<KnownRecipe>& recipes) {
@@ -123,32 +207,15 @@ absl::Status ValidateConfig(const ServerConfig& config, const std::vector<KnownR
     return absl::InvalidArgumentError("config: model.directory is empty; name a checkpoint directory (--model DIR)");
   }
   if (config.listen().host().empty()) return WrongValue("listen.host", "empty", "an address or a host name");
-  const Execution& execution = config.execution();
-  const Limits& limits = config.limits();
   const absl::Status checks[] = {
       CheckUtf8("model.directory", config.model().directory()),
       CheckUtf8("model.name", config.model().name()),
       CheckUtf8("model.sample_file", config.model().sample_file()),
       CheckUtf8("listen.host", config.listen().host()),
-      CheckRange("listen.port", config.listen().port(), 0, 65535),
-      CheckRange("listen.metrics_port", config.listen().metrics_port(), 0, 65535),
       CheckProfiles(config, recipes),
-      CheckRange("execution.executors", execution.executors(), 1, 1024),
-      CheckRange("execution.tokenizer_workers", execution.tokenizer_workers(), 1, 1024),
-      CheckRange("execution.queue_capacity_calls", execution.queue_capacity_calls(), 1, 1u << 20),
-      CheckRange("execution.max_batch_tokens", execution.max_batch_tokens(), 1, kMostBatchTokens),
-      CheckRange("execution.queue_capacity_items", execution.queue_capacity_items(), 1, 1u << 24),
-      CheckRange("execution.queue_capacity_tokens", execution.queue_capacity_tokens(), 1, 1u << 30),
-      CheckRange("limits.max_message_bytes", limits.max_message_bytes(), 1024, 1u << 30),
-      CheckRange("limits.max_items_per_call", limits.max_items_per_call(), 1, 1u << 20),
-      CheckRange("limits.max_item_characters", limits.max_item_characters(), 1, 1u << 30),
-      CheckRange("limits.max_concurrent_streams", limits.max_concurrent_streams(), 1, 1u << 20),
-      CheckRange("limits.max_stream_items_in_flight", limits.max_stream_items_in_flight(), 1, 1u << 20),
-      CheckRange("shutdown.drain_delay_ms", config.shutdown().drain_delay_ms(), 0, 3600 * 1000),
-      CheckRange("shutdown.drain_timeout_ms", config.shutdown().drain_timeout_ms(), 0, 3600 * 1000),
+      CheckNumbers(config),
       CheckOneOf("logging.format", config.logging().format(), {"text", "json"}),
       CheckOneOf("logging.level", config.logging().level(), {"trace", "debug", "info", "warn", "error"}),
-      CheckRange("logging.slow_request_ms", config.logging().slow_request_ms(), 0, 3600 * 1000),
       CheckBrownOut(config),
       CheckShadow(config),
   };

@@ -36,14 +36,13 @@ struct Overrides {
   std::optional<bool> log_requests;
 };
 
-/// Overrides single fields, then fills every field that is still unset with its default, so that a config that passed
-/// ValidateConfig has them all. `usable_cores` is the default number of executors; of `recipes` the
-/// profiles are made where the config has none.
+/// Overrides single fields, then gives every field that is still unset its default. `usable_cores` is the default
+/// number of executors; `recipes` are the profiles of a config that has none.
 void CompleteConfig(const Overrides& overrides, uint32_t usable_cores, const std::vector<KnownRecipe>& recipes,
                     ServerConfig* config);
 
-/// Checks a completed config. InvalidArgument names the first field and value that is wrong. `recipes` are those
-/// that a profile may have.
+/// Checks a completed config. InvalidArgument names the first field and value that is wrong. `recipes` are those that a
+/// profile may have.
 absl::Status ValidateConfig(const ServerConfig& config, const std::vector<KnownRecipe>& recipes);
 
 /// Text-proto (or JSON) that reads back to the same config.

@@ -58,10 +58,8 @@ absl::StatusOr<uint16_t> ServerMetrics::Expose(const std::string& host, uint16_t
 }
 
 std::string ServerMetrics::Scrape() {
-  queue_.Refresh();
-  brown_out_.Refresh();
+  refresh_();
   shadow_.Refresh();
-  admission_.Refresh();
   build_.Refresh();
   process_.Refresh();
   return prometheus::TextSerializer().Serialize(registry_->Collect());

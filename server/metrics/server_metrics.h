@@ -2,16 +2,16 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "server/metrics/admission_metrics.h"
 #include "server/metrics/call_metrics.h"
 #include "server/metrics/process_metrics.h"
 #include "server/metrics/profile_metrics.h"
-#include "server/metrics/queue_metrics.h"
 
 namespace roberta::metrics {
 
@@ -59,6 +59,9 @@ class ServerMetrics {
   RpcMetrics& rpcs() { return rpcs_; }
   Readiness& readiness() { return readiness_; }
 
+  /// Each scrape calls `refresh` first, on its own thread; what it uses must outlive this. Call before Expose.
+  void BeforeScrape(std::function<void()> refresh) { refresh_ = std::move(refresh); }
+
   /// Serves HTTP on `host`:`port` (0: a free port) and returns the port. The pages are /metrics; /healthz, which always
   /// answers 200; /readyz, which answers 200 while the server serves and otherwise 503 with the reason. Errors: see
   /// HttpEndpoint::Start.
@@ -81,6 +84,7 @@ class ServerMetrics {
   BuildMetrics build_;
   ProcessMetrics process_;
   Readiness readiness_;
+  std::function<void()> refresh_ = [] {};
   std::unique_ptr<HttpEndpoint> endpoint_;  // last, because it reads the others until it is destroyed
 };
 

@@ -9,7 +9,7 @@
 #include "server/admission/wait_predictor.h"
 #include "server/batching/batch_queue.h"
 #include "server/batching/job.h"
-#include "server/metrics/admission_metrics.h"
+#include "server/metrics/profile_metrics.h"
 
 namespace roberta::service {
 

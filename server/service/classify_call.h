@@ -7,7 +7,7 @@
 #include "roberta/internal/requests.pb.h"
 #include "roberta/v1/classifier.pb.h"
 #include "server/batching/job.h"
-#include "server/metrics/admission_metrics.h"
+#include "server/metrics/profile_metrics.h"
 #include "server/service/admission_control.h"
 #include "server/service/request_validation.h"
 #include "server/service/unary_call.h"

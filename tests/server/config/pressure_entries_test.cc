@@ -1,5 +1,3 @@
-#include "server/config/pressure_entries.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -16,13 +14,11 @@ using ::testing::HasSubstr;
 const std::vector<KnownRecipe> kRecipes = {{"baseline"}, {"quantized"},  {"pruned"},
                                            {"amp"},      {"integrated"}, {"reference", false, false, false, true}};
 
-/// The checks' verdict on a config of the usual profiles with the two entries as `text` has them.
+/// The verdict on a config of the usual profiles with the two entries as `text` has them.
 absl::Status Verdict(const std::string& text) {
   ServerConfig config = ParseConfig(text, Format::kTextProto, "test").value();
   CompleteConfig({.model_directory = "m"}, 2, kRecipes, &config);
-  absl::Status status = CheckBrownOut(config);
-  if (status.ok()) status = CheckShadow(config);
-  return status;
+  return ValidateConfig(config, kRecipes);
 }
 
 std::string ErrorOf(const std::string& text) {

@@ -1,5 +1,3 @@
-#include "server/metrics/admission_metrics.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -46,7 +44,7 @@ TEST(AdmissionMetrics, TheErrorIsAbsoluteAndTheBiasKeepsItsSign) {
 TEST(AdmissionMetrics, EachScrapeReadsTheLoadRatio) {
   static double ratio = 0.5;
   ServerMetrics metrics({.profiles = {"baseline"}});
-  metrics.admission().Observe([] { return ratio; });
+  metrics.BeforeScrape([&] { metrics.admission().SetLoadRatio(ratio); });
   const uint16_t port = metrics.Expose("127.0.0.1", 0).value();
   EXPECT_THAT(Get(port, "/metrics"), HasSubstr("roberta_load_ratio 0.5"));
   ratio = 3;
@@ -55,11 +53,12 @@ TEST(AdmissionMetrics, EachScrapeReadsTheLoadRatio) {
 
 TEST(BrownOutMetrics, EachScrapeReadsTheLevel) {
   static size_t level = 0;
-  ExposedMetrics exposed;
-  exposed.metrics.brown_out().Observe([] { return level; });
-  EXPECT_THAT(exposed.Scrape(), HasSubstr("roberta_brown_out_level 0\n"));
+  ServerMetrics metrics({.profiles = {"baseline"}});
+  metrics.BeforeScrape([&] { metrics.brown_out().SetLevel(level); });
+  const uint16_t port = metrics.Expose("127.0.0.1", 0).value();
+  EXPECT_THAT(Get(port, "/metrics"), HasSubstr("roberta_brown_out_level 0\n"));
   level = 2;
-  EXPECT_THAT(exposed.Scrape(), HasSubstr("roberta_brown_out_level 2\n"));
+  EXPECT_THAT(Get(port, "/metrics"), HasSubstr("roberta_brown_out_level 2\n"));
 }
 
 TEST(BrownOutMetrics, WithoutABrownOutTheLevelIsZero) {

@@ -1,5 +1,3 @@
-#include "server/metrics/queue_metrics.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -15,8 +13,9 @@ using ::testing::HasSubstr;
 TEST(QueueMetrics, EachScrapeReadsTheQueue) {
   static size_t waiting = 0;
   ServerMetrics metrics({.profiles = {"baseline", "quantized"}});
-  metrics.queue().Observe(64, [] {
-    return QueueState{.profiles = {{}, {{0, 1, waiting}, 40}, {{5, 0, 0}, 9}}, .oldest_age_seconds = 0.5};
+  metrics.queue().SetCapacity(64);
+  metrics.BeforeScrape([&] {
+    metrics.queue().Set({.items = {{}, {0, 1, waiting}, {5, 0, 0}}, .tokens = {0, 40, 9}, .oldest_age_seconds = 0.5});
   });
   const uint16_t port = metrics.Expose("127.0.0.1", 0).value();
   EXPECT_THAT(Get(port, "/metrics"), HasSubstr("roberta_queue_items{priority=\"high\",profile=\"quantized\"} 0"));

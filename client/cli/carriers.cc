@@ -1,8 +1,7 @@
-#include "client/cli/stream_carrier.h"
+#include "client/cli/carriers.h"
 
 #include <algorithm>
 #include <iterator>
-#include <utility>
 
 #include "absl/strings/str_cat.h"
 
@@ -16,6 +15,38 @@ using std::chrono::steady_clock;
 constexpr client::Timeout kLongestStream = std::chrono::hours(24 * 30);
 
 }  // namespace
+
+bool IsLasting(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kInvalidArgument:  // of the call: a bad item has a status of its own
+    case absl::StatusCode::kNotFound:
+    case absl::StatusCode::kFailedPrecondition:
+    case absl::StatusCode::kUnimplemented:
+    case absl::StatusCode::kUnauthenticated:
+    case absl::StatusCode::kPermissionDenied:
+    case absl::StatusCode::kUnavailable:  // the client has tried again already
+      return true;
+    default:
+      return false;
+  }
+}
+
+void CallCarrier::Send(InFlightBatch* in_flight) {
+  v1::ClassifyRequest request = options_.request;
+  AddItems(in_flight->batch, &request);
+  {
+    const std::lock_guard lock(completions_->mutex);
+    ++calls_;
+  }
+  client_->StartClassify(std::move(request), options_.timeout,
+                         [this, in_flight](absl::StatusOr<v1::ClassifyResponse> answer) {
+                           const std::lock_guard lock(completions_->mutex);
+                           --calls_;
+                           in_flight->batch.answer = std::move(answer);
+                           in_flight->done = true;
+                           completions_->changed.notify_all();
+                         });
+}
 
 void StreamCarrier::Open() {
   stream_.reset();  // it has ended, and its last event was handled
