@@ -4,10 +4,8 @@
 #include <cstdlib>
 #include <string>
 
+#include "loadtest/console/commands.h"
 #include "loadtest/console/output.h"
-#include "loadtest/console/report_command.h"
-#include "loadtest/console/run_command.h"
-#include "loadtest/console/suite_command.h"
 #include "version/version.h"
 
 int main(int argc, char** argv) {

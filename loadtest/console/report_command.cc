@@ -1,4 +1,4 @@
-#include "loadtest/console/report_command.h"
+#include "loadtest/console/commands.h"
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -11,10 +11,8 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "loadtest/console/output.h"
-#include "loadtest/console/run_flags.h"
 #include "loadtest/document/pdf.h"
-#include "loadtest/report/run_report.h"
-#include "loadtest/report/suite_reports.h"
+#include "loadtest/report/reports.h"
 
 namespace roberta::loadtest::console {
 

@@ -1,4 +1,4 @@
-#include "loadtest/console/run_command.h"
+#include "loadtest/console/commands.h"
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
@@ -9,11 +9,9 @@
 #include "absl/strings/str_cat.h"
 #include "loadtest/console/measurement.h"
 #include "loadtest/console/output.h"
-#include "loadtest/console/run_flags.h"
 #include "loadtest/console/run_options.h"
-#include "loadtest/console/run_table.h"
-#include "loadtest/console/series_table.h"
 #include "loadtest/console/session.h"
+#include "loadtest/console/tables.h"
 #include "loadtest/series/csv.h"
 
 namespace roberta::loadtest::console {

@@ -1,4 +1,4 @@
-#include "loadtest/console/run_flags.h"
+#include "loadtest/console/commands.h"
 
 #include <algorithm>
 #include <cstdlib>

@@ -9,7 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "loadtest/record/figures.h"
-#include "loadtest/workload/texts.h"
+#include "loadtest/workload/workload.h"
 
 namespace roberta::loadtest::console {
 

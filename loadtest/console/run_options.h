@@ -12,7 +12,7 @@
 #include "loadtest/runner/run.h"
 #include "loadtest/series/rate_search.h"
 #include "loadtest/series/schedule.h"
-#include "loadtest/workload/request_mix.h"
+#include "loadtest/workload/workload.h"
 
 namespace roberta::loadtest::console {
 

@@ -1,4 +1,4 @@
-#include "loadtest/console/run_table.h"
+#include "loadtest/console/tables.h"
 
 #include <algorithm>
 #include <vector>

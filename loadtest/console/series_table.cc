@@ -1,4 +1,4 @@
-#include "loadtest/console/series_table.h"
+#include "loadtest/console/tables.h"
 
 #include <algorithm>
 #include <optional>

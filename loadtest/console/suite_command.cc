@@ -1,4 +1,4 @@
-#include "loadtest/console/suite_command.h"
+#include "loadtest/console/commands.h"
 
 #include <sched.h>
 
@@ -16,10 +16,8 @@
 #include "absl/strings/str_join.h"
 #include "loadtest/console/measurement.h"
 #include "loadtest/console/output.h"
-#include "loadtest/console/report_command.h"
-#include "loadtest/console/run_flags.h"
-#include "loadtest/console/series_table.h"
 #include "loadtest/console/session.h"
+#include "loadtest/console/tables.h"
 #include "loadtest/series/csv.h"
 
 namespace roberta::loadtest::console {

@@ -1,11 +1,10 @@
-#include "loadtest/document/bar_script.h"
+#include "loadtest/document/chart_script.h"
 
 #include <algorithm>
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "loadtest/document/gnuplot_text.h"
 
 namespace roberta::loadtest::document {
 

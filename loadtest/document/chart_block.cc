@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
-#include "loadtest/document/bar_script.h"
+#include "loadtest/document/chart_script.h"
 #include "loadtest/document/text.h"
 
 namespace roberta::loadtest::document {

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "loadtest/document/chart_svg.h"
+#include "loadtest/document/chart_script.h"
 #include "loadtest/document/content.h"
 #include "loadtest/document/text.h"
 

@@ -1,4 +1,4 @@
-#include "loadtest/document/chart_svg.h"
+#include "loadtest/document/chart_script.h"
 
 #include <sys/wait.h>
 #include <unistd.h>
@@ -10,9 +10,6 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "loadtest/document/bar_script.h"
-#include "loadtest/document/gnuplot_text.h"
-#include "loadtest/document/line_script.h"
 #include "loadtest/process/child.h"
 
 namespace roberta::loadtest::document {

@@ -1,4 +1,4 @@
-#include "loadtest/document/gnuplot_text.h"
+#include "loadtest/document/chart_script.h"
 
 #include <algorithm>
 #include <cmath>

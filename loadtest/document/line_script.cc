@@ -1,4 +1,4 @@
-#include "loadtest/document/line_script.h"
+#include "loadtest/document/chart_script.h"
 
 #include <algorithm>
 #include <array>
@@ -7,7 +7,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "loadtest/document/gnuplot_text.h"
 
 namespace roberta::loadtest::document {
 

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "loadtest/document/chart_block.h"
-#include "loadtest/document/chart_svg.h"
+#include "loadtest/document/chart_script.h"
 #include "loadtest/document/content.h"
 #include "loadtest/document/text.h"
 

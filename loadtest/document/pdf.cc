@@ -7,7 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "loadtest/document/chart_svg.h"
+#include "loadtest/document/chart_script.h"
 #include "loadtest/document/page_layout.h"
 #include "loadtest/document/text.h"
 

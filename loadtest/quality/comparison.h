@@ -10,7 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "loadtest/record/run_record.h"
-#include "loadtest/workload/request_mix.h"
+#include "loadtest/workload/workload.h"
 
 namespace roberta::loadtest::quality {
 

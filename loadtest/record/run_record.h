@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "loadtest/runner/run_result.h"
+#include "loadtest/runner/run.h"
 #include "profiles/statistics/proportions.h"
 
 namespace roberta::loadtest::record {

@@ -1,4 +1,4 @@
-#include "loadtest/report/data_loading.h"
+#include "loadtest/report/reports.h"
 
 #include <algorithm>
 
@@ -6,10 +6,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "loadtest/report/run_report.h"
-#include "loadtest/report/throughput_section.h"
+#include "loadtest/report/sections.h"
 #include "loadtest/report/verdict.h"
-#include "loadtest/report/verdict_section.h"
 
 namespace roberta::loadtest::report {
 

@@ -1,4 +1,4 @@
-#include "loadtest/report/outcome_section.h"
+#include "loadtest/report/sections.h"
 
 #include <algorithm>
 
@@ -7,7 +7,6 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "loadtest/record/cross_check.h"
-#include "loadtest/report/throughput_section.h"
 
 namespace roberta::loadtest::report {
 

@@ -1,4 +1,4 @@
-#include "loadtest/report/run_report.h"
+#include "loadtest/report/reports.h"
 
 #include <algorithm>
 #include <set>
@@ -8,12 +8,8 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "loadtest/report/answers.h"
-#include "loadtest/report/data_loading.h"
-#include "loadtest/report/outcome_section.h"
-#include "loadtest/report/server_section.h"
-#include "loadtest/report/throughput_section.h"
+#include "loadtest/report/sections.h"
 #include "loadtest/report/verdict.h"
-#include "loadtest/report/verdict_section.h"
 
 namespace roberta::loadtest::report {
 

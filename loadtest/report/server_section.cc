@@ -1,11 +1,10 @@
-#include "loadtest/report/server_section.h"
+#include "loadtest/report/sections.h"
 
 #include <algorithm>
 #include <array>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "loadtest/report/throughput_section.h"
 
 namespace roberta::loadtest::report {
 

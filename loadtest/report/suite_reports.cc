@@ -1,16 +1,11 @@
-#include "loadtest/report/suite_reports.h"
+#include "loadtest/report/reports.h"
 
 #include "absl/strings/str_cat.h"
 #include "loadtest/report/answers.h"
 #include "loadtest/report/comparison.h"
-#include "loadtest/report/data_loading.h"
-#include "loadtest/report/outcome_section.h"
 #include "loadtest/report/presentation.h"
-#include "loadtest/report/run_report.h"
-#include "loadtest/report/server_section.h"
-#include "loadtest/report/throughput_section.h"
+#include "loadtest/report/sections.h"
 #include "loadtest/report/verdict.h"
-#include "loadtest/report/verdict_section.h"
 
 namespace roberta::loadtest::report {
 

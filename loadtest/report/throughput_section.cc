@@ -1,4 +1,4 @@
-#include "loadtest/report/throughput_section.h"
+#include "loadtest/report/sections.h"
 
 #include <algorithm>
 

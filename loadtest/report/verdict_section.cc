@@ -1,4 +1,4 @@
-#include "loadtest/report/verdict_section.h"
+#include "loadtest/report/sections.h"
 
 #include <algorithm>
 #include <set>

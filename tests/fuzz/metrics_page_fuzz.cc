@@ -6,7 +6,6 @@
 
 #include "loadtest/target/metrics_page.h"
 #include "loadtest/target/metrics_watch.h"
-#include "loadtest/target/process_log.h"
 #include "loadtest/target/server_process.h"
 #include "tests/fuzz/require.h"
 

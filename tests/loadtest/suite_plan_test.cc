@@ -1,4 +1,4 @@
-#include "loadtest/console/suite_command.h"
+#include "loadtest/console/commands.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

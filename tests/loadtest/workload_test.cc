@@ -9,9 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "loadtest/workload/arrivals.h"
-#include "loadtest/workload/request_mix.h"
-#include "loadtest/workload/texts.h"
+#include "loadtest/workload/workload.h"
 #include "tests/test_paths.h"
 
 namespace roberta::loadtest::workload {

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "loadtest/workload/texts.h"
+#include "loadtest/workload/workload.h"
 #include "tests/soak/scenarios.h"
 #include "tests/test_paths.h"
 

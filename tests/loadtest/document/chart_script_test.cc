@@ -1,13 +1,9 @@
-#include "loadtest/document/chart_svg.h"
+#include "loadtest/document/chart_script.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <limits>
-
-#include "loadtest/document/bar_script.h"
-#include "loadtest/document/gnuplot_text.h"
-#include "loadtest/document/line_script.h"
 
 namespace roberta::loadtest::document {
 namespace {

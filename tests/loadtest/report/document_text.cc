@@ -1,6 +1,6 @@
 #include "tests/loadtest/report/document_text.h"
 
-#include "loadtest/document/chart_svg.h"
+#include "loadtest/document/chart_script.h"
 
 namespace roberta::loadtest::report_fixture {
 

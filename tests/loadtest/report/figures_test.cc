@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "loadtest/report/profile_runs.h"
-#include "loadtest/report/server_section.h"
+#include "loadtest/report/sections.h"
 #include "tests/loadtest/report/sample_runs.h"
 
 namespace roberta::loadtest::report {

@@ -10,8 +10,7 @@
 #include <string>
 
 #include "loadtest/document/pdf.h"
-#include "loadtest/report/run_report.h"
-#include "loadtest/report/suite_reports.h"
+#include "loadtest/report/reports.h"
 #include "tests/loadtest/report/sample_runs.h"
 #include "tests/profiles/checkpoint/checkpoint_fixture.h"
 #include "tests/profiles/checkpoint/run_command.h"

@@ -1,4 +1,4 @@
-#include "loadtest/report/data_loading.h"
+#include "loadtest/report/reports.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

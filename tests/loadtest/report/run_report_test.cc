@@ -1,4 +1,4 @@
-#include "loadtest/report/run_report.h"
+#include "loadtest/report/reports.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "loadtest/report/suite_reports.h"
+#include "loadtest/report/reports.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "loadtest/target/process_log.h"
+#include "loadtest/target/server_process.h"
 
 #include <fcntl.h>
 #include <gmock/gmock.h>

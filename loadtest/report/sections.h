@@ -4,9 +4,25 @@
 #include <string>
 #include <vector>
 
+#include "loadtest/record/run_record.h"
 #include "loadtest/report/presentation.h"
 
 namespace roberta::loadtest::report {
+
+// Sections take runs that must not be empty and begin with their heading; what was not measured stands in them with the
+// reason.
+
+/// A box for each kind of trouble: runs that broke off, runs that measured the client.
+Blocks Warnings(const std::vector<ProfileRuns>& sorted);
+
+/// The recommendation, each profile in words, and a row a profile of figures.
+Blocks VerdictSection(const std::vector<ProfileRuns>& sorted);
+
+/// Each profile in words, a row each.
+Block WordsTable(const std::vector<ProfileRuns>& sorted);
+
+/// A row a profile: rate, speed-up, latency, quality, and whether it may be recommended.
+Block VerdictTable(const std::vector<ProfileRuns>& sorted);
 
 /// A profile's figures at each of its loads, from what `x` and `y` make of the repeats: a line through the closed
 /// loop's, and hollow marks, which the legend leaves out, for an open one's beside it. `interval`: with the lowest and
@@ -41,5 +57,25 @@ Block RateBars(const std::vector<ProfileRuns>& sorted);
 
 Block LatencyBars(const std::vector<ProfileRuns>& sorted);
 Block WeightBars(const std::vector<ProfileRuns>& sorted);  ///< MiB of weights
+
+/// The outcomes of the requests, by gRPC code.
+Blocks OutcomeSection(const std::vector<ProfileRuns>& sorted);
+
+/// The highest rates that kept an objective. `sorted` gives profiles their looks; it may lack some, or be empty.
+/// Nothing without searches.
+Blocks SearchSection(const std::vector<record::RateSearch>& searches, const std::vector<ProfileRuns>& sorted);
+
+/// Where the time of a call goes: of a lone one, all profiles; and against the load, a chart a profile.
+Blocks PhaseSection(const std::vector<ProfileRuns>& sorted);
+
+/// What the batches held, and how much of them was padding.
+Blocks BatchSection(const std::vector<ProfileRuns>& sorted);
+
+/// Memory and CPU of the server's process.
+Blocks ResourceSection(const std::vector<ProfileRuns>& sorted);
+
+/// The server's memory in MiB and its busy cores over time: x in s since the run began.
+std::vector<Point> ResidentOverTime(const RunRecord& run);
+std::vector<Point> BusyCoresOverTime(const RunRecord& run);
 
 }  // namespace roberta::loadtest::report

@@ -1,18 +1,51 @@
 #pragma once
 
+#include <CLI/CLI.hpp>
 #include <map>
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "loadtest/console/run_options.h"
 #include "loadtest/record/run_record.h"
 
-namespace CLI {
-class App;
+namespace roberta::loadtest::console {
+
+/// Adds `run` to `app`; parsing it runs it and sets `*exit_code`.
+void AddRunCommand(CLI::App* app, int* exit_code);
+
+/// Adds an option whose value is called `type` in the help.
+template <typename Value>
+CLI::Option* AddOption(CLI::App* command, const char* name, const char* type, Value* value, const char* help) {
+  return command->add_option(name, *value, help)->type_name(type);
 }
 
-namespace roberta::loadtest::console {
+/// Adds `--target` and the other options that choose the server.
+void DeclareServer(CLI::App* command, RunOptions* options);
+
+/// Adds to `command` the options that decide which runs to make or what to search for: loads, profiles, turns,
+/// objective.
+void DeclareSeries(CLI::App* command, RunOptions* options);
+
+// Groups of options; `suite` shares some of them with `run`.
+
+void DeclareDeadline(CLI::App* command, RunOptions* options);
+/// The options of a single run.
+void DeclareLoad(CLI::App* command, RunOptions* options);
+/// The options for the texts to send.
+void DeclareTexts(CLI::App* command, RunOptions* options);
+
+/// Checks before any work whether this machine has the programs and fonts that reports need. NotFound, with the Debian
+/// package to install. Prints a line on standard error if reports will not look as designed.
+absl::Status CheckReportRequirements();
+
+/// Writes the PDFs of a suite (report::SuiteReports) into `directory`, which is created if it does not exist. `series`
+/// must have a run. NotFound without gnuplot; PermissionDenied, naming the file, if one cannot be written.
+absl::Status WriteSuiteReports(const record::Series& series, const std::string& directory);
+
+/// Adds `report` to `app`; parsing it runs it and sets `*exit_code`.
+void AddReportCommand(CLI::App* app, int* exit_code);
 
 /// The options of `roberta-loadtest suite`.
 struct SuiteOptions {

@@ -1,8 +1,10 @@
-#include "loadtest/workload/texts.h"
+#include "loadtest/workload/workload.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <cmath>
 #include <cstring>
 #include <fstream>
 #include <random>
@@ -16,6 +18,27 @@
 namespace roberta::loadtest::workload {
 
 namespace {
+
+constexpr double kNsPerSecond = 1e9;
+constexpr double kNsPerMs = 1e6;
+constexpr double kLongestMs = 3'600'000;
+
+std::vector<Request> RequestsOf(const RequestClass& made_of, size_t index, size_t first_text) {
+  std::vector<Request> requests;
+  const size_t step = made_of.items_per_request;
+  for (size_t first = 0; first < made_of.items.size(); first += step) {
+    v1::ClassifyRequest request = made_of.settings;
+    // The last one is filled up from the front, so that all carry as many.
+    std::vector<uint32_t> texts;
+    for (size_t i = first; i < first + step; ++i) {
+      const size_t item = i % made_of.items.size();
+      *request.add_items() = made_of.items[item];
+      texts.push_back(static_cast<uint32_t>(first_text + item));
+    }
+    requests.push_back({index, request.SerializeAsString(), std::move(texts)});
+  }
+  return requests;
+}
 
 constexpr int kSpecialTokens = 2;
 constexpr int kFewestTokens = kSpecialTokens + 1;
@@ -32,6 +55,78 @@ v1::Item ItemOf(std::string text) {
 }
 
 }  // namespace
+
+Arrivals ConstantArrivals(double rate) {
+  // From the count, so that rounding does not add up.
+  return
+      [rate, next = uint64_t{0}]() mutable { return std::llround(static_cast<double>(next++) * kNsPerSecond / rate); };
+}
+
+Arrivals PoissonArrivals(double rate, uint64_t seed) {
+  return [random = std::mt19937_64(seed), distance = std::exponential_distribution<double>(rate),
+          seconds = 0.0]() mutable { return std::llround((seconds += distance(random)) * kNsPerSecond); };
+}
+
+Arrivals RecordedArrivals(std::vector<int64_t> intervals_ns) {
+  return [intervals_ns = std::move(intervals_ns), next = size_t{0},
+          now_ns = int64_t{0}]() mutable -> std::optional<int64_t> {
+    if (next == intervals_ns.size()) return std::nullopt;
+    return now_ns += intervals_ns[next++];
+  };
+}
+
+absl::StatusOr<std::vector<int64_t>> ReadIntervals(const std::string& file) {
+  std::ifstream stream(file);
+  if (!stream) return absl::NotFoundError(absl::StrCat(file, ": cannot open: ", std::strerror(errno)));
+  std::vector<int64_t> intervals_ns;
+  for (std::string line; std::getline(stream, line);) {
+    double ms = -1;
+    if (!absl::SimpleAtod(absl::StripSuffix(line, "\r"), &ms) || !(ms >= 0 && ms <= kLongestMs)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(file, ":", intervals_ns.size() + 1, ": not a number of milliseconds from 0 to ", kLongestMs));
+    }
+    intervals_ns.push_back(static_cast<int64_t>(std::llround(ms * kNsPerMs)));
+  }
+  if (stream.bad()) return absl::NotFoundError(absl::StrCat(file, ": cannot read"));
+  if (intervals_ns.empty()) return absl::InvalidArgumentError(absl::StrCat(file, ": no intervals"));
+  return intervals_ns;
+}
+
+absl::StatusOr<RequestMix> RequestMix::Make(std::vector<RequestClass> classes, uint64_t seed) {
+  if (classes.empty()) return absl::InvalidArgumentError("a mix of no classes");
+  for (const RequestClass& one : classes) {
+    if (!(one.share > 0) || !std::isfinite(one.share)) {
+      return absl::InvalidArgumentError(absl::StrCat("class ", one.name, ": share ", one.share, " is not positive"));
+    }
+    if (one.items.empty() || one.items_per_request == 0) {
+      return absl::InvalidArgumentError(absl::StrCat("class ", one.name, " has no items"));
+    }
+    if (!one.labels.empty() && one.labels.size() != one.items.size()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("class ", one.name, ": ", one.labels.size(), " labels for ", one.items.size(), " items"));
+    }
+  }
+  return RequestMix(std::move(classes), seed);
+}
+
+RequestMix::RequestMix(std::vector<RequestClass> classes, uint64_t seed) : next_(classes.size()), random_(seed) {
+  std::vector<double> shares;
+  size_t first_text = 0;
+  for (size_t i = 0; i < classes.size(); ++i) {
+    names_.push_back(classes[i].name);
+    shares.push_back(classes[i].share);
+    requests_.push_back(RequestsOf(classes[i], i, first_text));
+    first_text += classes[i].items.size();
+    std::shuffle(requests_.back().begin(), requests_.back().end(), random_);
+  }
+  pick_ = std::discrete_distribution<size_t>(shares.begin(), shares.end());
+}
+
+const Request& RequestMix::Next() {
+  const size_t index = pick_(random_);
+  const std::vector<Request>& requests = requests_[index];
+  return requests[next_[index]++ % requests.size()];
+}
 
 absl::StatusOr<Texts> ReadTexts(const std::string& file) {
   using Outcome = rows::RowFile::Outcome;
