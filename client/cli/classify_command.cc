@@ -19,8 +19,7 @@
 #include "client/cli/items.h"
 #include "client/cli/results.h"
 #include "client/client.h"
-#include "profiles/terminal/displayed_text.h"
-#include "profiles/terminal/progress.h"
+#include "profiles/terminal/terminal.h"
 
 namespace roberta::cli {
 

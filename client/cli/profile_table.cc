@@ -6,7 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "profiles/terminal/displayed_text.h"
+#include "profiles/terminal/terminal.h"
 
 namespace roberta::cli {
 

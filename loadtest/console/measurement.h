@@ -9,7 +9,7 @@
 #include "client/direct_client.h"
 #include "loadtest/console/run_options.h"
 #include "loadtest/record/run_record.h"
-#include "profiles/terminal/progress.h"
+#include "profiles/terminal/terminal.h"
 
 namespace roberta::loadtest::console {
 

@@ -8,8 +8,7 @@
 #include "absl/strings/str_join.h"
 #include "loadtest/record/cross_check.h"
 #include "loadtest/record/figures.h"
-#include "profiles/terminal/displayed_text.h"
-#include "profiles/terminal/progress.h"
+#include "profiles/terminal/terminal.h"
 
 namespace roberta::loadtest::console {
 

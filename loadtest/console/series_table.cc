@@ -13,8 +13,8 @@
 #include "loadtest/report/profile_runs.h"
 #include "loadtest/report/verdict.h"
 #include "loadtest/series/rate_search.h"
-#include "profiles/statistics/order_statistics.h"
-#include "profiles/terminal/displayed_text.h"
+#include "profiles/statistics/statistics.h"
+#include "profiles/terminal/terminal.h"
 
 namespace roberta::loadtest::console {
 

@@ -8,7 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "loadtest/runner/run.h"
-#include "profiles/statistics/proportions.h"
+#include "profiles/statistics/statistics.h"
 
 namespace roberta::loadtest::record {
 

@@ -7,7 +7,7 @@
 
 #include "loadtest/document/content.h"
 #include "loadtest/record/figures.h"
-#include "profiles/statistics/order_statistics.h"
+#include "profiles/statistics/statistics.h"
 
 namespace roberta::loadtest::report {
 

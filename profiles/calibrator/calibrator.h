@@ -11,7 +11,6 @@
 #include "profiles/checkpoint/checkpoint.h"
 #include "profiles/encoder/calibration.h"
 #include "profiles/quality/sample.h"
-#include "profiles/quality/sample_run.h"
 #include "profiles/tokenizer/tokenizer.h"
 
 namespace roberta::calibrator {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -11,13 +12,27 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "profiles/checkpoint/config.h"
+#include "profiles/checkpoint/files.h"
 #include "profiles/checkpoint/problem.h"
 #include "profiles/checkpoint/pruning.h"
 #include "profiles/checkpoint/tensor.h"
 #include "profiles/checkpoint/tensor_table.h"
-#include "profiles/checkpoint/weight_files.h"
 
 namespace roberta::checkpoint {
+
+/// A tensor and the file that holds it.
+struct StoredTensor {
+  TensorView view;
+  size_t file = 0;  ///< index into WeightFiles::files
+};
+
+/// The mapped weights of a directory, whatever the tensors are called.
+struct WeightFiles {
+  std::string listing;  ///< path of the file that says which tensors there are: model.safetensors or the index
+  std::vector<std::unique_ptr<const MappedFile>> files;
+  std::vector<StoredTensor> tensors;
+  bool complete = true;  ///< false if a file could not be read, so that tensors may be missing here only
+};
 
 /// A checkpoint directory as Hugging Face saves it: config.json and model.safetensors (or model.safetensors.index.json
 /// with its shards), mapped into memory. Immutable: any number of threads may read. For the files see MappedFile.
@@ -42,12 +57,12 @@ class Checkpoint final {
   /// Names of the tensors that the files hold and the model does not use (see IsUnusedTensor), sorted.
   const std::vector<std::string>& unused_tensors() const { return unused_tensors_; }
   /// Sizes of the mapped files together.
-  uint64_t bytes_on_disk() const { return weights_.bytes_on_disk(); }
+  uint64_t bytes_on_disk() const;
   /// Hash of what the computation depends on, 16 hex digits: every field of config(), mask() and every tensor's name,
   /// dtype, shape and bytes, however the files are sharded; not of the vocabulary. The first call reads all weights.
   const std::string& revision() const;
   /// Gives the pages of the mapped weights back to the system: for the time after weights were copied.
-  void ReleasePages() const { weights_.ReleasePages(); }
+  void ReleasePages() const;
 
  private:
   Checkpoint(std::string directory, ModelConfig config, PruningMask mask, WeightFiles weights);

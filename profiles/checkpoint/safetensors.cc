@@ -22,6 +22,20 @@ constexpr size_t kMostDimensions = 8;
 
 constexpr std::string_view kMetadataName = "__metadata__";
 
+/// A tensor as the header of a safetensors file declares it. Nothing but the types of the fields has been checked.
+struct TensorDeclaration {
+  std::string name;
+  Dtype dtype = Dtype::kF32;
+  std::vector<int64_t> shape;  ///< no dimension is negative
+  uint64_t begin_bytes = 0;    ///< within the data that follows the header
+  uint64_t end_bytes = 0;
+};
+
+struct SafetensorsHeader {
+  std::vector<TensorDeclaration> tensors;  ///< in the order of the text
+  std::map<std::string, std::string> metadata;
+};
+
 /// What may come next. A header has one shape only, so every state takes one kind of value.
 enum class State {
   kStart,
@@ -245,6 +259,15 @@ absl::Status CheckRange(const TensorDeclaration& tensor, uint64_t previous_end_b
   return absl::OkStatus();
 }
 
+/// Parses the JSON of a header, without building a tree of it: memory stays in proportion to the tensors declared.
+/// InvalidArgument (without the name of the file): not JSON, a tensor or field twice, a field that is missing, not
+/// known or of another type or range, a name that is not valid.
+absl::StatusOr<SafetensorsHeader> ParseHeader(std::string_view json) {
+  HeaderBuilder builder;
+  if (!json::ScanJson(json, &builder)) return errors::InvalidArgument("header: ", builder.error());
+  return builder.TakeHeader();
+}
+
 }  // namespace
 
 bool IsValidTensorName(std::string_view name) {
@@ -252,15 +275,9 @@ bool IsValidTensorName(std::string_view name) {
   return !name.empty() && name != kMetadataName && std::none_of(name.begin(), name.end(), is_control);
 }
 
-absl::StatusOr<SafetensorsHeader> ParseSafetensorsHeader(std::string_view json) {
-  HeaderBuilder builder;
-  if (!json::ScanJson(json, &builder)) return errors::InvalidArgument("header: ", builder.error());
-  return builder.TakeHeader();
-}
-
 absl::StatusOr<SafetensorsFile> ParseSafetensors(absl::Span<const std::byte> bytes) {
   ASSIGN_OR_RETURN(const auto text, HeaderText(bytes));
-  ASSIGN_OR_RETURN(auto header, ParseSafetensorsHeader(text));
+  ASSIGN_OR_RETURN(auto header, ParseHeader(text));
   std::sort(header.tensors.begin(), header.tensors.end(), [](const auto& a, const auto& b) {
     return std::tie(a.begin_bytes, a.end_bytes, a.name) < std::tie(b.begin_bytes, b.end_bytes, b.name);
   });

@@ -8,7 +8,6 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "profiles/checkpoint/content_hash.h"
 #include "profiles/checkpoint/files.h"
 #include "profiles/checkpoint/safetensors.h"
 #include "profiles/checkpoint/save.h"

@@ -12,8 +12,7 @@
 #include "profiles/checkpoint/checkpoint.h"
 #include "profiles/checkpoint/config.h"
 #include "profiles/checkpoint/pruning.h"
-#include "profiles/encoder/packed_batch.h"
-#include "profiles/encoder/recipe.h"
+#include "profiles/encoder/profile.h"
 
 namespace roberta::encoder {
 

@@ -1,4 +1,4 @@
-#include "profiles/encoder/description.h"
+#include "profiles/encoder/packed_weights.h"
 
 #include <algorithm>
 #include <limits>
@@ -11,8 +11,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "profiles/kernels/isa.h"
 #include "profiles/kernels/linear.h"
-#include "profiles/kernels/register_peak.h"
 
 namespace roberta::encoder {
 namespace {

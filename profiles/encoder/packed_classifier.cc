@@ -6,9 +6,8 @@
 #include <utility>
 #include <vector>
 
-#include "profiles/encoder/description.h"
-#include "profiles/encoder/packed_batch.h"
 #include "profiles/encoder/packed_weights.h"
+#include "profiles/encoder/profile.h"
 #include "profiles/encoder/workspace.h"
 #include "profiles/errors/errors.h"
 #include "profiles/kernels/flush_denormals.h"

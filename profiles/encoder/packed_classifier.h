@@ -5,7 +5,6 @@
 #include "absl/status/statusor.h"
 #include "profiles/checkpoint/checkpoint.h"
 #include "profiles/encoder/profile.h"
-#include "profiles/encoder/recipe.h"
 
 namespace roberta::encoder {
 

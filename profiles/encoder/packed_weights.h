@@ -8,7 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "profiles/checkpoint/checkpoint.h"
-#include "profiles/encoder/recipe.h"
+#include "profiles/encoder/profile.h"
 #include "profiles/kernels/linear.h"
 #include "profiles/kernels/passes.h"
 
@@ -66,5 +66,9 @@ struct PackedWeights {
   std::vector<float> classifier_weight;  ///< [labels, hidden]
   std::vector<float> classifier_bias;    ///< [labels]
 };
+
+/// What a classifier of these weights and passes computes with, in words, and the memory of its packed weights alone.
+/// `mixed_attention`: attention multiplies in bfloat16.
+ProfileDescription Describe(const PackedWeights& weights, const kernels::Passes& passes, bool mixed_attention);
 
 }  // namespace roberta::encoder

@@ -7,6 +7,23 @@
 #include "profiles/kernels/flush_denormals.h"
 
 namespace roberta::encoder {
+namespace {
+
+/// Memory of the calling thread, aligned to 64 bytes, for what a pass or attention needs beside the rows; it stays with
+/// the thread. nullptr if memory is short. Enough of it is ScratchFloats.
+float* ThreadScratch(size_t floats) {
+  static thread_local kernels::AlignedBuffer<float> scratch;
+  if (scratch.size() < floats) {
+    try {
+      scratch = kernels::AlignedBuffer<float>(floats);
+    } catch (const std::bad_alloc&) {
+      return nullptr;
+    }
+  }
+  return scratch.data();
+}
+
+}  // namespace
 
 Buffers::Buffers(const BufferShape& shape)
     : token_ids(static_cast<size_t>(shape.rows)),
@@ -24,18 +41,6 @@ Buffers::Buffers(const BufferShape& shape)
     quantization = {Floats(rows), kernels::AlignedBuffer<int32_t>(rows)};
   }
   input = kernels::AlignedBuffer<uint16_t>(rows * std::max(of_hidden, of_intermediate));
-}
-
-float* ThreadScratch(size_t floats) {
-  static thread_local kernels::AlignedBuffer<float> scratch;
-  if (scratch.size() < floats) {
-    try {
-      scratch = kernels::AlignedBuffer<float>(floats);
-    } catch (const std::bad_alloc&) {
-      return nullptr;
-    }
-  }
-  return scratch.data();
 }
 
 size_t ScratchFloats(const BufferShape& shape) {

@@ -51,9 +51,6 @@ struct Buffers {
   std::vector<int32_t> lengths;            ///< [rows], pads not included
 };
 
-/// Memory of the calling thread, aligned to 64 bytes, for what a pass or attention needs beside the rows; it stays with
-/// the thread. nullptr if memory is short. Enough of it is ScratchFloats.
-float* ThreadScratch(size_t floats);
 /// For a row of the intermediate layer, or heads of head_size in a sequence of `rows` tokens.
 size_t ScratchFloats(const BufferShape& shape);
 

@@ -6,10 +6,8 @@
 #include <cmath>
 #include <limits>
 
-#include "profiles/kernels/next_row.h"
 #include "profiles/kernels/passes.h"
-#include "profiles/kernels/passes_of_isa.h"
-#include "profiles/kernels/product_row.h"
+#include "profiles/kernels/row_body.h"
 #include "profiles/kernels/unrolled.h"
 #include "profiles/kernels/vectors.h"
 

@@ -9,7 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
-#include "profiles/kernels/precision.h"
+#include "profiles/kernels/isa.h"
 #include "profiles/kernels/product.h"
 
 namespace roberta::kernels {

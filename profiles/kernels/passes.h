@@ -5,7 +5,6 @@
 #include <limits>
 
 #include "profiles/kernels/isa.h"
-#include "profiles/kernels/precision.h"
 
 namespace roberta::kernels {
 
@@ -144,5 +143,16 @@ AttentionPass MixedAttentionFor(size_t head_size);
 /// MixedAttentionFor where a measurement of a few milliseconds with heads of that size finds it faster than the float32
 /// one; otherwise that of PassesFor(FastestIsa()).
 AttentionPass FastestMixedAttention(size_t head_size);
+
+inline constexpr size_t kLongestVector = 16;  ///< floats
+inline constexpr size_t kQueryRows = 4;       ///< queries that attention takes at a time
+
+/// One of these is compiled from passes_body.h in each passes_<isa>.cc.
+const Passes& PortablePasses();
+const Passes& Avx2Passes();
+const Passes& Avx512Passes();
+
+/// Attention whose products are of bfloat16, for heads of a multiple of 32; needs HostHasAvx512Bf16().
+void Avx512Bf16Attention(const AttentionArguments& arguments);
 
 }  // namespace roberta::kernels

@@ -3,9 +3,8 @@
 #include <cmath>
 
 #include "profiles/kernels/attention_body.h"
-#include "profiles/kernels/next_row.h"
 #include "profiles/kernels/passes.h"
-#include "profiles/kernels/product_row.h"
+#include "profiles/kernels/row_body.h"
 #include "profiles/kernels/vectors.h"
 
 namespace roberta::kernels {

@@ -8,7 +8,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "profiles/kernels/precision.h"
+#include "profiles/kernels/isa.h"
 
 namespace roberta::kernels {
 

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "profiles/kernels/aligned_buffer.h"
+#include "profiles/kernels/isa.h"
 #include "profiles/kernels/product.h"
 #include "profiles/kernels/tiles.h"
 
@@ -121,6 +122,20 @@ class TileProduct final : public Product {
 };
 
 }  // namespace
+
+const Tiles* TilesFor([[maybe_unused]] Precision precision) {
+#if defined(__x86_64__)
+  switch (precision) {
+    case Precision::kFloat32:
+      return HostHasAvx512() ? &Avx512Tiles() : nullptr;
+    case Precision::kBFloat16:
+      return HostHasAvx512Bf16() ? &Avx512Bf16Tiles() : nullptr;
+    case Precision::kInt8:
+      return HostHasAvx512Vnni() ? &Avx512VnniTiles() : nullptr;
+  }
+#endif
+  return nullptr;
+}
 
 absl::StatusOr<std::unique_ptr<const Product>> MakeTileProduct(int64_t in, int64_t out, Precision precision) {
   const Tiles* tiles = TilesFor(precision);

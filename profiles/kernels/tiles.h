@@ -2,7 +2,7 @@
 
 #include <cstddef>
 
-#include "profiles/kernels/precision.h"
+#include "profiles/kernels/isa.h"
 
 namespace roberta::kernels {
 

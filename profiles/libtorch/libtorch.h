@@ -9,7 +9,6 @@
 #include "profiles/encoder/profile.h"
 #include "profiles/pruner/prune.h"
 #include "profiles/quality/sample.h"
-#include "profiles/quality/sample_run.h"
 
 namespace roberta::libtorch {
 

@@ -13,10 +13,8 @@
 #include "profiles/pruner/curvature.h"
 #include "profiles/pruner/refit.h"
 #include "profiles/pruner/removal.h"
-#include "profiles/pruner/speed.h"
-#include "profiles/pruner/texts.h"
-#include "profiles/reference/call_torch.h"
 #include "profiles/reference/model.h"
+#include "profiles/reference/reference_profile.h"
 
 namespace roberta::pruner {
 namespace {

@@ -9,10 +9,9 @@
 #include "absl/status/statusor.h"
 #include "profiles/checkpoint/checkpoint.h"
 #include "profiles/checkpoint/pruning.h"
-#include "profiles/pruned/convert.h"
+#include "profiles/pruned/pruned.h"
 #include "profiles/quality/agreement.h"
 #include "profiles/quality/sample.h"
-#include "profiles/quality/sample_run.h"
 
 namespace roberta::pruner {
 

@@ -11,7 +11,7 @@
 
 #include "profiles/errors/errors.h"
 #include "profiles/pruner/removal.h"
-#include "profiles/reference/call_torch.h"
+#include "profiles/reference/reference_profile.h"
 
 namespace roberta::pruner {
 namespace {

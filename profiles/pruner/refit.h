@@ -7,8 +7,7 @@
 #include "profiles/checkpoint/config.h"
 #include "profiles/checkpoint/pruning.h"
 #include "profiles/pruner/curvature.h"
-#include "profiles/pruner/texts.h"
-#include "profiles/quality/sample_run.h"
+#include "profiles/quality/sample.h"
 #include "profiles/reference/model.h"
 
 namespace roberta::pruner {

@@ -9,7 +9,7 @@
 #include "absl/types/span.h"
 #include "profiles/checkpoint/config.h"
 #include "profiles/quality/sample.h"
-#include "profiles/statistics/proportions.h"
+#include "profiles/statistics/statistics.h"
 
 namespace roberta::quality {
 

@@ -7,7 +7,7 @@
 #include <limits>
 #include <string>
 
-#include "profiles/encoder/packed_batch.h"
+#include "profiles/encoder/profile.h"
 
 namespace roberta::reference {
 

@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "profiles/checkpoint/content_hash.h"
 #include "profiles/checkpoint/files.h"
 #include "profiles/encoder/calibration.h"
 #include "profiles/errors/errors.h"

@@ -9,7 +9,7 @@
 #include "absl/status/status.h"
 #include "profiles/encoder/profile.h"
 #include "profiles/quality/agreement.h"
-#include "profiles/quality/sample_run.h"
+#include "profiles/quality/sample.h"
 #include "profiles/registry/model.h"
 #include "profiles/registry/recipes.h"
 

@@ -12,9 +12,8 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "profiles/checkpoint/checkpoint.h"
-#include "profiles/encoder/packed_batch.h"
+#include "profiles/encoder/packed_classifier.h"
 #include "profiles/encoder/profile.h"
-#include "profiles/encoder/recipe.h"
 #include "profiles/quality/agreement.h"
 
 namespace roberta::registry {

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
+#include <cstdint>
 
 #include "absl/functional/function_ref.h"
 
@@ -26,6 +28,45 @@ class Team {
   /// visible to the caller. Without helpers it is one call of `work`, for all of them. Only the thread that runs the
   /// batch may call, and not from within `work`.
   virtual void Share(size_t pieces, Work work) = 0;
+};
+
+/// A team that idle threads may join while its batch runs. No thread takes a lock: pieces are claimed from one atomic
+/// word, by the thread that runs the batch from the front and by helpers from the back, so that each thread works on
+/// neighboring pieces. A thread that has to wait spins for some microseconds, then yields the core, then sleeps.
+///
+/// It serves one batch after another; a helper that comes late for one batch does not harm the next. It must outlive
+/// all calls.
+class SharedWork final : public Team {
+ public:
+  /// A call to help, until the next Dismiss.
+  using Call = uint32_t;
+
+  void Share(size_t pieces, Work work) override;
+
+  /// The current call. Any thread.
+  Call call() const { return call_.load(std::memory_order_relaxed); }
+  /// Works on what is shared until `call` is no longer the current one. Any number of threads.
+  void Help(Call call);
+  /// Dismisses the helpers, each after the piece that it works on. Does not wait for them. Any thread.
+  void Dismiss();
+  /// Threads in Help.
+  size_t helpers() const { return helpers_.load(std::memory_order_relaxed); }
+
+ private:
+  enum class End { kFront, kBack };
+  bool WorkOnce(End end);
+  void AwaitPieces();
+  void AwaitStep(uint64_t seen, Call call);
+  void WakeSleepers();
+
+  // What changes with every piece has a cache line of its own.
+  alignas(64) std::atomic<uint64_t> left_{0};           ///< pieces that no thread has claimed: see the .cc
+  alignas(64) std::atomic<uint32_t> unfinished_{0};     ///< pieces that are not done
+  alignas(64) std::atomic<const Work*> work_{nullptr};  ///< of the current step
+  std::atomic<Call> call_{0};
+  std::atomic<uint32_t> helpers_{0};
+  std::atomic<uint32_t> sleepers_{0};  ///< helpers that are about to sleep, or do
+  std::atomic<uint32_t> wake_{0};      ///< what they sleep on
 };
 
 }  // namespace roberta::team

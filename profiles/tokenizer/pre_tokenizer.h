@@ -1,11 +1,50 @@
 #pragma once
 
+#include <array>
+#include <bitset>
 #include <cstddef>
+#include <cstdint>
 #include <string_view>
+#include <vector>
 
 #include "profiles/tokenizer/utf8.h"
+#include "profiles/tokenizer/vocabulary.h"
 
 namespace roberta::tokenizer {
+
+/// A stretch of text: an added token, or text between them.
+struct Piece {
+  static constexpr int32_t kText = -1;
+
+  int32_t id = kText;  ///< of the added token
+  size_t begin = 0;    ///< in bytes
+  size_t end = 0;
+};
+
+/// Finds added tokens in text, as Hugging Face's AddedVocabulary does: leftmost, then longest; those that are not
+/// `normalized` in the whole text first, the others in what is left. Immutable.
+class AddedTokenSplitter {
+ public:
+  explicit AddedTokenSplitter(std::vector<AddedToken> tokens);
+
+  /// Cuts `text` (valid UTF-8) into pieces that cover it, in order, into `*pieces`. Time is linear in the text for a
+  /// given set of tokens.
+  void Split(std::string_view text, std::vector<Piece>* pieces) const;
+
+ private:
+  /// Tokens that are looked for in the same pass.
+  struct Group {
+    std::vector<AddedToken> tokens;  ///< longest first
+    std::bitset<256> first_bytes;
+    int only_first_byte = -1;  ///< if all start with the same byte
+  };
+
+  static size_t NextCandidate(const Group& group, std::string_view text, size_t position);
+  static const AddedToken* LongestMatch(const Group& group, std::string_view text);
+  void SplitStretch(size_t group, std::string_view text, size_t offset, std::vector<Piece>* pieces) const;
+
+  std::array<Group, 2> groups_;  ///< not normalized, normalized
+};
 
 /// Cuts text into words by GPT-2's pattern (Radford et al. 2019):
 ///   's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+

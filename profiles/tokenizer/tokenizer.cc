@@ -5,7 +5,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "profiles/errors/errors.h"
-#include "profiles/tokenizer/added_token_splitter.h"
 #include "profiles/tokenizer/bpe.h"
 #include "profiles/tokenizer/pre_tokenizer.h"
 #include "profiles/tokenizer/utf8.h"

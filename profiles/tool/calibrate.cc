@@ -18,9 +18,7 @@
 #include "profiles/cores/cores.h"
 #include "profiles/encoder/calibration.h"
 #include "profiles/registry/model.h"
-#include "profiles/terminal/displayed_text.h"
-#include "profiles/terminal/progress.h"
-#include "profiles/tool/flags.h"
+#include "profiles/terminal/terminal.h"
 
 namespace roberta::tool {
 namespace {

@@ -1,14 +1,20 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "profiles/checkpoint/config.h"
+#include "profiles/quality/sample.h"
 
 namespace roberta::tool {
 
@@ -69,5 +75,68 @@ void AddConvert(CLI::App* app, int* exit_code);    ///< the same checkpoint with
 void AddEvaluate(CLI::App* app, int* exit_code);   ///< what every profile costs in quality
 void AddMeasure(CLI::App* app, int* exit_code);    ///< how fast and how large every profile is here
 void AddInit(CLI::App* app, int* exit_code);       ///< a checkpoint with random weights
+
+/// Prints what failed on standard error, in one line that begins with "error: ".
+void PrintError(const absl::Status& status);
+
+/// Writes lines to a stream and remembers the first failure, so that a program can stop when nobody reads it or the
+/// disk is full. The program must ignore SIGPIPE. One thread.
+class LineOutput {
+ public:
+  /// `stream` stays the caller's and must outlive this.
+  explicit LineOutput(std::FILE* stream) : stream_(stream) {}
+
+  /// Writes `line` and, unless it has one, a line end. Like Flush it returns false once anything has failed.
+  bool Write(std::string_view line);
+  bool Flush();
+
+  /// Prints on standard error why writing failed, unless nothing failed or the reader merely went away.
+  void ReportFailure() const;
+
+ private:
+  std::FILE* stream_;
+  int error_ = 0;  ///< errno of the first failure
+};
+
+/// Finds out, before the work is done, whether WriteOutputFile could write there. Leaves nothing behind.
+absl::Status CheckOutputFile(const std::string& path);
+
+/// Writes a file that appears complete or not at all; a path that is not a regular file, such as a pipe or a device, is
+/// written to directly. Errors name the file and what the system says.
+absl::Status WriteOutputFile(const std::string& path, std::string_view text);
+
+/// What a command line says of a file of examples.
+struct ExampleFlags {
+  std::string file;
+  std::string format;  ///< a name of rows::FormatNamed; empty: by the file's name
+  bool skip_bad_rows = false;
+};
+
+/// Adds --data (required, described by `what`), --format and --skip-bad-rows. `flags` must outlive the command.
+void AddExampleFlags(CLI::App* command, const std::string& what, ExampleFlags* flags);
+
+/// Reads the examples; their labels only `with_labels`, and for a model that gives a text one of several. Rows that are
+/// skipped are listed on standard error. Errors are those of quality::ReadData.
+absl::StatusOr<quality::Data> ReadExamples(const ExampleFlags& flags, const checkpoint::ModelConfig& config,
+                                           bool with_labels);
+
+/// What --help says of the formats; for a footer.
+std::string ExampleFormatsHelp();
+
+/// Which profiles a command runs, and on how many threads.
+struct ProfileFlags {
+  std::vector<std::string> names = {"all"};
+  size_t threads = 0;
+
+  /// The names asked for, each once and in that order; "all" stands for every recipe of the registry.
+  std::vector<std::string> Names() const;
+
+  /// `candidates` without recipes whose module cannot be loaded here, unless the flag names them one by one. Reports
+  /// those that it leaves out, with the reason, on standard error.
+  std::vector<std::string> WithoutMissingModules(std::vector<std::string> candidates) const;
+};
+
+/// Adds --profiles and --threads (by default every usable core). `flags` must outlive the command.
+void AddProfileFlags(CLI::App* command, ProfileFlags* flags);
 
 }  // namespace roberta::tool

@@ -13,8 +13,8 @@
 #include "profiles/checkpoint/pruning.h"
 #include "profiles/checkpoint/save.h"
 #include "profiles/checkpoint/tensor.h"
-#include "profiles/pruned/convert.h"
-#include "profiles/terminal/progress.h"
+#include "profiles/pruned/pruned.h"
+#include "profiles/terminal/terminal.h"
 
 namespace roberta::tool {
 namespace {

@@ -7,13 +7,11 @@
 #include <string>
 #include <vector>
 
-#include "profiles/quality/sample_run.h"
+#include "profiles/quality/sample.h"
 #include "profiles/registry/model.h"
 #include "profiles/registry/recipes.h"
-#include "profiles/terminal/progress.h"
+#include "profiles/terminal/terminal.h"
 #include "profiles/tool/evaluation.h"
-#include "profiles/tool/flags.h"
-#include "profiles/tool/output.h"
 
 namespace roberta::tool {
 namespace {

@@ -9,7 +9,7 @@
 #include "profiles/errors/errors.h"
 #include "profiles/json/strict_json.h"
 #include "profiles/registry/profile_loader.h"
-#include "profiles/terminal/displayed_text.h"
+#include "profiles/terminal/terminal.h"
 #include "profiles/tool/command.h"
 
 namespace roberta::tool {

@@ -8,11 +8,10 @@
 #include "absl/status/status.h"
 #include "profiles/quality/agreement.h"
 #include "profiles/quality/sample.h"
-#include "profiles/quality/sample_run.h"
 #include "profiles/registry/model.h"
 #include "profiles/registry/recipes.h"
-#include "profiles/statistics/proportions.h"
-#include "profiles/terminal/progress.h"
+#include "profiles/statistics/statistics.h"
+#include "profiles/terminal/terminal.h"
 
 namespace roberta::tool {
 

@@ -11,7 +11,7 @@
 #include "profiles/checkpoint/pruning.h"
 #include "profiles/json/strict_json.h"
 #include "profiles/registry/recipes.h"
-#include "profiles/terminal/progress.h"
+#include "profiles/terminal/terminal.h"
 #include "profiles/tool/findings.h"
 
 namespace roberta::tool {

@@ -9,14 +9,12 @@
 #include <vector>
 
 #include "absl/strings/str_format.h"
-#include "profiles/quality/sample_run.h"
+#include "profiles/quality/sample.h"
 #include "profiles/registry/model.h"
 #include "profiles/registry/recipes.h"
-#include "profiles/statistics/order_statistics.h"
-#include "profiles/terminal/progress.h"
-#include "profiles/tool/flags.h"
+#include "profiles/statistics/statistics.h"
+#include "profiles/terminal/terminal.h"
 #include "profiles/tool/measurement.h"
-#include "profiles/tool/measurement_report.h"
 
 namespace roberta::tool {
 namespace {

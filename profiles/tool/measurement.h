@@ -2,15 +2,17 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
-#include "profiles/quality/sample_run.h"
+#include "profiles/quality/sample.h"
 #include "profiles/registry/model.h"
 #include "profiles/registry/recipes.h"
-#include "profiles/terminal/progress.h"
+#include "profiles/statistics/statistics.h"
+#include "profiles/terminal/terminal.h"
 
 namespace roberta::tool {
 
@@ -43,5 +45,21 @@ struct MeasureSettings {
 std::vector<Measurement> Measure(const registry::Model& model, const quality::TokenizedSample& texts,
                                  const std::vector<std::string>& names, const MeasureSettings& settings,
                                  const std::vector<registry::Recipe>& recipes, terminal::ProgressBar* progress);
+
+/// How many times as fast a profile is as another one in the same round.
+struct Speedup {
+  statistics::Spread latency;
+  statistics::Spread throughput;
+};
+
+/// Of two profiles that ran all rounds.
+Speedup SpeedupOf(const Measurement& measurement, const Measurement& before);
+
+/// The list `profiles` of `measure --json`, with the speedup of each beside those of them that are named in `before`;
+/// null where something was not measured.
+nlohmann::ordered_json ToJson(const std::vector<Measurement>& measurements, const std::vector<std::string>& before);
+
+/// For people: a table each of latency, throughput and size, and why profiles failed.
+std::string MeasurementText(const std::vector<Measurement>& measurements, const std::vector<std::string>& before);
 
 }  // namespace roberta::tool

@@ -22,12 +22,11 @@
 #include "profiles/checkpoint/save.h"
 #include "profiles/cores/cores.h"
 #include "profiles/libtorch/libtorch.h"
-#include "profiles/pruned/convert.h"
+#include "profiles/pruned/pruned.h"
 #include "profiles/pruner/prune.h"
 #include "profiles/registry/model.h"
-#include "profiles/terminal/progress.h"
-#include "profiles/tool/cost.h"
-#include "profiles/tool/flags.h"
+#include "profiles/terminal/terminal.h"
+#include "profiles/tool/findings.h"
 
 namespace roberta::tool {
 namespace {

@@ -11,7 +11,6 @@
 #include "profiles/checkpoint/config.h"
 #include "profiles/rows/row_file.h"
 #include "profiles/tokenizer/tokenizer.h"
-#include "profiles/tool/output.h"
 
 namespace roberta::tool {
 namespace {

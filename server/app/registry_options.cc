@@ -4,7 +4,7 @@
 #include <string>
 #include <utility>
 
-#include "profiles/quality/sample_run.h"
+#include "profiles/quality/sample.h"
 #include "server/batching/worker_pool.h"
 
 namespace roberta::app {

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "profiles/team/shared_work.h"
+#include "profiles/team/team.h"
 #include "server/batching/cost_model.h"
 #include "server/batching/job.h"
 #include "server/call/phases.h"

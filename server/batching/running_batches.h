@@ -7,7 +7,7 @@
 #include <optional>
 #include <vector>
 
-#include "profiles/team/shared_work.h"
+#include "profiles/team/team.h"
 #include "server/batching/batch.h"
 #include "server/batching/batch_policy.h"
 #include "server/batching/job.h"

@@ -13,10 +13,10 @@
 #include <vector>
 
 #include "profiles/checkpoint/checkpoint.h"
+#include "profiles/kernels/isa.h"
 #include "profiles/kernels/linear.h"
-#include "profiles/kernels/register_peak.h"
 #include "profiles/registry/recipes.h"
-#include "profiles/team/shared_work.h"
+#include "profiles/team/team.h"
 #include "server/batching/batch_policy.h"
 #include "tests/bench/engine_report.h"
 #include "tests/bench/standalone_products.h"

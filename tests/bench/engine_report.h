@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "profiles/encoder/profile.h"
-#include "profiles/kernels/register_peak.h"
+#include "profiles/kernels/isa.h"
 
 namespace roberta::bench {
 

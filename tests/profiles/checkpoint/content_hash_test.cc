@@ -1,4 +1,4 @@
-#include "profiles/checkpoint/content_hash.h"
+#include "profiles/checkpoint/files.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "profiles/encoder/packed_batch.h"
+#include "profiles/encoder/profile.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -21,7 +21,7 @@
 #include "profiles/kernels/aligned_buffer.h"
 #include "profiles/kernels/linear.h"
 #include "profiles/pruned/pruned.h"
-#include "profiles/team/shared_work.h"
+#include "profiles/team/team.h"
 #include "tests/profiles/counted_allocations.h"
 #include "tests/profiles/loaded_model.h"
 #include "tests/test_paths.h"

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "profiles/kernels/aligned_buffer.h"
-#include "profiles/kernels/register_peak.h"
+#include "profiles/kernels/isa.h"
 #include "profiles/kernels/tiles.h"
 #include "tests/profiles/kernels/random_floats.h"
 

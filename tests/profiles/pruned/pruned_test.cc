@@ -12,7 +12,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "profiles/encoder/packed_classifier.h"
-#include "profiles/pruned/convert.h"
 #include "tests/profiles/loaded_model.h"
 #include "tests/profiles/pruned/save_pruned.h"
 #include "tests/test_paths.h"

@@ -1,7 +1,7 @@
 #include "tests/profiles/pruned/save_pruned.h"
 
 #include "profiles/checkpoint/config.h"
-#include "profiles/pruned/convert.h"
+#include "profiles/pruned/pruned.h"
 
 namespace roberta::pruned {
 

@@ -11,9 +11,8 @@
 #include <string>
 
 #include "profiles/checkpoint/save.h"
-#include "profiles/pruned/convert.h"
 #include "profiles/pruned/pruned.h"
-#include "profiles/pruner/texts.h"
+#include "profiles/pruner/curvature.h"
 #include "tests/profiles/pruned/save_pruned.h"
 #include "tests/profiles/pruner/tiny_model.h"
 

@@ -1,4 +1,4 @@
-#include "profiles/pruner/texts.h"
+#include "profiles/pruner/curvature.h"
 
 #include <ATen/ATen.h>
 #include <gmock/gmock.h>

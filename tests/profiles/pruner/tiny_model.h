@@ -9,8 +9,8 @@
 #include "absl/types/span.h"
 #include "profiles/checkpoint/checkpoint.h"
 #include "profiles/checkpoint/tensor.h"
-#include "profiles/pruner/texts.h"
-#include "profiles/quality/sample_run.h"
+#include "profiles/pruner/curvature.h"
+#include "profiles/quality/sample.h"
 #include "profiles/reference/model.h"
 #include "tests/profiles/checkpoint/checkpoint_fixture.h"
 

@@ -1,4 +1,4 @@
-#include "profiles/quality/sample_run.h"
+#include "profiles/quality/sample.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

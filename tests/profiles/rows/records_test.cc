@@ -1,4 +1,4 @@
-#include "profiles/rows/records.h"
+#include "profiles/rows/rows.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "profiles/statistics/order_statistics.h"
+#include "profiles/statistics/statistics.h"
 
 #include <gtest/gtest.h>
 

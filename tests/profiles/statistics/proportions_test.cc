@@ -1,4 +1,4 @@
-#include "profiles/statistics/proportions.h"
+#include "profiles/statistics/statistics.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "profiles/team/shared_work.h"
+#include "profiles/team/team.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "profiles/terminal/displayed_text.h"
+#include "profiles/terminal/terminal.h"
 
 #include <gtest/gtest.h>
 

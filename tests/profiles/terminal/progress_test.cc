@@ -1,4 +1,4 @@
-#include "profiles/terminal/progress.h"
+#include "profiles/terminal/terminal.h"
 
 #include <gtest/gtest.h>
 

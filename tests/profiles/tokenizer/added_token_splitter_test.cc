@@ -1,4 +1,4 @@
-#include "profiles/tokenizer/added_token_splitter.h"
+#include "profiles/tokenizer/pre_tokenizer.h"
 
 #include <gtest/gtest.h>
 

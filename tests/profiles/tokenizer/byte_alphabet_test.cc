@@ -1,4 +1,4 @@
-#include "profiles/tokenizer/byte_alphabet.h"
+#include "profiles/tokenizer/bpe.h"
 
 #include <gtest/gtest.h>
 

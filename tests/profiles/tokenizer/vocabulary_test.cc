@@ -10,7 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "profiles/tokenizer/byte_alphabet.h"
+#include "profiles/tokenizer/bpe.h"
 #include "profiles/tokenizer/tokenizer.h"
 
 namespace roberta::tokenizer {

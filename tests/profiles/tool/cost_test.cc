@@ -1,4 +1,4 @@
-#include "profiles/tool/cost.h"
+#include "profiles/tool/findings.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -5,7 +5,6 @@
 
 #include <cstdio>
 
-#include "profiles/tool/measurement_report.h"
 #include "tests/profiles/registry/puppet_recipes.h"
 #include "tests/test_paths.h"
 

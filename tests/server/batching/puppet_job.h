@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "profiles/team/shared_work.h"
+#include "profiles/team/team.h"
 #include "server/batching/job.h"
 
 namespace roberta::batching {

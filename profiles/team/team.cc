@@ -1,8 +1,9 @@
-#include "profiles/team/shared_work.h"
+#include "profiles/team/team.h"
 
 #include <sched.h>
 
 #include <algorithm>
+
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
