@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "client/cli/command.h"
-#include "client/cli/profile_table.h"
+#include "client/cli/results.h"
 #include "client/client.h"
 
 namespace roberta::cli {

@@ -1,6 +1,8 @@
 #include "server/admission/estimates.h"
 
 #include <algorithm>
+#include <cmath>
+#include <numeric>
 
 namespace roberta::admission {
 
@@ -16,6 +18,50 @@ constexpr double kGranularityNs = 1e6;
 size_t BinOf(double relative_error, size_t bins) {
   const double bin = std::clamp(relative_error / kWidth, 0.0, static_cast<double>(bins - 1));
   return static_cast<size_t>(bin);
+}
+
+struct Ahead {
+  double more_urgent = 0;
+  double as_urgent = 0;
+};
+
+double WorkNs(const ProfileWork& profile, double tokens, const Discipline& discipline) {
+  return profile.cost.alone().WorkNs(tokens, static_cast<double>(discipline.policy.max_batch_tokens));
+}
+
+/// The tokens of one profile that go before a call of `priority`. Less urgent ones do once they have waited long
+/// enough: of a backlog, that is the part which takes longer to drain than the ageing steps between the two priorities.
+Ahead TokensAhead(const ProfileWork& profile, call::Priority priority, const Discipline& discipline) {
+  Ahead ahead;
+  const double token_ns = WorkNs(profile, 1, discipline) / static_cast<double>(discipline.executors);
+  const auto own = static_cast<size_t>(priority);
+  for (size_t other = 0; other < call::kCallPriorities; ++other) {
+    if (other > own) {
+      ahead.more_urgent += profile.tokens[other];
+    } else if (token_ns > 0) {
+      const auto steps = static_cast<double>(own - other);
+      const double too_young = steps * static_cast<double>(discipline.policy.ageing_step.count()) / token_ns;
+      ahead.as_urgent += std::max(0.0, profile.tokens[other] - too_young);
+    }
+  }
+  return ahead;
+}
+
+/// When an executor is free for what comes after `work_ns` that all of them share.
+double FreeAfter(std::vector<double> running_ns, double work_ns, size_t executors) {
+  if (running_ns.size() < executors) running_ns.resize(executors, 0.0);
+  std::sort(running_ns.begin(), running_ns.end());
+  const size_t overtaking = running_ns.size() - executors;
+  for (size_t i = 0; i < overtaking; ++i) running_ns[running_ns.size() - 1 - i] += running_ns[i];
+  running_ns.erase(running_ns.begin(), running_ns.begin() + static_cast<std::ptrdiff_t>(overtaking));
+  std::sort(running_ns.begin(), running_ns.end());
+  double busy_ns = 0;
+  for (size_t free = 1; free <= running_ns.size(); ++free) {
+    busy_ns += running_ns[free - 1];
+    const double level = (busy_ns + work_ns) / static_cast<double>(free);
+    if (free == running_ns.size() || level <= running_ns[free]) return level;
+  }
+  return 0;
 }
 
 }  // namespace
@@ -66,6 +112,45 @@ double LoadMeter::Ratio(Clock::time_point now) const {
   }
   const double window_ns = std::chrono::duration<double, std::nano>(kWindow).count();
   return offered_ns / (window_ns * static_cast<double>(executors_));
+}
+
+double FinishNs(const PendingCall& call, const std::vector<ProfileWork>& profiles, std::vector<double> running_ns,
+                const Discipline& discipline) {
+  const ProfileWork& own = profiles[call.profile];
+  const auto budget = static_cast<double>(discipline.policy.max_batch_tokens);
+  const Ahead own_ahead = TokensAhead(own, call.priority, discipline);
+  const double together = own_ahead.more_urgent + own_ahead.as_urgent + static_cast<double>(call.tokens);
+  // The last of them share its last batch, so only the rest goes before it.
+  double batch_tokens = std::min(budget, together);
+  const double before_ns = WorkNs(own, together - batch_tokens, discipline);
+
+  double others_ns = 0;
+  // Profiles get equal shares from when their more urgent work has run: until then only those that have such work
+  // compete.
+  const double own_turn_ns = WorkNs(own, own_ahead.as_urgent + static_cast<double>(call.tokens), discipline);
+  for (size_t profile = 0; profile < profiles.size(); ++profile) {
+    if (profile == call.profile) continue;
+    const Ahead ahead = TokensAhead(profiles[profile], call.priority, discipline);
+    others_ns += WorkNs(profiles[profile], ahead.more_urgent, discipline) +
+                 std::min(WorkNs(profiles[profile], ahead.as_urgent, discipline), own_turn_ns);
+  }
+  const size_t idle = discipline.executors - std::min(discipline.executors, running_ns.size());
+  if (before_ns + others_ns == 0 && idle > 1) {
+    batch_tokens = std::ceil(batch_tokens / static_cast<double>(std::clamp<size_t>(call.items, 1, idle)));
+    if (discipline.split_lone_batches && call.items < idle) return own.cost.HelpedNs(batch_tokens);
+  }
+  const double wait_ns = FreeAfter(std::move(running_ns), before_ns + others_ns, discipline.executors);
+  batch_tokens = std::min(budget, batch_tokens + own.arriving_per_ns * wait_ns);
+  return wait_ns + own.cost.alone().BatchNs(batch_tokens);
+}
+
+double DrainNs(const std::vector<ProfileWork>& profiles, const std::vector<double>& running_ns,
+               const Discipline& discipline) {
+  double work_ns = std::accumulate(running_ns.begin(), running_ns.end(), 0.0);
+  for (const ProfileWork& profile : profiles) {
+    work_ns += WorkNs(profile, std::accumulate(profile.tokens.begin(), profile.tokens.end(), 0.0), discipline);
+  }
+  return work_ns / static_cast<double>(discipline.executors);
 }
 
 }  // namespace roberta::admission

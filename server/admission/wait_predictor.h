@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "server/admission/estimates.h"
-#include "server/admission/finish_time.h"
 #include "server/batching/batch.h"
 
 namespace roberta::admission {

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "profiles/cores/cores.h"
-#include "server/app/registry_options.h"
+#include "server/app/options.h"
 #include "server/config/server_config.h"
 #include "version/version.h"
 

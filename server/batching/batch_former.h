@@ -12,7 +12,6 @@
 #include "server/batching/batch.h"
 #include "server/batching/batch_policy.h"
 #include "server/batching/cost_model.h"
-#include "server/batching/job.h"
 #include "server/batching/waiting_items.h"
 
 namespace roberta::batching {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "absl/types/span.h"
-#include "server/batching/job.h"
+#include "server/batching/batch.h"
 
 namespace roberta::batching {
 

@@ -11,7 +11,6 @@
 #include "server/batching/batch.h"
 #include "server/batching/batch_former.h"
 #include "server/batching/batch_policy.h"
-#include "server/batching/job.h"
 #include "server/batching/running_batches.h"
 
 namespace roberta::batching {

@@ -10,7 +10,6 @@
 #include "profiles/team/team.h"
 #include "server/batching/batch.h"
 #include "server/batching/batch_policy.h"
-#include "server/batching/job.h"
 
 namespace roberta::batching {
 

@@ -11,7 +11,6 @@
 #include "absl/functional/function_ref.h"
 #include "server/batching/batch.h"
 #include "server/batching/batch_policy.h"
-#include "server/batching/job.h"
 
 namespace roberta::batching {
 

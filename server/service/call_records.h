@@ -10,9 +10,9 @@
 #include "server/call/method.h"
 #include "server/call/phases.h"
 #include "server/request_log/record.h"
-#include "server/service/classify_call.h"
 #include "server/service/comparison.h"
 #include "server/service/parts.h"
+#include "server/service/unary_call.h"
 
 namespace roberta::service {
 

@@ -11,9 +11,7 @@
 #include "server/service/admission_control.h"
 #include "server/service/brown_out.h"
 #include "server/service/call_records.h"
-#include "server/service/concurrency_limit.h"
 #include "server/service/profile_backend.h"
-#include "server/service/queued_job.h"
 #include "server/service/response.h"
 #include "server/service/shadow_traffic.h"
 

@@ -4,9 +4,9 @@
 #include <utility>
 
 #include "absl/status/status.h"
-#include "server/service/classify_call.h"
 #include "server/service/parts.h"
 #include "server/service/profile_selection.h"
+#include "server/service/unary_call.h"
 
 namespace roberta::service {
 

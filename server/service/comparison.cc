@@ -12,11 +12,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
 #include "server/call/failure_reason.h"
+#include "server/service/admission_control.h"
 #include "server/service/call_records.h"
-#include "server/service/concurrency_limit.h"
 #include "server/service/profile_backend.h"
 #include "server/service/profile_selection.h"
-#include "server/service/queued_job.h"
 #include "server/service/response.h"
 
 namespace roberta::service {

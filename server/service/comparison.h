@@ -11,7 +11,7 @@
 #include "profiles/tokenizer/tokenizer.h"
 #include "roberta/internal/requests.pb.h"
 #include "roberta/v1/classifier.pb.h"
-#include "server/batching/job.h"
+#include "server/batching/batch.h"
 #include "server/service/parts.h"
 #include "server/service/request_validation.h"
 #include "server/service/unary_call.h"

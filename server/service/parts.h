@@ -4,7 +4,7 @@
 
 #include "profiles/registry/registry.h"
 #include "server/batching/batch_queue.h"
-#include "server/batching/worker_pool.h"
+#include "server/batching/executors.h"
 #include "server/metrics/server_metrics.h"
 #include "server/request_log/request_log.h"
 #include "server/service/request_validation.h"

@@ -4,8 +4,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/call/failure_reason.h"
+#include "server/service/admission_control.h"
 #include "server/service/call_records.h"
-#include "server/service/concurrency_limit.h"
 #include "server/service/profile_selection.h"
 
 namespace roberta::service {

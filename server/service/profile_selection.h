@@ -6,8 +6,8 @@
 #include "absl/status/statusor.h"
 #include "profiles/registry/registry.h"
 #include "server/admission/profile_choice.h"
-#include "server/service/classify_call.h"
 #include "server/service/parts.h"
+#include "server/service/unary_call.h"
 
 namespace roberta::service {
 

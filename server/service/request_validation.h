@@ -12,7 +12,7 @@
 #include "roberta/internal/requests.pb.h"
 #include "roberta/v1/classifier.pb.h"
 #include "server/admission/profile_choice.h"
-#include "server/batching/job.h"
+#include "server/batching/batch.h"
 
 namespace roberta::service {
 

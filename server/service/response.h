@@ -12,7 +12,7 @@
 #include "profiles/tokenizer/tokenizer.h"
 #include "roberta/v1/classifier.pb.h"
 #include "server/call/phases.h"
-#include "server/service/classify_call.h"
+#include "server/service/unary_call.h"
 
 namespace roberta::service {
 

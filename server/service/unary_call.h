@@ -5,10 +5,16 @@
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
+#include "profiles/registry/registry.h"
+#include "roberta/internal/requests.pb.h"
+#include "roberta/v1/classifier.pb.h"
 #include "server/admission/permits.h"
+#include "server/batching/batch.h"
 #include "server/call/identity.h"
 #include "server/call/phases.h"
 #include "server/metrics/call_metrics.h"
+#include "server/metrics/profile_metrics.h"
+#include "server/service/admission_control.h"
 #include "server/service/request_validation.h"
 
 namespace roberta::service {
@@ -49,6 +55,26 @@ struct UnaryCall : call::Head {
   metrics::CallMetrics::InFlight in_flight;
   admission::Permit permit;
   Outcome<Response> outcome;
+};
+
+using CallOutcome = Outcome<v1::ClassifyResponse>;
+
+/// One Classify call, or one part of a ClassifyStream.
+struct ClassifyCall : UnaryCall<internal::RawClassifyRequest, v1::ClassifyResponse> {
+  using UnaryCall::UnaryCall;
+
+  // Set by the caller. A call without a request id gets a new one.
+  const std::atomic<bool>* cancelled_by = &cancelled;  ///< read instead of `cancelled`; outlives `done`
+  int first_item = 0;                                  ///< of a part: index in its message of the request's first item
+
+  // Filled by the service.
+  bool is_part = false;  ///< of a stream
+  CallSettings settings;
+  registry::LoadedProfile profile;
+  metrics::SelectionReason selection = metrics::SelectionReason::kDefault;  ///< why this profile was selected
+  Forecast forecast;
+  batching::Job job;         ///< the good items; its outputs are the logits, and stay so
+  std::vector<int> item_of;  ///< [good items]: index in the request
 };
 
 }  // namespace roberta::service

@@ -4,9 +4,9 @@
 
 #include "absl/status/status.h"
 #include "server/call/identity.h"
-#include "server/service/classify_call.h"
 #include "server/service/comparison.h"
 #include "server/service/profile_administration.h"
+#include "server/service/unary_call.h"
 
 namespace roberta::transport {
 

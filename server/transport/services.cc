@@ -1,8 +1,7 @@
 #include "server/transport/services.h"
 
 #include "server/transport/metadata.h"
-#include "server/transport/stream_reactor.h"
-#include "server/transport/unary_reactor.h"
+#include "server/transport/reactors.h"
 
 namespace roberta::transport {
 

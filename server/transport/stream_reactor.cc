@@ -1,4 +1,4 @@
-#include "server/transport/stream_reactor.h"
+#include "server/transport/reactors.h"
 
 #include <memory>
 #include <mutex>
@@ -7,7 +7,6 @@
 
 #include "server/transport/grpc_status.h"
 #include "server/transport/metadata.h"
-#include "server/transport/raw_message.h"
 
 namespace roberta::transport {
 

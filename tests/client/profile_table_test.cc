@@ -1,4 +1,4 @@
-#include "client/cli/profile_table.h"
+#include "client/cli/results.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

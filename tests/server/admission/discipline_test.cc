@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "server/admission/finish_time.h"
+#include "server/admission/estimates.h"
 #include "server/batching/batch_queue.h"
 #include "tests/server/batching/puppet_job.h"
 

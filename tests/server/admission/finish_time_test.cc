@@ -1,4 +1,4 @@
-#include "server/admission/finish_time.h"
+#include "server/admission/estimates.h"
 
 #include <gtest/gtest.h>
 

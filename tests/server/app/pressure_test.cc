@@ -6,7 +6,7 @@
 #include <thread>
 #include <vector>
 
-#include "server/app/registry_options.h"
+#include "server/app/options.h"
 #include "tests/server/app/running_server.h"
 #include "tests/server/metrics/exposed_metrics.h"
 

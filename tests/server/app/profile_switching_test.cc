@@ -12,7 +12,7 @@
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "profiles/checkpoint/checkpoint.h"
 #include "profiles/pruned/pruned.h"
-#include "server/app/registry_options.h"
+#include "server/app/options.h"
 #include "tests/profiles/checkpoint/checkpoint_fixture.h"
 #include "tests/profiles/pruned/save_pruned.h"
 #include "tests/server/app/running_server.h"

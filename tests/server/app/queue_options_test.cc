@@ -1,8 +1,7 @@
-#include "server/app/execution_options.h"
+#include "server/app/options.h"
 
 #include <gtest/gtest.h>
 
-#include "server/app/registry_options.h"
 #include "server/config/server_config.h"
 
 namespace roberta::app {

@@ -1,4 +1,4 @@
-#include "server/app/registry_options.h"
+#include "server/app/options.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -8,7 +8,7 @@
 
 #include "roberta/v1/classifier.grpc.pb.h"
 #include "roberta/v1/profiles.grpc.pb.h"
-#include "server/app/registry_options.h"
+#include "server/app/options.h"
 #include "server/app/server.h"
 #include "server/config/server_config.h"
 #include "tests/test_paths.h"

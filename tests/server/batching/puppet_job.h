@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "profiles/team/team.h"
-#include "server/batching/job.h"
+#include "server/batching/batch.h"
 
 namespace roberta::batching {
 

@@ -1,4 +1,4 @@
-#include "server/batching/worker_pool.h"
+#include "server/batching/executors.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "server/request_log/line_writer.h"
+#include "server/request_log/request_log.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

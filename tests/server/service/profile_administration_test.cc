@@ -9,7 +9,7 @@
 #include <string>
 
 #include "server/call/failure_reason.h"
-#include "server/service/concurrency_limit.h"
+#include "server/service/admission_control.h"
 #include "tests/profiles/registry/puppet_recipes.h"
 
 namespace roberta::service {

@@ -16,9 +16,7 @@
 #include "server/service/classification.h"
 #include "server/service/classify_stream.h"
 #include "server/service/comparison.h"
-#include "server/service/concurrency_limit.h"
 #include "server/service/profile_backend.h"
-#include "server/service/queued_job.h"
 #include "tests/server/service/puppet_profile.h"
 #include "tests/test_paths.h"
 

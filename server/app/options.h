@@ -1,17 +1,45 @@
 #pragma once
 
+#include <atomic>
+#include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "config/server_config.pb.h"
-#include "server/admission/finish_time.h"
+#include "profiles/registry/registry.h"
+#include "server/admission/estimates.h"
 #include "server/batching/batch_queue.h"
+#include "server/config/profile_entries.h"
 #include "server/service/admission_control.h"
 #include "server/service/brown_out.h"
 #include "server/service/shadow_traffic.h"
 
 namespace roberta::app {
+
+/// Runs the sample of a load on threads, as many as were last Set. Any thread may call.
+class SampleThreads {
+ public:
+  explicit SampleThreads(size_t threads) : threads_(threads) {}
+  void Set(size_t threads) { threads_.store(threads); }
+  /// See quality::RunAll.
+  void RunAll(size_t count, const std::function<void(size_t)>& task) const;
+
+ private:
+  std::atomic<size_t> threads_;
+};
+
+/// The registry's options by a config that config::ValidateConfig accepted.
+registry::RegistryOptions ToRegistryOptions(const config::ServerConfig& config,
+                                            std::shared_ptr<const SampleThreads> sample_threads);
+
+/// The recipes that this server was built with, for config::ValidateConfig.
+std::vector<config::KnownRecipe> KnownRecipes();
+
+/// The names of the profiles to load at start: the baseline first, because others are compared with it; then the
+/// default, so that a server that cannot start fails early; then the rest as configured.
+std::vector<std::string> LoadOrder(const config::ServerConfig& config);
 
 // How calls are admitted, queued and run, by a config that config::ValidateConfig accepted.
 
