@@ -15,7 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
-#include "server/config/profile_entries.h"
+#include "server/config/checks.h"
 
 namespace roberta::config {
 
