@@ -19,25 +19,33 @@ OUTCOMES = ("answered", "refused", "unavailable", "expired", "cancelled", "faile
 MEASURED = (0, 4)  # 4: the machine was too busy for the program to keep up, which it says
 
 
+def requests(address):
+    """Labels and value of each series of roberta_requests_total on a metrics page, but for those that are 0."""
+    page = urllib.request.urlopen(f"http://{address}/metrics", timeout=60).read().decode()
+    for labels, value in re.findall(r"^roberta_requests_total\{([^}]*)\} (\S+)", page, re.MULTILINE):
+        if float(value) > 0:
+            yield dict(re.findall(r'(\w+)="([^"]*)"', labels)), int(float(value))
+
+
 def counted(server, method="Classify"):
     """Calls that the server has booked, by code."""
-    page = urllib.request.urlopen(f"http://127.0.0.1:{server.metrics_port}/metrics", timeout=60).read().decode()
     codes = {}
-    for labels, value in re.findall(r"^roberta_requests_total\{([^}]*)\} (\S+)", page, re.MULTILINE):
-        if f'method="{method}"' in labels and float(value) > 0:
-            code = re.search(r'code="(\w+)"', labels)[1]
-            codes[code] = codes.get(code, 0) + int(float(value))
+    for labels, value in requests(f"127.0.0.1:{server.metrics_port}"):
+        if labels["method"] == method:
+            codes[labels["code"]] = codes.get(labels["code"], 0) + value
     return codes
 
 
-def served(log):
-    """Calls that a server has answered, by its log; 0 before it serves."""
-    said = log.read_text() if log.exists() else ""
-    metrics = re.search(r"metrics on (http://\S+)", said)
-    if metrics is None:
-        return 0
-    page = urllib.request.urlopen(metrics[1], timeout=60).read().decode()
-    return sum(int(float(value)) for value in re.findall(r'^roberta_requests_total\{code="OK",method="Classify".*\} (\S+)', page, re.M))
+def answered_by(profile, address):
+    """Classify calls that the profile has answered."""
+    wanted = {"profile": profile, "method": "Classify", "code": "OK"}
+    return sum(value for labels, value in requests(address) if wanted.items() <= labels.items())
+
+
+def served_by(profile, log):
+    """The same of a server by its log; 0 before it serves."""
+    metrics = re.search(r"metrics on http://(\S+)/metrics", log.read_text() if log.exists() else "")
+    return answered_by(profile, metrics[1]) if metrics else 0
 
 
 def is_running(pid):
@@ -45,14 +53,6 @@ def is_running(pid):
         return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     except FileNotFoundError:
         return False
-
-
-def answered_by(server, profile):
-    """Classify calls that the profile has answered."""
-    page = urllib.request.urlopen(f"http://127.0.0.1:{server.metrics_port}/metrics", timeout=60).read().decode()
-    wanted = {f'profile="{profile}"', 'method="Classify"', 'code="OK"'}
-    calls = re.findall(r"^roberta_requests_total\{([^}]*)\} (\S+)", page, re.MULTILINE)
-    return sum(int(float(value)) for labels, value in calls if wanted <= set(labels.split(",")))
 
 
 class LoadTest(unittest.TestCase):
@@ -313,8 +313,8 @@ class LoadTest(unittest.TestCase):
         process = subprocess.Popen([BIN / "roberta-loadtest", "run", "--target", self.server.address, "--warm-up", "0",
                                     "--no-quality", "--json", path, *arguments],
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        before = answered_by(self.server, profile)
-        wait_until(lambda: answered_by(self.server, profile) > before + 5)
+        before = answered_by(profile, f"127.0.0.1:{self.server.metrics_port}")
+        wait_until(lambda: answered_by(profile, f"127.0.0.1:{self.server.metrics_port}") > before + 5)
         process.send_signal(signal.SIGINT)
         output, _ = process.communicate(timeout=120)
         self.assertEqual(process.returncode, 130, output)
@@ -505,7 +505,7 @@ class Spawn(unittest.TestCase):
                                     "--concurrency", "2", "--duration", "600", "--warm-up", "0", "--spawn-log", log,
                                     "--quiet", "--no-quality", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.addCleanup(process.kill)
-        wait_until(lambda: served(log) > 0)
+        wait_until(lambda: served_by("quantized", log) > 0)
         [pid] = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
         return process, int(pid), log
 
@@ -696,7 +696,7 @@ class Suite(unittest.TestCase):
         process = subprocess.Popen([BIN / "roberta-loadtest", "suite", "--spawn", DEMO_MODEL, "--out", out, "--quick", "--file",
                                     texts, "--spawn-log", log], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.addCleanup(process.kill)
-        wait_until(lambda: served(log) > 100)  # four texts alone in every profile are fewer: a run is under way
+        wait_until(lambda: served_by("baseline", log) > 100)  # four texts alone are fewer: a run is under way
         process.send_signal(signal.SIGINT)
         output, errors = process.communicate(timeout=300)
         self.assertEqual(process.returncode, 130, errors)
