@@ -1,11 +1,11 @@
-#include "loadtest/console/measurement.h"
+#include "loadtest/console/session.h"
 
 #include <future>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "loadtest/quality/comparison.h"
-#include "loadtest/series/rate_search.h"
+#include "loadtest/series/series.h"
+#include "profiles/errors/errors.h"
 
 namespace roberta::loadtest::console {
 
@@ -22,7 +22,7 @@ absl::StatusOr<v1::ClassifyResponse> AskOnce(client::DirectClient* client, const
   client->Start(request.SerializeAsString(), timeout,
                 [&](client::Answer answer) { promise.set_value(std::move(answer)); });
   client::Answer answer = promise.get_future().get();
-  if (!answer.status.ok()) return answer.status;
+  RETURN_IF_ERROR(answer.status);
   return std::move(answer.response);
 }
 
@@ -62,19 +62,18 @@ class Bench {
   absl::StatusOr<record::RunRecord> Run(const series::Step& step, const std::string& text) {
     const RunOptions& options = subject_.options;
     const Clock::time_point start = Clock::now();
-    auto mix = workload::RequestMix::Make(WithProfile(subject_.classes, step.profile), SeedOf(options, step));
-    if (!mix.ok()) return mix.status();
-    auto plan = PlanOf(options, step);
-    if (!plan.ok()) return plan.status();
+    ASSIGN_OR_RETURN(auto mix,
+                     workload::RequestMix::Make(WithProfile(subject_.classes, step.profile), SeedOf(options, step)));
+    ASSIGN_OR_RETURN(runner::Plan plan, PlanOf(options, step));
     const quality::Reference reference = known_.ReferenceOf(step.profile);
     quality::Comparison comparison(reference);
-    plan->on_answer = [&](const auto& request, const auto& response) { comparison.Add(request, response); };
+    plan.on_answer = [&](const auto& request, const auto& response) { comparison.Add(request, response); };
     record::RunRecord record = {.settings = SettingsOf(options, step, subject_.classes),
                                 .server = subject_.server,
                                 .environment = record::ThisEnvironment()};
     record.settings.target = subject_.target;
-    const auto end_watch = subject_.watch ? subject_.watch(plan->warm_up.longest + plan->duration) : nullptr;
-    record.result = runner::Execute(*std::move(plan), &*mix, subject_.client, subject_.stop_requested,
+    const auto end_watch = subject_.watch ? subject_.watch(plan.warm_up.longest + plan.duration) : nullptr;
+    record.result = runner::Execute(std::move(plan), &mix, subject_.client, subject_.stop_requested,
                                     [&](const runner::Progress& progress) { Show(text, progress); });
     if (end_watch) end_watch(&record);
     record.quality = comparison.quality();
@@ -112,13 +111,13 @@ absl::StatusOr<Measured> MakeRuns(const Subject& subject, terminal::ProgressBar*
   const RunOptions& options = subject.options;
   const auto steps = series::Schedule(subject.profiles, LevelsOf(options), options.turns);
   Bench bench(subject, steps.size(), bar);
-  if (absl::Status status = bench.AskAlone(); !status.ok()) return status;
+  RETURN_IF_ERROR(bench.AskAlone());
   Measured& measured = bench.measured();
   measured.runs_planned = steps.size();
   for (const series::Step& step : steps) {
-    auto record = bench.Run(step, series::StepText(step, LoadText(options, step.level), options.turns));
-    if (!record.ok()) return record.status();
-    measured.series.runs.push_back(*std::move(record));
+    ASSIGN_OR_RETURN(record::RunRecord record,
+                     bench.Run(step, series::StepText(step, LoadText(options, step.level), options.turns)));
+    measured.series.runs.push_back(std::move(record));
     if (measured.end != runner::End::kComplete) break;
   }
   return std::move(measured);
@@ -126,11 +125,10 @@ absl::StatusOr<Measured> MakeRuns(const Subject& subject, terminal::ProgressBar*
 
 absl::StatusOr<series::Probe> TryRate(Bench* bench, const series::SearchPlan& plan, const series::Step& step,
                                       const std::string& text) {
-  const auto record = bench->Run(step, text);
-  if (!record.ok()) return record.status();
-  if (record->result.end == runner::End::kStopped) return absl::CancelledError("stopped");
-  if (record->result.end == runner::End::kServerLost) return absl::UnavailableError("the server was lost");
-  return series::Judge(record->result, plan.objective, plan.least_good_ratio);
+  ASSIGN_OR_RETURN(const record::RunRecord record, bench->Run(step, text));
+  if (record.result.end == runner::End::kStopped) return absl::CancelledError("stopped");
+  if (record.result.end == runner::End::kServerLost) return absl::UnavailableError("the server was lost");
+  return series::Judge(record.result, plan.objective, plan.least_good_ratio);
 }
 
 absl::StatusOr<Measured> Search(const Subject& subject, terminal::ProgressBar* bar) {

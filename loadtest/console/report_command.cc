@@ -8,19 +8,17 @@
 #include <system_error>
 #include <vector>
 
-#include "absl/status/statusor.h"
-#include "absl/strings/str_cat.h"
 #include "loadtest/console/output.h"
 #include "loadtest/document/pdf.h"
 #include "loadtest/report/reports.h"
+#include "profiles/errors/errors.h"
 
 namespace roberta::loadtest::console {
 
 absl::Status CheckReportRequirements() {
-  absl::Status status = document::CheckRequirements();
-  if (!status.ok()) return status;
+  RETURN_IF_ERROR(document::CheckRequirements());
   if (const std::string remark = document::FontRemark(); !remark.empty()) Complain(remark);
-  return status;
+  return absl::OkStatus();
 }
 
 absl::Status WriteSuiteReports(const record::Series& series, const std::string& directory) {
@@ -31,11 +29,9 @@ absl::Status WriteSuiteReports(const record::Series& series, const std::string& 
   }
   for (const report::NamedDocument& named : report::SuiteReports(series)) {
     Output out;
-    absl::Status status = out.Open((std::filesystem::path(directory) / named.name).string());
-    if (!status.ok()) return status;
-    const absl::StatusOr<std::string> pdf = document::RenderPdf(named.document);
-    if (!pdf.ok()) return pdf.status();
-    if (status = out.Write(*pdf); !status.ok()) return status;
+    RETURN_IF_ERROR(out.Open((std::filesystem::path(directory) / named.name).string()));
+    ASSIGN_OR_RETURN(const std::string pdf, document::RenderPdf(named.document));
+    RETURN_IF_ERROR(out.Write(pdf));
   }
   return absl::OkStatus();
 }
@@ -50,14 +46,13 @@ struct ReportOptions {
 };
 
 absl::StatusOr<record::Series> ReadSeries(const std::string& name) {
-  const absl::StatusOr<std::string> text = ReadFile(name);
-  if (!text.ok()) return text.status();
-  absl::StatusOr<record::Series> series = record::FromJson(*text);
-  if (series.ok() && series->runs.empty() && series->searches.empty()) {
-    return absl::InvalidArgumentError(name + ": holds no run and no search");
+  ASSIGN_OR_RETURN(const std::string text, ReadFile(name));
+  absl::StatusOr<record::Series> series = record::FromJson(text);
+  if (!series.ok()) return errors::In(name, series.status());
+  if (series->runs.empty() && series->searches.empty()) {
+    return errors::InvalidArgument(name, ": holds no run and no search");
   }
-  if (series.ok()) return series;
-  return absl::InvalidArgumentError(absl::StrCat(name, ": ", series.status().message()));
+  return series;
 }
 
 int Report(const ReportOptions& options) {

@@ -7,12 +7,10 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "loadtest/console/measurement.h"
 #include "loadtest/console/output.h"
 #include "loadtest/console/run_options.h"
 #include "loadtest/console/session.h"
-#include "loadtest/console/tables.h"
-#include "loadtest/series/csv.h"
+#include "loadtest/record/figures.h"
 
 namespace roberta::loadtest::console {
 
@@ -53,7 +51,7 @@ struct Outputs {
     absl::Status status;
     for (const record::RunRecord& run : series.runs) status.Update(run.result.CheckBooks());
     status.Update(json.Write(record::ToJson(series)));
-    status.Update(csv.Write(series::ToCsv(series.runs)));
+    status.Update(csv.Write(record::ToCsv(series.runs)));
     if (series.runs.empty()) return status;
     status.Update(percentiles.Write(series.runs.front().result.Total().answered_from_intended.PercentileText(1e6)));
     return status;

@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "absl/strings/numbers.h"
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "loadtest/series/schedule.h"
+#include "loadtest/series/series.h"
+#include "profiles/errors/errors.h"
 
 namespace roberta::loadtest::console {
 
@@ -59,7 +59,7 @@ void AddLevels(CLI::App* command, const char* name, const char* description, con
 absl::Status ReadProfiles(const std::string& text, std::vector<std::string>* profiles) {
   *profiles = absl::StrSplit(text, ',');
   for (const std::string& name : *profiles) {
-    if (name.empty()) return absl::InvalidArgumentError(absl::StrCat("\"", text, "\" has an empty name"));
+    if (name.empty()) return errors::InvalidArgument("\"", text, "\" has an empty name");
   }
   return absl::OkStatus();
 }
@@ -71,8 +71,7 @@ absl::Status ReadWarmUp(const std::string& text, RunOptions* options) {
   options->warm_up_until_steady = text == kUntilSteady;
   if (options->warm_up_until_steady) return absl::OkStatus();
   if (!absl::SimpleAtod(text, &seconds) || !(seconds >= 0 && seconds <= kMostSeconds)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("\"", text, "\" is neither auto nor a number of seconds from 0 to ", kMostSeconds));
+    return errors::InvalidArgument("\"", text, "\" is neither auto nor a number of seconds from 0 to ", kMostSeconds);
   }
   options->warm_up_seconds = seconds;
   return absl::OkStatus();

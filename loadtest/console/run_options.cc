@@ -6,10 +6,10 @@
 #include <utility>
 
 #include "absl/strings/numbers.h"
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "loadtest/record/figures.h"
 #include "loadtest/workload/workload.h"
+#include "profiles/errors/errors.h"
 
 namespace roberta::loadtest::console {
 
@@ -44,9 +44,8 @@ double ObjectiveMs(const RunOptions& options) {
 absl::StatusOr<workload::Texts> MainTexts(const RunOptions& options) {
   if (!options.file.empty()) return workload::ReadTexts(options.file);
   if (options.lengths.empty()) return workload::Texts{workload::BuiltInTexts(), {}};
-  auto items = workload::TextsOfLengths(options.lengths);
-  if (!items.ok()) return items.status();
-  return workload::Texts{*std::move(items), {}};
+  ASSIGN_OR_RETURN(std::vector<v1::Item> items, workload::TextsOfLengths(options.lengths));
+  return workload::Texts{std::move(items), {}};
 }
 
 std::string MainSource(const RunOptions& options) {
@@ -69,21 +68,33 @@ absl::StatusOr<workload::RequestClass> MixedClass(const RunOptions& options, con
   double share = 0;
   if (equals == std::string::npos || equals == 0 || !absl::SimpleAtod(argument.substr(equals + 1), &share) ||
       !(share > 0 && share < 1)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("--mix ", argument, ": not FILE=SHARE with a share between 0 and 1"));
+    return errors::InvalidArgument("--mix ", argument, ": not FILE=SHARE with a share between 0 and 1");
   }
   const std::string file = argument.substr(0, equals);
-  auto texts = workload::ReadTexts(file);
-  if (!texts.ok()) return texts.status();
-  return NewClass(options, file, share, *std::move(texts));
+  ASSIGN_OR_RETURN(workload::Texts texts, workload::ReadTexts(file));
+  return NewClass(options, file, share, std::move(texts));
+}
+
+constexpr char kMetricsPort[] = ":8002";
+
+/// The host and port of a name as gRPC takes it, without its scheme; empty for one that has no host.
+std::string WithoutScheme(const std::string& target) {
+  for (const std::string_view scheme : {"unix:", "unix-abstract:", "vsock:"}) {
+    if (target.starts_with(scheme)) return "";
+  }
+  for (const std::string_view scheme : {"dns:", "ipv4:", "ipv6:"}) {
+    if (!target.starts_with(scheme)) continue;
+    const size_t slash = target.rfind('/');
+    return target.substr(slash == std::string::npos ? scheme.size() : slash + 1);
+  }
+  return target;
 }
 
 }  // namespace
 
 absl::StatusOr<std::vector<workload::RequestClass>> ClassesOf(const RunOptions& options) {
-  auto texts = MainTexts(options);
-  if (!texts.ok()) return texts.status();
-  std::vector<workload::RequestClass> classes = {NewClass(options, "main", 1, *std::move(texts))};
+  ASSIGN_OR_RETURN(workload::Texts texts, MainTexts(options));
+  std::vector<workload::RequestClass> classes = {NewClass(options, "main", 1, std::move(texts))};
   if (options.long_share > 0) {
     classes.push_back(
         NewClass(options, "long", options.long_share,
@@ -92,9 +103,7 @@ absl::StatusOr<std::vector<workload::RequestClass>> ClassesOf(const RunOptions& 
     classes.back().settings.set_truncation(v1::TRUNCATION_RIGHT);
   }
   for (const std::string& argument : options.mix) {
-    auto mixed = MixedClass(options, argument);
-    if (!mixed.ok()) return mixed.status();
-    classes.push_back(*std::move(mixed));
+    ASSIGN_OR_RETURN(classes.emplace_back(), MixedClass(options, argument));
   }
   for (size_t i = 1; i < classes.size(); ++i) classes[0].share -= classes[i].share;
   if (!(classes[0].share > 0)) {
@@ -116,9 +125,8 @@ uint64_t SeedOf(const RunOptions& options, const series::Step& step) {
 absl::StatusOr<runner::Plan> PlanOf(const RunOptions& options, const series::Step& step) {
   runner::Plan plan;
   if (!options.replay.empty()) {
-    auto intervals = workload::ReadIntervals(options.replay);
-    if (!intervals.ok()) return intervals.status();
-    plan.arrivals = workload::RecordedArrivals(*std::move(intervals));
+    ASSIGN_OR_RETURN(std::vector<int64_t> intervals, workload::ReadIntervals(options.replay));
+    plan.arrivals = workload::RecordedArrivals(std::move(intervals));
   } else if (options.Open()) {
     plan.arrivals = options.arrivals == "constant" ? workload::ConstantArrivals(step.level)
                                                    : workload::PoissonArrivals(step.level, SeedOf(options, step));
@@ -189,25 +197,6 @@ std::string Contradiction(const RunOptions& options) {
   }
   return "";
 }
-
-namespace {
-
-constexpr char kMetricsPort[] = ":8002";
-
-/// The host and port of a name as gRPC takes it, without its scheme; empty for one that has no host.
-std::string WithoutScheme(const std::string& target) {
-  for (const std::string_view scheme : {"unix:", "unix-abstract:", "vsock:"}) {
-    if (target.starts_with(scheme)) return "";
-  }
-  for (const std::string_view scheme : {"dns:", "ipv4:", "ipv6:"}) {
-    if (!target.starts_with(scheme)) continue;
-    const size_t slash = target.rfind('/');
-    return target.substr(slash == std::string::npos ? scheme.size() : slash + 1);
-  }
-  return target;
-}
-
-}  // namespace
 
 bool IsConfigText(const std::string& config) {
   return config.find('{') != std::string::npos;

@@ -10,8 +10,7 @@
 #include "client/credentials.h"
 #include "loadtest/record/run_record.h"
 #include "loadtest/runner/run.h"
-#include "loadtest/series/rate_search.h"
-#include "loadtest/series/schedule.h"
+#include "loadtest/series/series.h"
 #include "loadtest/workload/workload.h"
 
 namespace roberta::loadtest::console {

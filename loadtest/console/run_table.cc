@@ -1,4 +1,4 @@
-#include "loadtest/console/tables.h"
+#include "loadtest/console/output.h"
 
 #include <algorithm>
 #include <vector>
@@ -6,7 +6,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "loadtest/record/cross_check.h"
 #include "loadtest/record/figures.h"
 #include "profiles/terminal/terminal.h"
 
@@ -37,20 +36,6 @@ std::string GapsText(const record::RunRecord& record) {
   for (const std::string& gap : gaps) absl::StrAppend(&text, "GAP between its counters and its answers: ", gap, "\n");
   return text;
 }
-
-}  // namespace
-
-std::string ServerText(const record::RunRecord& record) {
-  std::string text = ProcessText(record);
-  if (record.counters.missing.empty()) {
-    absl::StrAppend(&text, BatchesText(record), GapsText(record));
-  } else {
-    absl::StrAppend(&text, "its counters are not known: ", record.counters.missing, "\n");
-  }
-  return text;
-}
-
-namespace {
 
 using terminal::WithSeparators;
 
@@ -186,6 +171,16 @@ std::string VerdictText(const runner::RunResult& result) {
 }
 
 }  // namespace
+
+std::string ServerText(const record::RunRecord& record) {
+  std::string text = ProcessText(record);
+  if (record.counters.missing.empty()) {
+    absl::StrAppend(&text, BatchesText(record), GapsText(record));
+  } else {
+    absl::StrAppend(&text, "its counters are not known: ", record.counters.missing, "\n");
+  }
+  return text;
+}
 
 std::string RunText(const record::RunRecord& record) {
   const stats::Tally total = record.result.Total();

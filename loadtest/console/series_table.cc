@@ -1,4 +1,4 @@
-#include "loadtest/console/tables.h"
+#include "loadtest/console/output.h"
 
 #include <algorithm>
 #include <optional>
@@ -9,10 +9,9 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "loadtest/record/figures.h"
-#include "loadtest/report/answers.h"
 #include "loadtest/report/profile_runs.h"
 #include "loadtest/report/verdict.h"
-#include "loadtest/series/rate_search.h"
+#include "loadtest/series/series.h"
 #include "profiles/statistics/statistics.h"
 #include "profiles/terminal/terminal.h"
 

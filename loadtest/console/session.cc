@@ -7,34 +7,18 @@
 #include <utility>
 
 #include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "client/client.h"
 #include "loadtest/console/output.h"
-#include "loadtest/target/http_get.h"
+#include "loadtest/target/metrics_page.h"
 #include "loadtest/target/metrics_watch.h"
+#include "profiles/errors/errors.h"
 
 namespace roberta::loadtest::console {
 
 namespace {
 
 volatile std::sig_atomic_t stop_requested = 0;
-
-}  // namespace
-
-void CatchStopSignals() {
-  struct sigaction action = {};
-  action.sa_handler = [](int) { stop_requested = 1; };
-  action.sa_flags = static_cast<int>(SA_RESETHAND);
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
-}
-
-bool StopRequested() {
-  return stop_requested != 0;
-}
-
-namespace {
 
 using record::kAuto;
 
@@ -64,51 +48,11 @@ absl::Status CheckProfile(const v1::ListProfilesResponse& list, const std::strin
     names.push_back(info.name());
     if (info.name() != wanted) continue;
     if (info.state() == v1::READY) return absl::OkStatus();
-    return absl::FailedPreconditionError(absl::StrCat("profile ", wanted, " is ", v1::ProfileState_Name(info.state()),
-                                                      info.reason().empty() ? "" : absl::StrCat(": ", info.reason())));
+    return errors::FailedPrecondition("profile ", wanted, " is ", v1::ProfileState_Name(info.state()),
+                                      info.reason().empty() ? "" : absl::StrCat(": ", info.reason()));
   }
-  return absl::NotFoundError(
-      absl::StrCat("the server has no profile \"", wanted, "\"; it has ", absl::StrJoin(names, ", ")));
+  return errors::NotFound("the server has no profile \"", wanted, "\"; it has ", absl::StrJoin(names, ", "));
 }
-
-}  // namespace
-
-absl::StatusOr<record::ServerDescription> DescribeServer(const std::string& target,
-                                                         const std::vector<std::string>& profiles,
-                                                         const client::Credentials& credentials) {
-  client::Client client({.address = target, .credentials = credentials});
-  const auto list = client.ListProfiles(kTimeout);
-  if (absl::IsUnimplemented(list.status())) return record::ServerDescription();
-  if (!list.ok()) return list.status();
-  for (const std::string& profile : profiles) {
-    if (absl::Status status = CheckProfile(*list, profile); !status.ok()) return status;
-  }
-  record::ServerDescription server;
-  server.model = list->model();
-  server.model_revision = list->model_revision();
-  server.default_profile = list->default_profile();
-  for (const v1::ProfileInfo& info : list->profiles()) server.profiles.push_back(Describe(info));
-  return server;
-}
-
-absl::StatusOr<std::vector<std::string>> ProfilesToMeasure(const std::vector<std::string>& wanted,
-                                                           const record::ServerDescription& server) {
-  if (wanted.empty()) return std::vector<std::string>{""};
-  std::vector<std::string> profiles;
-  const auto add = [&](const std::string& name) {
-    if (std::find(profiles.begin(), profiles.end(), name) == profiles.end()) profiles.push_back(name);
-  };
-  for (const std::string& name : wanted) {
-    if (name != kAll) add(name);
-    for (const auto& profile : server.profiles) {
-      if (name == kAll && profile.state == v1::ProfileState_Name(v1::READY)) add(profile.name);
-    }
-  }
-  if (profiles.empty()) return absl::FailedPreconditionError("the server lists no profile that is READY");
-  return profiles;
-}
-
-namespace {
 
 using record::kBaseline;
 
@@ -151,6 +95,53 @@ bool IsAnothers(const record::ServerCounters& counters, const runner::RunResult&
 
 }  // namespace
 
+void CatchStopSignals() {
+  struct sigaction action = {};
+  action.sa_handler = [](int) { stop_requested = 1; };
+  action.sa_flags = static_cast<int>(SA_RESETHAND);
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+}
+
+bool StopRequested() {
+  return stop_requested != 0;
+}
+
+absl::StatusOr<record::ServerDescription> DescribeServer(const std::string& target,
+                                                         const std::vector<std::string>& profiles,
+                                                         const client::Credentials& credentials) {
+  client::Client client({.address = target, .credentials = credentials});
+  const auto list = client.ListProfiles(kTimeout);
+  if (absl::IsUnimplemented(list.status())) return record::ServerDescription();
+  if (!list.ok()) return list.status();
+  for (const std::string& profile : profiles) {
+    RETURN_IF_ERROR(CheckProfile(*list, profile));
+  }
+  record::ServerDescription server;
+  server.model = list->model();
+  server.model_revision = list->model_revision();
+  server.default_profile = list->default_profile();
+  for (const v1::ProfileInfo& info : list->profiles()) server.profiles.push_back(Describe(info));
+  return server;
+}
+
+absl::StatusOr<std::vector<std::string>> ProfilesToMeasure(const std::vector<std::string>& wanted,
+                                                           const record::ServerDescription& server) {
+  if (wanted.empty()) return std::vector<std::string>{""};
+  std::vector<std::string> profiles;
+  const auto add = [&](const std::string& name) {
+    if (std::find(profiles.begin(), profiles.end(), name) == profiles.end()) profiles.push_back(name);
+  };
+  for (const std::string& name : wanted) {
+    if (name != kAll) add(name);
+    for (const auto& profile : server.profiles) {
+      if (name == kAll && profile.state == v1::ProfileState_Name(v1::READY)) add(profile.name);
+    }
+  }
+  if (profiles.empty()) return absl::FailedPreconditionError("the server lists no profile that is READY");
+  return profiles;
+}
+
 std::unique_ptr<Session> Session::Open(const RunOptions& options, int* exit_code) {
   std::unique_ptr<Session> session(new Session);
   const int connected = session->Connect(options);
@@ -177,13 +168,11 @@ int Session::Connect(const RunOptions& options) {
 }
 
 absl::Status Session::FindServer(const RunOptions& options) {
-  auto credentials = client::ReadCredentials(options.server.credentials);
-  if (!credentials.ok()) return credentials.status();
-  credentials_ = *std::move(credentials);
+  ASSIGN_OR_RETURN(credentials_, client::ReadCredentials(options.server.credentials));
   target_ = options.target;
   metrics_ = options.server.metrics;
   if (!options.server.spawn.empty()) {
-    if (absl::Status status = Spawn(options); !status.ok()) return status;
+    RETURN_IF_ERROR(Spawn(options));
     target_ = process_->address();
     if (metrics_.empty()) metrics_ = process_->metrics_address();
   }
@@ -195,17 +184,15 @@ absl::Status Session::FindServer(const RunOptions& options) {
 
 absl::Status Session::Spawn(const RunOptions& options) {
   const ServerOptions& wanted = options.server;
-  const auto program = target::FindServerProgram(wanted.program);
-  if (!program.ok()) return program.status();
   target::LaunchOptions launch;
-  launch.program = *program;
+  ASSIGN_OR_RETURN(launch.program, target::FindServerProgram(wanted.program));
   launch.flags = ServerFlags(wanted, ProfilesToLoad(options));
   // A file goes as a flag, by its own name, so that the server's errors have it.
   if (IsConfigText(wanted.config)) launch.config = wanted.config;
   launch.log_file = wanted.log;
   if (!wanted.cpus.empty()) {
     const auto cpus = target::ParseCpus(wanted.cpus);
-    if (!cpus.ok()) return absl::InvalidArgumentError(absl::StrCat("--spawn-cpus: ", cpus.status().message()));
+    if (!cpus.ok()) return errors::In("--spawn-cpus", cpus.status());
     launch.cpus = *cpus;
   }
   launch.timeout = std::chrono::milliseconds(static_cast<int64_t>(1000 * wanted.start_timeout_seconds));
@@ -220,7 +207,7 @@ absl::Status Session::Spawn(const RunOptions& options) {
     return absl::OkStatus();
   }
   if (absl::IsCancelled(process.status())) return process.status();
-  return absl::Status(process.status().code(), absl::StrCat("the server did not start: ", process.status().message()));
+  return errors::In("the server did not start", process.status());
 }
 
 Session::~Session() {

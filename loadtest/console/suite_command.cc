@@ -12,13 +12,11 @@
 #include <string>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "loadtest/console/measurement.h"
 #include "loadtest/console/output.h"
 #include "loadtest/console/session.h"
-#include "loadtest/console/tables.h"
-#include "loadtest/series/csv.h"
+#include "loadtest/record/figures.h"
+#include "profiles/errors/errors.h"
 
 namespace roberta::loadtest::console {
 
@@ -70,80 +68,6 @@ Stage WorkersStage(const SuiteOptions& options, const std::string& recipe, int w
   stage.meanings[kUsual] = {recipe, {stage.title}};
   return stage;
 }
-
-}  // namespace
-
-Stage ComparisonStage(const SuiteOptions& options) {
-  Stage stage = {.title = "profiles",
-                 .run = Runs(options, options.quick ? std::vector<double>{1, 16} : std::vector<double>{1, 4, 16, 64})};
-  stage.run.profiles = {"all"};
-  return stage;
-}
-
-std::vector<Stage> LoadingStages(const SuiteOptions& options, const std::string& recipe) {
-  Stage stage = {.title = "data loading", .run = Runs(options, {kManyUsers})};
-  stage.run.profiles.clear();
-  stage.run.no_quality = true;  // results do not depend on it
-  absl::StrAppend(&stage.run.server.config, "\n");
-  for (const Loading& loading : Loadings()) {
-    stage.run.server.config += ProfileConfig(loading, recipe);
-    stage.run.profiles.push_back(loading.name);
-    stage.meanings[loading.name] = {recipe, loading.variants};
-  }
-  return {std::move(stage), WorkersStage(options, recipe, 1), WorkersStage(options, recipe, 2)};
-}
-
-std::string RecipeForLoading(const record::ServerDescription& server) {
-  std::vector<std::string> ready;
-  for (const auto& profile : server.profiles) {
-    if (profile.state == kReady) ready.push_back(profile.name);
-  }
-  for (const char* wanted : {"quantized", "baseline"}) {
-    if (std::find(ready.begin(), ready.end(), wanted) != ready.end()) return wanted;
-  }
-  return ready.empty() ? "" : ready.front();
-}
-
-std::vector<record::RunRecord> InTermsOf(const Stage& stage, std::vector<record::RunRecord> runs) {
-  std::vector<record::RunRecord> meant;
-  for (record::RunRecord& run : runs) {
-    const auto found = stage.meanings.find(run.settings.profile);
-    if (found == stage.meanings.end()) {
-      meant.push_back(std::move(run));
-      continue;
-    }
-    for (const std::string& variant : found->second.variants) {
-      record::RunRecord& copy = meant.emplace_back(run);
-      copy.settings.profile = found->second.profile;
-      copy.settings.variant = variant;
-    }
-  }
-  return meant;
-}
-
-size_t RunsOf(const Stage& stage, size_t profiles) {
-  if (!stage.meanings.empty()) profiles = stage.meanings.size();
-  return profiles * LevelsOf(stage.run).size() * static_cast<size_t>(stage.run.turns);
-}
-
-absl::StatusOr<std::string> ConfigText(const std::string& config) {
-  if (config.empty() || IsConfigText(config)) return config;
-  absl::StatusOr<std::string> read = ReadFile(config);
-  if (!read.ok()) return read;
-  const size_t first = read->find_first_not_of(" \t\r\n");
-  if (first != std::string::npos && (*read)[first] == '{') {
-    return absl::InvalidArgumentError(
-        absl::StrCat(config, ": is JSON; a suite adds to the config, which takes text-proto"));
-  }
-  return read;
-}
-
-CoreSplit SplitCores(const std::vector<int>& usable) {
-  if (usable.size() < 2) return {};
-  return {absl::StrJoin(usable.begin(), usable.end() - 1, ","), usable.back()};
-}
-
-namespace {
 
 /// What a suite has so far.
 struct Progress {
@@ -256,7 +180,7 @@ int Suite(SuiteOptions options) {
   }
   for (const record::RunRecord& run : progress.series.runs) status.Update(run.result.CheckBooks());
   status.Update(json.Write(record::ToJson(progress.series)));
-  status.Update(csv.Write(series::ToCsv(progress.series.runs)));
+  status.Update(csv.Write(record::ToCsv(progress.series.runs)));
   status.Update(WriteSuiteReports(progress.series, options.out));
   if (!status.ok()) return Complain(status);
   Print(options, progress.series);
@@ -278,6 +202,74 @@ Examples:
   roberta-loadtest suite --target 10.0.0.5:8001 --file reviews.tsv --quick)";
 
 }  // namespace
+
+Stage ComparisonStage(const SuiteOptions& options) {
+  Stage stage = {.title = "profiles",
+                 .run = Runs(options, options.quick ? std::vector<double>{1, 16} : std::vector<double>{1, 4, 16, 64})};
+  stage.run.profiles = {"all"};
+  return stage;
+}
+
+std::vector<Stage> LoadingStages(const SuiteOptions& options, const std::string& recipe) {
+  Stage stage = {.title = "data loading", .run = Runs(options, {kManyUsers})};
+  stage.run.profiles.clear();
+  stage.run.no_quality = true;  // results do not depend on it
+  absl::StrAppend(&stage.run.server.config, "\n");
+  for (const Loading& loading : Loadings()) {
+    stage.run.server.config += ProfileConfig(loading, recipe);
+    stage.run.profiles.push_back(loading.name);
+    stage.meanings[loading.name] = {recipe, loading.variants};
+  }
+  return {std::move(stage), WorkersStage(options, recipe, 1), WorkersStage(options, recipe, 2)};
+}
+
+std::string RecipeForLoading(const record::ServerDescription& server) {
+  std::vector<std::string> ready;
+  for (const auto& profile : server.profiles) {
+    if (profile.state == kReady) ready.push_back(profile.name);
+  }
+  for (const char* wanted : {"quantized", "baseline"}) {
+    if (std::find(ready.begin(), ready.end(), wanted) != ready.end()) return wanted;
+  }
+  return ready.empty() ? "" : ready.front();
+}
+
+std::vector<record::RunRecord> InTermsOf(const Stage& stage, std::vector<record::RunRecord> runs) {
+  std::vector<record::RunRecord> meant;
+  for (record::RunRecord& run : runs) {
+    const auto found = stage.meanings.find(run.settings.profile);
+    if (found == stage.meanings.end()) {
+      meant.push_back(std::move(run));
+      continue;
+    }
+    for (const std::string& variant : found->second.variants) {
+      record::RunRecord& copy = meant.emplace_back(run);
+      copy.settings.profile = found->second.profile;
+      copy.settings.variant = variant;
+    }
+  }
+  return meant;
+}
+
+size_t RunsOf(const Stage& stage, size_t profiles) {
+  if (!stage.meanings.empty()) profiles = stage.meanings.size();
+  return profiles * LevelsOf(stage.run).size() * static_cast<size_t>(stage.run.turns);
+}
+
+absl::StatusOr<std::string> ConfigText(const std::string& config) {
+  if (config.empty() || IsConfigText(config)) return config;
+  ASSIGN_OR_RETURN(std::string read, ReadFile(config));
+  const size_t first = read.find_first_not_of(" \t\r\n");
+  if (first != std::string::npos && read[first] == '{') {
+    return errors::InvalidArgument(config, ": is JSON; a suite adds to the config, which takes text-proto");
+  }
+  return read;
+}
+
+CoreSplit SplitCores(const std::vector<int>& usable) {
+  if (usable.size() < 2) return {};
+  return {absl::StrJoin(usable.begin(), usable.end() - 1, ","), usable.back()};
+}
 
 void AddSuiteCommand(CLI::App* app, int* exit_code) {
   auto options = std::make_shared<SuiteOptions>();

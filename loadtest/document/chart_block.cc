@@ -51,6 +51,11 @@ void SetDash(cairo_t* cairo, int dash) {
   cairo_set_dash(cairo, pattern.data(), static_cast<int>(pattern.size()), 0);
 }
 
+constexpr double kBelowTitle = 2, kBelowReading = 5, kBelowLegend = 3;
+const Font kTitleFont = {.size = 10, .weight = PANGO_WEIGHT_SEMIBOLD};
+const Font kReadingFont = {.size = 9, .color = {0x44, 0x44, 0x44}};
+const Font kNoteFont = {.size = 8, .color = {0x66, 0x66, 0x66}};
+
 }  // namespace
 
 Legend::Legend(cairo_t* cairo, const Chart& chart, double width) : cairo_(cairo) {
@@ -124,15 +129,6 @@ void Legend::Draw(double x, double y) const {
     name.Draw(x + entry.x + sample + kGapToName, y + entry.y);
   }
 }
-
-namespace {
-
-constexpr double kBelowTitle = 2, kBelowReading = 5, kBelowLegend = 3;
-const Font kTitleFont = {.size = 10, .weight = PANGO_WEIGHT_SEMIBOLD};
-const Font kReadingFont = {.size = 9, .color = {0x44, 0x44, 0x44}};
-const Font kNoteFont = {.size = 8, .color = {0x66, 0x66, 0x66}};
-
-}  // namespace
 
 ChartBlock::ChartBlock(cairo_t* cairo, const Chart& chart, const Drawing* drawing, const ChartSize& size)
     : cairo_(cairo),

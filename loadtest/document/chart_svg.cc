@@ -8,9 +8,8 @@
 #include <cmath>
 #include <cstring>
 
-#include "absl/status/status.h"
-#include "absl/strings/str_cat.h"
 #include "loadtest/process/child.h"
+#include "profiles/errors/errors.h"
 
 namespace roberta::loadtest::document {
 
@@ -47,6 +46,16 @@ bool HasValue(const BarChart& chart) {
   return false;
 }
 
+constexpr char kGnuplot[] = "gnuplot";
+
+/// What was written into `file`.
+std::string ReadAll(const process::Descriptor& file) {
+  std::string text(static_cast<size_t>(std::max<off_t>(0, lseek(file.get(), 0, SEEK_END))), '\0');
+  const ssize_t bytes = pread(file.get(), text.data(), text.size(), 0);
+  text.resize(static_cast<size_t>(std::max<ssize_t>(0, bytes)));
+  return text;
+}
+
 }  // namespace
 
 std::string ChartScript(const Chart& chart, const ChartSize& size, const std::string& output) {
@@ -62,39 +71,24 @@ std::string WhyEmpty(const Chart& chart) {
   return lines != nullptr ? "not measured: no point of it has a value" : "not measured: no bar of it has a value";
 }
 
-namespace {
-
-constexpr char kGnuplot[] = "gnuplot";
-
-/// What was written into `file`.
-std::string ReadAll(const process::Descriptor& file) {
-  std::string text(static_cast<size_t>(std::max<off_t>(0, lseek(file.get(), 0, SEEK_END))), '\0');
-  const ssize_t bytes = pread(file.get(), text.data(), text.size(), 0);
-  text.resize(static_cast<size_t>(std::max<ssize_t>(0, bytes)));
-  return text;
-}
-
-}  // namespace
-
 absl::Status CheckGnuplot() {
   if (!process::FindOnPath(kGnuplot).empty()) return absl::OkStatus();
   return absl::NotFoundError("charts need gnuplot, which is not installed (Debian package: gnuplot-nox)");
 }
 
 absl::StatusOr<std::string> DrawChart(const Chart& chart, const ChartSize& size) {
-  if (absl::Status status = CheckGnuplot(); !status.ok()) return status;
+  RETURN_IF_ERROR(CheckGnuplot());
   const process::Descriptor drawing = process::MemoryFile(""), messages = process::MemoryFile("");
   const process::Descriptor script = process::MemoryFile(ChartScript(chart, size, drawing.path()));
   if (drawing.get() < 0 || messages.get() < 0 || script.get() < 0) {
     return absl::UnavailableError(absl::StrCat("no room for a chart: ", std::strerror(errno)));
   }
-  const auto child = process::StartChild({.program = process::FindOnPath(kGnuplot),
-                                          .arguments = {"-d", script.path()},
-                                          .output = messages.get(),
-                                          .inherited = {script.get(), drawing.get()}});
-  if (!child.ok()) return child.status();
+  ASSIGN_OR_RETURN(const pid_t child, process::StartChild({.program = process::FindOnPath(kGnuplot),
+                                                           .arguments = {"-d", script.path()},
+                                                           .output = messages.get(),
+                                                           .inherited = {script.get(), drawing.get()}}));
   int status = 0;
-  while (waitpid(*child, &status, 0) < 0 && errno == EINTR) {
+  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
   }
   if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
     return absl::InternalError(absl::StrCat("gnuplot cannot draw a chart: ", ReadAll(messages).substr(0, 500)));

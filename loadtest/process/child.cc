@@ -14,9 +14,9 @@
 #include <cstring>
 #include <filesystem>
 
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "profiles/errors/errors.h"
 
 namespace roberta::loadtest::process {
 
@@ -77,10 +77,9 @@ bool ReadReport(int report, Failure* failure) {
 
 absl::Status ToStatus(const ChildPlan& plan, const Failure& failure) {
   if (failure.step == Failure::kCpus) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("cores ", absl::StrJoin(plan.cpus, ","), ": ", std::strerror(failure.error)));
+    return errors::InvalidArgument("cores ", absl::StrJoin(plan.cpus, ","), ": ", std::strerror(failure.error));
   }
-  return absl::NotFoundError(absl::StrCat(plan.program, ": cannot run: ", std::strerror(failure.error)));
+  return errors::NotFound(plan.program, ": cannot run: ", std::strerror(failure.error));
 }
 
 }  // namespace

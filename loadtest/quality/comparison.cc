@@ -7,8 +7,8 @@
 #include <unordered_map>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "profiles/errors/errors.h"
 
 namespace roberta::loadtest::quality {
 
@@ -21,6 +21,47 @@ std::vector<size_t> Sample(size_t count, size_t of, uint64_t seed) {
   std::mt19937_64 random(seed);
   std::sample(all.begin(), all.end(), std::back_inserter(sample), count, random);
   return sample;
+}
+
+struct Label {
+  std::string name;
+  int index = 0;
+};
+
+/// The label of an answer to one text.
+absl::StatusOr<Label> LabelOf(const absl::StatusOr<v1::ClassifyResponse>& response) {
+  if (!response.ok()) return response.status();
+  if (response->results_size() != 1 || !response->results(0).has_classification()) {
+    return absl::InternalError("the answer has no classification");
+  }
+  const v1::Classification& classification = response->results(0).classification();
+  return Label{classification.label(), static_cast<int>(classification.index())};
+}
+
+constexpr size_t kBins = 15;
+
+/// Bins are closed above: (0, 1/15] and so on, and 0 in the first one. As the server's quality metrics have it.
+size_t BinOf(double probability) {
+  return static_cast<size_t>(std::clamp(std::ceil(probability * kBins), 1.0, static_cast<double>(kBins))) - 1;
+}
+
+/// "" beyond the end, as where no label is known.
+const std::string& At(const std::vector<std::string>& labels, uint32_t text) {
+  static const std::string kUnknown;
+  return text < labels.size() ? labels[text] : kUnknown;
+}
+
+bool IsLabel(const std::string& expected, const std::string& name, int index) {
+  return expected == name || expected == std::to_string(index);
+}
+
+using record::kAuto;
+using record::kBaseline;
+using record::kReady;
+
+bool HasReady(const record::ServerDescription& server, const std::string& profile) {
+  return std::any_of(server.profiles.begin(), server.profiles.end(),
+                     [&](const auto& one) { return one.name == profile && one.state == kReady; });
 }
 
 }  // namespace
@@ -49,25 +90,6 @@ DistinctTexts::DistinctTexts(const std::vector<workload::RequestClass>& classes,
   for (size_t& place : request_of_text_) place = new_place[place];
 }
 
-namespace {
-
-struct Label {
-  std::string name;
-  int index = 0;
-};
-
-/// The label of an answer to one text.
-absl::StatusOr<Label> LabelOf(const absl::StatusOr<v1::ClassifyResponse>& response) {
-  if (!response.ok()) return response.status();
-  if (response->results_size() != 1 || !response->results(0).has_classification()) {
-    return absl::InternalError("the answer has no classification");
-  }
-  const v1::Classification& classification = response->results(0).classification();
-  return Label{classification.label(), static_cast<int>(classification.index())};
-}
-
-}  // namespace
-
 absl::StatusOr<AloneLabels> AskAlone(const DistinctTexts& texts, const std::string& profile, const Ask& ask,
                                      const std::function<bool(size_t)>& go_on) {
   AloneLabels alone;
@@ -89,27 +111,6 @@ absl::StatusOr<AloneLabels> AskAlone(const DistinctTexts& texts, const std::stri
   }
   return alone;
 }
-
-namespace {
-
-constexpr size_t kBins = 15;
-
-/// Bins are closed above: (0, 1/15] and so on, and 0 in the first one. As the server's quality metrics have it.
-size_t BinOf(double probability) {
-  return static_cast<size_t>(std::clamp(std::ceil(probability * kBins), 1.0, static_cast<double>(kBins))) - 1;
-}
-
-/// "" beyond the end, as where no label is known.
-const std::string& At(const std::vector<std::string>& labels, uint32_t text) {
-  static const std::string kUnknown;
-  return text < labels.size() ? labels[text] : kUnknown;
-}
-
-bool IsLabel(const std::string& expected, const std::string& name, int index) {
-  return expected == name || expected == std::to_string(index);
-}
-
-}  // namespace
 
 std::vector<std::string> ExpectedLabels(const std::vector<workload::RequestClass>& classes) {
   std::vector<std::string> labels;
@@ -183,19 +184,6 @@ void Comparison::AddLabelled(const std::string& expected, const v1::Classificati
   bin.probability_sum += probability;
 }
 
-namespace {
-
-using record::kAuto;
-using record::kBaseline;
-using record::kReady;
-
-bool HasReady(const record::ServerDescription& server, const std::string& profile) {
-  return std::any_of(server.profiles.begin(), server.profiles.end(),
-                     [&](const auto& one) { return one.name == profile && one.state == kReady; });
-}
-
-}  // namespace
-
 KnownAnswers::KnownAnswers(const std::vector<workload::RequestClass>& classes, std::optional<size_t> most_texts,
                            uint64_t seed)
     : asks_(most_texts.has_value()),
@@ -215,9 +203,8 @@ absl::Status KnownAnswers::AskAll(const std::vector<std::string>& profiles, cons
   for (const std::string& profile : wanted) {
     const std::string name = NameOf(profile);
     if (name == kAuto || alone_.count(name) > 0) continue;
-    auto alone = AskAlone(texts_, name, ask, [&](size_t done) { return go_on(name, done, texts_.requests().size()); });
-    if (!alone.ok()) return alone.status();
-    alone_[name] = *std::move(alone);
+    ASSIGN_OR_RETURN(alone_[name], AskAlone(texts_, name, ask,
+                                            [&](size_t done) { return go_on(name, done, texts_.requests().size()); }));
   }
   return absl::OkStatus();
 }

@@ -1,4 +1,4 @@
-#include "loadtest/record/cross_check.h"
+#include "loadtest/record/run_record.h"
 
 #include <optional>
 

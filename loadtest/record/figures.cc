@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 
 namespace roberta::loadtest::record {
 
@@ -155,6 +156,18 @@ std::vector<Figure> MakeFigures() {
   };
 }
 
+std::string Row(const std::vector<std::string>& fields) {
+  const auto quoted = [](std::string* out, const std::string& field) { absl::StrAppend(out, CsvField(field)); };
+  return absl::StrCat(absl::StrJoin(fields, ",", quoted), "\r\n");
+}
+
+std::string Level(const RunRecord& run) {
+  const Settings& settings = run.settings;
+  if (settings.loop == "closed") return absl::StrCat(settings.concurrency);
+  if (settings.rate > 0) return absl::StrFormat("%.6g", settings.rate);
+  return absl::StrFormat("%.6g", run.result.RatePerSecond(run.result.intended));  // recorded intervals
+}
+
 }  // namespace
 
 Load LoadOf(const RunRecord& run) {
@@ -274,6 +287,28 @@ std::string Figure::TextOf(const RunRecord& run, Place place) const {
 const std::vector<Figure>& Figures() {
   static const std::vector<Figure> kFigures = MakeFigures();
   return kFigures;
+}
+
+std::string CsvField(const std::string& text) {
+  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
+  return absl::StrCat("\"", absl::StrReplaceAll(text, {{"\"", "\"\""}}), "\"");
+}
+
+std::string ToCsv(const std::vector<RunRecord>& runs) {
+  const bool open = !runs.empty() && runs.front().settings.loop == "open";
+  std::vector<std::string> names = {open ? "Request Rate" : "Concurrency"};
+  for (const Figure& figure : Figures()) {
+    if (!figure.csv.empty()) names.emplace_back(figure.csv);
+  }
+  std::string text = Row(names);
+  for (const RunRecord& run : runs) {
+    std::vector<std::string> fields = {Level(run)};
+    for (const Figure& figure : Figures()) {
+      if (!figure.csv.empty()) fields.push_back(figure.TextOf(run, Place::kCsv));
+    }
+    text += Row(fields);
+  }
+  return text;
 }
 
 }  // namespace roberta::loadtest::record

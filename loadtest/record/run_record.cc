@@ -10,12 +10,10 @@
 #include <stdexcept>
 #include <utility>
 
-#include "absl/status/status.h"
-#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
-#include "loadtest/record/cross_check.h"
 #include "loadtest/record/figures.h"
+#include "profiles/errors/errors.h"
 #include "version/version.h"
 
 // The members of a struct that a file holds, under their own names. Writing and reading are made of one list, so
@@ -252,7 +250,7 @@ absl::StatusOr<Series> FromJson(const std::string& text) {
   try {
     Json json = Json::parse(text);
     if (const int format = json.at("format").get<int>(); format != kFormat) {
-      return absl::InvalidArgumentError(absl::StrCat("format is ", format, "; this program reads ", kFormat));
+      return errors::InvalidArgument("format is ", format, "; this program reads ", kFormat);
     }
     AddLaterMembers(&json.at("runs"));
     Series series;
@@ -260,7 +258,7 @@ absl::StatusOr<Series> FromJson(const std::string& text) {
     json.at("searches").get_to(series.searches);
     return series;
   } catch (const std::exception& error) {  // nlohmann's, and ours above
-    return absl::InvalidArgumentError(absl::StrCat("not a record of runs: ", error.what()));
+    return errors::InvalidArgument("not a record of runs: ", error.what());
   }
 }
 

@@ -1,4 +1,4 @@
-#include "loadtest/report/answers.h"
+#include "loadtest/report/verdict.h"
 
 #include <algorithm>
 #include <cmath>
@@ -64,91 +64,6 @@ void JudgeByRunsOrSample(const ProfileRuns& runs, Answers* answers) {
     answers->accuracy_source = Source::kSample;
   }
 }
-
-}  // namespace
-
-Answers AnswersOf(const ProfileRuns& runs) {
-  Answers answers;
-  for (const RunRecord* run : RunsOf({runs})) {
-    Add(run->quality, &answers.sum);
-    answers.texts = std::max(answers.texts, TextsOf(*run));
-  }
-  answers.flips = Share(answers.sum.alone_flips, answers.sum.alone_compared);
-  answers.accuracy = Share(answers.sum.texts_correct, answers.sum.texts_labelled);
-  answers.agreement = Share(answers.sum.texts_agreed, answers.sum.texts_compared);
-  if (answers.accuracy) {
-    answers.accuracy_source = Source::kAlone;
-    answers.difference = record::AccuracyDifferenceOf(answers.sum);
-  }
-  if (answers.agreement) answers.agreement_source = Source::kAlone;
-  if (!answers.accuracy) JudgeByRunsOrSample(runs, &answers);
-  if (!answers.agreement && (answers.agreement = Share(answers.sum.baseline_agreed, answers.sum.baseline_compared))) {
-    answers.agreement_source = Source::kRuns;
-  }
-  if (!answers.agreement && runs.description != nullptr &&
-      (answers.agreement = OfSample(runs.description->agreement))) {
-    answers.agreement_source = Source::kSample;
-  }
-  return answers;
-}
-
-std::vector<Answers> AnswersOfAll(const std::vector<ProfileRuns>& sorted) {
-  std::vector<Answers> all;
-  bool any_sample = false, all_samples = true;
-  for (const ProfileRuns& runs : sorted) {
-    all.push_back(AnswersOf(runs));
-    any_sample = any_sample || all.back().accuracy_source == Source::kSample;
-    all_samples = all_samples && SampleAccuracy(runs).has_value();
-  }
-  if (!any_sample || !all_samples) return all;
-  for (size_t i = 0; i < sorted.size(); ++i) {
-    all[i].accuracy = SampleAccuracy(sorted[i]);
-    all[i].accuracy_source = Source::kSample;
-    all[i].difference.reset();
-  }
-  return all;
-}
-
-std::optional<AccuracyPair> CompareAccuracy(const ProfileRuns& baseline, const ProfileRuns& runs) {
-  const Answers of_baseline = AnswersOf(baseline), answers = AnswersOf(runs);
-  const Source source = answers.accuracy_source;
-  if (of_baseline.accuracy_source == source && (source == Source::kAlone || source == Source::kRuns)) {
-    return AccuracyPair{*of_baseline.accuracy, *answers.accuracy, source, answers.difference};
-  }
-  const std::optional<double> before = SampleAccuracy(baseline), after = SampleAccuracy(runs);
-  if (before && after) return AccuracyPair{*before, *after, Source::kSample, std::nullopt};
-  const std::optional<double> was = Share(of_baseline.sum.correct, of_baseline.sum.labelled);
-  const std::optional<double> is = Share(answers.sum.correct, answers.sum.labelled);
-  if (was && is) return AccuracyPair{*was, *is, Source::kRuns, std::nullopt};
-  return std::nullopt;
-}
-
-std::string SourceName(Source source) {
-  switch (source) {
-    case Source::kAlone:
-      return "each text alone";
-    case Source::kRuns:
-      return "these runs";
-    case Source::kSample:
-      return "the server's sample";
-    case Source::kNone:
-      break;
-  }
-  return kNotMeasured;
-}
-
-std::optional<double> CalibrationError(const Quality& quality) {
-  double error = 0;
-  int64_t count = 0;
-  for (const Quality::CalibrationBin& bin : quality.calibration) {
-    count += bin.count;
-    error += std::abs(bin.probability_sum - static_cast<double>(bin.correct));
-  }
-  if (count == 0) return std::nullopt;
-  return error / static_cast<double>(count);
-}
-
-namespace {
 
 constexpr char kNoLabels[] = "no answer of these runs was compared with a label";
 constexpr char kNoDifference[] =
@@ -237,6 +152,87 @@ Block ReliabilityChart(const std::vector<ProfileRuns>& sorted) {
 }
 
 }  // namespace
+
+Answers AnswersOf(const ProfileRuns& runs) {
+  Answers answers;
+  for (const RunRecord* run : RunsOf({runs})) {
+    Add(run->quality, &answers.sum);
+    answers.texts = std::max(answers.texts, TextsOf(*run));
+  }
+  answers.flips = Share(answers.sum.alone_flips, answers.sum.alone_compared);
+  answers.accuracy = Share(answers.sum.texts_correct, answers.sum.texts_labelled);
+  answers.agreement = Share(answers.sum.texts_agreed, answers.sum.texts_compared);
+  if (answers.accuracy) {
+    answers.accuracy_source = Source::kAlone;
+    answers.difference = record::AccuracyDifferenceOf(answers.sum);
+  }
+  if (answers.agreement) answers.agreement_source = Source::kAlone;
+  if (!answers.accuracy) JudgeByRunsOrSample(runs, &answers);
+  if (!answers.agreement && (answers.agreement = Share(answers.sum.baseline_agreed, answers.sum.baseline_compared))) {
+    answers.agreement_source = Source::kRuns;
+  }
+  if (!answers.agreement && runs.description != nullptr &&
+      (answers.agreement = OfSample(runs.description->agreement))) {
+    answers.agreement_source = Source::kSample;
+  }
+  return answers;
+}
+
+std::vector<Answers> AnswersOfAll(const std::vector<ProfileRuns>& sorted) {
+  std::vector<Answers> all;
+  bool any_sample = false, all_samples = true;
+  for (const ProfileRuns& runs : sorted) {
+    all.push_back(AnswersOf(runs));
+    any_sample = any_sample || all.back().accuracy_source == Source::kSample;
+    all_samples = all_samples && SampleAccuracy(runs).has_value();
+  }
+  if (!any_sample || !all_samples) return all;
+  for (size_t i = 0; i < sorted.size(); ++i) {
+    all[i].accuracy = SampleAccuracy(sorted[i]);
+    all[i].accuracy_source = Source::kSample;
+    all[i].difference.reset();
+  }
+  return all;
+}
+
+std::optional<AccuracyPair> CompareAccuracy(const ProfileRuns& baseline, const ProfileRuns& runs) {
+  const Answers of_baseline = AnswersOf(baseline), answers = AnswersOf(runs);
+  const Source source = answers.accuracy_source;
+  if (of_baseline.accuracy_source == source && (source == Source::kAlone || source == Source::kRuns)) {
+    return AccuracyPair{*of_baseline.accuracy, *answers.accuracy, source, answers.difference};
+  }
+  const std::optional<double> before = SampleAccuracy(baseline), after = SampleAccuracy(runs);
+  if (before && after) return AccuracyPair{*before, *after, Source::kSample, std::nullopt};
+  const std::optional<double> was = Share(of_baseline.sum.correct, of_baseline.sum.labelled);
+  const std::optional<double> is = Share(answers.sum.correct, answers.sum.labelled);
+  if (was && is) return AccuracyPair{*was, *is, Source::kRuns, std::nullopt};
+  return std::nullopt;
+}
+
+std::string SourceName(Source source) {
+  switch (source) {
+    case Source::kAlone:
+      return "each text alone";
+    case Source::kRuns:
+      return "these runs";
+    case Source::kSample:
+      return "the server's sample";
+    case Source::kNone:
+      break;
+  }
+  return kNotMeasured;
+}
+
+std::optional<double> CalibrationError(const Quality& quality) {
+  double error = 0;
+  int64_t count = 0;
+  for (const Quality::CalibrationBin& bin : quality.calibration) {
+    count += bin.count;
+    error += std::abs(bin.probability_sum - static_cast<double>(bin.correct));
+  }
+  if (count == 0) return std::nullopt;
+  return error / static_cast<double>(count);
+}
 
 Cell DifferenceCell(const Answers& answers, bool is_baseline) {
   if (is_baseline) return {};

@@ -1,4 +1,4 @@
-#include "loadtest/report/comparison.h"
+#include "loadtest/report/sections.h"
 
 #include <algorithm>
 #include <set>
@@ -55,65 +55,6 @@ std::string Advice(const ProfileRuns& before, const ProfileRuns& after) {
   }
   return AnswersOf(after).agreement ? " So run it." : " Measure that before you run it.";
 }
-
-}  // namespace
-
-Comparison Compare(const record::Series& series, const std::vector<std::string>& names) {
-  Comparison comparison;
-  for (const std::string& name : names) {
-    const size_t before = comparison.runs.size();
-    for (const RunRecord& run : series.runs) {
-      if (ProfileOf(run) == name && run.settings.variant.empty()) comparison.runs.push_back(&run);
-    }
-    if (comparison.runs.size() == before) comparison.absent.push_back({name, WhyAbsent(series, name)});
-    for (const record::RateSearch& search : series.searches) {
-      if (search.profile == name && search.variant.empty()) comparison.searches.push_back(&search);
-    }
-  }
-  comparison.sorted = Sort(comparison.runs);
-  return comparison;
-}
-
-std::string WhatItIs(const record::Series& series, const std::string& profile) {
-  for (const RunRecord& run : series.runs) {
-    for (const auto& description : run.server.profiles) {
-      if (description.name == profile && !description.summary.empty()) return description.summary;
-    }
-  }
-  return "";
-}
-
-Blocks AbsentBoxes(const Comparison& comparison) {
-  Blocks boxes;
-  for (const Comparison::Absent& absent : comparison.absent) {
-    boxes.emplace_back(
-        Paragraph{absl::StrCat(absent.profile, ": not measured, because ", absent.why, "."), TextStyle::kWarning});
-  }
-  return boxes;
-}
-
-std::string BeforeAndAfter(const Comparison& comparison, const std::string& before, const std::string& after) {
-  const ProfileRuns* const one = Find(comparison.sorted, before);
-  const ProfileRuns* const other = Find(comparison.sorted, after);
-  if (one == nullptr && other == nullptr) return absl::StrCat("Neither ", before, " nor ", after, " was measured.");
-  if (other == nullptr) {
-    return absl::StrCat(after, " was not measured, so there is nothing to compare. ", InWords(one, *one, before));
-  }
-  if (one == nullptr) {
-    return absl::StrCat(before, " was not measured, so there is nothing to compare. ", InWords(nullptr, *other, after));
-  }
-  if (Busiest(*other).Of(TextsPerSecond).value_or(Spread()).high <= 0) return InWords(one, *other, after);
-  return absl::StrCat(InWords(one, *other, after), WeightWords(*one, *other), Advice(*one, *other));
-}
-
-std::optional<Spread> FoundRate(const Comparison& comparison, const std::string& profile) {
-  for (const record::RateSearch* search : comparison.searches) {
-    if (search->profile == profile) return SpreadOf(search->found);
-  }
-  return std::nullopt;
-}
-
-namespace {
 
 /// A figure of each profile, and how it is written.
 struct FigureRow {
@@ -216,6 +157,61 @@ std::vector<Cell> AccuracyRow(const Comparison& comparison) {
 }
 
 }  // namespace
+
+Comparison Compare(const record::Series& series, const std::vector<std::string>& names) {
+  Comparison comparison;
+  for (const std::string& name : names) {
+    const size_t before = comparison.runs.size();
+    for (const RunRecord& run : series.runs) {
+      if (ProfileOf(run) == name && run.settings.variant.empty()) comparison.runs.push_back(&run);
+    }
+    if (comparison.runs.size() == before) comparison.absent.push_back({name, WhyAbsent(series, name)});
+    for (const record::RateSearch& search : series.searches) {
+      if (search.profile == name && search.variant.empty()) comparison.searches.push_back(&search);
+    }
+  }
+  comparison.sorted = Sort(comparison.runs);
+  return comparison;
+}
+
+std::string WhatItIs(const record::Series& series, const std::string& profile) {
+  for (const RunRecord& run : series.runs) {
+    for (const auto& description : run.server.profiles) {
+      if (description.name == profile && !description.summary.empty()) return description.summary;
+    }
+  }
+  return "";
+}
+
+Blocks AbsentBoxes(const Comparison& comparison) {
+  Blocks boxes;
+  for (const Comparison::Absent& absent : comparison.absent) {
+    boxes.emplace_back(
+        Paragraph{absl::StrCat(absent.profile, ": not measured, because ", absent.why, "."), TextStyle::kWarning});
+  }
+  return boxes;
+}
+
+std::string BeforeAndAfter(const Comparison& comparison, const std::string& before, const std::string& after) {
+  const ProfileRuns* const one = Find(comparison.sorted, before);
+  const ProfileRuns* const other = Find(comparison.sorted, after);
+  if (one == nullptr && other == nullptr) return absl::StrCat("Neither ", before, " nor ", after, " was measured.");
+  if (other == nullptr) {
+    return absl::StrCat(after, " was not measured, so there is nothing to compare. ", InWords(one, *one, before));
+  }
+  if (one == nullptr) {
+    return absl::StrCat(before, " was not measured, so there is nothing to compare. ", InWords(nullptr, *other, after));
+  }
+  if (Busiest(*other).Of(TextsPerSecond).value_or(Spread()).high <= 0) return InWords(one, *other, after);
+  return absl::StrCat(InWords(one, *other, after), WeightWords(*one, *other), Advice(*one, *other));
+}
+
+std::optional<Spread> FoundRate(const Comparison& comparison, const std::string& profile) {
+  for (const record::RateSearch* search : comparison.searches) {
+    if (search->profile == profile) return SpreadOf(search->found);
+  }
+  return std::nullopt;
+}
 
 Block FiguresTable(const Comparison& comparison) {
   const std::vector<ProfileRuns>& sorted = comparison.sorted;

@@ -90,76 +90,6 @@ std::string Against(const LoadingTrial& trial, const ProfileRuns& best, const Pr
   return text;
 }
 
-}  // namespace
-
-const std::vector<LoadingKey>& LoadingKeys() {
-  static const std::vector<LoadingKey> kKeys = {
-      {"strategy", "packed",
-       "How texts become a batch: padded to the longest of it, bucketed by length and then padded, or packed end to "
-       "end without padding."},
-      {"token budget", "2048",
-       "How many tokens a batch may hold: larger ones cost less each, smaller ones are done sooner."},
-      {"tokenizer workers", "1", "Threads that turn texts into tokens while the executors compute."},
-      {"prefetch", "off", "Whether the next batch is formed while one runs."},
-  };
-  return kKeys;
-}
-
-std::vector<LoadingTrial> LoadingTrials(const record::Series& series) {
-  RunPointers runs;
-  for (const RunRecord& run : series.runs) {
-    if (!run.settings.variant.empty()) runs.push_back(&run);
-  }
-  std::vector<LoadingTrial> trials;
-  for (ProfileRuns& one : Sort(runs)) {
-    auto [key, value] = Parse(one.variant);
-    auto found = std::find_if(trials.begin(), trials.end(), [&, name = key.name](const LoadingTrial& trial) {
-      return trial.key.name == name && trial.profile == one.profile;
-    });
-    if (found == trials.end()) found = trials.insert(trials.end(), {key, one.profile, {}});
-    one.label = value;
-    one.style = StyleOf(one.profile, 0);
-    found->values.push_back(std::move(one));
-  }
-  const auto rank = [](const LoadingTrial& trial) {
-    const auto& keys = LoadingKeys();
-    return std::find_if(keys.begin(), keys.end(), [&](const LoadingKey& key) { return key.name == trial.key.name; }) -
-           keys.begin();
-  };
-  std::stable_sort(trials.begin(), trials.end(),
-                   [&](const LoadingTrial& a, const LoadingTrial& b) { return rank(a) < rank(b); });
-  for (LoadingTrial& trial : trials) {
-    std::stable_sort(trial.values.begin(), trial.values.end(),
-                     [](const ProfileRuns& a, const ProfileRuns& b) { return Rank(a.label) < Rank(b.label); });
-  }
-  return trials;
-}
-
-LoadingVerdict JudgeLoading(const LoadingTrial& trial) {
-  LoadingVerdict verdict = {.best = Best(trial), .matters = false, .text = ""};
-  if (verdict.best == nullptr) {
-    verdict.text = "Nothing was answered at full load, so nothing can be said about it.";
-    return verdict;
-  }
-  if (trial.values.size() == 1) {
-    verdict.text = absl::StrCat("Only ", verdict.best->label, " was measured, so there is nothing to compare.");
-    return verdict;
-  }
-  std::vector<std::string> parts;
-  for (const ProfileRuns& runs : trial.values) {
-    if (&runs == verdict.best) continue;
-    const std::string part = Against(trial, *verdict.best, runs, &verdict.matters);
-    if (!part.empty()) parts.push_back(part);
-  }
-  const std::string standing = verdict.best->label == trial.key.default_value ? " (the default)" : "";
-  verdict.text = absl::StrCat(verdict.matters ? "Set " : "It makes no difference that these runs could show; set ",
-                              verdict.best->label, standing, parts.empty() ? "." : ": ", absl::StrJoin(parts, "; "),
-                              parts.empty() ? "" : ".");
-  return verdict;
-}
-
-namespace {
-
 using document::Document;
 
 std::string TitleOf(const LoadingTrial& trial, bool several_profiles) {
@@ -228,6 +158,72 @@ Block VerdictRows(const std::vector<LoadingTrial>& trials) {
 }
 
 }  // namespace
+
+const std::vector<LoadingKey>& LoadingKeys() {
+  static const std::vector<LoadingKey> kKeys = {
+      {"strategy", "packed",
+       "How texts become a batch: padded to the longest of it, bucketed by length and then padded, or packed end to "
+       "end without padding."},
+      {"token budget", "2048",
+       "How many tokens a batch may hold: larger ones cost less each, smaller ones are done sooner."},
+      {"tokenizer workers", "1", "Threads that turn texts into tokens while the executors compute."},
+      {"prefetch", "off", "Whether the next batch is formed while one runs."},
+  };
+  return kKeys;
+}
+
+std::vector<LoadingTrial> LoadingTrials(const record::Series& series) {
+  RunPointers runs;
+  for (const RunRecord& run : series.runs) {
+    if (!run.settings.variant.empty()) runs.push_back(&run);
+  }
+  std::vector<LoadingTrial> trials;
+  for (ProfileRuns& one : Sort(runs)) {
+    auto [key, value] = Parse(one.variant);
+    auto found = std::find_if(trials.begin(), trials.end(), [&, name = key.name](const LoadingTrial& trial) {
+      return trial.key.name == name && trial.profile == one.profile;
+    });
+    if (found == trials.end()) found = trials.insert(trials.end(), {key, one.profile, {}});
+    one.label = value;
+    one.style = StyleOf(one.profile, 0);
+    found->values.push_back(std::move(one));
+  }
+  const auto rank = [](const LoadingTrial& trial) {
+    const auto& keys = LoadingKeys();
+    return std::find_if(keys.begin(), keys.end(), [&](const LoadingKey& key) { return key.name == trial.key.name; }) -
+           keys.begin();
+  };
+  std::stable_sort(trials.begin(), trials.end(),
+                   [&](const LoadingTrial& a, const LoadingTrial& b) { return rank(a) < rank(b); });
+  for (LoadingTrial& trial : trials) {
+    std::stable_sort(trial.values.begin(), trial.values.end(),
+                     [](const ProfileRuns& a, const ProfileRuns& b) { return Rank(a.label) < Rank(b.label); });
+  }
+  return trials;
+}
+
+LoadingVerdict JudgeLoading(const LoadingTrial& trial) {
+  LoadingVerdict verdict = {.best = Best(trial), .matters = false, .text = ""};
+  if (verdict.best == nullptr) {
+    verdict.text = "Nothing was answered at full load, so nothing can be said about it.";
+    return verdict;
+  }
+  if (trial.values.size() == 1) {
+    verdict.text = absl::StrCat("Only ", verdict.best->label, " was measured, so there is nothing to compare.");
+    return verdict;
+  }
+  std::vector<std::string> parts;
+  for (const ProfileRuns& runs : trial.values) {
+    if (&runs == verdict.best) continue;
+    const std::string part = Against(trial, *verdict.best, runs, &verdict.matters);
+    if (!part.empty()) parts.push_back(part);
+  }
+  const std::string standing = verdict.best->label == trial.key.default_value ? " (the default)" : "";
+  verdict.text = absl::StrCat(verdict.matters ? "Set " : "It makes no difference that these runs could show; set ",
+                              verdict.best->label, standing, parts.empty() ? "." : ": ", absl::StrJoin(parts, "; "),
+                              parts.empty() ? "" : ".");
+  return verdict;
+}
 
 std::string DataLoadingVerdict(const record::Series& series) {
   const std::vector<LoadingTrial> trials = LoadingTrials(series);

@@ -6,7 +6,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "loadtest/record/cross_check.h"
 
 namespace roberta::loadtest::report {
 
@@ -48,31 +47,6 @@ Blocks CrossCheck(const std::vector<ProfileRuns>& sorted) {
                    ": ", absl::StrJoin(gaps, "; "), more > 0 ? absl::StrCat("; and ", more, " more") : "", "."),
       TextStyle::kWarning}};
 }
-
-}  // namespace
-
-Blocks OutcomeSection(const std::vector<ProfileRuns>& sorted) {
-  const stats::Tally all = SumOf(RunsOf(sorted));
-  Table table = {"Outcomes of the requests", Columns({"profile", "load"}, {"sent"}), {}};
-  for (const auto& [code, count] : all.codes) table.columns.push_back({absl::StatusCodeToString(code)});
-  for (const ProfileRuns& runs : sorted) {
-    for (const Repeats& repeats : runs.loads) {
-      const stats::Tally sum = SumOf(repeats.runs);
-      std::vector<Cell> row = {{runs.label, false, runs.style.color}, {LoadText(repeats.load)}, {Count(sum.sent)}};
-      for (const auto& [code, count] : all.codes) {
-        const auto found = sum.codes.find(code);
-        row.push_back({Count(found == sum.codes.end() ? 0 : found->second)});
-      }
-      table.rows.push_back(std::move(row));
-    }
-  }
-  Blocks blocks = {Heading{"Answers and refusals"}, Paragraph{InSum(all)}};
-  Append(CrossCheck(sorted), &blocks);
-  blocks.push_back(table);
-  return blocks;
-}
-
-namespace {
 
 using document::SeriesStyle;
 using record::RateSearch;
@@ -160,6 +134,27 @@ Block StepsChart(const std::vector<RateSearch>& searches, const std::vector<Prof
 }
 
 }  // namespace
+
+Blocks OutcomeSection(const std::vector<ProfileRuns>& sorted) {
+  const stats::Tally all = SumOf(RunsOf(sorted));
+  Table table = {"Outcomes of the requests", Columns({"profile", "load"}, {"sent"}), {}};
+  for (const auto& [code, count] : all.codes) table.columns.push_back({absl::StatusCodeToString(code)});
+  for (const ProfileRuns& runs : sorted) {
+    for (const Repeats& repeats : runs.loads) {
+      const stats::Tally sum = SumOf(repeats.runs);
+      std::vector<Cell> row = {{runs.label, false, runs.style.color}, {LoadText(repeats.load)}, {Count(sum.sent)}};
+      for (const auto& [code, count] : all.codes) {
+        const auto found = sum.codes.find(code);
+        row.push_back({Count(found == sum.codes.end() ? 0 : found->second)});
+      }
+      table.rows.push_back(std::move(row));
+    }
+  }
+  Blocks blocks = {Heading{"Answers and refusals"}, Paragraph{InSum(all)}};
+  Append(CrossCheck(sorted), &blocks);
+  blocks.push_back(table);
+  return blocks;
+}
 
 Blocks SearchSection(const std::vector<RateSearch>& searches, const std::vector<ProfileRuns>& sorted) {
   if (searches.empty()) return {};

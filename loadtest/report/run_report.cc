@@ -7,7 +7,6 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
-#include "loadtest/report/answers.h"
 #include "loadtest/report/sections.h"
 #include "loadtest/report/verdict.h"
 
@@ -43,44 +42,6 @@ Document SearchReport(const std::vector<record::RateSearch>& searches, const std
       TextStyle::kNote});
   return document;
 }
-
-}  // namespace
-
-Document EmptyReport(const RunRecord& run, const std::string& title) {
-  const auto& environment = run.environment;
-  const std::string model = run.server.model.empty() ? "" : absl::StrCat(run.server.model, " on ");
-  const std::string processor = environment.cpu_model.empty() ? "an unknown processor" : environment.cpu_model;
-  Document document = NewDocument(title, absl::StrCat("roberta-loadtest ", environment.program_version));
-  document.subtitle = absl::StrCat(model, processor, ", ", environment.started_at);
-  document.created = environment.started_at;
-  return document;
-}
-
-Document RunReport(const record::Series& series, const std::string& title) {
-  if (series.runs.empty()) return SearchReport(series.searches, title);
-  const RunPointers runs = RunsToCompare(series);
-  const std::vector<ProfileRuns> sorted = Sort(runs);
-  Document document = EmptyReport(series.runs.front(), title);
-  Blocks& blocks = document.blocks;
-  Append(VerdictSection(sorted), &blocks);
-  blocks.emplace_back(Heading{"Throughput and latency"});
-  blocks.push_back(ThroughputChart(sorted));
-  blocks.push_back(PercentileChart(sorted));
-  Append(SearchSection(series.searches, sorted), &blocks);
-  Append(PhaseSection(sorted), &blocks);
-  Append(BatchSection(sorted), &blocks);
-  Append(AnswersSection(sorted), &blocks);
-  Append(ResourceSection(sorted), &blocks);
-  blocks.push_back(TimelineChart(sorted));
-  Append(OutcomeSection(sorted), &blocks);
-  if (runs.size() < series.runs.size()) Append(DataLoadingSections(series), &blocks);
-  blocks.emplace_back(Heading{"Run by run"});
-  blocks.push_back(RunTable(sorted));
-  Append(LastPage(PointersTo(series.runs), {}), &blocks);
-  return document;
-}
-
-namespace {
 
 constexpr size_t kDigitsOfRevision = 12;
 
@@ -196,6 +157,40 @@ std::string HowRun(const RunPointers& runs) {
 }
 
 }  // namespace
+
+Document EmptyReport(const RunRecord& run, const std::string& title) {
+  const auto& environment = run.environment;
+  const std::string model = run.server.model.empty() ? "" : absl::StrCat(run.server.model, " on ");
+  const std::string processor = environment.cpu_model.empty() ? "an unknown processor" : environment.cpu_model;
+  Document document = NewDocument(title, absl::StrCat("roberta-loadtest ", environment.program_version));
+  document.subtitle = absl::StrCat(model, processor, ", ", environment.started_at);
+  document.created = environment.started_at;
+  return document;
+}
+
+Document RunReport(const record::Series& series, const std::string& title) {
+  if (series.runs.empty()) return SearchReport(series.searches, title);
+  const RunPointers runs = RunsToCompare(series);
+  const std::vector<ProfileRuns> sorted = Sort(runs);
+  Document document = EmptyReport(series.runs.front(), title);
+  Blocks& blocks = document.blocks;
+  Append(VerdictSection(sorted), &blocks);
+  blocks.emplace_back(Heading{"Throughput and latency"});
+  blocks.push_back(ThroughputChart(sorted));
+  blocks.push_back(PercentileChart(sorted));
+  Append(SearchSection(series.searches, sorted), &blocks);
+  Append(PhaseSection(sorted), &blocks);
+  Append(BatchSection(sorted), &blocks);
+  Append(AnswersSection(sorted), &blocks);
+  Append(ResourceSection(sorted), &blocks);
+  blocks.push_back(TimelineChart(sorted));
+  Append(OutcomeSection(sorted), &blocks);
+  if (runs.size() < series.runs.size()) Append(DataLoadingSections(series), &blocks);
+  blocks.emplace_back(Heading{"Run by run"});
+  blocks.push_back(RunTable(sorted));
+  Append(LastPage(PointersTo(series.runs), {}), &blocks);
+  return document;
+}
 
 Blocks LastPage(const RunPointers& runs, const std::vector<std::string>& more) {
   Blocks blocks = {document::PageBreak{}, Heading{"Environment"}};

@@ -73,18 +73,6 @@ Block PhaseChart(const std::vector<ProfileRuns>& sorted) {
                chart};
 }
 
-}  // namespace
-
-Blocks PhaseSection(const std::vector<ProfileRuns>& sorted) {
-  Blocks blocks = {Heading{"Where the time goes"}, PhaseChart(sorted)};
-  for (size_t i = 0; i < std::min(sorted.size(), kMostProfiles); ++i) {
-    if (sorted[i].loads.size() > 1) blocks.push_back(SharesChart(sorted[i]));
-  }
-  return blocks;
-}
-
-namespace {
-
 std::string WhyNoCounters(const std::vector<ProfileRuns>& sorted) {
   const std::vector<std::string> reasons = Reasons(RunsOf(sorted), &RunRecord::counters);
   return reasons.empty() ? "the server's counters are not in the record" : reasons.front();
@@ -129,32 +117,6 @@ Block BatchTable(const std::vector<ProfileRuns>& sorted) {
   }
   return table;
 }
-
-}  // namespace
-
-Blocks BatchSection(const std::vector<ProfileRuns>& sorted) {
-  Chart batch = AgainstRate(sorted, "Batch size against rate", "mean texts in a batch", TextsInBatch);
-  batch.reading = "Batches grow with the load: that is how the server makes up for it." + HollowMarksText(sorted);
-  const auto percent = [](const RunRecord& run) -> std::optional<double> {
-    const std::optional<double> share = PaddingShare(run);
-    return share ? std::optional(100 * *share) : std::nullopt;
-  };
-  Chart padding = AgainstRate(sorted, "Padding against rate", "padding, % of a batch's positions", percent);
-  padding.reading = "Padding is computed for nothing; lower is better.";
-  Blocks blocks = {Heading{"Batches and padding"}};
-  if (const std::optional<double> most = MostPadding(sorted); most && *most <= 0) {
-    batch.half = false;
-    absl::StrAppend(&batch.reading, " No batch held any padding.");
-    blocks.emplace_back(batch);
-  } else {
-    blocks.insert(blocks.end(), {batch, padding});
-  }
-  blocks.push_back(BatchTable(sorted));
-  Append(MissingNote(Reasons(RunsOf(sorted), &RunRecord::counters)), &blocks);
-  return blocks;
-}
-
-namespace {
 
 std::string WhyNoResources(const std::vector<ProfileRuns>& sorted) {
   RunPointers drawn;
@@ -201,6 +163,36 @@ bool SeveralInOneProcess(const std::vector<ProfileRuns>& sorted) {
 }
 
 }  // namespace
+
+Blocks PhaseSection(const std::vector<ProfileRuns>& sorted) {
+  Blocks blocks = {Heading{"Where the time goes"}, PhaseChart(sorted)};
+  for (size_t i = 0; i < std::min(sorted.size(), kMostProfiles); ++i) {
+    if (sorted[i].loads.size() > 1) blocks.push_back(SharesChart(sorted[i]));
+  }
+  return blocks;
+}
+
+Blocks BatchSection(const std::vector<ProfileRuns>& sorted) {
+  Chart batch = AgainstRate(sorted, "Batch size against rate", "mean texts in a batch", TextsInBatch);
+  batch.reading = "Batches grow with the load: that is how the server makes up for it." + HollowMarksText(sorted);
+  const auto percent = [](const RunRecord& run) -> std::optional<double> {
+    const std::optional<double> share = PaddingShare(run);
+    return share ? std::optional(100 * *share) : std::nullopt;
+  };
+  Chart padding = AgainstRate(sorted, "Padding against rate", "padding, % of a batch's positions", percent);
+  padding.reading = "Padding is computed for nothing; lower is better.";
+  Blocks blocks = {Heading{"Batches and padding"}};
+  if (const std::optional<double> most = MostPadding(sorted); most && *most <= 0) {
+    batch.half = false;
+    absl::StrAppend(&batch.reading, " No batch held any padding.");
+    blocks.emplace_back(batch);
+  } else {
+    blocks.insert(blocks.end(), {batch, padding});
+  }
+  blocks.push_back(BatchTable(sorted));
+  Append(MissingNote(Reasons(RunsOf(sorted), &RunRecord::counters)), &blocks);
+  return blocks;
+}
 
 Blocks ResourceSection(const std::vector<ProfileRuns>& sorted) {
   Blocks blocks = {Heading{"Memory and CPU"},

@@ -22,6 +22,14 @@ bool HasBothLoops(const ProfileRuns& runs) {
   return !runs.loads.front().load.open && runs.loads.back().load.open;
 }
 
+/// A bar a profile, in its color.
+BarChart BarsOf(const std::vector<ProfileRuns>& sorted, const std::string& y_label,
+                const std::function<std::optional<Spread>(const ProfileRuns&)>& figure) {
+  std::vector<Bar> bars;
+  for (const ProfileRuns& runs : sorted) bars.push_back({runs.label, runs.style.color, figure(runs)});
+  return BarsOf(bars, y_label);
+}
+
 }  // namespace
 
 std::vector<Series> SeriesOverLoads(const ProfileRuns& runs, const RunFigure& x, const RunFigure& y, bool interval) {
@@ -152,18 +160,6 @@ BarChart BarsOf(const std::vector<Bar>& bars, const std::string& y_label) {
   }
   return chart;
 }
-
-namespace {
-
-/// A bar a profile, in its color.
-BarChart BarsOf(const std::vector<ProfileRuns>& sorted, const std::string& y_label,
-                const std::function<std::optional<Spread>(const ProfileRuns&)>& figure) {
-  std::vector<Bar> bars;
-  for (const ProfileRuns& runs : sorted) bars.push_back({runs.label, runs.style.color, figure(runs)});
-  return BarsOf(bars, y_label);
-}
-
-}  // namespace
 
 Block RateBars(const std::vector<ProfileRuns>& sorted) {
   return Chart{.title = "Texts a second at full load",

@@ -48,80 +48,6 @@ Verdict NothingFaster(const std::vector<ProfileRuns>& sorted, const ProfileRuns&
                                   reasons.empty() ? "" : "; ", List(reasons), ".")};
 }
 
-}  // namespace
-
-std::string WhyNot(const ProfileRuns* baseline, const ProfileRuns& profile) {
-  if (AnsweredNothing(profile)) return "answered nothing";
-  if (baseline == nullptr || baseline == &profile) return "";
-  if (const auto accuracy = CompareAccuracy(*baseline, profile)) {
-    const double lost = 100 * (accuracy->before - accuracy->after);
-    if (lost <= kMostPointsLost) return "";
-    const std::string sure =
-        accuracy->difference ? absl::StrCat(" (", statistics::DifferenceText(*accuracy->difference), ")") : "";
-    return absl::StrFormat("loses %.2f points of accuracy%s", lost, sure);
-  }
-  const std::optional<double> agreement = AnswersOf(profile).agreement;
-  if (!agreement || *agreement >= kLeastAgreement) return "";
-  return absl::StrFormat("agrees with the baseline on only %.2f %%", 100 * *agreement);
-}
-
-std::string Doubt(const ProfileRuns& baseline, const ProfileRuns& profile) {
-  const std::optional<SpeedUp> speed_up = SpeedUpOf(baseline, profile);
-  if (!speed_up) return "";
-  std::string doubt;
-  if (speed_up->pairs < 2) {
-    doubt = " One run each: how far repeated ones would differ is not known.";
-  } else if (speed_up->ratio.low <= 1 && speed_up->ratio.median > 1) {
-    // Ranges of repeated runs that touch each other prove nothing.
-    doubt = " In some repeated runs it was not faster, so the gain is not certain.";
-  }
-  for (const ProfileRuns* runs : {&baseline, &profile}) {
-    if (AnyMarked(AtFullLoad(*runs), "invalid")) {
-      absl::StrAppend(&doubt, " One run of ", runs->label,
-                      " was limited by the load generator, so its rate is that of the generator.");
-    }
-    if (AnyMarked(AtFullLoad(*runs), "partial")) absl::StrAppend(&doubt, " One run of ", runs->label, " broke off.");
-  }
-  return doubt;
-}
-
-std::string AccuracyDoubt(const ProfileRuns& baseline, const ProfileRuns& profile) {
-  const auto accuracy = CompareAccuracy(baseline, profile);
-  if (!accuracy || !accuracy->difference) return "";
-  const double most_lost = -100 * accuracy->difference->interval.low;
-  if (most_lost <= kMostPointsLost) return "";
-  return absl::StrFormat(" With %s texts, a loss of up to %.1f points of accuracy cannot be ruled out.",
-                         Count(AnswersOf(profile).sum.texts_paired), most_lost);
-}
-
-Verdict Judge(const std::vector<ProfileRuns>& sorted) {
-  const ProfileRuns* const baseline = FindBaseline(sorted);
-  if (baseline == nullptr || sorted.size() == 1) return NothingToChoose(sorted);
-  const ProfileRuns* best = nullptr;
-  double best_rate = 0;
-  bool any_full = false;
-  for (const ProfileRuns& runs : sorted) {
-    const std::optional<Spread> rate = FullRate(runs);
-    any_full = any_full || (rate && rate->median > 0);
-    if (!rate || rate->median <= best_rate || !WhyNot(baseline, runs).empty()) continue;
-    best_rate = rate->median;
-    best = &runs;
-  }
-  if (!any_full && !std::all_of(sorted.begin(), sorted.end(), AnsweredNothing)) {
-    return {nullptr,
-            "Nothing is recommended: every rate that was asked for was kept up with, so how much more a profile "
-            "could do was not measured."};
-  }
-  if (best == nullptr) {
-    return {nullptr, "No profile can be recommended: none answered a request and kept its accuracy."};
-  }
-  if (best == baseline) return NothingFaster(sorted, *baseline);
-  return {best, absl::StrCat("Run ", best->label, ". ", InWords(baseline, *best), Doubt(*baseline, *best),
-                             AccuracyDoubt(*baseline, *best))};
-}
-
-namespace {
-
 using Pair = std::pair<const RunRecord*, const RunRecord*>;
 
 bool TurnsDiffer(const Repeats& repeats) {
@@ -157,33 +83,6 @@ std::vector<Pair> Pairs(const Repeats& before, const Repeats& after) {
   }
   return pairs;
 }
-
-}  // namespace
-
-std::optional<SpeedUp> RatioOf(const Repeats& before, const Repeats& after, const RunFigure& figure) {
-  std::vector<double> ratios;
-  for (const auto& [one, other] : Pairs(Complete(before), Complete(after))) {
-    const std::optional<double> was = figure(*one), is = figure(*other);
-    if (was && is && *was > 0) ratios.push_back(*is / *was);
-  }
-  const std::optional<Spread> ratio = SpreadOf(ratios);
-  if (!ratio) return std::nullopt;
-  return SpeedUp{*ratio, ratios.size()};
-}
-
-std::optional<SpeedUp> SpeedUpOf(const ProfileRuns& baseline, const ProfileRuns& profile) {
-  const Repeats* const before = AtFullLoad(baseline);
-  const Repeats* const after = AtFullLoad(profile);
-  if (before == nullptr || after == nullptr) return std::nullopt;
-  return RatioOf(*before, *after, TextsPerSecond);
-}
-
-std::optional<Spread> FullRate(const ProfileRuns& runs) {
-  const Repeats* const full = AtFullLoad(runs);
-  return full == nullptr ? std::nullopt : full->Of(TextsPerSecond);
-}
-
-namespace {
 
 std::string RateWords(const ProfileRuns& profile, const std::string& subject) {
   const Repeats* const full = AtFullLoad(profile);
@@ -259,6 +158,99 @@ std::string OwnAccuracyWords(const ProfileRuns& profile) {
 }
 
 }  // namespace
+
+std::string WhyNot(const ProfileRuns* baseline, const ProfileRuns& profile) {
+  if (AnsweredNothing(profile)) return "answered nothing";
+  if (baseline == nullptr || baseline == &profile) return "";
+  if (const auto accuracy = CompareAccuracy(*baseline, profile)) {
+    const double lost = 100 * (accuracy->before - accuracy->after);
+    if (lost <= kMostPointsLost) return "";
+    const std::string sure =
+        accuracy->difference ? absl::StrCat(" (", statistics::DifferenceText(*accuracy->difference), ")") : "";
+    return absl::StrFormat("loses %.2f points of accuracy%s", lost, sure);
+  }
+  const std::optional<double> agreement = AnswersOf(profile).agreement;
+  if (!agreement || *agreement >= kLeastAgreement) return "";
+  return absl::StrFormat("agrees with the baseline on only %.2f %%", 100 * *agreement);
+}
+
+std::string Doubt(const ProfileRuns& baseline, const ProfileRuns& profile) {
+  const std::optional<SpeedUp> speed_up = SpeedUpOf(baseline, profile);
+  if (!speed_up) return "";
+  std::string doubt;
+  if (speed_up->pairs < 2) {
+    doubt = " One run each: how far repeated ones would differ is not known.";
+  } else if (speed_up->ratio.low <= 1 && speed_up->ratio.median > 1) {
+    // Ranges of repeated runs that touch each other prove nothing.
+    doubt = " In some repeated runs it was not faster, so the gain is not certain.";
+  }
+  for (const ProfileRuns* runs : {&baseline, &profile}) {
+    if (AnyMarked(AtFullLoad(*runs), "invalid")) {
+      absl::StrAppend(&doubt, " One run of ", runs->label,
+                      " was limited by the load generator, so its rate is that of the generator.");
+    }
+    if (AnyMarked(AtFullLoad(*runs), "partial")) absl::StrAppend(&doubt, " One run of ", runs->label, " broke off.");
+  }
+  return doubt;
+}
+
+std::string AccuracyDoubt(const ProfileRuns& baseline, const ProfileRuns& profile) {
+  const auto accuracy = CompareAccuracy(baseline, profile);
+  if (!accuracy || !accuracy->difference) return "";
+  const double most_lost = -100 * accuracy->difference->interval.low;
+  if (most_lost <= kMostPointsLost) return "";
+  return absl::StrFormat(" With %s texts, a loss of up to %.1f points of accuracy cannot be ruled out.",
+                         Count(AnswersOf(profile).sum.texts_paired), most_lost);
+}
+
+Verdict Judge(const std::vector<ProfileRuns>& sorted) {
+  const ProfileRuns* const baseline = FindBaseline(sorted);
+  if (baseline == nullptr || sorted.size() == 1) return NothingToChoose(sorted);
+  const ProfileRuns* best = nullptr;
+  double best_rate = 0;
+  bool any_full = false;
+  for (const ProfileRuns& runs : sorted) {
+    const std::optional<Spread> rate = FullRate(runs);
+    any_full = any_full || (rate && rate->median > 0);
+    if (!rate || rate->median <= best_rate || !WhyNot(baseline, runs).empty()) continue;
+    best_rate = rate->median;
+    best = &runs;
+  }
+  if (!any_full && !std::all_of(sorted.begin(), sorted.end(), AnsweredNothing)) {
+    return {nullptr,
+            "Nothing is recommended: every rate that was asked for was kept up with, so how much more a profile "
+            "could do was not measured."};
+  }
+  if (best == nullptr) {
+    return {nullptr, "No profile can be recommended: none answered a request and kept its accuracy."};
+  }
+  if (best == baseline) return NothingFaster(sorted, *baseline);
+  return {best, absl::StrCat("Run ", best->label, ". ", InWords(baseline, *best), Doubt(*baseline, *best),
+                             AccuracyDoubt(*baseline, *best))};
+}
+
+std::optional<SpeedUp> RatioOf(const Repeats& before, const Repeats& after, const RunFigure& figure) {
+  std::vector<double> ratios;
+  for (const auto& [one, other] : Pairs(Complete(before), Complete(after))) {
+    const std::optional<double> was = figure(*one), is = figure(*other);
+    if (was && is && *was > 0) ratios.push_back(*is / *was);
+  }
+  const std::optional<Spread> ratio = SpreadOf(ratios);
+  if (!ratio) return std::nullopt;
+  return SpeedUp{*ratio, ratios.size()};
+}
+
+std::optional<SpeedUp> SpeedUpOf(const ProfileRuns& baseline, const ProfileRuns& profile) {
+  const Repeats* const before = AtFullLoad(baseline);
+  const Repeats* const after = AtFullLoad(profile);
+  if (before == nullptr || after == nullptr) return std::nullopt;
+  return RatioOf(*before, *after, TextsPerSecond);
+}
+
+std::optional<Spread> FullRate(const ProfileRuns& runs) {
+  const Repeats* const full = AtFullLoad(runs);
+  return full == nullptr ? std::nullopt : full->Of(TextsPerSecond);
+}
 
 std::string InWords(const ProfileRuns* baseline, const ProfileRuns& profile, const std::string& subject) {
   const std::optional<Spread> rate = Busiest(profile).Of(TextsPerSecond);

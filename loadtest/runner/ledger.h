@@ -10,6 +10,32 @@
 
 namespace roberta::loadtest::runner {
 
+/// A stretch of a warm-up.
+struct WarmUpWindow {
+  double seconds = 0;  ///< positive
+  int64_t answered = 0;
+};
+
+/// Whether the rates of the last three windows lie within 10 % of their mean. Where these hold so few answers that
+/// chance alone moves them further, within two standard deviations of a count by chance (Poisson's). Never without
+/// answers.
+bool IsSteady(const std::vector<WarmUpWindow>& windows);
+
+/// Cuts a warm-up into windows and says when it is over. No clock of its own. One thread.
+class WarmUpWatch {
+ public:
+  explicit WarmUpWatch(const WarmUp& warm_up) : warm_up_(warm_up) {}
+
+  /// At `now_ns` since the run began, `answered` requests have been answered in all. Neither may go back. How the
+  /// warm-up ended, if it is over.
+  std::optional<WarmUpEnd> Observe(int64_t now_ns, int64_t answered);
+
+ private:
+  const WarmUp warm_up_;
+  std::vector<WarmUpWindow> windows_;
+  int64_t window_start_ns_ = 0, answered_before_ = 0;
+};
+
 /// The counts of a run: outcomes of its requests, by class and by second, and when its warm-up is over. Times in ns
 /// since the run began. One thread at a time, but for what is said to be readable without.
 class Ledger {

@@ -9,11 +9,29 @@
 #include <vector>
 
 #include "client/direct_client.h"
-#include "loadtest/runner/warm_up.h"
 #include "loadtest/stats/tally.h"
 #include "loadtest/workload/workload.h"
 
 namespace roberta::loadtest::runner {
+
+/// How a warm-up ended.
+enum class WarmUpEnd {
+  kAsAsked,    ///< after the time that was asked for
+  kSteady,     ///< when the rate of answers had become steady
+  kNotSteady,  ///< after the longest time, or with the run, without that
+};
+std::string_view WarmUpEndName(WarmUpEnd end);  ///< "as asked", "steady", "not steady"
+
+/// How long a run warms up: `longest`, or until the rate of answers is steady, if that comes first.
+struct WarmUp {
+  std::chrono::nanoseconds longest{0};
+  std::chrono::nanoseconds window{0};  ///< of answers that are counted together; 0: warm up for `longest`
+  bool UntilSteady() const { return window.count() > 0; }
+};
+
+/// Until steady, before a run of `duration`: at most as long as that and as half a minute, in windows of a tenth of
+/// that, but not below 100 ms, of which timers and gusts of answers would make too much.
+WarmUp WarmUpUntilSteady(std::chrono::nanoseconds duration);
 
 /// A second of a run. Requests that were sent in it, and those that ended in it.
 struct Window {

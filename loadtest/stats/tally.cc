@@ -1,10 +1,133 @@
 #include "loadtest/stats/tally.h"
 
+#include <algorithm>
+#include <bit>
+#include <cmath>
 #include <numeric>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 
 namespace roberta::loadtest::stats {
+
+namespace {
+
+constexpr int kHalfBits = 10;  // 2 * 1024 values in the first bucket: the least that gives three digits
+constexpr int64_t kHalf = int64_t{1} << kHalfBits;
+
+size_t IndexOf(int64_t value) {
+  if (value < 2 * kHalf) return static_cast<size_t>(value);
+  const int shift = std::bit_width(static_cast<uint64_t>(value)) - 1 - kHalfBits;
+  return static_cast<size_t>(shift * kHalf + (value >> shift));
+}
+
+int64_t LowestAt(size_t index) {
+  const auto position = static_cast<int64_t>(index);
+  if (position < 2 * kHalf) return position;
+  const int64_t shift = position / kHalf - 1;
+  return (position - shift * kHalf) << shift;
+}
+
+int64_t HighestAt(size_t index) {
+  return LowestAt(index + 1) - 1;
+}
+
+}  // namespace
+
+void Histogram::Add(int64_t value, int64_t count) {
+  if (count <= 0) return;
+  value = std::clamp<int64_t>(value, 0, kLargest);
+  const size_t index = IndexOf(value);
+  if (index >= counts_.size()) counts_.resize(index + 1);
+  counts_[index] += count;
+  count_ += count;
+  min_ = std::min(min_, value);
+  max_ = std::max(max_, value);
+  sum_ += static_cast<double>(value) * static_cast<double>(count);
+}
+
+void Histogram::Merge(const Histogram& other) {
+  if (other.counts_.size() > counts_.size()) counts_.resize(other.counts_.size());
+  for (size_t i = 0; i < other.counts_.size(); ++i) counts_[i] += other.counts_[i];
+  count_ += other.count_;
+  min_ = std::min(min_, other.min_);
+  max_ = std::max(max_, other.max_);
+  sum_ += other.sum_;
+}
+
+double Histogram::mean() const {
+  return count_ == 0 ? 0 : sum_ / static_cast<double>(count_);
+}
+
+double Histogram::standard_deviation() const {
+  if (count_ == 0) return 0;
+  double squares = 0;
+  for (const Bin& bin : Bins()) {
+    const double middle = static_cast<double>(bin.lowest) + static_cast<double>(bin.highest - bin.lowest) / 2;
+    squares += (middle - mean()) * (middle - mean()) * static_cast<double>(bin.count);
+  }
+  return std::sqrt(squares / static_cast<double>(count_));
+}
+
+int64_t Histogram::ValueAt(double quantile) const {
+  // One step towards zero, so that 0.99 * 100, which rounds up in binary, asks for 99 values and not for 100.
+  const double asked = std::nextafter(std::clamp(quantile, 0.0, 1.0), 0.0) * static_cast<double>(count_);
+  const int64_t wanted = std::max<int64_t>(1, static_cast<int64_t>(std::ceil(asked)));
+  int64_t seen = 0;
+  for (size_t i = 0; i < counts_.size(); ++i) {
+    seen += counts_[i];
+    if (seen >= wanted) return std::min(HighestAt(i), max_);
+  }
+  return max_;
+}
+
+std::vector<Histogram::Bin> Histogram::Bins() const {
+  std::vector<Bin> bins;
+  for (size_t i = 0; i < counts_.size(); ++i) {
+    if (counts_[i] > 0) bins.push_back({LowestAt(i), HighestAt(i), counts_[i]});
+  }
+  return bins;
+}
+
+std::string Histogram::PercentileText(double unit) const {
+  constexpr double kTicksPerHalfDistance = 5;
+  std::string text =
+      absl::StrFormat("%12s %14s %10s %14s\n\n", "Value", "Percentile", "TotalCount", "1/(1-Percentile)");
+  double level = 0;  // percent that the next line is for
+  int64_t seen = 0;
+  for (const Bin& bin : Bins()) {
+    seen += bin.count;
+    const double reached = 100.0 * static_cast<double>(seen) / static_cast<double>(count_);
+    // HdrHistogram says nothing of levels between the last value's and the end but the end itself.
+    for (bool first = true; reached >= level && (seen < count_ || first); first = false) {
+      absl::StrAppendFormat(&text, "%12.3f %2.12f %10d %14.2f\n", static_cast<double>(bin.highest) / unit, level / 100,
+                            seen, 1 / (1 - level / 100));
+      const double halvings = std::floor(std::log2(100 / (100 - level))) + 1;
+      level += 100 / (kTicksPerHalfDistance * std::pow(2, halvings));
+    }
+  }
+  if (count_ > 0) {
+    absl::StrAppendFormat(&text, "%12.3f %2.12f %10d\n", static_cast<double>(Bins().back().highest) / unit, 1.0,
+                          count_);
+  }
+  const size_t buckets = static_cast<size_t>(std::bit_width(static_cast<uint64_t>(kLargest))) - kHalfBits;
+  absl::StrAppendFormat(&text, "#[Mean    = %12.3f, StdDeviation   = %12.3f]\n", mean() / unit,
+                        standard_deviation() / unit);
+  absl::StrAppendFormat(&text, "#[Max     = %12.3f, Total count    = %12d]\n", static_cast<double>(max_) / unit,
+                        count_);
+  absl::StrAppendFormat(&text, "#[Buckets = %12d, SubBuckets     = %12d]\n", buckets, 2 * kHalf);
+  return text;
+}
+
+Histogram Histogram::FromBins(const std::vector<Bin>& bins, int64_t min, int64_t max, double mean) {
+  Histogram histogram;
+  for (const Bin& bin : bins) histogram.Add(bin.lowest, bin.count);
+  if (histogram.count_ == 0) return histogram;
+  histogram.min_ = min;
+  histogram.max_ = max;
+  histogram.sum_ = mean * static_cast<double>(histogram.count_);
+  return histogram;
+}
 
 Outcome OutcomeOf(absl::StatusCode code) {
   switch (code) {

@@ -1,10 +1,9 @@
 #include "loadtest/target/metrics_watch.h"
+#include "profiles/errors/errors.h"
 
 #include <algorithm>
 #include <cmath>
 #include <utility>
-
-#include "absl/strings/str_cat.h"
 
 namespace roberta::loadtest::target {
 
@@ -46,10 +45,9 @@ class Values {
  private:
   double Check(const char* name, double value) {
     if (!page_.Has(name)) {
-      status_.Update(absl::InvalidArgumentError(
-          absl::StrCat("this is not the metrics page of a roberta-server: it has no ", name)));
+      status_.Update(errors::InvalidArgument("this is not the metrics page of a roberta-server: it has no ", name));
     } else if (!(value >= 0 && value <= kMostExactCount)) {
-      status_.Update(absl::InvalidArgumentError(absl::StrCat(name, " is ", value)));
+      status_.Update(errors::InvalidArgument(name, " is ", value));
     } else {
       return value;
     }
@@ -76,7 +74,7 @@ absl::StatusOr<record::ServerCounters> CountersOf(const MetricsPage& page) {
   counters.batch_items = count("roberta_batch_items_sum");
   counters.batch_tokens = count("roberta_batch_tokens_sum");
   counters.padding_ratio_sum = values.Of("roberta_batch_padding_ratio_sum");
-  if (!values.status().ok()) return values.status();
+  RETURN_IF_ERROR(values.status());
   return counters;
 }
 
@@ -90,27 +88,25 @@ absl::StatusOr<record::Resources::Sample> SampleOf(const MetricsPage& page, doub
   sample.cpu_seconds = values.Of("process_cpu_seconds_total");
   sample.queue_items = values.Of("roberta_queue_items");
   sample.inflight_requests = values.Of(kInFlight);
-  if (!values.status().ok()) return values.status();
+  RETURN_IF_ERROR(values.status());
   return sample;
 }
 
 absl::StatusOr<record::ServerCounters> CountersBetween(const MetricsPage& before, const MetricsPage& after) {
-  const absl::StatusOr<record::ServerCounters> first = CountersOf(before);
-  if (!first.ok()) return first.status();
-  absl::StatusOr<record::ServerCounters> grown = CountersOf(after);
-  if (!grown.ok()) return grown.status();
   using Counters = record::ServerCounters;
+  ASSIGN_OR_RETURN(const Counters first, CountersOf(before));
+  ASSIGN_OR_RETURN(Counters grown, CountersOf(after));
   for (int64_t Counters::*count : {&Counters::requests, &Counters::answered, &Counters::batches, &Counters::batch_items,
                                    &Counters::batch_tokens}) {
-    *grown.*count -= *first.*count;
+    grown.*count -= first.*count;
   }
-  for (double Counters::*sum : {&Counters::request_seconds, &Counters::padding_ratio_sum}) *grown.*sum -= *first.*sum;
-  for (auto& [phase, seconds] : grown->phase_seconds) {
-    const auto found = first->phase_seconds.find(phase);
-    if (found != first->phase_seconds.end()) seconds -= found->second;
+  for (double Counters::*sum : {&Counters::request_seconds, &Counters::padding_ratio_sum}) grown.*sum -= first.*sum;
+  for (auto& [phase, seconds] : grown.phase_seconds) {
+    const auto found = first.phase_seconds.find(phase);
+    if (found != first.phase_seconds.end()) seconds -= found->second;
   }
   const bool another = before.Sum(kStartTime) != after.Sum(kStartTime);
-  if (another || grown->requests < 0 || grown->answered < 0 || grown->batches < 0) {
+  if (another || grown.requests < 0 || grown.answered < 0 || grown.batches < 0) {
     return absl::FailedPreconditionError("the server was restarted during the run");
   }
   return grown;

@@ -18,10 +18,10 @@
 #include <vector>
 
 #include "absl/strings/numbers.h"
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "loadtest/process/child.h"
+#include "profiles/errors/errors.h"
 
 namespace roberta::loadtest::target {
 
@@ -51,6 +51,17 @@ std::vector<std::string> ArgumentsOf(const LaunchOptions& options, const Descrip
   if (config.get() >= 0) arguments.insert(arguments.end(), {"--config", config.path()});
   arguments.insert(arguments.end(), options.flags.begin(), options.flags.end());
   return arguments;
+}
+
+using process::FindOnPath;
+using process::IsProgram;
+
+constexpr char kProgram[] = "roberta-server";
+
+std::string BesideThisProgram() {
+  std::error_code error;
+  const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", error);
+  return error ? std::string() : (self.parent_path() / kProgram).string();
 }
 
 }  // namespace
@@ -157,15 +168,14 @@ absl::StatusOr<std::unique_ptr<ServerProcess>> ServerProcess::Start(const Launch
   if (config.get() < 0 && !options.config.empty()) {
     return absl::InternalError(absl::StrCat("no room for the server's config: ", std::strerror(errno)));
   }
-  const auto pid = process::StartChild({.program = options.program,
-                                        .arguments = ArgumentsOf(options, config),
-                                        .output = writing.get(),
-                                        .inherited = {config.get()},
-                                        .cpus = options.cpus});
-  if (!pid.ok()) return pid.status();
+  ASSIGN_OR_RETURN(const pid_t pid, process::StartChild({.program = options.program,
+                                                         .arguments = ArgumentsOf(options, config),
+                                                         .output = writing.get(),
+                                                         .inherited = {config.get()},
+                                                         .cpus = options.cpus}));
   close(writing.Release());  // the child's alone, so that the log ends with it
   std::unique_ptr<ServerProcess> server(
-      new ServerProcess(*pid, std::make_unique<ProcessLog>(reading.Release(), file.Release())));
+      new ServerProcess(pid, std::make_unique<ProcessLog>(reading.Release(), file.Release())));
   absl::Status status = server->WaitUntilServing(options);
   if (status.ok()) return server;
   if (config.get() < 0) return status;
@@ -230,29 +240,13 @@ absl::Status ServerProcess::Stop(milliseconds patience) {
     if (!Ended(patience)) {
       kill(-pid_, SIGKILL);
       Ended(kAfterKilling);
-      return absl::FailedPreconditionError(absl::StrCat("it had to be killed: it did not end within ",
-                                                        std::chrono::duration<double>(patience).count(),
-                                                        " s of SIGTERM"));
+      return errors::FailedPrecondition("it had to be killed: it did not end within ",
+                                        std::chrono::duration<double>(patience).count(), " s of SIGTERM");
     }
   }
   const bool in_order = WIFEXITED(wait_status_) && WEXITSTATUS(wait_status_) == 0;
   return in_order ? absl::OkStatus() : absl::FailedPreconditionError(HowItEnded());
 }
-
-namespace {
-
-using process::FindOnPath;
-using process::IsProgram;
-
-constexpr char kProgram[] = "roberta-server";
-
-std::string BesideThisProgram() {
-  std::error_code error;
-  const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", error);
-  return error ? std::string() : (self.parent_path() / kProgram).string();
-}
-
-}  // namespace
 
 absl::StatusOr<std::string> FindServerProgram(const std::string& named) {
   if (!named.empty()) {
@@ -260,12 +254,12 @@ absl::StatusOr<std::string> FindServerProgram(const std::string& named) {
     if (named.find('/') == std::string::npos) {
       if (const std::string found = FindOnPath(named); !found.empty()) return found;
     }
-    return absl::NotFoundError(absl::StrCat(named, ": not a program"));
+    return errors::NotFound(named, ": not a program");
   }
   const std::string beside = BesideThisProgram();
   if (IsProgram(beside)) return beside;
   if (std::string found = FindOnPath(kProgram); !found.empty()) return found;
-  return absl::NotFoundError(absl::StrCat("there is no ", kProgram, " beside this program (", beside, ") nor on PATH"));
+  return errors::NotFound("there is no ", kProgram, " beside this program (", beside, ") nor on PATH");
 }
 
 absl::StatusOr<std::vector<int>> ParseCpus(const std::string& text) {
@@ -276,7 +270,7 @@ absl::StatusOr<std::vector<int>> ParseCpus(const std::string& text) {
     int first = 0, last = 0;
     if (!absl::SimpleAtoi(part.substr(0, dash), &first) || !absl::SimpleAtoi(end, &last) || first < 0 || last < first ||
         last >= CPU_SETSIZE) {
-      return absl::InvalidArgumentError(absl::StrCat("\"", text, "\" is not a list of cores such as 0,2-3"));
+      return errors::InvalidArgument("\"", text, "\" is not a list of cores such as 0,2-3");
     }
     for (int cpu = first; cpu <= last; ++cpu) cpus.push_back(cpu);
   }

@@ -11,8 +11,8 @@
 #include <utility>
 
 #include "absl/strings/numbers.h"
-#include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "profiles/errors/errors.h"
 #include "profiles/rows/row_file.h"
 
 namespace roberta::loadtest::workload {
@@ -77,18 +77,18 @@ Arrivals RecordedArrivals(std::vector<int64_t> intervals_ns) {
 
 absl::StatusOr<std::vector<int64_t>> ReadIntervals(const std::string& file) {
   std::ifstream stream(file);
-  if (!stream) return absl::NotFoundError(absl::StrCat(file, ": cannot open: ", std::strerror(errno)));
+  if (!stream) return errors::NotFound(file, ": cannot open: ", std::strerror(errno));
   std::vector<int64_t> intervals_ns;
   for (std::string line; std::getline(stream, line);) {
     double ms = -1;
     if (!absl::SimpleAtod(absl::StripSuffix(line, "\r"), &ms) || !(ms >= 0 && ms <= kLongestMs)) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(file, ":", intervals_ns.size() + 1, ": not a number of milliseconds from 0 to ", kLongestMs));
+      return errors::InvalidArgument(file, ":", intervals_ns.size() + 1, ": not a number of milliseconds from 0 to ",
+                                     kLongestMs);
     }
     intervals_ns.push_back(static_cast<int64_t>(std::llround(ms * kNsPerMs)));
   }
-  if (stream.bad()) return absl::NotFoundError(absl::StrCat(file, ": cannot read"));
-  if (intervals_ns.empty()) return absl::InvalidArgumentError(absl::StrCat(file, ": no intervals"));
+  if (stream.bad()) return errors::NotFound(file, ": cannot read");
+  if (intervals_ns.empty()) return errors::InvalidArgument(file, ": no intervals");
   return intervals_ns;
 }
 
@@ -96,14 +96,14 @@ absl::StatusOr<RequestMix> RequestMix::Make(std::vector<RequestClass> classes, u
   if (classes.empty()) return absl::InvalidArgumentError("a mix of no classes");
   for (const RequestClass& one : classes) {
     if (!(one.share > 0) || !std::isfinite(one.share)) {
-      return absl::InvalidArgumentError(absl::StrCat("class ", one.name, ": share ", one.share, " is not positive"));
+      return errors::InvalidArgument("class ", one.name, ": share ", one.share, " is not positive");
     }
     if (one.items.empty() || one.items_per_request == 0) {
-      return absl::InvalidArgumentError(absl::StrCat("class ", one.name, " has no items"));
+      return errors::InvalidArgument("class ", one.name, " has no items");
     }
     if (!one.labels.empty() && one.labels.size() != one.items.size()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("class ", one.name, ": ", one.labels.size(), " labels for ", one.items.size(), " items"));
+      return errors::InvalidArgument("class ", one.name, ": ", one.labels.size(), " labels for ", one.items.size(),
+                                     " items");
     }
   }
   return RequestMix(std::move(classes), seed);
@@ -130,25 +130,25 @@ const Request& RequestMix::Next() {
 
 absl::StatusOr<Texts> ReadTexts(const std::string& file) {
   using Outcome = rows::RowFile::Outcome;
-  auto opened = rows::RowFile::Open(file, {.format = rows::FormatOfFile(file, rows::Format::kText)});
-  if (!opened.ok()) return opened.status();
+  ASSIGN_OR_RETURN(const auto opened,
+                   rows::RowFile::Open(file, {.format = rows::FormatOfFile(file, rows::Format::kText)}));
   Texts texts;
   bool labelled = false;
   rows::Row row;
   while (true) {
-    const Outcome outcome = (*opened)->Next(std::chrono::hours(1), &row);
+    const Outcome outcome = opened->Next(std::chrono::hours(1), &row);
     if (outcome == Outcome::kNothingYet) continue;
-    if (outcome == Outcome::kFailed) return (*opened)->error();
+    if (outcome == Outcome::kFailed) return opened->error();
     if (outcome == Outcome::kEnd) break;
     if (!row.problem.empty()) {
-      return absl::InvalidArgumentError(absl::StrCat((*opened)->name(), ":", row.line, ": ", row.problem));
+      return errors::InvalidArgument(opened->name(), ":", row.line, ": ", row.problem);
     }
     texts.items.push_back(ItemOf(*std::move(row.values[rows::kText])));
     if (row.values[rows::kPair]) texts.items.back().set_text_pair(*row.values[rows::kPair]);
     texts.labels.push_back(std::move(row.values[rows::kLabel]).value_or(""));
     labelled = labelled || !texts.labels.back().empty();
   }
-  if (texts.items.empty()) return absl::InvalidArgumentError(absl::StrCat(file, ": no texts"));
+  if (texts.items.empty()) return errors::InvalidArgument(file, ": no texts");
   if (!labelled) texts.labels.clear();
   return texts;
 }
@@ -164,17 +164,17 @@ std::string TextOfTokens(int tokens, size_t variant) {
 
 absl::StatusOr<std::vector<v1::Item>> TextsOfLengths(const std::string& file) {
   std::ifstream stream(file);
-  if (!stream) return absl::NotFoundError(absl::StrCat(file, ": cannot open: ", std::strerror(errno)));
+  if (!stream) return errors::NotFound(file, ": cannot open: ", std::strerror(errno));
   std::vector<v1::Item> items;
   for (std::string line; std::getline(stream, line);) {
     int tokens = 0;
     if (!absl::SimpleAtoi(absl::StripSuffix(line, "\r"), &tokens) || tokens < kFewestTokens || tokens > kMostTokens) {
-      return absl::InvalidArgumentError(absl::StrCat(file, ":", items.size() + 1, ": not a number of tokens from ",
-                                                     kFewestTokens, " to ", kMostTokens));
+      return errors::InvalidArgument(file, ":", items.size() + 1, ": not a number of tokens from ", kFewestTokens,
+                                     " to ", kMostTokens);
     }
     items.push_back(ItemOf(TextOfTokens(tokens, items.size())));
   }
-  if (items.empty()) return absl::InvalidArgumentError(absl::StrCat(file, ": no lengths"));
+  if (items.empty()) return errors::InvalidArgument(file, ": no lengths");
   return items;
 }
 

@@ -8,7 +8,6 @@
 #include "loadtest/console/output.h"
 #include "loadtest/console/run_options.h"
 #include "loadtest/console/session.h"
-#include "loadtest/console/tables.h"
 #include "tests/client/fake_server.h"
 
 namespace roberta::loadtest::console {

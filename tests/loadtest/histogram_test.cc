@@ -1,4 +1,4 @@
-#include "loadtest/stats/histogram.h"
+#include "loadtest/stats/tally.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

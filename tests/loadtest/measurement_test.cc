@@ -1,4 +1,4 @@
-#include "loadtest/console/measurement.h"
+#include "loadtest/console/session.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -8,7 +8,7 @@
 #include <map>
 #include <set>
 
-#include "loadtest/series/schedule.h"
+#include "loadtest/series/series.h"
 
 namespace roberta::loadtest::console {
 namespace {

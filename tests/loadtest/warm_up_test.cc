@@ -1,4 +1,4 @@
-#include "loadtest/runner/warm_up.h"
+#include "loadtest/runner/ledger.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "loadtest/report/answers.h"
+#include "loadtest/report/verdict.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "loadtest/series/rate_search.h"
+#include "loadtest/series/series.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

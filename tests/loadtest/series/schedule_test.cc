@@ -1,4 +1,4 @@
-#include "loadtest/series/schedule.h"
+#include "loadtest/series/series.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

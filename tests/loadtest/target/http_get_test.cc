@@ -1,4 +1,4 @@
-#include "loadtest/target/http_get.h"
+#include "loadtest/target/metrics_page.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "loadtest/series/csv.h"
+#include "loadtest/record/figures.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -7,7 +7,7 @@
 
 #include "absl/strings/str_split.h"
 
-namespace roberta::loadtest::series {
+namespace roberta::loadtest::record {
 namespace {
 
 using ::testing::ElementsAre;
@@ -18,8 +18,8 @@ using ::testing::StartsWith;
 constexpr int64_t kUs = 1'000;
 
 /// Two answers, 1 ms and 3 ms after they were sent, which was 100 us late; the server's account is of 1.5 ms each.
-record::RunRecord FullRun() {
-  record::RunRecord run;
+RunRecord FullRun() {
+  RunRecord run;
   run.settings = {.profile = "quantized", .turn = 1, .loop = "closed", .concurrency = 16, .objective_ms = 2};
   run.result.class_names = {"main"};
   run.result.classes.resize(1);
@@ -45,7 +45,7 @@ record::RunRecord FullRun() {
   return run;
 }
 
-std::vector<std::string> Lines(const std::vector<record::RunRecord>& runs) {
+std::vector<std::string> Lines(const std::vector<RunRecord>& runs) {
   std::vector<std::string> lines = absl::StrSplit(ToCsv(runs), "\r\n");
   EXPECT_EQ(lines.back(), "");
   lines.pop_back();
@@ -78,7 +78,7 @@ TEST(Csv, TellsProfileTurnAndQualityAtTheEnd) {
 }
 
 TEST(Csv, TheDifferenceOfAccuracyHasItsInterval) {
-  record::RunRecord run = FullRun();
+  RunRecord run = FullRun();
   run.quality.texts_paired = 256;
   run.quality.texts_only_correct = 1;
   run.quality.texts_only_baseline_correct = 3;
@@ -88,7 +88,7 @@ TEST(Csv, TheDifferenceOfAccuracyHasItsInterval) {
 }
 
 TEST(Csv, EveryLineHasAllColumns) {
-  record::RunRecord empty;
+  RunRecord empty;
   empty.settings.loop = "closed";
   const auto lines = Lines({FullRun(), empty});
   const auto columns = [](const std::string& line) { return std::count(line.begin(), line.end(), ','); };
@@ -97,7 +97,7 @@ TEST(Csv, EveryLineHasAllColumns) {
 }
 
 TEST(Csv, AnOpenLoopHasRequestRates) {
-  record::RunRecord run = FullRun();
+  RunRecord run = FullRun();
   run.settings.loop = "open";
   run.settings.rate = 12.5;
   const auto lines = Lines({run});
@@ -106,7 +106,7 @@ TEST(Csv, AnOpenLoopHasRequestRates) {
 }
 
 TEST(Csv, FaultsAreQuoted) {
-  record::RunRecord run = FullRun();
+  RunRecord run = FullRun();
   run.result.intended = 200;
   run.result.client_cpu_seconds = 2;
   EXPECT_THAT(Lines({run}).at(1), HasSubstr("only 2 of 200 intended requests were sent; this program used"));
@@ -120,4 +120,4 @@ TEST(CsvField, IsQuotedWhereItMustBe) {
 }
 
 }  // namespace
-}  // namespace roberta::loadtest::series
+}  // namespace roberta::loadtest::record
