@@ -8,7 +8,6 @@
 #include <random>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
 #include "profiles/encoder/packed_classifier.h"
 #include "profiles/errors/errors.h"
@@ -20,7 +19,6 @@ namespace {
 
 using checkpoint::Checkpoint;
 using encoder::Smoothing;
-using LoadedProfile = absl::StatusOr<std::unique_ptr<const encoder::TimedProfile>>;
 
 /// The first `count` of a random order. std::shuffle would draw others with another standard library.
 std::vector<size_t> Draw(size_t from, size_t count, uint64_t seed) {

@@ -5,7 +5,6 @@
 #include <set>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "profiles/checkpoint/files.h"
 #include "profiles/errors/errors.h"

@@ -8,12 +8,9 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
-#include <cstdint>
-#include <cstdlib>  // says which C library it is
 #include <cstring>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "profiles/errors/errors.h"
 
 #if defined(__GLIBC__)

@@ -4,7 +4,6 @@
 #include <nlohmann/json.hpp>
 #include <system_error>
 
-#include "absl/strings/str_cat.h"
 #include "profiles/checkpoint/files.h"
 #include "profiles/errors/errors.h"
 #include "profiles/json/strict_json.h"

@@ -8,8 +8,6 @@
 #include <tuple>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
-#include "profiles/checkpoint/problem.h"
 #include "profiles/errors/errors.h"
 #include "profiles/json/strict_json.h"
 

@@ -9,9 +9,7 @@
 #include <system_error>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "profiles/checkpoint/files.h"
-#include "profiles/checkpoint/problem.h"
 #include "profiles/checkpoint/pruning.h"
 #include "profiles/checkpoint/safetensors.h"
 #include "profiles/errors/errors.h"

@@ -7,7 +7,6 @@
 #include <cstring>
 #include <limits>
 
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "profiles/errors/errors.h"
 #include "profiles/json/strict_json.h"

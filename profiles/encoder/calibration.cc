@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "absl/strings/numbers.h"
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "profiles/checkpoint/files.h"
 #include "profiles/checkpoint/safetensors.h"

@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "profiles/encoder/packed_weights.h"
-#include "profiles/encoder/profile.h"
 #include "profiles/encoder/workspace.h"
 #include "profiles/errors/errors.h"
 #include "profiles/kernels/flush_denormals.h"

@@ -11,7 +11,6 @@
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
-#include "profiles/checkpoint/config.h"
 #include "profiles/encoder/packed_weights.h"
 #include "profiles/encoder/profile.h"
 #include "profiles/kernels/aligned_buffer.h"

@@ -11,11 +11,9 @@
 #include <mutex>
 #include <numeric>
 #include <optional>
-#include <utility>
 
 #include "profiles/errors/errors.h"
 #include "profiles/kernels/aligned_buffer.h"
-#include "profiles/kernels/isa.h"
 
 namespace roberta::kernels {
 namespace {

@@ -6,7 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "profiles/errors/errors.h"
 #include "profiles/kernels/product.h"
 

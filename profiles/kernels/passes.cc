@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <chrono>
 #include <iterator>
-#include <limits>
 
 #include "profiles/kernels/aligned_buffer.h"
 

@@ -1,10 +1,8 @@
 #pragma once
 
 // Internal to each translation unit, as vectors.h is.
-#include <cmath>
 #include <cstdint>
 #include <cstring>
-#include <type_traits>
 
 #include "profiles/kernels/passes.h"
 #include "profiles/kernels/vectors.h"

@@ -5,9 +5,7 @@
 #include <cstring>
 #include <numeric>
 #include <random>
-#include <string>
 #include <utility>
-#include <vector>
 
 #include "profiles/checkpoint/save.h"
 #include "profiles/checkpoint/tensor_table.h"

@@ -9,7 +9,6 @@
 
 #include "profiles/checkpoint/files.h"
 #include "profiles/errors/errors.h"
-#include "profiles/pruned/pruned.h"
 #include "profiles/pruner/curvature.h"
 #include "profiles/pruner/refit.h"
 #include "profiles/pruner/removal.h"

@@ -5,13 +5,10 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
-#include <optional>
 #include <sstream>
-#include <string_view>
 #include <utility>
 
 #include "absl/strings/numbers.h"
-#include "absl/strings/str_cat.h"
 #include "profiles/checkpoint/files.h"
 #include "profiles/errors/errors.h"
 #include "profiles/json/strict_json.h"

@@ -11,7 +11,6 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "profiles/errors/errors.h"
 #include "profiles/reference/model.h"
 

@@ -5,7 +5,6 @@
 #include <filesystem>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "profiles/checkpoint/files.h"
 #include "profiles/encoder/calibration.h"
 #include "profiles/errors/errors.h"

@@ -12,7 +12,6 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "profiles/checkpoint/checkpoint.h"
-#include "profiles/encoder/packed_classifier.h"
 #include "profiles/encoder/profile.h"
 #include "profiles/quality/agreement.h"
 

@@ -7,7 +7,6 @@
 #include <mutex>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "profiles/errors/errors.h"
 #include "profiles/registry/model.h"

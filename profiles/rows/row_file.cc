@@ -10,7 +10,6 @@
 #include <string_view>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "profiles/errors/errors.h"
 
 namespace roberta::rows {

@@ -1,7 +1,6 @@
 #include "profiles/rows/rows.h"
 
 #include <algorithm>
-#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"

@@ -1,9 +1,7 @@
 #include "profiles/tokenizer/bpe.h"
 
 #include <algorithm>
-#include <array>
 #include <bit>
-#include <cstdint>
 #include <cstring>
 
 #include "profiles/tokenizer/utf8.h"

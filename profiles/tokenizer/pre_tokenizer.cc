@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "profiles/tokenizer/utf8.h"
-
 namespace roberta::tokenizer {
 namespace {
 

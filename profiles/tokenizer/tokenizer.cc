@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "profiles/errors/errors.h"
 #include "profiles/tokenizer/bpe.h"
 #include "profiles/tokenizer/pre_tokenizer.h"

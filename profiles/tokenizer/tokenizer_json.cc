@@ -3,7 +3,6 @@
 #include <initializer_list>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "profiles/errors/errors.h"
 #include "profiles/json/strict_json.h"
 #include "profiles/tokenizer/vocabulary.h"

@@ -8,7 +8,6 @@
 #include <iterator>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "profiles/errors/errors.h"
 #include "profiles/json/strict_json.h"
 #include "profiles/tokenizer/bpe.h"

@@ -1,15 +1,8 @@
-#include "profiles/errors/errors.h"
 #include "profiles/tool/command.h"
 
-#include <cstdint>
-#include <cstdio>
 #include <filesystem>
 #include <functional>
-#include <memory>
-#include <nlohmann/json.hpp>
-#include <string>
 #include <system_error>
-#include <vector>
 
 #include "absl/strings/str_format.h"
 #include "profiles/calibrator/calibrator.h"
@@ -17,6 +10,7 @@
 #include "profiles/checkpoint/pruning.h"
 #include "profiles/cores/cores.h"
 #include "profiles/encoder/calibration.h"
+#include "profiles/errors/errors.h"
 #include "profiles/registry/model.h"
 #include "profiles/terminal/terminal.h"
 

@@ -1,18 +1,15 @@
-#include "profiles/errors/errors.h"
 #include "profiles/tool/command.h"
 
 #include <filesystem>
 #include <list>
 #include <map>
-#include <string>
 #include <system_error>
-#include <vector>
 
 #include "profiles/checkpoint/checkpoint.h"
-#include "profiles/checkpoint/config.h"
 #include "profiles/checkpoint/pruning.h"
 #include "profiles/checkpoint/save.h"
 #include "profiles/checkpoint/tensor.h"
+#include "profiles/errors/errors.h"
 #include "profiles/pruned/pruned.h"
 #include "profiles/terminal/terminal.h"
 

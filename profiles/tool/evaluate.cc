@@ -1,13 +1,8 @@
-#include "profiles/errors/errors.h"
 #include "profiles/tool/command.h"
 
 #include <algorithm>
-#include <cstdio>
-#include <nlohmann/json.hpp>
-#include <string>
-#include <vector>
 
-#include "profiles/quality/sample.h"
+#include "profiles/errors/errors.h"
 #include "profiles/registry/model.h"
 #include "profiles/registry/recipes.h"
 #include "profiles/terminal/terminal.h"

@@ -3,13 +3,11 @@
 #include <atomic>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "profiles/cores/cores.h"
 #include "profiles/errors/errors.h"
 #include "profiles/json/strict_json.h"
 #include "profiles/registry/profile_loader.h"
-#include "profiles/terminal/terminal.h"
 #include "profiles/tool/command.h"
 
 namespace roberta::tool {

@@ -2,8 +2,6 @@
 
 #include <utility>
 
-#include "absl/status/status.h"
-#include "absl/strings/str_cat.h"
 #include "profiles/checkpoint/tensor.h"
 #include "profiles/checkpoint/tensor_table.h"
 #include "profiles/errors/errors.h"
@@ -35,8 +33,6 @@ int64_t WeighPacked(const Checkpoint& checkpoint, const PruningMask& mask, int64
   }
   return bytes;
 }
-
-using checkpoint::Checkpoint;
 
 /// Adds an error of `path`, whose message may begin with that or with a file in it.
 void AddProblem(const std::string& path, const absl::Status& status, Findings* findings) {

@@ -1,15 +1,11 @@
-#include "profiles/errors/errors.h"
 #include "profiles/tool/command.h"
 
-#include <nlohmann/json.hpp>
 #include <random>
-#include <string>
-#include <vector>
 
 #include "absl/strings/match.h"
-#include "profiles/checkpoint/config.h"
 #include "profiles/checkpoint/save.h"
 #include "profiles/checkpoint/tensor_table.h"
+#include "profiles/errors/errors.h"
 #include "profiles/tokenizer/tokenizer.h"
 
 namespace roberta::tool {

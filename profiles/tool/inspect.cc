@@ -1,11 +1,9 @@
 #include "profiles/tool/command.h"
 
 #include <algorithm>
-#include <cstdint>
 #include <map>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "profiles/checkpoint/pruning.h"

@@ -1,15 +1,10 @@
-#include "profiles/errors/errors.h"
 #include "profiles/tool/command.h"
 
 #include <algorithm>
-#include <cstdio>
-#include <nlohmann/json.hpp>
 #include <optional>
-#include <string>
-#include <vector>
 
 #include "absl/strings/str_format.h"
-#include "profiles/quality/sample.h"
+#include "profiles/errors/errors.h"
 #include "profiles/registry/model.h"
 #include "profiles/registry/recipes.h"
 #include "profiles/statistics/statistics.h"

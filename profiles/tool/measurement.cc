@@ -14,8 +14,6 @@
 #include "profiles/cores/cores.h"
 #include "profiles/json/strict_json.h"
 #include "profiles/registry/profile_loader.h"
-#include "profiles/statistics/statistics.h"
-#include "profiles/terminal/terminal.h"
 #include "profiles/tool/command.h"
 
 namespace roberta::tool {

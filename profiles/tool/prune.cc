@@ -1,26 +1,20 @@
-#include "profiles/errors/errors.h"
 #include "profiles/tool/command.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <filesystem>
 #include <functional>
 #include <limits>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <optional>
-#include <string>
 #include <system_error>
-#include <vector>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_format.h"
 #include "profiles/checkpoint/checkpoint.h"
-#include "profiles/checkpoint/config.h"
 #include "profiles/checkpoint/files.h"
 #include "profiles/checkpoint/pruning.h"
-#include "profiles/checkpoint/save.h"
 #include "profiles/cores/cores.h"
+#include "profiles/errors/errors.h"
 #include "profiles/libtorch/libtorch.h"
 #include "profiles/pruned/pruned.h"
 #include "profiles/pruner/prune.h"

@@ -1,14 +1,9 @@
-#include "profiles/errors/errors.h"
 #include "profiles/tool/command.h"
 
 #include <chrono>
-#include <cstdint>
-#include <cstdio>
-#include <nlohmann/json.hpp>
 #include <optional>
-#include <string>
 
-#include "profiles/checkpoint/config.h"
+#include "profiles/errors/errors.h"
 #include "profiles/rows/row_file.h"
 #include "profiles/tokenizer/tokenizer.h"
 
