@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "absl/strings/str_join.h"
 #include "profiles/checkpoint/files.h"
 #include "profiles/encoder/calibration.h"
 #include "profiles/errors/errors.h"
@@ -12,11 +13,79 @@
 namespace roberta::registry {
 namespace {
 
+using checkpoint::Checkpoint;
+using checkpoint::ModelConfig;
+using tokenizer::Tokenizer;
+
+absl::StatusOr<std::shared_ptr<const Tokenizer>> LoadTokenizer(const std::string& directory,
+                                                               checkpoint::TokenizerKind kind) {
+  switch (kind) {
+    case checkpoint::TokenizerKind::kByteLevelBpe:
+      break;
+  }
+  return Tokenizer::Load(directory);
+}
+
+/// The checkpoint must have an embedding for every token and the tokenizer's special tokens where its config puts them.
+absl::Status CheckTokenizer(const Tokenizer& tokenizer, const ModelConfig& config) {
+  if (static_cast<int64_t>(tokenizer.vocabulary_size()) > config.vocab_size) {
+    return errors::InvalidArgument("the tokenizer has ", tokenizer.vocabulary_size(),
+                                   " tokens, but config.json has vocab_size ", config.vocab_size);
+  }
+  tokenizer::Encoding empty;
+  RETURN_IF_ERROR(tokenizer.Encode("", std::nullopt, {}, &empty));
+  if (empty.ids.size() != 2 || empty.ids[0] != config.bos_token_id || empty.ids[1] != config.eos_token_id) {
+    return errors::InvalidArgument("the tokenizer wraps a text in ids ", absl::StrJoin(empty.ids, ", "),
+                                   ", but config.json has bos_token_id ", config.bos_token_id, " and eos_token_id ",
+                                   config.eos_token_id);
+  }
+  return absl::OkStatus();
+}
+
+std::string TokensOf(const ModelConfig& config) {
+  return absl::StrCat(config.vocab_size, " tokens with pad, bos, eos at ", config.pad_token_id, ", ",
+                      config.bos_token_id, ", ", config.eos_token_id);
+}
+
+std::string AnswersOf(const ModelConfig& config) {
+  const std::string type(checkpoint::ProblemTypeName(config.problem_type));
+  return absl::StrCat("labels ", absl::StrJoin(config.labels, ", "), type.empty() ? "" : " of " + type);
+}
+
+absl::Status CheckConfig(const ModelConfig& config, const ModelConfig& model) {
+  const std::pair<std::string, std::string> held_together[] = {
+      {AnswersOf(config), AnswersOf(model)},
+      {absl::StrCat("max_tokens ", config.max_tokens()), absl::StrCat("max_tokens ", model.max_tokens())},
+      {TokensOf(config), TokensOf(model)}};
+  for (const auto& [own, expected] : held_together) {
+    if (own != expected) return errors::InvalidArgument("has ", own, "; the model has ", expected);
+  }
+  return absl::OkStatus();
+}
+
+/// A directory without vocabulary files is read with the model's tokenizer.
+absl::Status CheckVocabulary(const std::string& directory, const Tokenizer& model) {
+  auto own = Tokenizer::Load(directory);
+  if (own.status().code() == absl::StatusCode::kNotFound) return absl::OkStatus();
+  if (!own.ok()) return own.status();
+  if ((*own)->vocabulary_size() != model.vocabulary_size()) {
+    return errors::InvalidArgument("has a vocabulary of ", (*own)->vocabulary_size(), " tokens; the model has ",
+                                   model.vocabulary_size());
+  }
+  for (size_t i = 0; i < model.vocabulary_size(); ++i) {
+    const auto id = static_cast<int32_t>(i);
+    if ((*own)->TokenText(id) != model.TokenText(id)) {
+      return errors::InvalidArgument("has another token ", id, " than the model");
+    }
+  }
+  return absl::OkStatus();
+}
+
 constexpr char kNoSample[] = "there is no sample: the config names none and the model's directory has no sample.tsv";
 
 /// Runs one sequence of that many tokens, so that the first request pays for no lazy initialization and a profile that
 /// cannot run fails here.
-absl::Status WarmUp(const encoder::Profile& profile, const checkpoint::ModelConfig& config, int64_t length) {
+absl::Status WarmUp(const encoder::Profile& profile, const ModelConfig& config, int64_t length) {
   const std::vector<int32_t> ids(static_cast<size_t>(length), config.eos_token_id);
   const std::vector<int32_t> cu_seqlens = {0, static_cast<int32_t>(length)};
   std::vector<float> logits(static_cast<size_t>(config.num_labels()));
@@ -30,7 +99,7 @@ std::string Revised(const std::string& revision, const std::string& settings) {
 
 /// A profile with the checkpoint that it reads from.
 struct Holding {
-  std::shared_ptr<const checkpoint::Checkpoint> checkpoint;
+  std::shared_ptr<const Checkpoint> checkpoint;
   std::unique_ptr<const encoder::Profile> profile;  // goes first
 };
 
@@ -43,6 +112,22 @@ quality::Gate GateOf(const ProfileSpec& spec, const Recipe& recipe) {
 }
 
 }  // namespace
+
+absl::StatusOr<Model> OpenModel(const std::string& directory) {
+  ASSIGN_OR_RETURN(auto checkpoint, Checkpoint::Open(directory));
+  ASSIGN_OR_RETURN(auto tokenizer, LoadTokenizer(directory, checkpoint->config().family->tokenizer));
+  const absl::Status status = CheckTokenizer(*tokenizer, checkpoint->config());
+  if (!status.ok()) return errors::In(directory, status);
+  return Model{std::move(checkpoint), std::move(tokenizer)};
+}
+
+absl::StatusOr<std::shared_ptr<const Checkpoint>> OpenVariant(const std::string& directory, const Model& model) {
+  ASSIGN_OR_RETURN(auto checkpoint, Checkpoint::Open(directory));
+  absl::Status status = CheckConfig(checkpoint->config(), model.checkpoint->config());
+  if (status.ok()) status = CheckVocabulary(directory, *model.tokenizer);
+  if (!status.ok()) return errors::In(directory, status);
+  return std::shared_ptr<const Checkpoint>(std::move(checkpoint));
+}
 
 /// Times the steps of one load.
 class ProfileLoader::Clock {
@@ -69,7 +154,7 @@ absl::StatusOr<std::unique_ptr<ProfileLoader>> ProfileLoader::Open(const Model& 
   const std::string own = absl::StrCat(model.checkpoint->directory(), "/", quality::kSampleFile);
   std::error_code failure;
   if (sample_file.empty() && !std::filesystem::exists(own, failure)) return loader;
-  const checkpoint::ModelConfig& config = model.checkpoint->config();
+  const ModelConfig& config = model.checkpoint->config();
   ASSIGN_OR_RETURN(loader->sample_, quality::ReadSample(sample_file.empty() ? own : sample_file, config));
   ASSIGN_OR_RETURN(loader->tokenized_, quality::Tokenize(loader->sample_, *model.tokenizer, config));
   return loader;
@@ -101,7 +186,7 @@ absl::Status ProfileLoader::Make(const ProfileSpec& spec, Clock& clock, LoadOutc
   }
   auto holding = std::make_shared<Holding>();
   ASSIGN_OR_RETURN(holding->checkpoint, CheckpointFor(spec, *recipe));
-  const checkpoint::Checkpoint& checkpoint = *holding->checkpoint;
+  const Checkpoint& checkpoint = *holding->checkpoint;
   if (spec.keep_macs && !checkpoint.mask().empty()) {
     return errors::InvalidArgument(checkpoint.directory(),
                                    ": keep_macs is for a dense checkpoint; this one is pruned already");
@@ -143,8 +228,8 @@ absl::Status ProfileLoader::Make(const ProfileSpec& spec, Clock& clock, LoadOutc
   return status;
 }
 
-absl::StatusOr<std::shared_ptr<const checkpoint::Checkpoint>> ProfileLoader::CheckpointFor(const ProfileSpec& spec,
-                                                                                           const Recipe& recipe) const {
+absl::StatusOr<std::shared_ptr<const Checkpoint>> ProfileLoader::CheckpointFor(const ProfileSpec& spec,
+                                                                               const Recipe& recipe) const {
   if (!spec.directory.empty()) return OpenVariant(spec.directory, model_);
   if (recipe.prunes && !spec.keep_macs && model_.checkpoint->mask().empty()) {
     const auto variant = checkpoint::FindPrunedVariant(model_.checkpoint->directory());
@@ -155,7 +240,7 @@ absl::StatusOr<std::shared_ptr<const checkpoint::Checkpoint>> ProfileLoader::Che
 
 absl::StatusOr<std::unique_ptr<const ProfileLoader::Calibration>> ProfileLoader::ReadCalibration(
     const std::string& file) const {
-  const checkpoint::ModelConfig& config = model_.checkpoint->config();
+  const ModelConfig& config = model_.checkpoint->config();
   ASSIGN_OR_RETURN(auto texts, quality::ReadSample(file, config));
   texts.resize(std::min(texts.size(), kMostCalibrationTexts));
   auto calibration = std::make_unique<Calibration>();
@@ -178,7 +263,7 @@ absl::Status ProfileLoader::Measure(const ProfileSpec& spec, const Recipe& recip
       return absl::FailedPreconditionError(outcome->quality_reason);
     }
   }
-  const checkpoint::ModelConfig& config = model_.checkpoint->config();
+  const ModelConfig& config = model_.checkpoint->config();
   absl::Status longest;
   const auto with_the_longest = [&](size_t count, const std::function<void(size_t)>& task) {
     run_all_(count + 1, [&](size_t i) {

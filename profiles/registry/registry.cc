@@ -9,7 +9,6 @@
 
 #include "absl/strings/str_join.h"
 #include "profiles/errors/errors.h"
-#include "profiles/registry/model.h"
 
 namespace roberta::registry {
 namespace {

@@ -11,7 +11,7 @@
 #include "profiles/cores/cores.h"
 #include "profiles/encoder/calibration.h"
 #include "profiles/errors/errors.h"
-#include "profiles/registry/model.h"
+#include "profiles/registry/profile_loader.h"
 #include "profiles/terminal/terminal.h"
 
 namespace roberta::tool {

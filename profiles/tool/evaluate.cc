@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "profiles/errors/errors.h"
-#include "profiles/registry/model.h"
+#include "profiles/registry/profile_loader.h"
 #include "profiles/registry/recipes.h"
 #include "profiles/terminal/terminal.h"
 #include "profiles/tool/evaluation.h"

@@ -7,7 +7,6 @@
 #include "profiles/cores/cores.h"
 #include "profiles/errors/errors.h"
 #include "profiles/json/strict_json.h"
-#include "profiles/registry/profile_loader.h"
 #include "profiles/tool/command.h"
 
 namespace roberta::tool {

@@ -8,7 +8,7 @@
 #include "absl/status/status.h"
 #include "profiles/quality/agreement.h"
 #include "profiles/quality/sample.h"
-#include "profiles/registry/model.h"
+#include "profiles/registry/profile_loader.h"
 #include "profiles/registry/recipes.h"
 #include "profiles/statistics/statistics.h"
 #include "profiles/terminal/terminal.h"

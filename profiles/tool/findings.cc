@@ -6,7 +6,7 @@
 #include "profiles/checkpoint/tensor_table.h"
 #include "profiles/errors/errors.h"
 #include "profiles/pruned/pruned.h"
-#include "profiles/registry/model.h"
+#include "profiles/registry/profile_loader.h"
 #include "profiles/registry/recipes.h"
 #include "profiles/tokenizer/tokenizer.h"
 

@@ -5,7 +5,7 @@
 
 #include "absl/strings/str_format.h"
 #include "profiles/errors/errors.h"
-#include "profiles/registry/model.h"
+#include "profiles/registry/profile_loader.h"
 #include "profiles/registry/recipes.h"
 #include "profiles/statistics/statistics.h"
 #include "profiles/terminal/terminal.h"

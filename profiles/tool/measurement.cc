@@ -13,7 +13,6 @@
 #include "profiles/checkpoint/files.h"
 #include "profiles/cores/cores.h"
 #include "profiles/json/strict_json.h"
-#include "profiles/registry/profile_loader.h"
 #include "profiles/tool/command.h"
 
 namespace roberta::tool {

@@ -18,7 +18,7 @@
 #include "profiles/libtorch/libtorch.h"
 #include "profiles/pruned/pruned.h"
 #include "profiles/pruner/prune.h"
-#include "profiles/registry/model.h"
+#include "profiles/registry/profile_loader.h"
 #include "profiles/terminal/terminal.h"
 #include "profiles/tool/findings.h"
 
