@@ -73,6 +73,9 @@ std::string_view Wanted(State state) {
   }
 }
 
+/// Reads the JSON of a header as its parser goes, without building a tree of it: memory stays in proportion to the
+/// tensors declared. Wrong are a tensor or field twice, a field that is missing, not known or of another type or range,
+/// and a name that is not valid.
 class HeaderBuilder final : public nlohmann::json_sax<Json> {
  public:
   SafetensorsHeader TakeHeader() { return std::move(header_); }
@@ -83,13 +86,66 @@ class HeaderBuilder final : public nlohmann::json_sax<Json> {
   bool number_integer(number_integer_t value) override { return Unexpected(absl::StrCat(value)); }
   bool number_float(number_float_t, const string_t& text) override { return Unexpected(text); }
   bool binary(binary_t&) override { return Unexpected("binary"); }
-  bool number_unsigned(number_unsigned_t value) override;
-  bool string(string_t& value) override;
-  bool start_object(std::size_t) override;
-  bool key(string_t& name) override;
-  bool end_object() override;
-  bool start_array(std::size_t) override;
-  bool end_array() override;
+  bool number_unsigned(number_unsigned_t value) override {
+    if (state_ == State::kShape && value <= static_cast<uint64_t>(std::numeric_limits<int64_t>::max())) {
+      if (tensor_.shape.size() == kMostDimensions) {
+        return Fail(absl::StrCat("field \"shape\" has more than ", kMostDimensions, " dimensions"));
+      }
+      tensor_.shape.push_back(static_cast<int64_t>(value));
+      return true;
+    }
+    if (state_ == State::kOffsets && offsets_.size() < 2) {
+      offsets_.push_back(value);
+      return true;
+    }
+    return Unexpected(absl::StrCat(value));
+  }
+  bool string(string_t& value) override {
+    if (state_ == State::kMetadataValue) {
+      header_.metadata.emplace(std::move(metadata_key_), std::move(value));
+      return Go(State::kMetadata);
+    }
+    if (state_ != State::kDtype) return Unexpected(value);
+    const std::optional<Dtype> dtype = DtypeFromName(value);
+    if (!dtype)
+      return Fail(absl::StrCat("field \"dtype\" is ", json::Quoted(value), "; F32, F16, BF16 and I64 are supported"));
+    tensor_.dtype = *dtype;
+    return Go(State::kTensor);
+  }
+  bool start_object(std::size_t) override {
+    if (state_ == State::kStart) return Go(State::kTop);
+    if (state_ == State::kMetadataBegin) return Go(State::kMetadata);
+    if (state_ != State::kTensorBegin) return Unexpected("{");
+    tensor_ = TensorDeclaration{};
+    tensor_.name = name_;
+    fields_.clear();
+    offsets_.clear();
+    return Go(State::kTensor);
+  }
+  bool key(string_t& name) override {
+    if (state_ == State::kTop) return TopKey(name);
+    return state_ == State::kTensor ? TensorKey(name) : MetadataKey(name);
+  }
+  bool end_object() override {
+    if (state_ == State::kTop) return Go(State::kDone);
+    if (state_ == State::kMetadata) return Go(State::kTop);
+    for (const char* field : {"dtype", "shape", "data_offsets"}) {
+      if (fields_.count(field) == 0) return Fail(absl::StrCat("field \"", field, "\" is missing"));
+    }
+    tensor_.begin_bytes = offsets_[0];
+    tensor_.end_bytes = offsets_[1];
+    header_.tensors.push_back(std::move(tensor_));
+    return Go(State::kTop);
+  }
+  bool start_array(std::size_t) override {
+    if (state_ == State::kShapeBegin) return Go(State::kShape);
+    if (state_ == State::kOffsetsBegin) return Go(State::kOffsets);
+    return Unexpected("[");
+  }
+  bool end_array() override {
+    if (state_ == State::kOffsets && offsets_.size() != 2) return Unexpected("fewer");
+    return Go(State::kTensor);
+  }
   bool parse_error(std::size_t, const std::string&, const Json::exception& error) override {
     error_ = json::SyntaxErrorText(error);
     return false;
@@ -108,9 +164,27 @@ class HeaderBuilder final : public nlohmann::json_sax<Json> {
     state_ = next;
     return true;
   }
-  bool TopKey(std::string& name);
-  bool TensorKey(const std::string& field);
-  bool MetadataKey(std::string& name);
+  bool TopKey(std::string& name) {
+    const bool is_metadata = name == kMetadataName;
+    if (!is_metadata && !IsValidTensorName(name)) {
+      return Fail(absl::StrCat("tensor name ", json::Quoted(name), " is empty or holds control characters"));
+    }
+    if (!names_.insert(name).second) return Fail(absl::StrCat("tensor ", json::Quoted(name), " is declared twice"));
+    name_ = std::move(name);
+    return Go(is_metadata ? State::kMetadataBegin : State::kTensorBegin);
+  }
+  bool TensorKey(const std::string& field) {
+    if (!fields_.insert(field).second) return Fail(absl::StrCat("field ", json::Quoted(field), " occurs twice"));
+    if (field == "dtype") return Go(State::kDtype);
+    if (field == "shape") return Go(State::kShapeBegin);
+    if (field == "data_offsets") return Go(State::kOffsetsBegin);
+    return Fail(absl::StrCat("field ", json::Quoted(field), " is not known"));
+  }
+  bool MetadataKey(std::string& name) {
+    if (header_.metadata.count(name) != 0) return Fail(absl::StrCat("key ", json::Quoted(name), " occurs twice"));
+    metadata_key_ = std::move(name);
+    return Go(State::kMetadataValue);
+  }
 
   State state_ = State::kStart;
   SafetensorsHeader header_;
@@ -122,97 +196,6 @@ class HeaderBuilder final : public nlohmann::json_sax<Json> {
   std::vector<uint64_t> offsets_;
   std::string error_;
 };
-
-bool HeaderBuilder::number_unsigned(number_unsigned_t value) {
-  if (state_ == State::kShape && value <= static_cast<uint64_t>(std::numeric_limits<int64_t>::max())) {
-    if (tensor_.shape.size() == kMostDimensions) {
-      return Fail(absl::StrCat("field \"shape\" has more than ", kMostDimensions, " dimensions"));
-    }
-    tensor_.shape.push_back(static_cast<int64_t>(value));
-    return true;
-  }
-  if (state_ == State::kOffsets && offsets_.size() < 2) {
-    offsets_.push_back(value);
-    return true;
-  }
-  return Unexpected(absl::StrCat(value));
-}
-
-bool HeaderBuilder::string(string_t& value) {
-  if (state_ == State::kMetadataValue) {
-    header_.metadata.emplace(std::move(metadata_key_), std::move(value));
-    return Go(State::kMetadata);
-  }
-  if (state_ != State::kDtype) return Unexpected(value);
-  const std::optional<Dtype> dtype = DtypeFromName(value);
-  if (!dtype)
-    return Fail(absl::StrCat("field \"dtype\" is ", json::Quoted(value), "; F32, F16, BF16 and I64 are supported"));
-  tensor_.dtype = *dtype;
-  return Go(State::kTensor);
-}
-
-bool HeaderBuilder::start_object(std::size_t) {
-  if (state_ == State::kStart) return Go(State::kTop);
-  if (state_ == State::kMetadataBegin) return Go(State::kMetadata);
-  if (state_ != State::kTensorBegin) return Unexpected("{");
-  tensor_ = TensorDeclaration{};
-  tensor_.name = name_;
-  fields_.clear();
-  offsets_.clear();
-  return Go(State::kTensor);
-}
-
-bool HeaderBuilder::key(string_t& name) {
-  if (state_ == State::kTop) return TopKey(name);
-  return state_ == State::kTensor ? TensorKey(name) : MetadataKey(name);
-}
-
-bool HeaderBuilder::TopKey(std::string& name) {
-  const bool is_metadata = name == kMetadataName;
-  if (!is_metadata && !IsValidTensorName(name)) {
-    return Fail(absl::StrCat("tensor name ", json::Quoted(name), " is empty or holds control characters"));
-  }
-  if (!names_.insert(name).second) return Fail(absl::StrCat("tensor ", json::Quoted(name), " is declared twice"));
-  name_ = std::move(name);
-  return Go(is_metadata ? State::kMetadataBegin : State::kTensorBegin);
-}
-
-bool HeaderBuilder::TensorKey(const std::string& field) {
-  if (!fields_.insert(field).second) return Fail(absl::StrCat("field ", json::Quoted(field), " occurs twice"));
-  if (field == "dtype") return Go(State::kDtype);
-  if (field == "shape") return Go(State::kShapeBegin);
-  if (field == "data_offsets") return Go(State::kOffsetsBegin);
-  return Fail(absl::StrCat("field ", json::Quoted(field), " is not known"));
-}
-
-bool HeaderBuilder::MetadataKey(std::string& name) {
-  if (header_.metadata.count(name) != 0) return Fail(absl::StrCat("key ", json::Quoted(name), " occurs twice"));
-  metadata_key_ = std::move(name);
-  return Go(State::kMetadataValue);
-}
-
-bool HeaderBuilder::end_object() {
-  if (state_ == State::kTop) return Go(State::kDone);
-  if (state_ == State::kMetadata) return Go(State::kTop);
-  for (const char* field : {"dtype", "shape", "data_offsets"}) {
-    if (fields_.count(field) == 0) return Fail(absl::StrCat("field \"", field, "\" is missing"));
-  }
-  tensor_.begin_bytes = offsets_[0];
-  tensor_.end_bytes = offsets_[1];
-  header_.tensors.push_back(std::move(tensor_));
-  return Go(State::kTop);
-}
-
-bool HeaderBuilder::start_array(std::size_t) {
-  if (state_ == State::kShapeBegin) return Go(State::kShape);
-  if (state_ == State::kOffsetsBegin) return Go(State::kOffsets);
-  return Unexpected("[");
-}
-
-bool HeaderBuilder::end_array() {
-  if (state_ == State::kOffsets && offsets_.size() != 2) return Unexpected("fewer");
-  return Go(State::kTensor);
-}
 
 constexpr uint64_t kPrefixBytes = 8;
 
@@ -257,15 +240,6 @@ absl::Status CheckRange(const TensorDeclaration& tensor, uint64_t previous_end_b
   return absl::OkStatus();
 }
 
-/// Parses the JSON of a header, without building a tree of it: memory stays in proportion to the tensors declared.
-/// InvalidArgument (without the name of the file): not JSON, a tensor or field twice, a field that is missing, not
-/// known or of another type or range, a name that is not valid.
-absl::StatusOr<SafetensorsHeader> ParseHeader(std::string_view json) {
-  HeaderBuilder builder;
-  if (!json::ScanJson(json, &builder)) return errors::InvalidArgument("header: ", builder.error());
-  return builder.TakeHeader();
-}
-
 }  // namespace
 
 bool IsValidTensorName(std::string_view name) {
@@ -275,7 +249,9 @@ bool IsValidTensorName(std::string_view name) {
 
 absl::StatusOr<SafetensorsFile> ParseSafetensors(absl::Span<const std::byte> bytes) {
   ASSIGN_OR_RETURN(const auto text, HeaderText(bytes));
-  ASSIGN_OR_RETURN(auto header, ParseHeader(text));
+  HeaderBuilder builder;
+  if (!json::ScanJson(text, &builder)) return errors::InvalidArgument("header: ", builder.error());
+  SafetensorsHeader header = builder.TakeHeader();
   std::sort(header.tensors.begin(), header.tensors.end(), [](const auto& a, const auto& b) {
     return std::tie(a.begin_bytes, a.end_bytes, a.name) < std::tie(b.begin_bytes, b.end_bytes, b.name);
   });
@@ -285,7 +261,7 @@ absl::StatusOr<SafetensorsFile> ParseSafetensors(absl::Span<const std::byte> byt
   file.tensors.reserve(header.tensors.size());
   uint64_t covered_bytes = 0;
   for (TensorDeclaration& tensor : header.tensors) {
-    if (const absl::Status status = CheckRange(tensor, covered_bytes, data.size()); !status.ok()) return status;
+    RETURN_IF_ERROR(CheckRange(tensor, covered_bytes, data.size()));
     covered_bytes = tensor.end_bytes;
     file.tensors.push_back(TensorView{std::move(tensor.name), tensor.dtype, std::move(tensor.shape),
                                       data.subspan(tensor.begin_bytes, tensor.end_bytes - tensor.begin_bytes)});
