@@ -22,15 +22,7 @@ constexpr double kHighestShareOfPeak = 1.1;
 
 /// What a product multiplies, as lists of kernels show it.
 std::string_view KindName(kernels::Precision precision) {
-  switch (precision) {
-    case kernels::Precision::kBFloat16:
-      return "bf16";
-    case kernels::Precision::kInt8:
-      return "u8s8";
-    case kernels::Precision::kFloat32:
-      break;
-  }
-  return "fp32";
+  return precision == kernels::Precision::kInt8 ? "u8s8" : kernels::PrecisionName(precision);
 }
 
 /// The precisions of the encoder's products, the widest first: "fp32", "bf16+fp32".

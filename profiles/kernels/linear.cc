@@ -192,8 +192,4 @@ void ComputeOnCallingThreadOnly() {
   static_cast<void>(set);
 }
 
-int64_t PrimitivesCreated() {
-  return OneDnnPrimitivesCreated();
-}
-
 }  // namespace roberta::kernels

@@ -124,7 +124,4 @@ double SecondsPerProduct(const std::shared_ptr<const LinearShape>& shape, int64_
 /// Makes oneDNN run on the calling thread alone. Cheap after a thread's first call.
 void ComputeOnCallingThreadOnly();
 
-/// oneDNN primitives that this process has made so far.
-int64_t PrimitivesCreated();
-
 }  // namespace roberta::kernels

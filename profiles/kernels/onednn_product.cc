@@ -201,7 +201,7 @@ absl::StatusOr<std::unique_ptr<const Product>> MakeOneDnnProduct(int64_t in, int
   return product;
 }
 
-int64_t OneDnnPrimitivesCreated() {
+int64_t PrimitivesCreated() {
   return primitives_created.load(std::memory_order_relaxed);
 }
 

@@ -1,11 +1,4 @@
 #define ROBERTA_ISA kAvx512
 #define ROBERTA_LANES 16
+#define ROBERTA_PASSES Avx512Passes
 #include "profiles/kernels/passes_body.h"
-
-namespace roberta::kernels {
-
-const Passes& Avx512Passes() {
-  return kPasses;
-}
-
-}  // namespace roberta::kernels

@@ -1,5 +1,6 @@
-// The fused passes in terms of vectors.h, compiled once for each instruction set. Sizes that are no multiple of the
-// vector's are finished float by float, so any shape runs.
+// The fused passes in terms of vectors.h, compiled once for each instruction set: by a file that defines its Isa, the
+// lanes of its vectors, and the name of the function that returns them. Sizes that are no multiple of the vector's are
+// finished float by float, so any shape runs.
 #include <cmath>
 
 #include "profiles/kernels/attention_body.h"
@@ -98,4 +99,9 @@ constexpr Passes kPasses = {Isa::ROBERTA_ISA, EmbedNorm,           BiasGelu, Res
                             BiasTanh,         Attention<FloatDots>};
 
 }  // namespace
+
+const Passes& ROBERTA_PASSES() {
+  return kPasses;
+}
+
 }  // namespace roberta::kernels

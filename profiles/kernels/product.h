@@ -1,6 +1,6 @@
 #pragma once
 
-// What linear.h puts together from one of several implementations. No other module calls it.
+// What linear.h puts together from one of several implementations. Of it, other modules call only the last two.
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -63,8 +63,8 @@ absl::StatusOr<std::unique_ptr<const Product>> MakeTileProduct(int64_t in, int64
 absl::StatusOr<std::unique_ptr<const Product>> MakeOneDnnProduct(int64_t in, int64_t out, Precision precision,
                                                                  std::span<const int64_t> row_counts);
 
-/// Primitives that this process has made so far.
-int64_t OneDnnPrimitivesCreated();
+/// oneDNN primitives that this process has made so far.
+int64_t PrimitivesCreated();
 
 /// The version of oneDNN that this process runs: "2.6.0".
 std::string OneDnnVersion();

@@ -12,15 +12,8 @@ namespace roberta::kernels {
 namespace {
 
 size_t ValuesOfWord(Precision precision) {
-  switch (precision) {
-    case Precision::kFloat32:
-      return 1;
-    case Precision::kBFloat16:
-      return 2;
-    case Precision::kInt8:
-      break;
-  }
-  return 4;
+  if (precision == Precision::kFloat32) return 1;
+  return precision == Precision::kBFloat16 ? 2 : 4;
 }
 
 /// Rounded to nearest, ties to even; NaN stays one.
