@@ -11,24 +11,20 @@ bool TouchesWord(std::string_view before, std::string_view after) {
          (!after.empty() && IsWordCharacter(FirstCodePoint(after).value));
 }
 
+bool IsSpace(CodePoint code_point) {
+  return ClassOf(code_point.value) == CharacterClass::kSpace;
+}
+
 size_t TrailingSpaceBytes(std::string_view text) {
-  size_t bytes = 0;
-  while (bytes < text.size()) {
-    const CodePoint last = LastCodePoint(text.substr(0, text.size() - bytes));
-    if (ClassOf(last.value) != CharacterClass::kSpace) break;
-    bytes += last.length_bytes;
-  }
-  return bytes;
+  std::string_view rest = text;
+  while (!rest.empty() && IsSpace(LastCodePoint(rest))) rest.remove_suffix(LastCodePoint(rest).length_bytes);
+  return text.size() - rest.size();
 }
 
 size_t LeadingSpaceBytes(std::string_view text) {
-  size_t bytes = 0;
-  while (bytes < text.size()) {
-    const CodePoint first = FirstCodePoint(text.substr(bytes));
-    if (ClassOf(first.value) != CharacterClass::kSpace) break;
-    bytes += first.length_bytes;
-  }
-  return bytes;
+  std::string_view rest = text;
+  while (!rest.empty() && IsSpace(FirstCodePoint(rest))) rest.remove_prefix(FirstCodePoint(rest).length_bytes);
+  return text.size() - rest.size();
 }
 
 /// Length of the English contraction that `text` starts with, apostrophe included; 0 if there is none.

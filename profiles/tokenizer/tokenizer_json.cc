@@ -6,7 +6,6 @@
 #include "profiles/errors/errors.h"
 #include "profiles/json/strict_json.h"
 #include "profiles/tokenizer/vocabulary.h"
-#include "profiles/tokenizer/vocabulary_builder.h"
 
 namespace roberta::tokenizer {
 namespace {

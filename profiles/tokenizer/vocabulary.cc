@@ -11,7 +11,6 @@
 #include "profiles/errors/errors.h"
 #include "profiles/json/strict_json.h"
 #include "profiles/tokenizer/bpe.h"
-#include "profiles/tokenizer/vocabulary_builder.h"
 
 namespace roberta::tokenizer {
 namespace {
