@@ -11,6 +11,7 @@
 #include "profiles/encoder/packed_classifier.h"
 #include "profiles/errors/errors.h"
 #include "profiles/pruned/pruned.h"
+#include "profiles/statistics/statistics.h"
 
 namespace roberta::pruner {
 namespace {
@@ -231,9 +232,7 @@ absl::StatusOr<double> SpeedGauge::SpeedupOf(const checkpoint::PruningMask& mask
       if (round > 0) ratios.push_back(dense_s / narrow_s);
     }
   }
-  const auto middle = ratios.begin() + static_cast<std::ptrdiff_t>(ratios.size() / 2);
-  std::nth_element(ratios.begin(), middle, ratios.end());
-  return *middle;
+  return statistics::Quantile(std::move(ratios), 0.5);
 }
 
 }  // namespace roberta::pruner

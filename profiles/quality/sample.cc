@@ -121,12 +121,6 @@ BatchRun Run(const encoder::Profile& profile, const encoder::PackedBatch& batch,
   return run;
 }
 
-double Median(std::vector<double> values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
-}
-
 }  // namespace
 
 absl::StatusOr<Data> ParseData(std::string_view text, const checkpoint::ModelConfig& config, std::string_view file,
@@ -225,7 +219,7 @@ absl::StatusOr<SampleRun> RunSample(const encoder::Profile& profile, const Token
     const size_t example = static_cast<size_t>(wrong - run.logits.begin()) / labels;
     return absl::InternalError(absl::StrCat("a logit of example ", example + 1, " of the sample is not finite"));
   }
-  run.tokens_per_second = Median(std::move(rates));
+  run.tokens_per_second = statistics::Quantile(std::move(rates), 0.5);
   return run;
 }
 
