@@ -10,51 +10,41 @@
 #include "profiles/encoder/profile.h"
 
 namespace roberta::reference {
+namespace {
 
 using checkpoint::ModelConfig;
 
-namespace {
-
-/// Reads tensors of one checkpoint.
-class Reader {
- public:
-  explicit Reader(const checkpoint::Checkpoint& checkpoint) : checkpoint_(checkpoint) {}
-
-  at::Tensor Read(const std::string& name) const {
-    const checkpoint::TensorView& view = checkpoint_.tensor(name);
-    at::Tensor tensor = at::empty(view.shape, at::kFloat);
-    checkpoint::CopyToFloat32(view, absl::MakeSpan(tensor.data_ptr<float>(), static_cast<size_t>(tensor.numel())));
-    return tensor;
-  }
-
-  Affine ReadAffine(const std::string& prefix) const { return {Read(prefix + ".weight"), Read(prefix + ".bias")}; }
-
- private:
-  const checkpoint::Checkpoint& checkpoint_;
-};
+at::Tensor Read(const checkpoint::Checkpoint& checkpoint, const std::string& name) {
+  const checkpoint::TensorView& view = checkpoint.tensor(name);
+  at::Tensor tensor = at::empty(view.shape, at::kFloat);
+  checkpoint::CopyToFloat32(view, absl::MakeSpan(tensor.data_ptr<float>(), static_cast<size_t>(tensor.numel())));
+  return tensor;
+}
 
 }  // namespace
 
 Weights LoadWeights(const checkpoint::Checkpoint& checkpoint) {
-  const Reader reader(checkpoint);
+  const auto affine = [&](const std::string& module) -> Affine {
+    return {Read(checkpoint, module + ".weight"), Read(checkpoint, module + ".bias")};
+  };
   const checkpoint::TensorNames names = checkpoint::TensorNamesOf(checkpoint.config());
   Weights weights;
-  weights.word_embeddings = reader.Read(names.word_embeddings + ".weight");
-  weights.position_embeddings = reader.Read(names.position_embeddings + ".weight");
-  weights.token_type_embeddings = reader.Read(names.token_type_embeddings + ".weight");
-  weights.embedding_norm = reader.ReadAffine(names.embedding_norm);
+  weights.word_embeddings = Read(checkpoint, names.word_embeddings + ".weight");
+  weights.position_embeddings = Read(checkpoint, names.position_embeddings + ".weight");
+  weights.token_type_embeddings = Read(checkpoint, names.token_type_embeddings + ".weight");
+  weights.embedding_norm = affine(names.embedding_norm);
   for (const checkpoint::LayerNames& layer : names.layers) {
-    weights.layers.push_back({.query = reader.ReadAffine(layer.query),
-                              .key = reader.ReadAffine(layer.key),
-                              .value = reader.ReadAffine(layer.value),
-                              .attention_output = reader.ReadAffine(layer.attention_output),
-                              .attention_norm = reader.ReadAffine(layer.attention_norm),
-                              .intermediate = reader.ReadAffine(layer.intermediate),
-                              .output = reader.ReadAffine(layer.output),
-                              .output_norm = reader.ReadAffine(layer.output_norm)});
+    weights.layers.push_back({.query = affine(layer.query),
+                              .key = affine(layer.key),
+                              .value = affine(layer.value),
+                              .attention_output = affine(layer.attention_output),
+                              .attention_norm = affine(layer.attention_norm),
+                              .intermediate = affine(layer.intermediate),
+                              .output = affine(layer.output),
+                              .output_norm = affine(layer.output_norm)});
   }
-  weights.classifier_dense = reader.ReadAffine(names.classifier_dense);
-  weights.classifier_out = reader.ReadAffine(names.classifier_out);
+  weights.classifier_dense = affine(names.classifier_dense);
+  weights.classifier_out = affine(names.classifier_out);
   return weights;
 }
 
