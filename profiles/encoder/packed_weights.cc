@@ -4,7 +4,6 @@
 #include <cmath>
 #include <initializer_list>
 #include <mutex>
-#include <optional>
 #include <string>
 #include <utility>
 
@@ -22,15 +21,6 @@ struct Matrix {
   size_t rows = 0, columns = 0;
 };
 
-/// What of a layer's tensors is kept; a nullptr keeps all.
-struct Kept {
-  std::optional<std::vector<size_t>> head_rows, neurons;
-
-  static const std::vector<size_t>* Of(const std::optional<std::vector<size_t>>& rows) {
-    return rows ? &*rows : nullptr;
-  }
-};
-
 /// Weights that are packed in this process, for as long as a profile holds them. Threads: any.
 class SharedWeights {
  public:
@@ -42,26 +32,24 @@ class SharedWeights {
   };
   using Weight = std::shared_ptr<const kernels::PackedWeight>;
 
-  static Weight Find(const Key& key) {
-    const std::lock_guard lock(Mutex());
-    const auto found = Known().find(key);
-    return found == Known().end() ? nullptr : found->second.lock();
+  static SharedWeights& Get() {
+    static auto* const shared = new SharedWeights;
+    return *shared;
   }
-  static void Add(const Key& key, const Weight& weight) {
-    const std::lock_guard lock(Mutex());
-    std::erase_if(Known(), [](const auto& entry) { return entry.second.expired(); });
-    Known()[key] = weight;
+  Weight Find(const Key& key) {
+    const std::lock_guard lock(mutex_);
+    const auto found = known_.find(key);
+    return found == known_.end() ? nullptr : found->second.lock();
+  }
+  void Add(const Key& key, const Weight& weight) {
+    const std::lock_guard lock(mutex_);
+    std::erase_if(known_, [](const auto& entry) { return entry.second.expired(); });
+    known_[key] = weight;
   }
 
  private:
-  static std::mutex& Mutex() {
-    static std::mutex mutex;
-    return mutex;
-  }
-  static std::map<Key, std::weak_ptr<const kernels::PackedWeight>>& Known() {
-    static auto* const known = new std::map<Key, std::weak_ptr<const kernels::PackedWeight>>;
-    return *known;
-  }
+  std::mutex mutex_;
+  std::map<Key, std::weak_ptr<const kernels::PackedWeight>> known_;
 };
 
 /// Reads the tensors of one checkpoint and packs them; the first failure is kept.
@@ -188,7 +176,7 @@ class Loader {
     const bool is_smoothed = inputs != nullptr && precision == kernels::Precision::kInt8;
     const bool is_whole = rows == nullptr && columns == nullptr && !is_smoothed;
     const SharedWeights::Key key = {&checkpoint_, precision, absl::StrJoin(prefixes, "+")};
-    if (is_whole) linear.weight = SharedWeights::Find(key);
+    if (is_whole) linear.weight = SharedWeights::Get().Find(key);
     if (linear.weight == nullptr) {
       Matrix together = ReadTogether(prefixes, rows, columns);
       if (is_smoothed) {
@@ -197,7 +185,7 @@ class Loader {
         CheckFinite(*prefixes.begin() + ", smoothed, input", linear.input_factor);
       }
       linear.weight = PackAnew(together, *linear.shape);
-      if (linear.weight != nullptr && is_whole) SharedWeights::Add(key, linear.weight);
+      if (linear.weight != nullptr && is_whole) SharedWeights::Get().Add(key, linear.weight);
     }
     if (linear.weight != nullptr) weights_->bytes += linear.weight->bytes();
     return linear;
@@ -260,13 +248,6 @@ class Loader {
     return Pack({prefix}, rows, columns, PrecisionFor(in, out), inputs);
   }
 
-  Kept KeptOf(size_t layer) const {
-    if (recipe_.mask.empty()) return {};
-    const checkpoint::LayerMask& mask = recipe_.mask[layer];
-    const auto head_size = static_cast<size_t>(checkpoint_.config().head_size());
-    return {checkpoint::BlocksOf(mask.heads, head_size), checkpoint::BlocksOf(mask.neurons, 1)};
-  }
-
   static const std::vector<float>* Of(const LayerInputs* inputs, std::vector<float> LayerInputs::*of) {
     return inputs == nullptr ? nullptr : &(inputs->*of);
   }
@@ -274,8 +255,11 @@ class Loader {
   void ReadLayer(size_t index) {
     const checkpoint::ModelConfig& config = checkpoint_.config();
     const checkpoint::LayerNames& names = names_.layers[index];
-    const Kept kept = KeptOf(index);
-    const std::vector<size_t>*heads = Kept::Of(kept.head_rows), *neurons = Kept::Of(kept.neurons);
+    const bool is_cut = !recipe_.mask.empty();
+    const checkpoint::LayerMask mask = is_cut ? recipe_.mask[index] : checkpoint::LayerMask();
+    const std::vector<size_t> head_rows = checkpoint::BlocksOf(mask.heads, static_cast<size_t>(config.head_size()));
+    const std::vector<size_t> neuron_rows = checkpoint::BlocksOf(mask.neurons, 1);
+    const std::vector<size_t>*heads = is_cut ? &head_rows : nullptr, *neurons = is_cut ? &neuron_rows : nullptr;
     const InputRanges& ranges = recipe_.smoothing.inputs;
     const LayerInputs* inputs = ranges.empty() ? nullptr : &ranges[index];
     const auto hidden = static_cast<size_t>(config.hidden_size);
