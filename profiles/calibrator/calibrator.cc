@@ -74,7 +74,7 @@ class Runs {
   /// After RunExact.
   absl::StatusOr<Noise> NoiseOf(const Smoothing& smoothing) {
     ASSIGN_OR_RETURN(const auto profile,
-                     registry::LoadPacked(SmoothedRecipe(checkpoint_), checkpoint_, {.smoothing = &smoothing}));
+                     registry::LoadProfile(SmoothedRecipe(checkpoint_), checkpoint_, {.smoothing = &smoothing}));
     ASSIGN_OR_RETURN(const auto run, Run(*profile));
     const quality::Quality quality =
         quality::CompareLogits(run.logits, exact_, texts_.held_out_examples, checkpoint_.config());

@@ -83,12 +83,6 @@ const Recipe* FindRecipe(const std::vector<Recipe>& recipes, std::string_view na
 
 LoadedRecipe LoadProfile(const Recipe& recipe, const Checkpoint& checkpoint, const RecipeSettings& settings) {
   if (recipe.load) return recipe.load(checkpoint, settings);
-  return LoadPacked(recipe, checkpoint, settings);
-}
-
-absl::StatusOr<std::unique_ptr<const encoder::TimedProfile>> LoadPacked(const Recipe& recipe,
-                                                                        const Checkpoint& checkpoint,
-                                                                        const RecipeSettings& settings) {
   encoder::Recipe packed = recipe.packed.value();
   if (recipe.prunes) {
     ASSIGN_OR_RETURN(packed.mask, pruned::MaskFor(checkpoint, settings.keep_macs));
@@ -99,12 +93,6 @@ absl::StatusOr<std::unique_ptr<const encoder::TimedProfile>> LoadPacked(const Re
     ASSIGN_OR_RETURN(packed.smoothing.inputs, encoder::MeasureInputs(checkpoint, packed.mask, settings.calibration));
   }
   return encoder::LoadPackedClassifier(checkpoint, packed);
-}
-
-absl::StatusOr<std::unique_ptr<const encoder::TimedProfile>> LoadPacked(std::string_view name,
-                                                                        const Checkpoint& checkpoint,
-                                                                        const RecipeSettings& settings) {
-  return LoadPacked(*FindRecipe(BuiltInRecipes(), name), checkpoint, settings);
 }
 
 }  // namespace roberta::registry

@@ -42,7 +42,7 @@ struct Recipe {
   bool is_loaded_by_default = true;
   bool always_pads = false;      ///< computes padded batches only
   int64_t bytes_per_weight = 4;  ///< of the encoder's matrices where it is packed, of all weights elsewhere
-  /// Makes a profile. The checkpoint outlives it, the settings do not. Unset: see LoadPacked.
+  /// Makes a profile. The checkpoint outlives it, the settings do not. Unset: see LoadProfile.
   std::function<LoadedRecipe(const checkpoint::Checkpoint& checkpoint, const RecipeSettings& settings)> load = nullptr;
   /// For a recipe that comes in a module: OK if the module's file is there, and OK once it is loaded, which happens
   /// before `load` is called. Errors say why this machine cannot run the recipe. Unset for all others.
@@ -77,21 +77,12 @@ const std::vector<Recipe>& BuiltInRecipes();
 /// The recipe of that name, or nullptr.
 const Recipe* FindRecipe(const std::vector<Recipe>& recipes, std::string_view name);
 
-/// Makes a profile by `recipe`. Errors are those of its `load` or of LoadPacked.
+/// Makes a profile by the recipe's `load` or, where that is unset, by the packed encoder: of what the settings'
+/// keep_macs leaves, if the recipe prunes, and, if it smooths, with the settings' smoothing, or else by the ranges that
+/// inputs reach on the settings' calibration, over which the model then runs once in float32. `checkpoint` must outlive
+/// a packed one. Errors are those of `load`, or of pruned::MaskFor, encoder::MeasureInputs and
+/// encoder::LoadPackedClassifier.
 LoadedRecipe LoadProfile(const Recipe& recipe, const checkpoint::Checkpoint& checkpoint,
-                         const RecipeSettings& settings);
-
-/// Makes a profile by a recipe that is packed: of what the settings' keep_macs leaves, if the recipe prunes, and, if it
-/// smooths, with the settings' smoothing, or else by the ranges that inputs reach on the settings' calibration, over
-/// which the model then runs once in float32. `checkpoint` must outlive it. Errors are those of pruned::MaskFor,
-/// encoder::MeasureInputs and encoder::LoadPackedClassifier.
-absl::StatusOr<std::unique_ptr<const encoder::TimedProfile>> LoadPacked(const Recipe& recipe,
-                                                                        const checkpoint::Checkpoint& checkpoint,
-                                                                        const RecipeSettings& settings = {});
-
-/// The same for the built-in recipe of that name, which must be packed.
-absl::StatusOr<std::unique_ptr<const encoder::TimedProfile>> LoadPacked(std::string_view name,
-                                                                        const checkpoint::Checkpoint& checkpoint,
-                                                                        const RecipeSettings& settings = {});
+                         const RecipeSettings& settings = {});
 
 }  // namespace roberta::registry

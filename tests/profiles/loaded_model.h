@@ -21,7 +21,7 @@ using Loader =
 /// Loads the built-in profile of that name, which must be packed.
 inline Loader Packed(const std::string& name, const registry::RecipeSettings& settings = {}) {
   return [=](const checkpoint::Checkpoint& checkpoint) -> absl::StatusOr<std::unique_ptr<const encoder::Profile>> {
-    return registry::LoadPacked(name, checkpoint, settings);
+    return registry::LoadProfile(*registry::FindRecipe(registry::BuiltInRecipes(), name), checkpoint, settings);
   };
 }
 

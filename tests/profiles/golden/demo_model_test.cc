@@ -47,7 +47,7 @@ encoder::Smoothing StoredSmoothing(const checkpoint::Checkpoint& checkpoint) {
 Loader Smoothed(const std::string& name) {
   return [name](const checkpoint::Checkpoint& checkpoint) -> absl::StatusOr<std::unique_ptr<const encoder::Profile>> {
     const encoder::Smoothing smoothing = StoredSmoothing(checkpoint);
-    return registry::LoadPacked(name, checkpoint, {.smoothing = &smoothing});
+    return profiles_test::Packed(name, {.smoothing = &smoothing})(checkpoint);
   };
 }
 

@@ -1,5 +1,4 @@
 #include "profiles/pruner/prune.h"
-#include "profiles/registry/recipes.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -13,6 +12,7 @@
 #include "profiles/checkpoint/save.h"
 #include "profiles/pruned/pruned.h"
 #include "profiles/pruner/curvature.h"
+#include "tests/profiles/loaded_model.h"
 #include "tests/profiles/pruned/save_pruned.h"
 #include "tests/profiles/pruner/tiny_model.h"
 
@@ -31,7 +31,7 @@ constexpr Method kAllMethods[] = {Method::kSecondOrder, Method::kFisher, Method:
 void Ignore(std::string_view /*step*/, size_t /*done*/, size_t /*total*/) {}
 
 std::vector<float> Logits(const TinyModel& model, const quality::TokenizedSample& sample) {
-  const auto profile = registry::LoadPacked("baseline", *model.checkpoint).value();
+  const auto profile = profiles_test::Packed("baseline")(*model.checkpoint).value();
   return quality::RunSample(*profile, sample, 2).value().logits;
 }
 
@@ -176,8 +176,8 @@ TEST_F(PruneTest, TheQualityIsThatOfTheCheckpointThatIsSaved) {
                                                               .tensors = tensors.tensors})
                   .ok());
   const auto saved = Checkpoint::Open(scratch.path()).value();
-  const auto served = registry::LoadPacked("pruned", *saved, {.keep_macs = 1}).value();
-  const auto dense = registry::LoadPacked("baseline", *half.checkpoint).value();
+  const auto served = profiles_test::Packed("pruned", {.keep_macs = 1})(*saved).value();
+  const auto dense = profiles_test::Packed("baseline")(*half.checkpoint).value();
   const TextSplit split = SplitTexts(tokenized_.lengths, 2048, 2048, 0).value();
   quality::TokenizedSample held_out;
   quality::Sample examples;

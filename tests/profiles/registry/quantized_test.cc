@@ -79,7 +79,8 @@ TEST_F(QuantizedTest, RangesThatMakeAWeightInfiniteAreRefused) {
   std::vector<float>& ranges = smoothing.inputs[2].intermediate;
   ranges.assign(ranges.size(), 0);
   ranges[7] = 3e38f;
-  const absl::Status status = LoadPacked("quantized", *model_->checkpoint, {.smoothing = &smoothing}).status();
+  const absl::Status status =
+      profiles_test::Packed("quantized", {.smoothing = &smoothing})(*model_->checkpoint).status();
   EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
   EXPECT_NE(status.message().find("layer.2.intermediate.dense, smoothed"), absl::string_view::npos) << status;
 }
