@@ -153,16 +153,11 @@ class Pruner {
     return orders;
   }
 
-  absl::Status EnsureGauge() {
-    if (gauge_ != nullptr) return absl::OkStatus();
-    auto gauge = SpeedGauge::Make(checkpoint_, tokenized_, split_.fit);
-    if (gauge.ok()) gauge_ = *std::move(gauge);
-    return gauge.status();
-  }
-
   absl::StatusOr<double> SpeedupOf(const PruningMask& mask) {
     Step("speed");
-    RETURN_IF_ERROR(EnsureGauge());
+    if (gauge_ == nullptr) {
+      ASSIGN_OR_RETURN(gauge_, SpeedGauge::Make(checkpoint_, tokenized_, split_.fit));
+    }
     return gauge_->SpeedupOf(mask);
   }
 
@@ -187,8 +182,8 @@ class Pruner {
                                         " times as fast on this host; ", fastest, " is the most that was reached");
     }
     gauge_.reset();
-    auto pruned = Finish(*std::move(best));
-    if (pruned.ok()) pruned->tries = std::move(tries);
+    ASSIGN_OR_RETURN(auto pruned, Finish(*std::move(best)));
+    pruned.tries = std::move(tries);
     return pruned;
   }
 
@@ -215,9 +210,8 @@ class Pruner {
   }
 
   absl::StatusOr<Pruned> Finish(PruningMask mask) {
-    auto pruned = Evaluate(std::move(mask));
-    if (!pruned.ok()) return pruned;
-    return WithSpeed(*std::move(pruned));
+    ASSIGN_OR_RETURN(auto pruned, Evaluate(std::move(mask)));
+    return WithSpeed(std::move(pruned));
   }
 
   /// The last step measures the speed. It frees the weights, which are not needed any more, to make room for packed
