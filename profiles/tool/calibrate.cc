@@ -17,7 +17,6 @@
 namespace roberta::tool {
 namespace {
 
-using Json = nlohmann::ordered_json;
 using calibrator::Noise;
 using calibrator::Outcome;
 using calibrator::Removed;

@@ -51,8 +51,8 @@ std::vector<std::string> RecipeNames() {
 
 }  // namespace
 
-std::string JsonText(const nlohmann::ordered_json& json) {
-  return json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+std::string JsonText(const Json& json) {
+  return json.dump(2, ' ', false, Json::error_handler_t::replace);
 }
 
 std::string PercentText(double share) {
@@ -167,6 +167,13 @@ std::vector<std::string> ProfileFlags::WithoutMissingModules(std::vector<std::st
   return candidates;
 }
 
+void AddThreads(CLI::App* command, size_t* threads) {
+  *threads = cores::ReadCpuBudget().usable();
+  command->add_option("--threads", *threads, absl::StrCat("Threads (every usable core: ", *threads, ")"))
+      ->check(CLI::Range(size_t{1}, kMostThreads).description(""))
+      ->type_name("N");
+}
+
 void AddProfileFlags(CLI::App* command, ProfileFlags* flags) {
   std::vector<std::string> names = RecipeNames();
   const std::string help = absl::StrCat("all, or of ", absl::StrJoin(names, ","), " those to run (all)");
@@ -176,10 +183,7 @@ void AddProfileFlags(CLI::App* command, ProfileFlags* flags) {
       ->allow_extra_args(false)
       ->check(CLI::IsMember(names).description(""))
       ->type_name("NAMES");
-  flags->threads = cores::ReadCpuBudget().usable();
-  command->add_option("--threads", flags->threads, absl::StrCat("Threads (every usable core: ", flags->threads, ")"))
-      ->check(CLI::Range(size_t{1}, kMostThreads).description(""))
-      ->type_name("N");
+  AddThreads(command, &flags->threads);
 }
 
 }  // namespace roberta::tool

@@ -18,6 +18,8 @@
 
 namespace roberta::tool {
 
+using Json = nlohmann::ordered_json;  ///< of reports: members stay in the order in which they were added
+
 /// What a command has to say when its work is done.
 struct Report {
   std::string text;  ///< for standard output; empty: nothing
@@ -27,7 +29,7 @@ struct Report {
 };
 
 /// A report as every --json prints it.
-std::string JsonText(const nlohmann::ordered_json& json);
+std::string JsonText(const Json& json);
 
 /// What tables have in place of something that was not measured.
 inline constexpr char kNotMeasured[] = "-";
@@ -136,7 +138,10 @@ struct ProfileFlags {
   std::vector<std::string> WithoutMissingModules(std::vector<std::string> candidates) const;
 };
 
-/// Adds --profiles and --threads (by default every usable core). `flags` must outlive the command.
+/// Adds --threads, by default every usable core.
+void AddThreads(CLI::App* command, size_t* threads);
+
+/// Adds --profiles and --threads. `flags` must outlive the command.
 void AddProfileFlags(CLI::App* command, ProfileFlags* flags);
 
 }  // namespace roberta::tool

@@ -11,8 +11,6 @@
 namespace roberta::tool {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
 constexpr char kStandardOutput[] = "-";
 
 struct EvaluateOptions {

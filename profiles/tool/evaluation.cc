@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "profiles/cores/cores.h"
 #include "profiles/errors/errors.h"
 #include "profiles/json/strict_json.h"
@@ -18,19 +19,17 @@ struct Answers {
   std::vector<float> alone;
 };
 
-class Evaluator {
- public:
-  Evaluator(const registry::Model& model, const quality::Sample& sample, const quality::TokenizedSample& tokenized,
-            size_t threads, const std::vector<registry::Recipe>& recipes, terminal::ProgressBar* progress)
-      : config_(model.checkpoint->config()),
-        sample_(sample),
-        tokenized_(tokenized),
-        threads_(threads),
-        recipes_(recipes),
-        progress_(*progress),
-        loader_(registry::ProfileLoader::WithoutSample(model, recipes)) {}
+/// Runs profiles over texts.
+struct Evaluator {
+  const checkpoint::ModelConfig& config;
+  const quality::Sample& sample;
+  const quality::TokenizedSample& tokenized;
+  const size_t threads;
+  const std::vector<registry::Recipe>& recipes;
+  terminal::ProgressBar& progress;
+  const std::unique_ptr<registry::ProfileLoader> loader;
 
-  Evaluations EvaluateAll(const std::vector<std::string>& names) {
+  Evaluations EvaluateAll(const std::vector<std::string>& names) const {
     const auto baseline = Run(registry::kBaseline);
     Evaluations evaluations = {.baseline = baseline.status(), .profiles = {}};
     for (const std::string& name : names) {
@@ -43,10 +42,9 @@ class Evaluator {
     return evaluations;
   }
 
- private:
-  absl::StatusOr<Answers> Run(const std::string& name) {
-    progress_.Update(absl::StrCat(name, ": loading"), 0, 0);
-    const registry::LoadOutcome outcome = loader_->Load({.name = name, .recipe = name}, nullptr);
+  absl::StatusOr<Answers> Run(const std::string& name) const {
+    progress.Update(absl::StrCat(name, ": loading"), 0, 0);
+    const registry::LoadOutcome outcome = loader->Load({.name = name, .recipe = name}, nullptr);
     if (!outcome.status.ok()) return outcome.status;
     Answers answers;
     RETURN_IF_ERROR(Answer(*outcome.profile, name + ": in batches", quality::kBatchTokens, &answers.batched));
@@ -55,45 +53,36 @@ class Evaluator {
   }
 
   absl::Status Answer(const encoder::Profile& profile, const std::string& stage, size_t batch_tokens,
-                      std::vector<float>* logits) {
+                      std::vector<float>* logits) const {
     const auto run_all = [&](size_t count, const std::function<void(size_t)>& task) {
       std::atomic<size_t> done{0};
-      cores::RunOnThreads(threads_, count, [&](size_t i) {
+      cores::RunOnThreads(threads, count, [&](size_t i) {
         task(i);
-        progress_.Update(stage, ++done, count);
+        progress.Update(stage, ++done, count);
       });
     };
-    ASSIGN_OR_RETURN(auto run, quality::RunSample(profile, tokenized_, labels(), run_all, batch_tokens));
+    ASSIGN_OR_RETURN(auto run, quality::RunSample(profile, tokenized, labels(), run_all, batch_tokens));
     *logits = std::move(run.logits);
     return absl::OkStatus();
   }
 
   void Compare(const Answers& answers, const Answers* baseline, Evaluation* evaluation) const {
-    const std::vector<float> scores = quality::ScoresOf(answers.batched, config_);
-    evaluation->examples = sample_.size();
-    evaluation->flips = quality::CountDifferent(quality::AgreementOf(config_), labels(),
-                                                quality::ScoresOf(answers.alone, config_), scores);
-    if (sample_.front().label) evaluation->labels = quality::MeasureLabels(scores, sample_);
+    const std::vector<float> scores = quality::ScoresOf(answers.batched, config);
+    evaluation->examples = sample.size();
+    evaluation->flips = quality::CountDifferent(quality::AgreementOf(config), labels(),
+                                                quality::ScoresOf(answers.alone, config), scores);
+    if (sample.front().label) evaluation->labels = quality::MeasureLabels(scores, sample);
     if (baseline == nullptr) return;
-    evaluation->quality = quality::CompareLogits(answers.batched, baseline->batched, sample_, config_);
+    evaluation->quality = quality::CompareLogits(answers.batched, baseline->batched, sample, config);
     if (evaluation->quality->paired && evaluation->name != registry::kBaseline) {
       evaluation->accuracy_difference = statistics::CompareAccuracies(*evaluation->quality->paired);
     }
-    evaluation->gate = quality::CheckGate(registry::FindRecipe(recipes_, evaluation->name)->gate, *evaluation->quality);
+    evaluation->gate = quality::CheckGate(registry::FindRecipe(recipes, evaluation->name)->gate, *evaluation->quality);
   }
 
-  size_t labels() const { return static_cast<size_t>(config_.num_labels()); }
-
-  const checkpoint::ModelConfig& config_;
-  const quality::Sample& sample_;
-  const quality::TokenizedSample& tokenized_;
-  const size_t threads_;
-  const std::vector<registry::Recipe>& recipes_;
-  terminal::ProgressBar& progress_;
-  const std::unique_ptr<registry::ProfileLoader> loader_;
+  size_t labels() const { return static_cast<size_t>(config.num_labels()); }
 };
 
-using Json = nlohmann::ordered_json;
 using TableRows = std::vector<std::vector<std::string>>;
 
 constexpr size_t kMostShownLabels = 12;  // a matrix of more is wider than a terminal
@@ -106,11 +95,8 @@ std::string CsvValue(const Json& value) {
   return absl::StrCat("\"", text, "\"");
 }
 
-template <typename Values>
-std::string CsvLine(const Values& values) {
-  std::string line;
-  for (const std::string& value : values) absl::StrAppend(&line, line.empty() ? "" : ",", value);
-  return line + "\n";
+std::string CsvLine(const std::vector<std::string>& values) {
+  return absl::StrJoin(values, ",") + "\n";
 }
 
 std::string GateText(const Evaluation& evaluation) {
@@ -180,7 +166,14 @@ std::string MatrixText(const Evaluation& evaluation, const std::vector<std::stri
 Evaluations Evaluate(const registry::Model& model, const quality::Sample& sample,
                      const quality::TokenizedSample& tokenized, const std::vector<std::string>& names, size_t threads,
                      const std::vector<registry::Recipe>& recipes, terminal::ProgressBar* progress) {
-  return Evaluator(model, sample, tokenized, threads, recipes, progress).EvaluateAll(names);
+  const Evaluator evaluator = {model.checkpoint->config(),
+                               sample,
+                               tokenized,
+                               threads,
+                               recipes,
+                               *progress,
+                               registry::ProfileLoader::WithoutSample(model, recipes)};
+  return evaluator.EvaluateAll(names);
 }
 
 Json ToJson(const Evaluation& evaluation) {

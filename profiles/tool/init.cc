@@ -24,8 +24,8 @@ struct InitOptions {
   uint32_t seed = 0;
 };
 
-nlohmann::ordered_json ConfigJson(const InitOptions& options) {
-  nlohmann::ordered_json id2label, label2id;
+Json ConfigJson(const InitOptions& options) {
+  Json id2label, label2id;
   for (int64_t i = 0; i < options.labels; ++i) {
     id2label[absl::StrCat(i)] = absl::StrCat("LABEL_", i);
     label2id[absl::StrCat("LABEL_", i)] = i;

@@ -15,7 +15,6 @@
 namespace roberta::tool {
 namespace {
 
-using Json = nlohmann::ordered_json;
 using checkpoint::Checkpoint;
 using checkpoint::LayerMask;
 using checkpoint::ModelConfig;

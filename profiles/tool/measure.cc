@@ -14,8 +14,6 @@
 namespace roberta::tool {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
 constexpr size_t kMostRounds = 1000;
 
 struct MeasureOptions {

@@ -34,25 +34,27 @@ class Stopwatch {
   const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
-class Measurer {
- public:
-  Measurer(const registry::Model& model, const quality::TokenizedSample& texts, const MeasureSettings& settings,
-           const std::vector<registry::Recipe>& recipes, terminal::ProgressBar* progress)
-      : model_(model),
-        texts_(texts),
-        labels_(static_cast<size_t>(model.checkpoint->config().num_labels())),
-        settings_(settings),
-        progress_(*progress),
-        loader_(registry::ProfileLoader::WithoutSample(model, recipes)),
-        alone_(quality::FormBatches(texts, quality::kAlone)),
-        batches_(quality::FormBatches(texts)) {}
+/// Runs profiles over texts.
+struct Measurer {
+  struct Entry {
+    Measurement measurement;
+    std::shared_ptr<const encoder::Profile> profile;
+  };
 
-  std::vector<Measurement> MeasureAll(const std::vector<std::string>& names) {
+  const registry::Model& model;
+  const quality::TokenizedSample& texts;
+  const MeasureSettings settings;
+  terminal::ProgressBar& progress;
+  const std::unique_ptr<registry::ProfileLoader> loader;
+  const std::vector<quality::SampleBatch> alone = quality::FormBatches(texts, quality::kAlone);
+  const std::vector<quality::SampleBatch> batches = quality::FormBatches(texts);
+
+  std::vector<Measurement> MeasureAll(const std::vector<std::string>& names) const {
     std::vector<Entry> entries;
     for (const std::string& name : names) entries.push_back(Load(name));
-    const size_t passes = settings_.rounds * entries.size();
+    const size_t passes = settings.rounds * entries.size();
     for (size_t i = 0; i < passes; ++i) {
-      progress_.Update("measuring", i, passes);
+      progress.Update("measuring", i, passes);
       const size_t round = i / entries.size();
       RunRound(&entries[(i + round) % entries.size()]);
     }
@@ -61,28 +63,22 @@ class Measurer {
     return measurements;
   }
 
- private:
-  struct Entry {
-    Measurement measurement;
-    std::shared_ptr<const encoder::Profile> profile;
-  };
-
-  Entry Load(const std::string& name) {
-    progress_.Update(absl::StrCat("loading ", name), 0, 0);
+  Entry Load(const std::string& name) const {
+    progress.Update(absl::StrCat("loading ", name), 0, 0);
     Entry entry;
     Measurement& measurement = entry.measurement;
     measurement.name = name;
-    model_.checkpoint->ReleasePages();  // what another profile left would make this one seem to need less
+    model.checkpoint->ReleasePages();  // what another profile left would make this one seem to need less
     checkpoint::ReturnFreeMemory();
     const std::optional<int64_t> before = ResidentBytes();
-    registry::LoadOutcome outcome = loader_->Load({.name = name, .recipe = name}, nullptr);
+    registry::LoadOutcome outcome = loader->Load({.name = name, .recipe = name}, nullptr);
     measurement.status = outcome.status;
     if (!outcome.status.ok()) return entry;
     entry.profile = std::move(outcome.profile);
     measurement.precision = outcome.description.precision;
     measurement.bytes_on_disk = outcome.bytes_on_disk;
     measurement.weight_bytes = outcome.description.weight_bytes;
-    for (const quality::SampleBatch& batch : batches_) Run(batch, &entry);
+    for (const quality::SampleBatch& batch : batches) Run(batch, &entry);
     const std::optional<int64_t> after = ResidentBytes();
     if (before && after) measurement.rss_growth_bytes = *after - *before;
     return entry;
@@ -92,7 +88,7 @@ class Measurer {
     if (!entry->measurement.status.ok()) return;
     Round round;
     std::vector<double> latencies_ms;
-    for (const quality::SampleBatch& text : alone_) {
+    for (const quality::SampleBatch& text : alone) {
       const Stopwatch stopwatch;
       Run(text, entry);
       latencies_ms.push_back(stopwatch.seconds() * 1e3);
@@ -102,8 +98,8 @@ class Measurer {
     const Stopwatch stopwatch;
     RunBatches(entry);
     const double seconds = std::max(stopwatch.seconds(), 1e-9);
-    round.texts_per_second = static_cast<double>(texts_.lengths.size()) / seconds;
-    round.tokens_per_second = static_cast<double>(texts_.token_ids.size()) / seconds;
+    round.texts_per_second = static_cast<double>(texts.lengths.size()) / seconds;
+    round.tokens_per_second = static_cast<double>(texts.token_ids.size()) / seconds;
     if (entry->measurement.status.ok()) entry->measurement.rounds.push_back(round);
   }
 
@@ -113,29 +109,20 @@ class Measurer {
   }
 
   void RunBatches(Entry* entry) const {
-    std::vector<absl::Status> statuses(batches_.size());
-    cores::RunOnThreads(settings_.threads, batches_.size(),
-                        [&](size_t i) { statuses[i] = RunBatch(batches_[i], *entry->profile); });
+    std::vector<absl::Status> statuses(batches.size());
+    cores::RunOnThreads(settings.threads, batches.size(),
+                        [&](size_t i) { statuses[i] = RunBatch(batches[i], *entry->profile); });
     for (absl::Status& status : statuses) {
       if (!status.ok()) entry->measurement.status = std::move(status);
     }
   }
 
   absl::Status RunBatch(const quality::SampleBatch& batch, const encoder::Profile& profile) const {
-    std::vector<float> logits(batch.examples() * labels_);
-    return profile.Run(batch.View(texts_), absl::MakeSpan(logits));
+    std::vector<float> logits(batch.examples() * static_cast<size_t>(model.checkpoint->config().num_labels()));
+    return profile.Run(batch.View(texts), absl::MakeSpan(logits));
   }
-
-  const registry::Model& model_;
-  const quality::TokenizedSample& texts_;
-  const size_t labels_;
-  const MeasureSettings settings_;
-  terminal::ProgressBar& progress_;
-  const std::unique_ptr<registry::ProfileLoader> loader_;
-  const std::vector<quality::SampleBatch> alone_, batches_;
 };
 
-using Json = nlohmann::ordered_json;
 using TableRows = std::vector<std::vector<std::string>>;
 using Value = double Round::*;
 
@@ -219,7 +206,8 @@ std::string SizeTable(const std::vector<Measurement>& measurements) {
 std::vector<Measurement> Measure(const registry::Model& model, const quality::TokenizedSample& texts,
                                  const std::vector<std::string>& names, const MeasureSettings& settings,
                                  const std::vector<registry::Recipe>& recipes, terminal::ProgressBar* progress) {
-  return Measurer(model, texts, settings, recipes, progress).MeasureAll(names);
+  const Measurer measurer = {model, texts, settings, *progress, registry::ProfileLoader::WithoutSample(model, recipes)};
+  return measurer.MeasureAll(names);
 }
 
 Speedup SpeedupOf(const Measurement& measurement, const Measurement& before) {

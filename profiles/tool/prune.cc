@@ -26,7 +26,6 @@ namespace roberta::tool {
 namespace {
 
 namespace fs = std::filesystem;
-using Json = nlohmann::ordered_json;
 using checkpoint::Checkpoint;
 using pruner::Budget;
 using pruner::Method;
@@ -162,19 +161,19 @@ absl::StatusOr<PruneResult> PruneAndSave(const PruneFlags& flags) {
   ASSIGN_OR_RETURN(const auto tokenized, quality::Tokenize(data.sample, *result.model.tokenizer, config));
   result.data_hash = absl::StrCat(absl::Hex(quality::HashOf(tokenized), absl::kZeroPad16));
   terminal::ProgressBar progress(stderr);
-  const size_t threads = flags.threads > 0 ? flags.threads : cores::ReadCpuBudget().usable();
   const pruner::PruneOptions options = {.method = kMethods.at(flags.method),
                                         .budget = flags.budget(),
                                         .refit = !flags.no_refit,
                                         .most_texts = flags.texts,
                                         .most_held_out = flags.held_out,
                                         .seed = flags.seed};
-  ASSIGN_OR_RETURN(
-      result.pruned,
-      module->prune(
-          checkpoint, data.sample, tokenized, options,
-          [&](size_t count, const std::function<void(size_t)>& task) { cores::RunOnThreads(threads, count, task); },
-          [&](std::string_view step, size_t done, size_t total) { progress.Update(step, done, total); }));
+  ASSIGN_OR_RETURN(result.pruned,
+                   module->prune(
+                       checkpoint, data.sample, tokenized, options,
+                       [&](size_t count, const std::function<void(size_t)>& task) {
+                         cores::RunOnThreads(flags.threads, count, task);
+                       },
+                       [&](std::string_view step, size_t done, size_t total) { progress.Update(step, done, total); }));
   checkpoint.ReleasePages();
   checkpoint::ReturnFreeMemory();  // all that the search held: saving maps the checkpoint again
   result.before = SizeOf(config, {});
@@ -294,9 +293,7 @@ void DeclarePruneOptions(CLI::App* command, PruneFlags* flags) {
   AddNumber(command, "--held-out", "Most texts to measure the loss on, of a quarter of them all", 16u, 1u << 20,
             &flags->held_out);
   command->add_option("--seed", flags->seed, "Seed by which texts are drawn (0)")->type_name("N");
-  command->add_option("--threads", flags->threads, "Threads (every usable core)")
-      ->check(CLI::Range(size_t{1}, size_t{1024}).description(""))
-      ->type_name("N");
+  AddThreads(command, &flags->threads);
   AddJsonFlag(command, &flags->json);
   command->footer(absl::StrCat(
       R"(Nothing is trained. Gradients on the texts show which heads and neurons the answers depend on, least squares let

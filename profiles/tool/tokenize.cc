@@ -10,7 +10,6 @@
 namespace roberta::tool {
 namespace {
 
-using Json = nlohmann::ordered_json;
 using tokenizer::Tokenizer;
 using tokenizer::Truncation;
 
