@@ -22,15 +22,10 @@ struct Types {
 };
 
 Types TypesOf(Precision precision) {
-  switch (precision) {
-    case Precision::kBFloat16:
-      return {memory::data_type::bf16, memory::data_type::bf16, memory::data_type::f32};
-    case Precision::kInt8:
-      return {memory::data_type::u8, memory::data_type::s8, memory::data_type::s32};
-    case Precision::kFloat32:
-      break;
-  }
-  return {memory::data_type::f32, memory::data_type::f32, memory::data_type::f32};
+  using Type = memory::data_type;
+  if (precision == Precision::kFloat32) return {Type::f32, Type::f32, Type::f32};
+  return precision == Precision::kBFloat16 ? Types{Type::bf16, Type::bf16, Type::f32}
+                                           : Types{Type::u8, Type::s8, Type::s32};
 }
 
 const dnnl::engine& Engine() {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <iterator>
+#include <map>
 
 #include "profiles/kernels/aligned_buffer.h"
 
@@ -78,16 +79,9 @@ size_t AttentionScratchFloats(size_t longest, size_t head_size) {
 
 Isa FastestIsa() {
   static const Isa fastest = [] {
-    Isa best = Isa::kPortable;
-    double least = std::numeric_limits<double>::infinity();
-    for (const Isa isa : HostIsas()) {
-      const double seconds = SecondsOf(PassesFor(isa));
-      if (seconds < least) {
-        least = seconds;
-        best = isa;
-      }
-    }
-    return best;
+    std::map<double, Isa> by_seconds;
+    for (const Isa isa : HostIsas()) by_seconds.emplace(SecondsOf(PassesFor(isa)), isa);
+    return by_seconds.begin()->second;
   }();
   return fastest;
 }

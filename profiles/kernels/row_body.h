@@ -136,15 +136,10 @@ inline void RowToBytes(const float* values, const NextRows& next, size_t row, si
 
 /// Leaves one row, [columns], for the next product; nothing to do for float32.
 inline void LeaveRow(const float* values, const NextRows& next, size_t row, size_t columns) {
-  switch (next.precision) {
-    case Precision::kFloat32:
-      break;
-    case Precision::kBFloat16:
-      RowToBFloat16(values, static_cast<uint16_t*>(next.values) + row * columns, columns);
-      break;
-    case Precision::kInt8:
-      RowToBytes(values, next, row, columns);
-      break;
+  if (next.precision == Precision::kBFloat16) {
+    RowToBFloat16(values, static_cast<uint16_t*>(next.values) + row * columns, columns);
+  } else if (next.precision == Precision::kInt8) {
+    RowToBytes(values, next, row, columns);
   }
 }
 
