@@ -1,6 +1,7 @@
 #include "profiles/encoder/calibration.h"
 
 #include <cmath>
+#include <functional>
 #include <map>
 #include <utility>
 #include <vector>
@@ -44,44 +45,39 @@ std::vector<int64_t> WidthsOf(const checkpoint::ModelConfig& config, const check
   return {context > 0 ? config.hidden_size : 0, context, neurons > 0 ? config.hidden_size : 0, neurons};
 }
 
-class Metadata {
- public:
-  explicit Metadata(const std::map<std::string, std::string>& fields) : fields_(fields) {}
+/// Of metadata: what its text must be.
+struct Field {
+  const char* name;
+  std::function<bool(const std::string& text)> is_sound;
+  std::string wanted;
+};
 
-  absl::Status Read(Calibration* calibration) const {
-    const auto is = [](const char* wanted) { return [wanted](const std::string& value) { return value == wanted; }; };
-    RETURN_IF_ERROR(Check("format", is(kFormat), absl::StrCat("it must be \"", kFormat, "\"")));
-    RETURN_IF_ERROR(Check("version", is(kVersion), absl::StrCat("it must be ", kVersion)));
-    RETURN_IF_ERROR(Check("revision", IsHash, "it must be 16 hexadecimal digits"));
-    RETURN_IF_ERROR(Check("texts_hash", IsHash, "it must be 16 hexadecimal digits"));
-    RETURN_IF_ERROR(Check(
-        "texts",
-        [&](const std::string& text) { return absl::SimpleAtoi(text, &calibration->texts) && calibration->texts > 0; },
-        "it must be a number above 0"));
-    float& alpha = calibration->smoothing.alpha;
-    RETURN_IF_ERROR(Check(
-        "alpha", [&](const std::string& text) { return absl::SimpleAtof(text, &alpha) && alpha >= 0 && alpha <= 1; },
-        "it must be a number from 0 to 1"));
-    calibration->revision = fields_.at("revision");
-    calibration->texts_hash = fields_.at("texts_hash");
-    return absl::OkStatus();
-  }
-
- private:
-  static bool IsHash(const std::string& text) {
+absl::Status ReadMetadata(const std::map<std::string, std::string>& metadata, Calibration* calibration) {
+  const auto is = [](const char* wanted) { return [=](const std::string& text) { return text == wanted; }; };
+  const auto is_hash = [](const std::string& text) {
     return text.size() == kHashDigits && text.find_first_not_of("0123456789abcdef") == std::string::npos;
-  }
-
-  template <typename IsSound>
-  absl::Status Check(const char* name, IsSound is_sound, const std::string& wanted) const {
-    const auto found = fields_.find(name);
-    if (found == fields_.end()) return errors::InvalidArgument("metadata \"", name, "\" is missing");
-    if (is_sound(found->second)) return absl::OkStatus();
+  };
+  int64_t& texts = calibration->texts;
+  float& alpha = calibration->smoothing.alpha;
+  const Field fields[] = {
+      {"format", is(kFormat), absl::StrCat("it must be \"", kFormat, "\"")},
+      {"version", is(kVersion), absl::StrCat("it must be ", kVersion)},
+      {"revision", is_hash, "it must be 16 hexadecimal digits"},
+      {"texts_hash", is_hash, "it must be 16 hexadecimal digits"},
+      {"texts", [&](const std::string& text) { return absl::SimpleAtoi(text, &texts) && texts > 0; },
+       "it must be a number above 0"},
+      {"alpha", [&](const std::string& text) { return absl::SimpleAtof(text, &alpha) && alpha >= 0 && alpha <= 1; },
+       "it must be a number from 0 to 1"}};
+  for (const auto& [name, is_sound, wanted] : fields) {
+    const auto found = metadata.find(name);
+    if (found == metadata.end()) return errors::InvalidArgument("metadata \"", name, "\" is missing");
+    if (is_sound(found->second)) continue;
     return errors::InvalidArgument("metadata \"", name, "\" is ", json::Quoted(found->second), "; ", wanted);
   }
-
-  const std::map<std::string, std::string>& fields_;
-};
+  calibration->revision = metadata.at("revision");
+  calibration->texts_hash = metadata.at("texts_hash");
+  return absl::OkStatus();
+}
 
 absl::Status ReadRanges(const TensorView& tensor, int64_t width, std::vector<float>* ranges) {
   const std::string where = absl::StrCat("tensor ", json::Quoted(tensor.name), " ");
@@ -142,7 +138,7 @@ absl::StatusOr<Calibration> ParseCalibration(absl::Span<const std::byte> bytes, 
                                              const checkpoint::PruningMask& mask, std::string_view revision) {
   ASSIGN_OR_RETURN(const auto file, checkpoint::ParseSafetensors(bytes));
   Calibration calibration;
-  RETURN_IF_ERROR(Metadata(file.metadata).Read(&calibration));
+  RETURN_IF_ERROR(ReadMetadata(file.metadata, &calibration));
   if (calibration.revision != revision) {
     return errors::FailedPrecondition("was measured on revision ", calibration.revision,
                                       " of the checkpoint, which is now ", std::string(revision),
