@@ -8,29 +8,23 @@ namespace roberta::checkpoint {
 namespace {
 
 /// Collects specs, those of one layer after another.
-class SpecList {
- public:
-  std::vector<TensorSpec> Take() { return std::move(specs_); }
-  void BeginLayer(size_t layer) { layer_ = layer; }
-  void EndLayers() { layer_.reset(); }
+struct SpecList {
+  std::vector<TensorSpec> specs;
+  std::optional<size_t> layer;  ///< of what is added next
 
   void Matrix(const std::string& module, int64_t rows, int64_t columns, PrunedPart part = PrunedPart::kNothing) {
-    specs_.push_back({module + ".weight", {rows, columns}, layer_, part});
+    specs.push_back({module + ".weight", {rows, columns}, layer, part});
   }
   void Linear(const std::string& module, int64_t outputs, int64_t inputs, PrunedPart part = PrunedPart::kNothing) {
     Matrix(module, outputs, inputs, part);
     const bool is_by_row = part == PrunedPart::kHeadRows || part == PrunedPart::kNeuronRows;
-    specs_.push_back({module + ".bias", {outputs}, layer_, is_by_row ? part : PrunedPart::kNothing});
+    specs.push_back({module + ".bias", {outputs}, layer, is_by_row ? part : PrunedPart::kNothing});
   }
   void LayerNorm(const std::string& module, int64_t width) {
     for (const char* tensor : {".weight", ".bias"}) {
-      specs_.push_back({module + tensor, {width}, layer_, PrunedPart::kNothing});
+      specs.push_back({module + tensor, {width}, layer, PrunedPart::kNothing});
     }
   }
-
- private:
-  std::vector<TensorSpec> specs_;
-  std::optional<size_t> layer_;
 };
 
 }  // namespace
@@ -61,29 +55,29 @@ TensorNames TensorNamesOf(const ModelConfig& config) {
 std::vector<TensorSpec> ExpectedTensors(const ModelConfig& config, const PruningMask& mask) {
   const TensorNames names = TensorNamesOf(config);
   const int64_t hidden = config.hidden_size;
-  SpecList specs;
-  specs.Matrix(names.word_embeddings, config.vocab_size, hidden);
-  specs.Matrix(names.position_embeddings, config.max_position_embeddings, hidden);
-  specs.Matrix(names.token_type_embeddings, config.type_vocab_size, hidden);
-  specs.LayerNorm(names.embedding_norm, hidden);
+  SpecList list;
+  list.Matrix(names.word_embeddings, config.vocab_size, hidden);
+  list.Matrix(names.position_embeddings, config.max_position_embeddings, hidden);
+  list.Matrix(names.token_type_embeddings, config.type_vocab_size, hidden);
+  list.LayerNorm(names.embedding_norm, hidden);
   for (size_t i = 0; i < names.layers.size(); ++i) {
     const LayerNames& layer = names.layers[i];
     const int64_t heads = mask.empty() ? hidden : static_cast<int64_t>(mask[i].heads.size()) * config.head_size();
     const int64_t neurons = mask.empty() ? config.intermediate_size : static_cast<int64_t>(mask[i].neurons.size());
-    specs.BeginLayer(i);
+    list.layer = i;
     for (const std::string* module : {&layer.query, &layer.key, &layer.value}) {
-      specs.Linear(*module, heads, hidden, PrunedPart::kHeadRows);
+      list.Linear(*module, heads, hidden, PrunedPart::kHeadRows);
     }
-    specs.Linear(layer.attention_output, hidden, heads, PrunedPart::kHeadColumns);
-    specs.LayerNorm(layer.attention_norm, hidden);
-    specs.Linear(layer.intermediate, neurons, hidden, PrunedPart::kNeuronRows);
-    specs.Linear(layer.output, hidden, neurons, PrunedPart::kNeuronColumns);
-    specs.LayerNorm(layer.output_norm, hidden);
+    list.Linear(layer.attention_output, hidden, heads, PrunedPart::kHeadColumns);
+    list.LayerNorm(layer.attention_norm, hidden);
+    list.Linear(layer.intermediate, neurons, hidden, PrunedPart::kNeuronRows);
+    list.Linear(layer.output, hidden, neurons, PrunedPart::kNeuronColumns);
+    list.LayerNorm(layer.output_norm, hidden);
   }
-  specs.EndLayers();
-  specs.Linear(names.classifier_dense, hidden, hidden);
-  specs.Linear(names.classifier_out, config.num_labels(), hidden);
-  return specs.Take();
+  list.layer.reset();
+  list.Linear(names.classifier_dense, hidden, hidden);
+  list.Linear(names.classifier_out, config.num_labels(), hidden);
+  return std::move(list.specs);
 }
 
 bool IsUnusedTensor(std::string_view name, const ModelConfig& config) {

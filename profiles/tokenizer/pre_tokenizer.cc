@@ -29,21 +29,10 @@ size_t LeadingSpaceBytes(std::string_view text) {
 
 /// Length of the English contraction that `text` starts with, apostrophe included; 0 if there is none.
 size_t ContractionLength(std::string_view text) {
-  if (text.size() < 2 || text[0] != '\'') return 0;
-  switch (text[1]) {
-    case 's':
-    case 't':
-    case 'm':
-    case 'd':
-      return 2;
-    case 'r':
-    case 'v':
-      return text.size() > 2 && text[2] == 'e' ? 3 : 0;
-    case 'l':
-      return text.size() > 2 && text[2] == 'l' ? 3 : 0;
-    default:
-      return 0;
+  for (const std::string_view contraction : {"'s", "'t", "'re", "'ve", "'m", "'ll", "'d"}) {
+    if (text.starts_with(contraction)) return contraction.size();
   }
+  return 0;
 }
 
 }  // namespace
