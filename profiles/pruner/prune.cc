@@ -74,14 +74,8 @@ class Pruner {
   absl::StatusOr<Pruned> Run() {
     RETURN_IF_ERROR(Prepare());
     ASSIGN_OR_RETURN(const auto mask_at, Search());
-    switch (options_.budget.kind) {
-      case Budget::Kind::kTargetSpeedup:
-        return ToSpeed(mask_at);
-      case Budget::Kind::kMaxDrop:
-        return ToAccuracy(mask_at);
-      case Budget::Kind::kKeepMacs:
-        break;
-    }
+    if (options_.budget.kind == Budget::Kind::kTargetSpeedup) return ToSpeed(mask_at);
+    if (options_.budget.kind == Budget::Kind::kMaxDrop) return ToAccuracy(mask_at);
     ASSIGN_OR_RETURN(auto mask, mask_at(options_.budget.value));
     return Finish(std::move(mask));
   }
@@ -109,14 +103,11 @@ class Pruner {
   }
 
   absl::StatusOr<MaskAt> Search() {
-    switch (options_.method) {
-      case Method::kMagnitude:
-        return MaskAt([this](double keep_macs) { return pruned::MaskByMagnitude(checkpoint_, keep_macs); });
-      case Method::kRandom:
-        return MaskAt([this](double keep_macs) { return pruned::MaskAtRandom(config_, keep_macs, options_.seed); });
-      case Method::kFisher:
-      case Method::kSecondOrder:
-        break;
+    if (options_.method == Method::kMagnitude) {
+      return MaskAt([this](double keep_macs) { return pruned::MaskByMagnitude(checkpoint_, keep_macs); });
+    }
+    if (options_.method == Method::kRandom) {
+      return MaskAt([this](double keep_macs) { return pruned::MaskAtRandom(config_, keep_macs, options_.seed); });
     }
     ASSIGN_OR_RETURN(auto orders, options_.method == Method::kFisher ? FisherOrders() : CurvatureOrders());
     const auto path = std::make_shared<const RemovalPath>(orders, config_, FirstTokenShare());
@@ -257,14 +248,9 @@ class Pruner {
   }
 
   at::ScalarType TypeOf(const std::string& tensor) const {
-    switch (checkpoint_.tensor(tensor).dtype) {
-      case checkpoint::Dtype::kF16:
-        return at::kHalf;
-      case checkpoint::Dtype::kBF16:
-        return at::kBFloat16;
-      default:
-        return at::kFloat;
-    }
+    const checkpoint::Dtype dtype = checkpoint_.tensor(tensor).dtype;
+    if (dtype == checkpoint::Dtype::kF16) return at::kHalf;
+    return dtype == checkpoint::Dtype::kBF16 ? at::kBFloat16 : at::kFloat;
   }
 
   std::vector<pruned::NewTensor> OutputProducts(const Weights& weights) const {
