@@ -31,12 +31,6 @@ std::vector<size_t> Largest(std::vector<std::pair<double, size_t>> keyed, size_t
   return texts;
 }
 
-at::Tensor Indices(const std::vector<int64_t>& indices) {
-  at::Tensor tensor = at::empty({static_cast<int64_t>(indices.size())}, at::kLong);
-  std::copy(indices.begin(), indices.end(), tensor.data_ptr<int64_t>());
-  return tensor;
-}
-
 using checkpoint::ModelConfig;
 using reference::Weights;
 
@@ -166,8 +160,8 @@ std::vector<TextBatch> FormTextBatches(const quality::TokenizedSample& sample, a
       for (size_t t = 0; t < sample.lengths[text]; ++t) tokens.push_back(firsts.back() + static_cast<int64_t>(t));
     }
     batch.padded = reference::Pad(sequences, pad_token_id);
-    batch.tokens = Indices(tokens);
-    batch.firsts = Indices(firsts);
+    batch.tokens = at::tensor(tokens);
+    batch.firsts = at::tensor(firsts);
     batches.push_back(std::move(batch));
     begin = end;
   }

@@ -106,21 +106,6 @@ class Parser {
   Data data_;
 };
 
-/// How a batch ran.
-struct BatchRun {
-  absl::Status status;
-  double tokens_per_second = 0;
-};
-
-BatchRun Run(const encoder::Profile& profile, const encoder::PackedBatch& batch, absl::Span<float> logits) {
-  BatchRun run;
-  const auto start = std::chrono::steady_clock::now();
-  run.status = profile.Run(batch, logits);
-  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-  run.tokens_per_second = static_cast<double>(batch.tokens()) / std::max(seconds.count(), 1e-9);
-  return run;
-}
-
 }  // namespace
 
 absl::StatusOr<Data> ParseData(std::string_view text, const checkpoint::ModelConfig& config, std::string_view file,
@@ -202,17 +187,18 @@ absl::StatusOr<SampleRun> RunSample(const encoder::Profile& profile, const Token
   SampleRun run;
   run.logits.resize(sample.lengths.size() * labels);
   const std::vector<SampleBatch> batches = FormBatches(sample, batch_tokens);
-  std::vector<BatchRun> runs(batches.size());
+  std::vector<absl::Status> statuses(batches.size());
+  std::vector<double> rates(batches.size());
   run_all(batches.size(), [&](size_t i) {
     const SampleBatch& batch = batches[i];
-    runs[i] = Run(profile, batch.View(sample),
-                  absl::MakeSpan(run.logits).subspan(batch.first_example * labels, batch.examples() * labels));
+    const auto start = std::chrono::steady_clock::now();
+    statuses[i] =
+        profile.Run(batch.View(sample),
+                    absl::MakeSpan(run.logits).subspan(batch.first_example * labels, batch.examples() * labels));
+    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+    rates[i] = static_cast<double>(batch.tokens) / std::max(seconds.count(), 1e-9);
   });
-  std::vector<double> rates;
-  for (const BatchRun& one : runs) {
-    if (!one.status.ok()) return one.status;
-    rates.push_back(one.tokens_per_second);
-  }
+  for (const absl::Status& status : statuses) RETURN_IF_ERROR(status);
   const auto wrong =
       std::find_if(run.logits.begin(), run.logits.end(), [](float value) { return !std::isfinite(value); });
   if (wrong != run.logits.end()) {
