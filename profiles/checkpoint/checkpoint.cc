@@ -34,8 +34,7 @@ bool Exists(const std::string& path) {
 
 bool IsPlainShardName(const std::string& name) {
   constexpr std::string_view kSuffix = ".safetensors";
-  const std::string_view view = name;
-  return name.size() > kSuffix.size() && view.substr(name.size() - kSuffix.size()) == kSuffix && name.front() != '.' &&
+  return name.size() > kSuffix.size() && name.ends_with(kSuffix) && name.front() != '.' &&
          name.find('/') == std::string::npos && name.find('\0') == std::string::npos;
 }
 

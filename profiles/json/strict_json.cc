@@ -15,11 +15,6 @@ constexpr size_t kLongestQuotedBytes = 200;
 constexpr size_t kDeepestNesting = 32;
 constexpr size_t kLongestShownBytes = 120;
 
-std::string Shortened(std::string text, size_t longest_bytes) {
-  if (text.size() > longest_bytes) text = text.substr(0, longest_bytes) + "...";
-  return text;
-}
-
 /// Looks for what the parser of the second pass would let pass: it keeps the last of two equal keys and nests without
 /// limit.
 class StrictnessChecker final : public nlohmann::json_sax<Json> {
@@ -104,7 +99,8 @@ std::string SyntaxErrorText(const Json::exception& error) {
 }
 
 std::string ShownValue(const Json& value) {
-  return Shortened(value.dump(-1, ' ', /*ensure_ascii=*/true, Json::error_handler_t::replace), kLongestShownBytes);
+  const std::string text = value.dump(-1, ' ', /*ensure_ascii=*/true, Json::error_handler_t::replace);
+  return text.size() > kLongestShownBytes ? text.substr(0, kLongestShownBytes) + "..." : text;
 }
 
 }  // namespace roberta::json
