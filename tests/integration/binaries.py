@@ -16,6 +16,7 @@ BIN = pathlib.Path(os.environ.get("ROBERTA_BIN", BUILD / "bin"))
 # Built where LibTorch is installed, and not with sanitizers.
 LIBTORCH_MODULE = BUILD / "lib/roberta-serve/roberta-libtorch.so"
 DEMO_MODEL = SOURCE / "models/demo-sst2"
+QUICK_DEMO_MODEL = BUILD / "tests/models/demo-sst2"  # with a quarter of its sample, on which every start compares profiles
 START_TIMEOUT_SECONDS = 120  # generous: sanitizers and shared machines are slow
 
 _SERVING = re.compile(r"serving gRPC on (\S+):(\d+), metrics on http://\S+:(\d+)/metrics")
@@ -42,7 +43,7 @@ class Server:
     It loads `profiles`, separated by commas, and no others, which would cost every test seconds; None: what it loads by itself.
     """
 
-    def __init__(self, *arguments, model=DEMO_MODEL, profiles="baseline", environment=None, exit_code=0):
+    def __init__(self, *arguments, model=QUICK_DEMO_MODEL, profiles="baseline", environment=None, exit_code=0):
         self._exit_code = exit_code
         command = [str(BIN / "roberta-server"), "--port", "0", "--metrics-port", "0", *map(str, arguments)]
         if profiles is not None:

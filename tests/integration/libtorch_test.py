@@ -6,7 +6,7 @@ import re
 import tempfile
 import unittest
 
-from binaries import DEMO_MODEL, LIBTORCH_MODULE, Server, run
+from binaries import DEMO_MODEL, QUICK_DEMO_MODEL, LIBTORCH_MODULE, Server, run
 
 MODULE = LIBTORCH_MODULE.name
 PACKED = ("baseline", "quantized", "pruned", "amp", "integrated")
@@ -54,22 +54,22 @@ class WithoutTheModule(unittest.TestCase):
             self.assertEqual(server.client("classify", "fine").returncode, 0)
 
     def test_reference_as_the_default_stops_the_start_with_the_reason(self):
-        result = run("roberta-server", "--port", "0", "--metrics-port", "0", "--model", DEMO_MODEL, "--profiles", "reference",
+        result = run("roberta-server", "--port", "0", "--metrics-port", "0", "--model", QUICK_DEMO_MODEL, "--profiles", "reference",
                      environment=self.environment)
         self.assertEqual(result.returncode, 1)
         self.assertIn(str(self.module), result.stderr)
 
     def test_the_tool_works_on_all_other_profiles_and_says_what_it_leaves_out(self):
         for command in (["evaluate"], ["measure", "--rounds", "1"]):
-            result = run("roberta-model", *command, "--json", "--model", DEMO_MODEL, "--data", DEMO_MODEL / "sample.tsv",
+            result = run("roberta-model", *command, "--json", "--model", QUICK_DEMO_MODEL, "--data", QUICK_DEMO_MODEL / "sample.tsv",
                          environment=self.environment)
             self.assertEqual(result.returncode, 0, result.stderr)
             self.assertEqual({profile["name"] for profile in json.loads(result.stdout)["profiles"]}, set(PACKED))
             self.assertEqual(result.stderr.count(f"note: reference is left out: {self.module}: there is no such file"), 1)
 
     def test_a_profile_that_is_named_is_not_left_out_in_silence(self):
-        result = run("roberta-model", "evaluate", "--json", "--profiles", "reference", "--model", DEMO_MODEL, "--data",
-                     DEMO_MODEL / "sample.tsv", environment=self.environment)
+        result = run("roberta-model", "evaluate", "--json", "--profiles", "reference", "--model", QUICK_DEMO_MODEL, "--data",
+                     QUICK_DEMO_MODEL / "sample.tsv", environment=self.environment)
         self.assertEqual(result.returncode, 1)
         self.assertIn(str(self.module), json.loads(result.stdout)["profiles"][0]["reason"])
 

@@ -13,7 +13,7 @@ import threading
 import unittest
 import urllib.request
 
-from binaries import BIN, DEMO_MODEL, SOURCE, Server, run, wait_until
+from binaries import BIN, DEMO_MODEL, QUICK_DEMO_MODEL, SOURCE, Server, run, wait_until
 
 OUTCOMES = ("answered", "refused", "unavailable", "expired", "cancelled", "failed")
 MEASURED = (0, 4)  # 4: the machine was too busy for the program to keep up, which it says
@@ -483,7 +483,7 @@ class Spawn(unittest.TestCase):
         self.addCleanup(directory.cleanup)
         self.directory = pathlib.Path(directory.name)
 
-    def spawn(self, *arguments, model=DEMO_MODEL, environment=None):
+    def spawn(self, *arguments, model=QUICK_DEMO_MODEL, environment=None):
         return run("roberta-loadtest", "run", "--spawn", model, *self.SHORT, *arguments, environment=environment)
 
     def fails(self, code, words, *arguments, **options):
@@ -501,7 +501,7 @@ class Spawn(unittest.TestCase):
     def start(self, *arguments):
         """A long run, and the pid of its server once requests are answered."""
         log = self.directory / "server.log"
-        process = subprocess.Popen([BIN / "roberta-loadtest", "run", "--spawn", DEMO_MODEL, "--profile", "quantized",
+        process = subprocess.Popen([BIN / "roberta-loadtest", "run", "--spawn", QUICK_DEMO_MODEL, "--profile", "quantized",
                                     "--concurrency", "2", "--duration", "600", "--warm-up", "0", "--spawn-log", log,
                                     "--quiet", "--no-quality", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.addCleanup(process.kill)
@@ -560,7 +560,7 @@ class Spawn(unittest.TestCase):
         self.assertRegex(errors, r"^roberta-loadtest: the server was lost: it was ended by signal 9 \(.*\n$")
 
     def test_ctrl_c_while_it_starts(self):
-        process = subprocess.Popen([BIN / "roberta-loadtest", "run", "--spawn", DEMO_MODEL, "--server-program",
+        process = subprocess.Popen([BIN / "roberta-loadtest", "run", "--spawn", QUICK_DEMO_MODEL, "--server-program",
                                     self.script(f"touch {self.directory}/started\nexec sleep 600")],
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         wait_until((self.directory / "started").exists)
@@ -583,7 +583,7 @@ class Spawn(unittest.TestCase):
         self.fails(1, "/nowhere/server: not a program", "--server-program", "/nowhere/server")
         alone = self.directory / "roberta-loadtest"
         shutil.copy(BIN / "roberta-loadtest", alone)
-        result = subprocess.run([alone, "run", "--spawn", DEMO_MODEL], capture_output=True, text=True, timeout=60,
+        result = subprocess.run([alone, "run", "--spawn", QUICK_DEMO_MODEL], capture_output=True, text=True, timeout=60,
                                 env={**os.environ, "PATH": "/nowhere"}, check=False)
         self.assertEqual(result.returncode, 1)
         self.assertEqual(result.stderr, "roberta-loadtest: there is no roberta-server beside this program "
@@ -693,7 +693,7 @@ class Suite(unittest.TestCase):
         out = self.directory / "results"
         texts, log = self.directory / "texts.tsv", self.directory / "server.log"
         texts.write_text("".join((DEMO_MODEL / "sample.tsv").read_text().splitlines(keepends=True)[:5]))
-        process = subprocess.Popen([BIN / "roberta-loadtest", "suite", "--spawn", DEMO_MODEL, "--out", out, "--quick", "--file",
+        process = subprocess.Popen([BIN / "roberta-loadtest", "suite", "--spawn", QUICK_DEMO_MODEL, "--out", out, "--quick", "--file",
                                     texts, "--spawn-log", log], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.addCleanup(process.kill)
         wait_until(lambda: served_by("baseline", log) > 100)  # four texts alone are fewer: a run is under way
@@ -712,7 +712,7 @@ class Suite(unittest.TestCase):
             self.assertIn("Partial: ", text.stdout)
 
     def test_what_reports_need_is_checked_before_anything_is_measured(self):
-        result = run("roberta-loadtest", "suite", "--spawn", DEMO_MODEL, "--out", self.directory / "results",
+        result = run("roberta-loadtest", "suite", "--spawn", QUICK_DEMO_MODEL, "--out", self.directory / "results",
                      environment={"PATH": "/nowhere"})
         self.assertEqual(result.returncode, 1)
         self.assertEqual(result.stderr, "roberta-loadtest: charts need gnuplot, which is not installed "
@@ -721,12 +721,12 @@ class Suite(unittest.TestCase):
 
     def test_bad_input_is_one_line(self):
         self.fails(1, "no/such/model", "--spawn", "no/such/model", "--out", self.directory / "a")
-        self.fails(1, "cannot make the directory", "--spawn", DEMO_MODEL, "--out", "/proc/results")
+        self.fails(1, "cannot make the directory", "--spawn", QUICK_DEMO_MODEL, "--out", "/proc/results")
         self.fails(3, "cannot reach 127.0.0.1:1", "--target", "127.0.0.1:1", "--out", self.directory / "b")
         config = self.directory / "config.json"
         config.write_text('{"execution": {"executors": 1}}')
-        self.fails(1, "is JSON", "--spawn", DEMO_MODEL, "--spawn-config", config, "--out", self.directory / "c")
-        self.fails(1, "no/such/texts.tsv", "--spawn", DEMO_MODEL, "--file", "no/such/texts.tsv", "--out",
+        self.fails(1, "is JSON", "--spawn", QUICK_DEMO_MODEL, "--spawn-config", config, "--out", self.directory / "c")
+        self.fails(1, "no/such/texts.tsv", "--spawn", QUICK_DEMO_MODEL, "--file", "no/such/texts.tsv", "--out",
                    self.directory / "d")
 
 

@@ -9,7 +9,7 @@ import tempfile
 import unittest
 import urllib.request
 
-from binaries import DEMO_MODEL, Server, blunt_config, run
+from binaries import DEMO_MODEL, QUICK_DEMO_MODEL, Server, blunt_config, run
 
 
 class StartUpErrors(unittest.TestCase):
@@ -45,12 +45,12 @@ class StartUpErrors(unittest.TestCase):
     def test_port_in_use(self):
         with Server() as server:
             port = server.address.rsplit(":", 1)[1]
-            self.fails(1, "--model", DEMO_MODEL, "--port", port, "--metrics-port", "0", mentions=[port, "in use"])
+            self.fails(1, "--model", QUICK_DEMO_MODEL, "--port", port, "--metrics-port", "0", mentions=[port, "in use"])
 
     def test_metrics_port_in_use(self):
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = str(taken.getsockname()[1])
-            self.fails(1, "--model", DEMO_MODEL, "--port", "0", "--metrics-port", port, mentions=[port, "in use"])
+            self.fails(1, "--model", QUICK_DEMO_MODEL, "--port", "0", "--metrics-port", port, mentions=[port, "in use"])
 
     def test_unknown_flag_is_wrong_usage(self):
         self.fails(2, "--frobnicate", mentions=["--frobnicate", "--help"])
@@ -59,14 +59,14 @@ class StartUpErrors(unittest.TestCase):
         self.fails(2, "--port", "http", mentions=["http"])
 
     def test_port_out_of_range(self):
-        self.fails(1, "--model", DEMO_MODEL, "--port", "70000", mentions=["listen.port", "70000"])
+        self.fails(1, "--model", QUICK_DEMO_MODEL, "--port", "70000", mentions=["listen.port", "70000"])
 
     def test_unknown_profile(self):
-        self.fails(1, "--model", DEMO_MODEL, "--profiles", "turbo", mentions=["turbo", "baseline"])
+        self.fails(1, "--model", QUICK_DEMO_MODEL, "--profiles", "turbo", mentions=["turbo", "baseline"])
 
     def test_a_default_profile_that_misses_its_gate(self):
         with blunt_config() as config:
-            result = run("roberta-server", "--model", DEMO_MODEL, "--config", config, "--port", "0", "--metrics-port", "0",
+            result = run("roberta-server", "--model", QUICK_DEMO_MODEL, "--config", config, "--port", "0", "--metrics-port", "0",
                          "--profiles", "blunt")
         self.assertEqual(result.returncode, 1)
         self.assertIn("the default profile, blunt, did not load: quality gate", result.stderr.splitlines()[-1])
@@ -100,7 +100,7 @@ class Configuration(unittest.TestCase):
 
     def test_a_printed_config_is_read_back(self):
         for form, ending in (("textproto", "textproto"), ("json", "json")):
-            printed = run("roberta-server", f"--print-config={form}", "--model", DEMO_MODEL)
+            printed = run("roberta-server", f"--print-config={form}", "--model", QUICK_DEMO_MODEL)
             with tempfile.TemporaryDirectory() as directory:
                 path = pathlib.Path(directory, f"server.{ending}")
                 path.write_text(printed.stdout)
@@ -108,7 +108,7 @@ class Configuration(unittest.TestCase):
             self.assertEqual(again.stdout, printed.stdout)
 
     def test_check_config(self):
-        result = run("roberta-server", "--check-config", "--model", DEMO_MODEL)
+        result = run("roberta-server", "--check-config", "--model", QUICK_DEMO_MODEL)
         self.assertEqual((result.returncode, result.stdout), (0, "the configuration is valid\n"))
 
     def test_help_has_examples(self):

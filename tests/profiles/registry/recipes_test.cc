@@ -24,7 +24,7 @@ class Recipes : public testing::Test {
       : scratch_(testing::TempDir() + "recipes_" + testing::UnitTest::GetInstance()->current_test_info()->name()) {
     fs::remove_all(scratch_);
     fs::create_directories(scratch_);
-    options_.directory = test_paths::InRepository("models/demo-sst2");
+    options_.directory = test_paths::QuickDemoModel();
     options_.default_profile = "baseline";
     options_.executors = 2;
     options_.profiles = {{.name = "baseline", .recipe = "baseline"}};
@@ -70,7 +70,7 @@ TEST_F(Recipes, QuantizedIsMeasuredAgainstABaselineThatIsNotLoaded) {
   const ProfileStatus status = Load({.name = "quantized", .recipe = "quantized"});
   EXPECT_EQ(status.state, ProfileState::kReady) << status.reason;
   ASSERT_TRUE(status.quality.has_value()) << status.quality_reason;
-  EXPECT_EQ(status.quality->examples, 256u);
+  EXPECT_EQ(status.quality->examples, 64u);
   EXPECT_GE(status.quality->agreement, 0.98);
   EXPECT_GT(status.quality->mean_abs_dp, 0);
   EXPECT_TRUE(status.quality->accuracy.has_value());

@@ -1,7 +1,6 @@
 // The same texts through the real server, however its batches are loaded.
 #include <gmock/gmock.h>
 
-#include <fstream>
 #include <future>
 #include <vector>
 
@@ -12,16 +11,8 @@ namespace {
 
 constexpr const char* kProfiles[] = {"baseline", "quantized", "pruned", "amp", "integrated", "reference"};
 
-/// Two texts, so that six profiles load quickly.
-std::string SmallSample() {
-  const std::string path = testing::TempDir() + "/data_loading_sample.tsv";
-  std::ofstream(path) << "text\nA warm film.\nA dull mess.\n";
-  return path;
-}
-
 config::ServerConfig ConfigOf(const std::string& strategy, bool prefetch) {
   config::ServerConfig config = DemoConfig();
-  config.mutable_model()->set_sample_file(SmallSample());
   for (config::Profile& profile : *config.mutable_profiles()) {
     profile.mutable_data_loading()->set_strategy(strategy);
     profile.mutable_data_loading()->set_prefetch(prefetch);

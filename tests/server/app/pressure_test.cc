@@ -17,7 +17,7 @@ using ::testing::HasSubstr;
 
 config::ServerConfig ConfigWith(const std::string& text) {
   config::ServerConfig config = config::ParseConfig(text, config::Format::kTextProto, "test").value();
-  config::CompleteConfig({.model_directory = test_paths::InRepository("models/demo-sst2"),
+  config::CompleteConfig({.model_directory = test_paths::QuickDemoModel(),
                           .port = 0,
                           .metrics_port = 0,
                           .profiles = {"baseline", "quantized"}},

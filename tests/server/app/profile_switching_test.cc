@@ -34,11 +34,9 @@ config::ServerConfig VariantsConfig(const std::vector<std::string>& loaded) {
       profiles { name: "gone" recipe: "quantized" directory: "/nonexistent/checkpoint" })",
                                                     config::Format::kTextProto, "test")
                                     .value();
-  config::CompleteConfig({.model_directory = test_paths::InRepository("models/demo-sst2"),
-                          .port = 0,
-                          .metrics_port = 0,
-                          .profiles = loaded},
-                         2, KnownRecipes(), &config);
+  config::CompleteConfig(
+      {.model_directory = test_paths::QuickDemoModel(), .port = 0, .metrics_port = 0, .profiles = loaded}, 2,
+      KnownRecipes(), &config);
   return config;
 }
 
