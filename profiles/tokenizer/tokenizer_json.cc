@@ -21,7 +21,7 @@ class TokenizerJsonReader {
 
   absl::StatusOr<Vocabulary> Read(const Json& root) {
     if (!root.is_object()) return Wrong("", "is not an object");
-    RETURN_IF_ERROR(CheckNormalizer(root));
+    RETURN_IF_ERROR(Require(root, "", "normalizer", {kNull}));
     RETURN_IF_ERROR(ReadModel(Field(root, "model")));
     RETURN_IF_ERROR(ReadAddedTokens(Field(root, "added_tokens")));
     RETURN_IF_ERROR(ReadPreTokenizer(Field(root, "pre_tokenizer")));
@@ -47,9 +47,8 @@ class TokenizerJsonReader {
     for (const Json& one : allowed) {
       if (value == one) return absl::OkStatus();
     }
-    return Wrong(absl::StrCat(path, name),
-                 absl::StrCat("is ", json::ShownValue(value), ", but RoBERTa's tokenizer has ",
-                              json::ShownValue(*allowed.begin())));
+    return Wrong(path + name, "is ", json::ShownValue(value), ", but RoBERTa's tokenizer has ",
+                 json::ShownValue(*allowed.begin()));
   }
 
   /// A boolean with Hugging Face's default.
@@ -57,13 +56,11 @@ class TokenizerJsonReader {
                         bool* flag) const {
     const Json& value = Field(object, name);
     if (!value.is_null() && !value.is_boolean()) {
-      return Wrong(absl::StrCat(path, name), absl::StrCat("is ", json::ShownValue(value), ", not true or false"));
+      return Wrong(path + name, "is ", json::ShownValue(value), ", not true or false");
     }
     *flag = value.is_null() ? fallback : value.get<bool>();
     return absl::OkStatus();
   }
-
-  absl::Status CheckNormalizer(const Json& root) const { return Require(root, "", "normalizer", {kNull}); }
 
   absl::Status ReadModel(const Json& model) {
     if (!model.is_object()) return Wrong("model", "is missing");

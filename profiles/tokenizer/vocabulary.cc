@@ -175,7 +175,7 @@ absl::StatusOr<Vocabulary> ParseVocabJson(const std::string& vocab_json, const s
   for (const char* content : {"<s>", "<pad>", "</s>", "<unk>", "<mask>"}) {
     ASSIGN_OR_RETURN(auto id, builder.IdOf(content, vocab_file));
     const AddedToken token = {.id = id, .content = content, .lstrip = std::string_view(content) == "<mask>"};
-    if (absl::Status status = builder.AddAddedToken(token, vocab_file); !status.ok()) return status;
+    RETURN_IF_ERROR(builder.AddAddedToken(token, vocab_file));
   }
   ASSIGN_OR_RETURN(auto add_prefix_space, AddPrefixSpace(tokenizer_config_json, directory + "/tokenizer_config.json"));
   Vocabulary& vocabulary = builder.vocabulary();
