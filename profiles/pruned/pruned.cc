@@ -14,11 +14,16 @@
 namespace roberta::pruned {
 namespace {
 
+using checkpoint::Checkpoint;
+using checkpoint::ModelConfig;
+using checkpoint::PruningMask;
+using checkpoint::TensorView;
+
 /// Adds the squares of a matrix [outputs, inputs] to the group that owns each row (or column): `size` of them a group.
 /// A value that is not a number has no order, and a group that is cut away would hide it.
-absl::Status AddSquares(const checkpoint::Checkpoint& checkpoint, const std::string& name, bool by_row, size_t size,
+absl::Status AddSquares(const Checkpoint& checkpoint, const std::string& name, bool by_row, size_t size,
                         std::vector<double>* groups) {
-  const checkpoint::TensorView& tensor = checkpoint.tensor(name);
+  const TensorView& tensor = checkpoint.tensor(name);
   const auto columns = static_cast<size_t>(tensor.shape[1]);
   std::vector<float> values(static_cast<size_t>(tensor.elements()));
   checkpoint::CopyToFloat32(tensor, absl::MakeSpan(values));
@@ -50,7 +55,7 @@ struct Counts {
   size_t heads, neurons;
 };
 
-absl::StatusOr<Counts> CountsFor(const checkpoint::ModelConfig& config, double keep_macs) {
+absl::StatusOr<Counts> CountsFor(const ModelConfig& config, double keep_macs) {
   if (!(keep_macs > 0 && keep_macs <= 1)) {
     return errors::InvalidArgument("keep_macs is ", keep_macs, "; it must be above 0 and at most 1");
   }
@@ -66,28 +71,20 @@ absl::StatusOr<Counts> CountsFor(const checkpoint::ModelConfig& config, double k
   return Counts{heads, keep_macs == 1 ? all_neurons : std::min(affordable / group * group, all_neurons)};
 }
 
-using checkpoint::PruningMask;
-using checkpoint::TensorView;
-
 /// For each of a tensor's rows (or columns) that a mask keeps its place in the dense tensor; empty: all are kept.
 struct Places {
   std::vector<size_t> rows, columns;
 };
 
 Places PlacesIn(const checkpoint::TensorSpec& tensor, const checkpoint::LayerMask& mask, size_t head_size) {
-  switch (tensor.pruned_part) {
-    case checkpoint::PrunedPart::kHeadRows:
-      return {checkpoint::BlocksOf(mask.heads, head_size), {}};
-    case checkpoint::PrunedPart::kHeadColumns:
-      return {{}, checkpoint::BlocksOf(mask.heads, head_size)};
-    case checkpoint::PrunedPart::kNeuronRows:
-      return {checkpoint::BlocksOf(mask.neurons, 1), {}};
-    case checkpoint::PrunedPart::kNeuronColumns:
-      return {{}, checkpoint::BlocksOf(mask.neurons, 1)};
-    case checkpoint::PrunedPart::kNothing:
-      break;
-  }
-  return {};
+  using checkpoint::PrunedPart;
+  const PrunedPart part = tensor.pruned_part;
+  if (part == PrunedPart::kNothing) return {};
+  const bool is_of_heads = part == PrunedPart::kHeadRows || part == PrunedPart::kHeadColumns;
+  const bool is_by_row = part == PrunedPart::kHeadRows || part == PrunedPart::kNeuronRows;
+  std::vector<size_t> kept =
+      is_of_heads ? checkpoint::BlocksOf(mask.heads, head_size) : checkpoint::BlocksOf(mask.neurons, 1);
+  return is_by_row ? Places{std::move(kept), {}} : Places{{}, std::move(kept)};
 }
 
 /// Copies between the dense tensor and its pruned form, by rows and columns of `element` bytes.
@@ -110,8 +107,8 @@ void Copy(const Places& places, const TensorView& pruned, const TensorView& dens
 }
 
 /// All tensors of `from` in the other form, dense or pruned by `mask`.
-ConvertedTensors Convert(const checkpoint::Checkpoint& from, const PruningMask& mask, bool to_dense) {
-  const checkpoint::ModelConfig& config = from.config();
+ConvertedTensors Convert(const Checkpoint& from, const PruningMask& mask, bool to_dense) {
+  const ModelConfig& config = from.config();
   ConvertedTensors converted;
   for (const checkpoint::TensorSpec& spec : checkpoint::ExpectedTensors(config, to_dense ? PruningMask() : mask)) {
     const TensorView& had = from.tensor(spec.name);
@@ -131,13 +128,12 @@ ConvertedTensors Convert(const checkpoint::Checkpoint& from, const PruningMask& 
 
 }  // namespace
 
-size_t NeuronGroup(const checkpoint::ModelConfig& config) {
+size_t NeuronGroup(const ModelConfig& config) {
   const auto neurons = static_cast<size_t>(config.intermediate_size);
   return std::min<size_t>(neurons < 1024 ? 16 : 64, neurons);
 }
 
-absl::StatusOr<checkpoint::PruningMask> MaskAtRandom(const checkpoint::ModelConfig& config, double keep_macs,
-                                                     uint64_t seed) {
+absl::StatusOr<PruningMask> MaskAtRandom(const ModelConfig& config, double keep_macs, uint64_t seed) {
   ASSIGN_OR_RETURN(const auto counts, CountsFor(config, keep_macs));
   std::mt19937_64 random(seed);
   const auto draw = [&](int64_t all, size_t count) {
@@ -145,7 +141,7 @@ absl::StatusOr<checkpoint::PruningMask> MaskAtRandom(const checkpoint::ModelConf
     for (double& key : keys) key = static_cast<double>(random() >> 11);
     return Largest(keys, count);
   };
-  checkpoint::PruningMask mask(static_cast<size_t>(config.num_hidden_layers));
+  PruningMask mask(static_cast<size_t>(config.num_hidden_layers));
   for (checkpoint::LayerMask& layer : mask) {
     layer.heads = draw(config.num_attention_heads, counts.heads);
     layer.neurons = draw(config.intermediate_size, counts.neurons);
@@ -153,15 +149,15 @@ absl::StatusOr<checkpoint::PruningMask> MaskAtRandom(const checkpoint::ModelConf
   return mask;
 }
 
-absl::StatusOr<checkpoint::PruningMask> MaskByMagnitude(const checkpoint::Checkpoint& checkpoint, double keep_macs) {
+absl::StatusOr<PruningMask> MaskByMagnitude(const Checkpoint& checkpoint, double keep_macs) {
   if (!checkpoint.mask().empty()) {
     return errors::InvalidArgument(checkpoint.directory(), ": is a pruned checkpoint already");
   }
-  const checkpoint::ModelConfig& config = checkpoint.config();
+  const ModelConfig& config = checkpoint.config();
   ASSIGN_OR_RETURN(const auto counts, CountsFor(config, keep_macs));
   const auto all_heads = static_cast<size_t>(config.num_attention_heads);
   const auto all_neurons = static_cast<size_t>(config.intermediate_size);
-  checkpoint::PruningMask mask;
+  PruningMask mask;
   for (const checkpoint::LayerNames& names : checkpoint::TensorNamesOf(config).layers) {
     std::vector<double> of_heads(all_heads), of_neurons(all_neurons);
     const auto size = static_cast<size_t>(config.head_size());
@@ -176,12 +172,12 @@ absl::StatusOr<checkpoint::PruningMask> MaskByMagnitude(const checkpoint::Checkp
   return mask;
 }
 
-absl::StatusOr<checkpoint::PruningMask> MaskFor(const checkpoint::Checkpoint& checkpoint, double keep_macs) {
-  if (!checkpoint.mask().empty()) return checkpoint::PruningMask();
+absl::StatusOr<PruningMask> MaskFor(const Checkpoint& checkpoint, double keep_macs) {
+  if (!checkpoint.mask().empty()) return PruningMask();
   return MaskByMagnitude(checkpoint, keep_macs);
 }
 
-absl::StatusOr<ConvertedTensors> PrunedTensors(const checkpoint::Checkpoint& checkpoint, const PruningMask& mask,
+absl::StatusOr<ConvertedTensors> PrunedTensors(const Checkpoint& checkpoint, const PruningMask& mask,
                                                absl::Span<const NewTensor> replaced) {
   if (!checkpoint.mask().empty()) {
     return errors::InvalidArgument(checkpoint.directory(), ": is a pruned checkpoint already");
@@ -208,11 +204,11 @@ absl::StatusOr<ConvertedTensors> PrunedTensors(const checkpoint::Checkpoint& che
   return converted;
 }
 
-ConvertedTensors DenseTensors(const checkpoint::Checkpoint& checkpoint) {
+ConvertedTensors DenseTensors(const Checkpoint& checkpoint) {
   return Convert(checkpoint, checkpoint.mask(), true);
 }
 
-absl::Status SaveConverted(const std::string& directory, const checkpoint::Checkpoint& from, const std::string& config,
+absl::Status SaveConverted(const std::string& directory, const Checkpoint& from, const std::string& config,
                            const std::string& pruning, const ConvertedTensors& converted) {
   return checkpoint::WriteNewCheckpoint(directory, {.config = config,
                                                     .pruning = pruning,
