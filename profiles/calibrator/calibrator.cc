@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "absl/types/span.h"
-#include "profiles/encoder/packed_classifier.h"
+#include "profiles/encoder/profile.h"
 #include "profiles/errors/errors.h"
 #include "profiles/quality/agreement.h"
 #include "profiles/registry/recipes.h"

@@ -11,7 +11,6 @@
 #include "profiles/checkpoint/files.h"
 #include "profiles/checkpoint/safetensors.h"
 #include "profiles/checkpoint/save.h"
-#include "profiles/encoder/packed_classifier.h"
 #include "profiles/errors/errors.h"
 #include "profiles/json/strict_json.h"
 

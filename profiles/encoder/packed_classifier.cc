@@ -1,5 +1,3 @@
-#include "profiles/encoder/packed_classifier.h"
-
 #include <algorithm>
 #include <cmath>
 #include <new>
@@ -7,6 +5,7 @@
 #include <vector>
 
 #include "profiles/encoder/packed_weights.h"
+#include "profiles/encoder/profile.h"
 #include "profiles/encoder/workspace.h"
 #include "profiles/errors/errors.h"
 #include "profiles/kernels/flush_denormals.h"

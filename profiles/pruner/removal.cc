@@ -8,7 +8,6 @@
 #include <numeric>
 #include <utility>
 
-#include "profiles/encoder/packed_classifier.h"
 #include "profiles/errors/errors.h"
 #include "profiles/pruned/pruned.h"
 #include "profiles/statistics/statistics.h"

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "profiles/encoder/calibration.h"
-#include "profiles/encoder/packed_classifier.h"
 #include "profiles/errors/errors.h"
 #include "profiles/libtorch/libtorch.h"
 #include "profiles/pruned/pruned.h"

@@ -9,7 +9,7 @@
 #include <tuple>
 #include <vector>
 
-#include "profiles/encoder/packed_classifier.h"
+#include "profiles/encoder/profile.h"
 #include "profiles/kernels/linear.h"
 #include "profiles/libtorch/libtorch.h"
 #include "profiles/pruned/pruned.h"

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "profiles/encoder/packed_classifier.h"
+#include "profiles/encoder/profile.h"
 #include "tests/profiles/loaded_model.h"
 #include "tests/profiles/pruned/save_pruned.h"
 #include "tests/test_paths.h"
