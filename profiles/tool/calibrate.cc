@@ -21,7 +21,6 @@ using calibrator::Noise;
 using calibrator::Outcome;
 using calibrator::Removed;
 using calibrator::Texts;
-using checkpoint::Checkpoint;
 
 /// Of SmoothQuant's alpha: below 1/4 and above 3/4 hardly any model is better off.
 const std::vector<float> kStrengths = {0.25f, 0.5f, 0.75f};
@@ -36,7 +35,7 @@ struct CalibrateOptions {
 
 /// What came of one checkpoint.
 struct Calibrated {
-  std::shared_ptr<const Checkpoint> checkpoint;
+  std::shared_ptr<const checkpoint::Checkpoint> checkpoint;
   Outcome outcome;
   bool had_one = false;  ///< a calibration was there before
 

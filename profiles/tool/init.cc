@@ -11,7 +11,6 @@
 namespace roberta::tool {
 namespace {
 
-using checkpoint::ModelConfig;
 using checkpoint::TensorSpec;
 
 constexpr float kDeviation = 0.02f;  // initializer_range of Hugging Face's RobertaConfig
@@ -62,7 +61,7 @@ std::vector<float> Values(const TensorSpec& spec, int64_t elements, std::mt19937
   return values;
 }
 
-absl::Status Write(const InitOptions& options, const ModelConfig& config, const std::string& config_text) {
+absl::Status Write(const InitOptions& options, const checkpoint::ModelConfig& config, const std::string& config_text) {
   std::mt19937 random(options.seed);
   std::vector<std::vector<float>> values;
   std::vector<checkpoint::TensorView> tensors;
