@@ -1,6 +1,5 @@
 #include "loadtest/console/commands.h"
 
-#include <algorithm>
 #include <cstdlib>
 #include <string>
 #include <vector>

@@ -8,7 +8,6 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_join.h"
 #include "loadtest/record/figures.h"
-#include "loadtest/workload/workload.h"
 #include "profiles/errors/errors.h"
 
 namespace roberta::loadtest::console {

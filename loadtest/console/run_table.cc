@@ -39,8 +39,6 @@ std::string GapsText(const record::RunRecord& record) {
 
 using terminal::WithSeparators;
 
-constexpr double kNsPerMs = 1e6;
-
 std::string Number(int64_t value) {
   return WithSeparators(static_cast<uint64_t>(value));
 }
@@ -120,7 +118,7 @@ std::string QualityText(const record::Quality& quality) {
 
 std::vector<std::string> LatencyRow(std::string name, const stats::Histogram& histogram) {
   std::vector<std::string> row = {std::move(name)};
-  const auto add = [&](double ns) { row.push_back(absl::StrFormat("%9.3f", ns / kNsPerMs)); };
+  const auto add = [&](double ns) { row.push_back(absl::StrFormat("%9.3f", ns / stats::kNsPerMs)); };
   for (const double quantile : {0.5, 0.9, 0.99, 0.999}) add(static_cast<double>(histogram.ValueAt(quantile)));
   add(static_cast<double>(histogram.max()));
   add(histogram.mean());
@@ -146,7 +144,7 @@ std::string LatencyText(const runner::RunResult& result, const stats::Tally& tot
 std::string PhasesText(const stats::Tally& total) {
   const stats::PhaseSums& phases = total.phases;
   if (phases.calls == 0 || phases.total_ns == 0) return "";
-  const auto mean = [&](double ns) { return ns / kNsPerMs / static_cast<double>(phases.calls); };
+  const auto mean = [&](double ns) { return ns / stats::kNsPerMs / static_cast<double>(phases.calls); };
   std::string text = "\nserver, mean ms:";
   for (const auto& [name, ns] : stats::kPhases) {
     absl::StrAppendFormat(&text, " %s %.3f ", name, mean(static_cast<double>(phases.*ns)));

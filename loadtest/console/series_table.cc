@@ -3,13 +3,11 @@
 #include <algorithm>
 #include <optional>
 #include <set>
-#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "loadtest/record/figures.h"
-#include "loadtest/report/profile_runs.h"
 #include "loadtest/report/verdict.h"
 #include "loadtest/series/series.h"
 #include "profiles/statistics/statistics.h"

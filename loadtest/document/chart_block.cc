@@ -5,8 +5,6 @@
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
-#include "loadtest/document/chart_script.h"
-#include "loadtest/document/text.h"
 
 namespace roberta::loadtest::document {
 
@@ -15,33 +13,22 @@ namespace {
 constexpr double kSampleOfLine = 20, kSampleOfBar = 8, kGapToName = 5, kGapBetween = 16, kBelow = 3;
 const Font kFont = {.size = 8.5, .color = {0x33, 0x33, 0x33}};
 
-// As gnuplot's, in the order of SeriesStyle's points: circle, square, triangle, diamond, triangle downwards; then the
-// first three again, hollow, in gnuplot's order.
-enum class Mark { kCircle, kSquare, kTriangle, kDiamond, kDownward };
-constexpr Mark kMarks[] = {Mark::kCircle,   Mark::kSquare, Mark::kTriangle, Mark::kDiamond,
-                           Mark::kDownward, Mark::kCircle, Mark::kSquare,   Mark::kTriangle};
+/// A mark's corners in radii; without corners it is a circle.
+using Corners = std::vector<std::pair<double, double>>;
+const Corners kCircle;
+const Corners kSquare = {{-1, -1}, {1, -1}, {1, 1}, {-1, 1}};
+const Corners kTriangle = {{0, -1.2}, {1.1, 0.8}, {-1.1, 0.8}};
+const Corners kDiamond = {{0, -1.3}, {1.3, 0}, {0, 1.3}, {-1.3, 0}};
+const Corners kDownward = {{0, 1.2}, {1.1, -0.8}, {-1.1, -0.8}};
+// As gnuplot's, in the order of SeriesStyle's points; the last three are hollow.
+const Corners* const kMarks[] = {&kCircle, &kSquare, &kTriangle, &kDiamond, &kDownward, &kCircle, &kSquare, &kTriangle};
 constexpr int kFirstHollow = 5;
 
-void MarkPath(cairo_t* cairo, Mark mark, double x, double y, double radius) {
-  const auto polygon = [&](std::initializer_list<std::pair<double, double>> corners) {
-    cairo_new_path(cairo);
-    for (const auto& [dx, dy] : corners) cairo_line_to(cairo, x + dx * radius, y + dy * radius);
-    cairo_close_path(cairo);
-  };
-  switch (mark) {
-    case Mark::kCircle:
-      cairo_new_path(cairo);
-      cairo_arc(cairo, x, y, radius, 0, 2 * M_PI);
-      return;
-    case Mark::kSquare:
-      return polygon({{-1, -1}, {1, -1}, {1, 1}, {-1, 1}});
-    case Mark::kTriangle:
-      return polygon({{0, -1.2}, {1.1, 0.8}, {-1.1, 0.8}});
-    case Mark::kDiamond:
-      return polygon({{0, -1.3}, {1.3, 0}, {0, 1.3}, {-1.3, 0}});
-    case Mark::kDownward:
-      return polygon({{0, 1.2}, {1.1, -0.8}, {-1.1, -0.8}});
-  }
+void MarkPath(cairo_t* cairo, const Corners& corners, double x, double y, double radius) {
+  cairo_new_path(cairo);
+  if (corners.empty()) return cairo_arc(cairo, x, y, radius, 0, 2 * M_PI);
+  for (const auto& [dx, dy] : corners) cairo_line_to(cairo, x + dx * radius, y + dy * radius);
+  cairo_close_path(cairo);
 }
 
 void SetDash(cairo_t* cairo, int dash) {
@@ -116,7 +103,7 @@ void Legend::DrawSample(const Entry& entry, double x, double middle) const {
   SetDash(cairo_, 0);
   if (!entry.marked) return;
   const int point = entry.style.point % static_cast<int>(std::size(kMarks));
-  MarkPath(cairo_, kMarks[point], x + kSampleOfLine / 2, middle, 2.4);
+  MarkPath(cairo_, *kMarks[point], x + kSampleOfLine / 2, middle, 2.4);
   cairo_set_line_width(cairo_, 1);
   point < kFirstHollow ? cairo_fill(cairo_) : cairo_stroke(cairo_);
 }

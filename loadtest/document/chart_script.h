@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
@@ -47,9 +48,9 @@ bool LegendNamesBars(const BarChart& chart, double width);
 /// value.
 std::string LineScript(const LineChart& chart, double width);
 
-/// Whether a point with this coordinate can be seen: it is a number, within a range that is set, and above 0 where the
+/// How many of its points can be seen: their coordinates are numbers, within a range that is set, and above 0 where the
 /// axis is logarithmic.
-bool IsDrawable(double value, const Axis& axis);
+int64_t CountDrawable(const LineChart& chart, const Series& series);
 
 /// Values for the labels of a logarithmic axis from `least` to `most`, both above 0, and where it is to begin and end:
 /// ones, twos and fives, or where these would be too many only powers of ten.

@@ -43,6 +43,13 @@ Extent ExtentOf(const LineChart& chart, bool of_x) {
   return extent;
 }
 
+/// Whether a point with this coordinate can be seen: it is a number, within a range that is set, and above 0 where the
+/// axis is logarithmic.
+bool IsDrawable(double value, const Axis& axis) {
+  if (!std::isfinite(value) || (axis.logarithmic && value <= 0)) return false;
+  return !axis.range || (value >= axis.range->first && value <= axis.range->second);
+}
+
 std::string Ticks(const char* name, const std::vector<std::pair<double, std::string>>& ticks) {
   const auto one = [](std::string* out, const std::pair<double, std::string>& tick) {
     absl::StrAppend(out, TickLabel(tick.second), " ", Number(tick.first));
@@ -93,12 +100,6 @@ bool HasIntervals(const Series& series) {
   return std::any_of(series.points.begin(), series.points.end(), [](const Point& p) { return p.interval.has_value(); });
 }
 
-size_t CountDrawable(const LineChart& chart, const Series& series) {
-  return static_cast<size_t>(std::count_if(series.points.begin(), series.points.end(), [&](const Point& p) {
-    return IsDrawable(p.x, chart.x) && IsDrawable(p.y, chart.y);
-  }));
-}
-
 std::string LinePlots(const LineChart& chart) {
   std::vector<std::string> plots;
   for (size_t i = 0; i < chart.series.size(); ++i) {
@@ -128,9 +129,10 @@ std::string LinePlots(const LineChart& chart) {
 
 }  // namespace
 
-bool IsDrawable(double value, const Axis& axis) {
-  if (!std::isfinite(value) || (axis.logarithmic && value <= 0)) return false;
-  return !axis.range || (value >= axis.range->first && value <= axis.range->second);
+int64_t CountDrawable(const LineChart& chart, const Series& series) {
+  return std::count_if(series.points.begin(), series.points.end(), [&](const Point& point) {
+    return IsDrawable(point.x, chart.x) && IsDrawable(point.y, chart.y);
+  });
 }
 
 LogarithmicTicks TicksBetween(double least, double most) {

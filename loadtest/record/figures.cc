@@ -12,7 +12,6 @@ namespace roberta::loadtest::record {
 
 namespace {
 
-constexpr double kNsPerMillisecond = 1e6;
 constexpr double kMicrosecondsPerMillisecond = 1e3;
 constexpr double kBytesPerMib = 1 << 20;
 constexpr double kShareOfKeepingUp = 0.95;  // of what was due, answered within the measured time
@@ -20,7 +19,7 @@ constexpr double kMostUnanswered = 0.02;
 
 std::optional<double> QuantileMs(const stats::Histogram& latency, double quantile) {
   if (latency.count() == 0) return std::nullopt;
-  return static_cast<double>(latency.ValueAt(quantile)) / kNsPerMillisecond;
+  return static_cast<double>(latency.ValueAt(quantile)) / stats::kNsPerMs;
 }
 
 std::optional<double> PerBatch(const RunRecord& run, double sum) {
@@ -28,16 +27,11 @@ std::optional<double> PerBatch(const RunRecord& run, double sum) {
   return sum / static_cast<double>(run.counters.batches);
 }
 
-std::optional<double> Ratio(int64_t part, int64_t whole) {
-  if (whole <= 0) return std::nullopt;
-  return static_cast<double>(part) / static_cast<double>(whole);
-}
-
 /// The mean time before the actual send; nothing without answers.
 std::optional<double> ClientSendMs(const RunRecord& run) {
   const stats::Tally total = run.result.Total();
   if (total.answered_from_sent.count() == 0) return std::nullopt;
-  return (total.answered_from_intended.mean() - total.answered_from_sent.mean()) / kNsPerMillisecond;
+  return (total.answered_from_intended.mean() - total.answered_from_sent.mean()) / stats::kNsPerMs;
 }
 
 /// The mean time from the actual send that the server does not account for: all of it, if it accounts for none.
@@ -46,7 +40,7 @@ std::optional<double> NetworkMs(const RunRecord& run) {
   if (total.answered_from_sent.count() == 0) return std::nullopt;
   const stats::PhaseSums& sums = total.phases;
   const double server_ns = sums.calls > 0 ? static_cast<double>(sums.total_ns) / static_cast<double>(sums.calls) : 0;
-  return (total.answered_from_sent.mean() - server_ns) / kNsPerMillisecond;
+  return (total.answered_from_sent.mean() - server_ns) / stats::kNsPerMs;
 }
 
 /// The mean of the server's phases; nothing if it accounts for none.
@@ -170,6 +164,11 @@ std::string Level(const RunRecord& run) {
 
 }  // namespace
 
+std::optional<double> Ratio(int64_t part, int64_t whole) {
+  if (whole <= 0) return std::nullopt;
+  return static_cast<double>(part) / static_cast<double>(whole);
+}
+
 Load LoadOf(const RunRecord& run) {
   const bool open = run.settings.loop == "open";
   return {open, open ? run.settings.rate : static_cast<double>(run.settings.concurrency)};
@@ -203,15 +202,15 @@ std::optional<double> LatencyFromSentMs(const RunRecord& run, double quantile) {
 
 std::optional<double> UnansweredShare(const RunRecord& run) {
   const stats::Tally total = run.result.Total();
-  if (total.sent == 0) return std::nullopt;
-  return 1.0 - static_cast<double>(total.Count(stats::Outcome::kAnswered)) / static_cast<double>(total.sent);
+  const std::optional<double> answered = Ratio(total.Count(stats::Outcome::kAnswered), total.sent);
+  return answered ? std::optional(1 - *answered) : std::nullopt;
 }
 
 std::optional<double> PhaseMs(const RunRecord& run, std::string_view phase) {
   const stats::Tally total = run.result.Total();
   const stats::PhaseSums& sums = total.phases;
   if (sums.calls == 0) return std::nullopt;
-  const auto mean_ms = [&](double ns) { return ns / kNsPerMillisecond / static_cast<double>(sums.calls); };
+  const auto mean_ms = [&](double ns) { return ns / stats::kNsPerMs / static_cast<double>(sums.calls); };
   if (phase == "outside") {
     const double seen_ns = total.answered_from_sent.mean() * static_cast<double>(total.answered_from_sent.count());
     return mean_ms(std::max(0.0, seen_ns - static_cast<double>(sums.total_ns)));

@@ -22,6 +22,9 @@ std::string LoadText(const Load& load);
 /// The profile that a run asked for, by name or as the server's default; "default" if the server does not name that.
 std::string ProfileOf(const RunRecord& run);
 
+/// Of counts; nothing without a whole.
+std::optional<double> Ratio(int64_t part, int64_t whole);
+
 // Figures of a run. Nothing: not measured.
 
 std::optional<double> AnswersPerSecond(const RunRecord& run);

@@ -10,11 +10,7 @@ namespace roberta::loadtest::report {
 namespace {
 
 using record::Quality;
-
-std::optional<double> Share(int64_t hits, int64_t of) {
-  if (of <= 0) return std::nullopt;
-  return static_cast<double>(hits) / static_cast<double>(of);
-}
+using record::Ratio;
 
 void Add(const Quality& more, Quality* sum) {
   for (int64_t Quality::*count : {&Quality::labelled, &Quality::correct, &Quality::alone_compared,
@@ -56,7 +52,7 @@ std::optional<double> SampleAccuracy(const ProfileRuns& runs) {
 }
 
 void JudgeByRunsOrSample(const ProfileRuns& runs, Answers* answers) {
-  answers->accuracy = Share(answers->sum.correct, answers->sum.labelled);
+  answers->accuracy = Ratio(answers->sum.correct, answers->sum.labelled);
   if (answers->accuracy) answers->accuracy_source = Source::kRuns;
   const std::optional<double> sample = SampleAccuracy(runs);
   if (sample && (!answers->accuracy || answers->sum.labelled < kLeastPasses * answers->texts)) {
@@ -159,16 +155,16 @@ Answers AnswersOf(const ProfileRuns& runs) {
     Add(run->quality, &answers.sum);
     answers.texts = std::max(answers.texts, TextsOf(*run));
   }
-  answers.flips = Share(answers.sum.alone_flips, answers.sum.alone_compared);
-  answers.accuracy = Share(answers.sum.texts_correct, answers.sum.texts_labelled);
-  answers.agreement = Share(answers.sum.texts_agreed, answers.sum.texts_compared);
+  answers.flips = Ratio(answers.sum.alone_flips, answers.sum.alone_compared);
+  answers.accuracy = Ratio(answers.sum.texts_correct, answers.sum.texts_labelled);
+  answers.agreement = Ratio(answers.sum.texts_agreed, answers.sum.texts_compared);
   if (answers.accuracy) {
     answers.accuracy_source = Source::kAlone;
     answers.difference = record::AccuracyDifferenceOf(answers.sum);
   }
   if (answers.agreement) answers.agreement_source = Source::kAlone;
   if (!answers.accuracy) JudgeByRunsOrSample(runs, &answers);
-  if (!answers.agreement && (answers.agreement = Share(answers.sum.baseline_agreed, answers.sum.baseline_compared))) {
+  if (!answers.agreement && (answers.agreement = Ratio(answers.sum.baseline_agreed, answers.sum.baseline_compared))) {
     answers.agreement_source = Source::kRuns;
   }
   if (!answers.agreement && runs.description != nullptr &&
@@ -203,24 +199,15 @@ std::optional<AccuracyPair> CompareAccuracy(const ProfileRuns& baseline, const P
   }
   const std::optional<double> before = SampleAccuracy(baseline), after = SampleAccuracy(runs);
   if (before && after) return AccuracyPair{*before, *after, Source::kSample, std::nullopt};
-  const std::optional<double> was = Share(of_baseline.sum.correct, of_baseline.sum.labelled);
-  const std::optional<double> is = Share(answers.sum.correct, answers.sum.labelled);
+  const std::optional<double> was = Ratio(of_baseline.sum.correct, of_baseline.sum.labelled);
+  const std::optional<double> is = Ratio(answers.sum.correct, answers.sum.labelled);
   if (was && is) return AccuracyPair{*was, *is, Source::kRuns, std::nullopt};
   return std::nullopt;
 }
 
 std::string SourceName(Source source) {
-  switch (source) {
-    case Source::kAlone:
-      return "each text alone";
-    case Source::kRuns:
-      return "these runs";
-    case Source::kSample:
-      return "the server's sample";
-    case Source::kNone:
-      break;
-  }
-  return kNotMeasured;
+  constexpr const char* kNames[] = {kNotMeasured, "each text alone", "these runs", "the server's sample"};
+  return kNames[static_cast<size_t>(source)];
 }
 
 std::optional<double> CalibrationError(const Quality& quality) {

@@ -4,7 +4,6 @@
 #include <set>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "loadtest/report/presentation.h"
 
 namespace roberta::loadtest::report {

@@ -1,7 +1,6 @@
 #include "loadtest/report/reports.h"
 
 #include "absl/strings/str_cat.h"
-#include "loadtest/report/presentation.h"
 #include "loadtest/report/sections.h"
 #include "loadtest/report/verdict.h"
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "loadtest/report/verdict.h"
 
 namespace roberta::loadtest::report {

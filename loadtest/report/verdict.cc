@@ -6,7 +6,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "loadtest/report/presentation.h"
 
 namespace roberta::loadtest::report {
 

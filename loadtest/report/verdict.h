@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "loadtest/report/presentation.h"
-#include "loadtest/report/profile_runs.h"
 
 namespace roberta::loadtest::report {
 

@@ -21,7 +21,6 @@ namespace roberta::loadtest::runner {
 
 namespace {
 
-constexpr double kNsPerMs = 1e6;
 // Lateness up to here cannot be told from the system's timers.
 constexpr int64_t kHarmlessLatenessNs = 1'000'000;
 constexpr double kHarmlessShareOfMedian = 0.1;
@@ -286,9 +285,9 @@ std::vector<std::string> RunResult::Faults() const {
   const int64_t median_ns = total.answered_from_intended.ValueAt(0.5);
   const auto harmless_ns = static_cast<int64_t>(kHarmlessShareOfMedian * static_cast<double>(median_ns));
   if (lateness_ns > std::max(kHarmlessLatenessNs, harmless_ns)) {
-    faults.push_back(
-        absl::StrFormat("this program sent late: p99 of its lateness is %.3f ms, the median latency %.3f ms",
-                        static_cast<double>(lateness_ns) / kNsPerMs, static_cast<double>(median_ns) / kNsPerMs));
+    faults.push_back(absl::StrFormat(
+        "this program sent late: p99 of its lateness is %.3f ms, the median latency %.3f ms",
+        static_cast<double>(lateness_ns) / stats::kNsPerMs, static_cast<double>(median_ns) / stats::kNsPerMs));
   }
   if (static_cast<double>(total.sent) < kLeastSentShare * static_cast<double>(intended)) {
     faults.push_back(absl::StrFormat("only %d of %d intended requests were sent", total.sent, intended));

@@ -6,7 +6,6 @@
 #include <string>
 #include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
@@ -57,7 +56,6 @@ absl::StatusOr<std::vector<double>> ParseRange(const std::vector<std::string>& p
   return Climb(first, last, [&](size_t count) { return first + static_cast<double>(count) * *step; });
 }
 
-constexpr double kNsPerMs = 1e6;
 constexpr double kShortestMs = 0.001, kLongestMs = 3'600'000;
 constexpr std::array kQuantiles = {std::pair("p50", 0.5), std::pair("p90", 0.9), std::pair("p95", 0.95),
                                    std::pair("p99", 0.99), std::pair("p99.9", 0.999)};
@@ -181,7 +179,7 @@ Probe Judge(const runner::RunResult& result, const Objective& objective, double 
   Probe probe;
   const int64_t due = std::max(total.sent, result.intended);
   if (due == 0 || total.Count(stats::Outcome::kAnswered) == 0) return probe;
-  probe.latency_ms = static_cast<double>(total.answered_from_intended.ValueAt(objective.quantile)) / kNsPerMs;
+  probe.latency_ms = static_cast<double>(total.answered_from_intended.ValueAt(objective.quantile)) / stats::kNsPerMs;
   probe.good_ratio = static_cast<double>(total.good) / static_cast<double>(due);
   probe.kept = probe.good_ratio >= least_good_ratio && probe.latency_ms <= objective.latency_ms;
   return probe;

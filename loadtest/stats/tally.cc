@@ -130,20 +130,11 @@ Histogram Histogram::FromBins(const std::vector<Bin>& bins, int64_t min, int64_t
 }
 
 Outcome OutcomeOf(absl::StatusCode code) {
-  switch (code) {
-    case absl::StatusCode::kOk:
-      return Outcome::kAnswered;
-    case absl::StatusCode::kResourceExhausted:
-      return Outcome::kRefused;
-    case absl::StatusCode::kUnavailable:
-      return Outcome::kUnavailable;
-    case absl::StatusCode::kDeadlineExceeded:
-      return Outcome::kExpired;
-    case absl::StatusCode::kCancelled:
-      return Outcome::kCancelled;
-    default:
-      return Outcome::kFailed;
-  }
+  // In the order of Outcome; every other code is kFailed, which comes after them.
+  constexpr absl::StatusCode kCodes[] = {absl::StatusCode::kOk, absl::StatusCode::kResourceExhausted,
+                                         absl::StatusCode::kUnavailable, absl::StatusCode::kDeadlineExceeded,
+                                         absl::StatusCode::kCancelled};
+  return static_cast<Outcome>(std::find(std::begin(kCodes), std::end(kCodes), code) - std::begin(kCodes));
 }
 
 std::string_view OutcomeName(Outcome outcome) {

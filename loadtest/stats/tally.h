@@ -13,6 +13,8 @@
 
 namespace roberta::loadtest::stats {
 
+inline constexpr double kNsPerMs = 1e6;
+
 /// Counts of values from 0 to an hour of nanoseconds, exact to three significant digits wherever they lie: the High
 /// Dynamic Range histogram of Gil Tene (hdrhistogram.org). A power of two of values is cut into 1024 equal bins; below
 /// 2048 every value has its own. Grows with the largest value, to 270 KB. One thread at a time.

@@ -2,7 +2,6 @@
 #include "profiles/errors/errors.h"
 
 #include <algorithm>
-#include <cmath>
 #include <utility>
 
 namespace roberta::loadtest::target {
