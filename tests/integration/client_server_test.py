@@ -149,7 +149,7 @@ class ClientServer(unittest.TestCase):
                      "tokens/s", "integrated: it was not asked for"):
             self.assertIn(text, result.stdout)
         profiles = {profile["name"]: profile for profile in json.loads(self.server.client("profiles", "--json").stdout)["profiles"]}
-        self.assertEqual(profiles["quantized"]["examples"], 256)
+        self.assertEqual(profiles["quantized"]["examples"], 64)
         self.assertGreater(profiles["quantized"]["expected_tokens_per_second"], 0)
         self.assertNotIn("agreement", profiles["integrated"])
 
