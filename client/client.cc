@@ -20,7 +20,6 @@
 #include "version/version.h"
 
 namespace roberta::client {
-
 namespace {
 
 using grpc::health::v1::HealthCheckRequest;

@@ -10,7 +10,6 @@
 #include "absl/strings/str_cat.h"
 
 namespace roberta::client {
-
 namespace {
 
 absl::Status ReadFile(const std::string& name, std::string* text) {

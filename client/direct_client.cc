@@ -16,7 +16,6 @@
 #include "version/version.h"
 
 namespace roberta::client {
-
 namespace {
 
 using Clock = std::chrono::steady_clock;

@@ -5,7 +5,6 @@
 #include <utility>
 
 namespace roberta::client {
-
 namespace {
 
 class StreamReactor final : public ClassifyStream,

@@ -6,7 +6,6 @@
 #include "absl/strings/str_cat.h"
 
 namespace roberta::cli {
-
 namespace {
 
 using std::chrono::steady_clock;

@@ -22,7 +22,6 @@
 #include "profiles/terminal/terminal.h"
 
 namespace roberta::cli {
-
 namespace {
 
 constexpr size_t kOtherColumns = 48;  // of a table, beside the text

@@ -8,7 +8,6 @@
 #include "client/client.h"
 
 namespace roberta::cli {
-
 namespace {
 
 volatile std::sig_atomic_t stop_requested = 0;

@@ -4,7 +4,6 @@
 #include <utility>
 
 namespace roberta::cli {
-
 namespace {
 
 using std::chrono::milliseconds;

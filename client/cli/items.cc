@@ -5,7 +5,6 @@
 #include "absl/strings/str_cat.h"
 
 namespace roberta::cli {
-
 namespace {
 
 absl::Status ProblemStatus(const std::string& problem) {

@@ -6,14 +6,12 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
-#include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "profiles/terminal/terminal.h"
 
 namespace roberta::cli {
-
 namespace {
 
 using Json = nlohmann::ordered_json;

@@ -12,7 +12,6 @@
 #include "client/client.h"
 
 namespace roberta::cli {
-
 namespace {
 
 struct CompareOptions {

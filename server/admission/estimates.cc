@@ -1,11 +1,9 @@
 #include "server/admission/estimates.h"
 
-#include <algorithm>
 #include <cmath>
 #include <numeric>
 
 namespace roberta::admission {
-
 namespace {
 
 constexpr double kWidth = 0.01;  // of a bin of relative error; what lies beyond counts in the first or the last one

@@ -3,7 +3,6 @@
 #include <tuple>
 
 namespace roberta::admission {
-
 namespace {
 
 bool Meets(const std::optional<double>& measured, const std::optional<double>& minimum) {

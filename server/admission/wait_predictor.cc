@@ -4,7 +4,6 @@
 #include <cmath>
 
 namespace roberta::admission {
-
 namespace {
 
 constexpr double kBiasRate = 1.0 / 64;

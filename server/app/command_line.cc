@@ -10,7 +10,6 @@
 #include "version/version.h"
 
 namespace roberta::app {
-
 namespace {
 
 constexpr char kDescription[] =

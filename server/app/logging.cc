@@ -5,11 +5,9 @@
 #include <spdlog/spdlog.h>
 
 #include <cstdio>
-#include <memory>
 #include <utility>
 
 namespace roberta::app {
-
 namespace {
 
 /// The message as the inside of a JSON string.

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <chrono>
 #include <random>
-#include <string>
 #include <utility>
 
 #include "profiles/quality/sample.h"

@@ -8,7 +8,6 @@
 #include "server/service/profile_backend.h"
 
 namespace roberta::app {
-
 namespace {
 
 using registry::ProfileState;

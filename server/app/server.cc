@@ -39,7 +39,6 @@
 #include "version/version.h"
 
 namespace roberta::app {
-
 namespace {
 
 using metrics::Readiness;

@@ -5,7 +5,6 @@
 #include <limits>
 
 namespace roberta::batching {
-
 namespace {
 
 constexpr size_t kNoLimit = std::numeric_limits<size_t>::max();

@@ -4,7 +4,6 @@
 #include <utility>
 
 namespace roberta::batching {
-
 namespace {
 
 constexpr int64_t kHighestLevel = static_cast<int64_t>(Priority::kHigh);

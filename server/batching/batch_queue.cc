@@ -4,7 +4,6 @@
 #include <utility>
 
 namespace roberta::batching {
-
 namespace {
 
 bool AnyPrefetches(const BatchQueueOptions& options) {

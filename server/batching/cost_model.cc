@@ -3,7 +3,6 @@
 #include <algorithm>
 
 namespace roberta::batching {
-
 namespace {
 
 constexpr double kForgetting = 1.0 / 32;

@@ -3,7 +3,6 @@
 #include <utility>
 
 namespace roberta::batching {
-
 namespace {
 
 constexpr size_t kTasksBeforeBulk = 8;

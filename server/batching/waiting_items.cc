@@ -4,7 +4,6 @@
 #include <utility>
 
 namespace roberta::batching {
-
 namespace {
 
 /// TakeCancelled looks at so many entries per call: that takes some microseconds, and the items of a client that has

@@ -7,7 +7,6 @@
 #include <random>
 
 namespace roberta::call {
-
 namespace {
 
 constexpr size_t kVersionDigits = 2;

@@ -8,7 +8,6 @@
 #include "server/config/checks.h"
 
 namespace roberta::config {
-
 namespace {
 
 constexpr size_t kLongestName = 64;

@@ -18,7 +18,6 @@
 #include "server/config/checks.h"
 
 namespace roberta::config {
-
 namespace {
 
 /// Keeps the first error of a text-proto, as "line:column: what".

@@ -9,11 +9,9 @@ namespace roberta::metrics {
 
 using call::kMethodNames;
 using call::kMethods;
-using call::kPhaseNames;
 using call::kPhases;
 using call::Method;
 using call::Phase;
-using call::PhaseClock;
 
 namespace {
 
@@ -66,7 +64,7 @@ CallMetrics::CallMetrics(prometheus::Registry* registry, const std::vector<std::
     return &durations.Add({{"method", kMethodNames[method]}, {"profile", profile}}, LatencySeconds());
   };
   const auto phase_time = [&](size_t phase, const std::string& profile) {
-    return &phases.Add({{"phase", kPhaseNames[phase]}, {"profile", profile}}, LatencySeconds());
+    return &phases.Add({{"phase", call::kPhaseNames[phase]}, {"profile", profile}}, LatencySeconds());
   };
   Handles handles;  // those that all profiles share, then those of one profile after another as well
   for (size_t method = 0; method < kMethods; ++method) {
@@ -125,7 +123,7 @@ void CallMetrics::CountRequest(const End& end, const Handles& handles) {
   counter->Increment();
 }
 
-void CallMetrics::Ended(const End& end, const PhaseClock& clock) {
+void CallMetrics::Ended(const End& end, const call::PhaseClock& clock) {
   const Handles& handles = handles_.Of(end.profile);
   CountRequest(end, handles);
   handles.duration[static_cast<size_t>(end.method)]->Observe(Seconds(clock.total_ns()));

@@ -14,7 +14,6 @@
 #include "absl/strings/str_cat.h"
 
 namespace roberta::metrics {
-
 namespace {
 
 constexpr unsigned kIdleTimeoutSeconds = 10;

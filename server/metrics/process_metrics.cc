@@ -13,13 +13,11 @@
 #include <iterator>
 #include <limits>
 #include <optional>
-#include <string>
 #include <system_error>
 
 #include "version/version.h"
 
 namespace roberta::metrics {
-
 namespace {
 
 /// Clock ticks from the start of the machine to the start of this process: field 22 of /proc/self/stat. The second

@@ -10,7 +10,6 @@
 #include <limits>
 
 namespace roberta::metrics {
-
 namespace {
 
 constexpr double kNotMeasured = std::numeric_limits<double>::quiet_NaN();

@@ -5,12 +5,10 @@
 
 #include <optional>
 #include <string_view>
-#include <utility>
 
 #include "server/metrics/http_endpoint.h"
 
 namespace roberta::metrics {
-
 namespace {
 
 constexpr char kPlainPage[] = "text/plain; charset=utf-8";

@@ -6,7 +6,6 @@
 #include "absl/strings/str_cat.h"
 
 namespace roberta::request_log {
-
 namespace {
 
 constexpr size_t kUsualLineBytes = 512;

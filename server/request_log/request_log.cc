@@ -1,7 +1,5 @@
 #include "server/request_log/request_log.h"
 
-#include <utility>
-
 namespace roberta::request_log {
 
 LineWriter::LineWriter(size_t capacity, Sink sink)

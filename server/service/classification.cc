@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <optional>
-#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "profiles/tokenizer/tokenizer.h"
@@ -17,8 +16,6 @@
 
 namespace roberta::service {
 
-using call::FailureReason;
-using call::MakeStatus;
 using call::Phase;
 
 namespace {
@@ -166,8 +163,9 @@ void Classification::CollectResults(ClassifyCall& call) const {
     if (status.ok()) continue;
     const int item = call.item_of[i];
     const std::string field = FieldOf(call, item);
-    FailItem(call, item,
-             {field, MakeStatus(FailureReason::kBackendFailure, absl::StrCat(field, ": ", status.message()))});
+    FailItem(
+        call, item,
+        {field, call::MakeStatus(call::FailureReason::kBackendFailure, absl::StrCat(field, ": ", status.message()))});
   }
   call.outcome.status = StatusOfProblems(call);
 }

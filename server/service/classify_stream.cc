@@ -1,10 +1,7 @@
 #include "server/service/classify_stream.h"
 
-#include <utility>
-
 #include "absl/strings/str_cat.h"
 #include "server/call/failure_reason.h"
-#include "server/call/identity.h"
 #include "server/service/admission_control.h"
 #include "server/service/call_records.h"
 #include "server/service/profile_backend.h"
@@ -14,7 +11,6 @@ namespace roberta::service {
 
 using call::FailureReason;
 using call::MakeStatus;
-using call::WithMessage;
 
 namespace {
 
@@ -36,7 +32,7 @@ int ItemsOfPart(const internal::RawClassifyStreamRequest& message, int first, in
 
 FieldProblem InSettings(const FieldProblem& problem) {
   return {"settings." + problem.field,
-          WithMessage(problem.status, absl::StrCat("settings.", problem.status.message()))};
+          call::WithMessage(problem.status, absl::StrCat("settings.", problem.status.message()))};
 }
 
 }  // namespace

@@ -1,7 +1,5 @@
 #include "server/service/profile_administration.h"
 
-#include <utility>
-
 #include "absl/strings/str_cat.h"
 #include "server/call/failure_reason.h"
 #include "server/service/admission_control.h"

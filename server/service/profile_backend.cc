@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "server/batching/batch.h"
 #include "server/call/failure_reason.h"
 #include "server/service/admission_control.h"
 
@@ -13,7 +12,6 @@ namespace roberta::service {
 
 using call::FailureReason;
 using call::MakeStatus;
-using call::Phase;
 
 namespace {
 
@@ -105,7 +103,7 @@ absl::Status StatusIfDropped(const batching::Job& job) {
 
 void StampPhases(const batching::Job& job, call::PhaseClock* clock) {
   for (const batching::PhaseEnd& end : batching::PhasesOf(job.batches)) clock->End(end.phase, end.end);
-  clock->End(Phase::kQueue);
+  clock->End(call::Phase::kQueue);
 }
 
 batching::Clock::time_point SteadyDeadline(std::chrono::system_clock::time_point deadline) {

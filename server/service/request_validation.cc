@@ -8,14 +8,13 @@
 namespace roberta::service {
 
 using call::FailureReason;
-using call::MakeStatus;
 
 namespace {
 
 constexpr size_t kLongestQuote = 64;
 
 FieldProblem Problem(const std::string& field, FailureReason reason, const std::string& message) {
-  return {field, MakeStatus(reason, absl::StrCat(field, ": ", message))};
+  return {field, call::MakeStatus(reason, absl::StrCat(field, ": ", message))};
 }
 
 std::optional<FieldProblem> CheckUtf8(const std::string& field, const std::string& text) {

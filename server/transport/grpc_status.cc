@@ -7,8 +7,6 @@
 
 namespace roberta::transport {
 
-using call::RetryDelayOf;
-
 namespace {
 
 constexpr size_t kLargestDetailBytes = 3000;
@@ -46,7 +44,7 @@ grpc::Status ToGrpcStatus(const absl::Status& status, const std::vector<service:
   const auto code = static_cast<grpc::StatusCode>(status.code());
   const std::string message(status.message());
   if (status.ok()) return grpc::Status::OK;
-  const auto retry_delay = RetryDelayOf(status);
+  const auto retry_delay = call::RetryDelayOf(status);
   if (problems.empty() && !retry_delay) return grpc::Status(code, message);
   google::rpc::Status rich;
   rich.set_code(code);

@@ -10,7 +10,6 @@
 #include "server/request_log/record.h"
 
 namespace roberta::transport {
-
 namespace {
 
 std::optional<std::string_view> OnlyValue(const grpc::CallbackServerContext& context, const char* key) {

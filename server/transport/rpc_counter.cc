@@ -12,12 +12,8 @@
 
 namespace roberta::transport {
 
-using call::FailureReasonRow;
-using call::kFailureReasons;
-
 namespace {
 
-using grpc::experimental::InterceptionHookPoints;
 using Clock = std::chrono::steady_clock;
 
 class RpcCounter final : public grpc::experimental::Interceptor {
@@ -29,7 +25,7 @@ class RpcCounter final : public grpc::experimental::Interceptor {
   ~RpcCounter() override { End(grpc::StatusCode::CANCELLED); }
 
   void Intercept(grpc::experimental::InterceptorBatchMethods* methods) override {
-    if (methods->QueryInterceptionHookPoint(InterceptionHookPoints::PRE_SEND_STATUS)) {
+    if (methods->QueryInterceptionHookPoint(grpc::experimental::InterceptionHookPoints::PRE_SEND_STATUS)) {
       End(methods->GetSendStatus().error_code());
     }
     methods->Proceed();
@@ -78,7 +74,7 @@ std::vector<std::string> RpcMethods() {
 
 std::vector<int> RpcCodes() {
   std::set<int> codes = {grpc::StatusCode::OK, grpc::StatusCode::UNKNOWN, grpc::StatusCode::UNIMPLEMENTED};
-  for (const FailureReasonRow& row : kFailureReasons) codes.insert(static_cast<int>(row.code));
+  for (const call::FailureReasonRow& row : call::kFailureReasons) codes.insert(static_cast<int>(row.code));
   return {codes.begin(), codes.end()};
 }
 

@@ -8,15 +8,12 @@ namespace roberta::transport {
 using grpc::ByteBuffer;
 using grpc::CallbackServerContext;
 using grpc::ServerUnaryReactor;
-using service::Classification;
-using service::ClassifyCall;
-using service::Comparison;
-using service::ComparisonCall;
 using service::ProfileAdministration;
 
 ServerUnaryReactor* ClassifierService::Classify(CallbackServerContext* context, const ByteBuffer* request,
                                                 ByteBuffer* response) {
-  return StartUnary<ClassifyCall>(classification_, &Classification::Start, context, *request, response);
+  return StartUnary<service::ClassifyCall>(classification_, &service::Classification::Start, context, *request,
+                                           response);
 }
 
 grpc::ServerBidiReactor<ByteBuffer, ByteBuffer>* ClassifierService::ClassifyStream(CallbackServerContext* context) {
@@ -25,7 +22,7 @@ grpc::ServerBidiReactor<ByteBuffer, ByteBuffer>* ClassifierService::ClassifyStre
 
 ServerUnaryReactor* ClassifierService::Compare(CallbackServerContext* context, const ByteBuffer* request,
                                                ByteBuffer* response) {
-  return StartUnary<ComparisonCall>(comparison_, &Comparison::Start, context, *request, response);
+  return StartUnary<service::ComparisonCall>(comparison_, &service::Comparison::Start, context, *request, response);
 }
 
 ServerUnaryReactor* ProfilesService::ListProfiles(CallbackServerContext* context,

@@ -9,7 +9,6 @@
 #include "server/transport/metadata.h"
 
 namespace roberta::transport {
-
 namespace {
 
 class StreamReactor final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
