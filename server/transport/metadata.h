@@ -2,12 +2,16 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <vector>
+
 #include "absl/status/status.h"
 #include "server/call/identity.h"
 #include "server/service/comparison.h"
 #include "server/service/profile_administration.h"
+#include "server/service/request_validation.h"
 #include "server/service/unary_call.h"
 
+// What a call has beside its messages: metadata before them, metadata and a status after them.
 namespace roberta::transport {
 
 /// Reads the deadline and the metadata x-request-id, traceparent and x-profile, and adds the trailing metadata
@@ -23,5 +27,10 @@ void AddTrailers(const service::ComparisonCall& call, grpc::CallbackServerContex
 /// Calls about profiles have none.
 template <typename Response>
 void AddTrailers(const service::ProfileCall<Response>& /*call*/, grpc::CallbackServerContext* /*context*/) {}
+
+/// The same code and message for gRPC, with a google.rpc.BadRequest detail that lists `problems`, if there are any, and
+/// a google.rpc.RetryInfo if `status` carries a retry delay. The list is cut, and says so, before it outgrows what a
+/// trailer may hold (8 KiB by default, all trailers together).
+grpc::Status ToGrpcStatus(const absl::Status& status, const std::vector<service::FieldProblem>& problems);
 
 }  // namespace roberta::transport

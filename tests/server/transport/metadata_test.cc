@@ -1,4 +1,4 @@
-#include "server/transport/grpc_status.h"
+#include "server/transport/metadata.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
