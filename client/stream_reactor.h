@@ -5,7 +5,7 @@
 #include <functional>
 #include <memory>
 
-#include "client/classify_stream.h"
+#include "client/client.h"
 #include "roberta/v1/classifier.grpc.pb.h"
 
 namespace roberta::client {

@@ -14,7 +14,7 @@ endforeach()
 install(TARGETS client roberta_protos roberta_grpc version EXPORT roberta-serve-targets
   ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
 install(EXPORT roberta-serve-targets NAMESPACE roberta-serve:: DESTINATION "${package}")
-install(FILES client/client.h client/classify_stream.h client/credentials.h DESTINATION "${headers}/client")
+install(FILES client/client.h client/credentials.h DESTINATION "${headers}/client")
 install(DIRECTORY "${CMAKE_BINARY_DIR}/generated/pb/roberta/v1" "${CMAKE_BINARY_DIR}/generated/grpc.pb/roberta/v1"
   DESTINATION "${headers}/roberta" FILES_MATCHING PATTERN "*.pb.h")
 install(DIRECTORY "${CMAKE_BINARY_DIR}/generated/pb/google/rpc" DESTINATION "${headers}/google" FILES_MATCHING PATTERN "*.pb.h")
