@@ -16,18 +16,11 @@ constexpr client::Timeout kLongestStream = std::chrono::hours(24 * 30);
 }  // namespace
 
 bool IsLasting(const absl::Status& status) {
-  switch (status.code()) {
-    case absl::StatusCode::kInvalidArgument:  // of the call: a bad item has a status of its own
-    case absl::StatusCode::kNotFound:
-    case absl::StatusCode::kFailedPrecondition:
-    case absl::StatusCode::kUnimplemented:
-    case absl::StatusCode::kUnauthenticated:
-    case absl::StatusCode::kPermissionDenied:
-    case absl::StatusCode::kUnavailable:  // the client has tried again already
-      return true;
-    default:
-      return false;
-  }
+  using enum absl::StatusCode;
+  // InvalidArgument is of the call: a bad item has a status of its own. After Unavailable the client has tried again.
+  constexpr absl::StatusCode kLasting[] = {kInvalidArgument, kNotFound,         kFailedPrecondition, kUnimplemented,
+                                           kUnauthenticated, kPermissionDenied, kUnavailable};
+  return std::ranges::find(kLasting, status.code()) != std::end(kLasting);
 }
 
 void CallCarrier::Send(InFlightBatch* in_flight) {

@@ -41,7 +41,7 @@ struct ClassifyOptions {
   std::string file;
   std::string format;
   std::string profile;
-  std::optional<v1::Objective> objective;
+  v1::Objective objective;  ///< empty: none
   std::string priority = "normal";
   std::string truncation = "error";
   std::string function = "auto";
@@ -55,6 +55,7 @@ struct ClassifyOptions {
   size_t longest_line_bytes = rows::RowFileOptions().longest_line_bytes;
 
   bool FromFile() const { return !file.empty(); }
+  bool HasObjective() const { return objective.ByteSizeLong() > 0; }
 };
 
 size_t TextColumns(const ClassifyOptions& options) {
@@ -70,7 +71,7 @@ size_t TextColumns(const ClassifyOptions& options) {
 PipelineOptions ToPipelineOptions(const ClassifyOptions& options, const ConnectionOptions& connection) {
   PipelineOptions pipeline;
   pipeline.request.set_profile(options.profile);
-  if (options.objective) *pipeline.request.mutable_objective() = *options.objective;
+  if (options.HasObjective()) *pipeline.request.mutable_objective() = options.objective;
   pipeline.request.set_priority(kPriorities.at(options.priority));
   pipeline.request.set_truncation(kTruncations.at(options.truncation));
   pipeline.request.set_function_to_apply(kFunctions.at(options.function));
@@ -232,23 +233,12 @@ int Classify(const ClassifyOptions& options, const ConnectionOptions& connection
   return ReportFailure(connection, pipeline.refusal());
 }
 
-template <typename Value>
-std::vector<std::string> Names(const std::map<std::string, Value>& values) {
-  std::vector<std::string> names;
-  for (const auto& [name, value] : values) names.push_back(name);
-  return names;
-}
-
-v1::Objective& Made(std::optional<v1::Objective>* objective) {
-  return *objective ? **objective : objective->emplace();
-}
-
-/// Adds --min-accuracy, --min-agreement and --max-latency-ms, which set `*objective` if one of them is given.
-void AddObjectiveOptions(CLI::App* command, std::optional<v1::Objective>* objective) {
+/// Adds --min-accuracy, --min-agreement and --max-latency-ms, each of which sets its field of `*objective`.
+void AddObjectiveOptions(CLI::App* command, v1::Objective* objective) {
   const auto share = [&](const char* name, const char* what, void (v1::Objective::*set)(double)) {
     command
         ->add_option_function<double>(
-            name, [objective, set](const double& value) { (Made(objective).*set)(value); },
+            name, [objective, set](const double& value) { (objective->*set)(value); },
             absl::StrCat("With --profile auto: ", what, ", 0 to 1"))
         ->check(CLI::Range(0.0, 1.0).description(""))
         ->type_name("X");
@@ -257,7 +247,7 @@ void AddObjectiveOptions(CLI::App* command, std::optional<v1::Objective>* object
   share("--min-agreement", "least agreement with the baseline on it", &v1::Objective::set_min_agreement);
   command
       ->add_option_function<uint32_t>(
-          "--max-latency-ms", [objective](const uint32_t& value) { Made(objective).set_max_latency_ms(value); },
+          "--max-latency-ms", [objective](const uint32_t& value) { objective->set_max_latency_ms(value); },
           "With --profile auto: milliseconds that a call should take at most (the deadline)")
       ->check(CLI::PositiveNumber)
       ->type_name("MS");
@@ -280,11 +270,11 @@ void DeclareOptions(CLI::App* command, ClassifyOptions* options) {
       ->type_name("NAME");
   AddObjectiveOptions(command, &options->objective);
   command->add_option("--priority", options->priority, "Among calls that wait: low, normal or high (normal)")
-      ->check(one_of(Names(kPriorities)))
+      ->check(one_of(kPriorities))
       ->type_name("HOW");
   command
       ->add_option("--truncation", options->truncation, "For a text of too many tokens: error, right or left (error)")
-      ->check(one_of(Names(kTruncations)))
+      ->check(one_of(kTruncations))
       ->type_name("HOW");
   command->add_option("--top-k", options->top_k, "Scores per text, best first (all)")
       ->check(CLI::PositiveNumber)
@@ -292,7 +282,7 @@ void DeclareOptions(CLI::App* command, ClassifyOptions* options) {
   command
       ->add_option("--function", options->function,
                    "From logits to scores: auto (as the model says), softmax, sigmoid or none (auto)")
-      ->check(one_of(Names(kFunctions)))
+      ->check(one_of(kFunctions))
       ->type_name("NAME");
   command->add_flag("--json", options->json, "Print an object a line, in the order of the input");
   command->add_flag("--logits", options->logits, "With --json: the logits too");
@@ -336,7 +326,7 @@ void AddClassifyCommand(CLI::App* app, const ConnectionOptions* connection, int*
     if (options->texts.empty() == options->file.empty()) {
       throw CLI::ValidationError("classify", "needs either texts or --file");
     }
-    if (options->objective && options->profile != "auto") {
+    if (options->HasObjective() && options->profile != "auto") {
       throw CLI::ValidationError("classify",
                                  "--min-accuracy, --min-agreement and --max-latency-ms need --profile auto");
     }

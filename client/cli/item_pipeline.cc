@@ -167,7 +167,7 @@ ItemPipeline::End ItemPipeline::Run(ItemSource* source, const std::function<bool
     Item item;
     const milliseconds patience = !forming_.items.empty() ? milliseconds(0) : batches_.empty() ? kIdlePoll : kPoll;
     switch (source->Next(patience, &item)) {
-      case ItemSource::Outcome::kItem:
+      case ItemSource::Outcome::kRow:
         Form(std::move(item));
         break;
       case ItemSource::Outcome::kNothingYet:

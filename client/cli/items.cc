@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "absl/strings/str_cat.h"
+#include "profiles/errors/errors.h"
 
 namespace roberta::cli {
 namespace {
@@ -20,7 +20,7 @@ class CommandLineSource final : public ItemSource {
     *item = Item{.index = next_, .place = absl::StrCat("text ", next_ + 1), .text = texts_[next_]};
     item->problem = ProblemStatus(rows::Utf8Problem(rows::kText, item->text));
     ++next_;
-    return Outcome::kItem;
+    return Outcome::kRow;
   }
 
  private:
@@ -34,16 +34,7 @@ class FileSource final : public ItemSource {
 
   Outcome Next(std::chrono::milliseconds patience, Item* item) override {
     rows::Row row;
-    switch (file_->Next(patience, &row)) {
-      case rows::RowFile::Outcome::kNothingYet:
-        return Outcome::kNothingYet;
-      case rows::RowFile::Outcome::kEnd:
-        return Outcome::kEnd;
-      case rows::RowFile::Outcome::kFailed:
-        return Outcome::kFailed;
-      case rows::RowFile::Outcome::kRow:
-        break;
-    }
+    if (const Outcome outcome = file_->Next(patience, &row); outcome != Outcome::kRow) return outcome;
     if (row.is_too_long) row.problem += " (--max-line-bytes)";
     const bool has_good_id = rows::Utf8Problem(rows::kId, row.values[rows::kId].value_or("")).empty();
     *item = Item{.index = index_++,
@@ -54,7 +45,7 @@ class FileSource final : public ItemSource {
                  .expected_label = std::move(row.values[rows::kLabel]).value_or(""),
                  .end_bytes = file_->bytes(),
                  .problem = ProblemStatus(row.problem)};
-    return Outcome::kItem;
+    return Outcome::kRow;
   }
 
   absl::Status error() const override { return file_->error(); }
@@ -72,9 +63,8 @@ std::unique_ptr<ItemSource> TextsOfCommandLine(std::vector<std::string> texts) {
 }
 
 absl::StatusOr<std::unique_ptr<ItemSource>> RowsOfFile(const std::string& file, const rows::RowFileOptions& options) {
-  auto opened = rows::RowFile::Open(file, options);
-  if (!opened.ok()) return opened.status();
-  return std::make_unique<FileSource>(*std::move(opened));
+  ASSIGN_OR_RETURN(auto opened, rows::RowFile::Open(file, options));
+  return std::make_unique<FileSource>(std::move(opened));
 }
 
 }  // namespace roberta::cli

@@ -30,9 +30,9 @@ class ItemSource {
  public:
   virtual ~ItemSource() = default;
 
-  enum class Outcome { kItem, kNothingYet, kEnd, kFailed };
-  /// The next item, good or bad. Waits for it at most `patience`; a signal ends the wait. After kFailed, error() says
-  /// why.
+  using Outcome = rows::RowFile::Outcome;
+  /// The next item, good or bad: kRow. Waits for it at most `patience`; a signal ends the wait. After kFailed, error()
+  /// says why.
   virtual Outcome Next(std::chrono::milliseconds patience, Item* item) = 0;
 
   virtual absl::Status error() const { return absl::OkStatus(); }

@@ -35,7 +35,7 @@ ReadResult ReadAll(const std::string& path, const rows::RowFileOptions& options)
   ReadResult result;
   Item item;
   Outcome outcome;
-  while ((outcome = (*source)->Next(kLong, &item)) == Outcome::kItem) result.items.push_back(item);
+  while ((outcome = (*source)->Next(kLong, &item)) == Outcome::kRow) result.items.push_back(item);
   EXPECT_NE(outcome, Outcome::kNothingYet);
   result.error = (*source)->error();
   return result;
@@ -44,9 +44,9 @@ ReadResult ReadAll(const std::string& path, const rows::RowFileOptions& options)
 TEST(ItemSource, CommandLineTextsKeepTheirOrder) {
   const auto source = TextsOfCommandLine({"a", "b"});
   Item item;
-  ASSERT_EQ(source->Next(kLong, &item), Outcome::kItem);
+  ASSERT_EQ(source->Next(kLong, &item), Outcome::kRow);
   EXPECT_EQ(item.text, "a");
-  ASSERT_EQ(source->Next(kLong, &item), Outcome::kItem);
+  ASSERT_EQ(source->Next(kLong, &item), Outcome::kRow);
   EXPECT_EQ(item.index, 1u);
   EXPECT_EQ(item.place, "text 2");
   EXPECT_EQ(source->Next(kLong, &item), Outcome::kEnd);
