@@ -3,14 +3,14 @@
 #include <algorithm>
 
 #include "absl/strings/escaping.h"
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "profiles/errors/errors.h"
 #include "profiles/tokenizer/utf8.h"
 
 namespace roberta::config {
 
 absl::Status WrongValue(const std::string& field, const std::string& value, const std::string& expected) {
-  return absl::InvalidArgumentError(absl::StrCat("config: ", field, " is ", value, "; it must be ", expected));
+  return errors::InvalidArgument("config: ", field, " is ", value, "; it must be ", expected);
 }
 
 std::string Shown(const std::string& value) {

@@ -4,7 +4,7 @@
 #include <set>
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/str_cat.h"
+#include "profiles/errors/errors.h"
 #include "server/config/checks.h"
 
 namespace roberta::config {
@@ -25,20 +25,18 @@ absl::Status CheckName(const std::string& field, const std::string& name) {
 }
 
 absl::Status CheckGate(const std::string& field, const Gate& gate) {
-  absl::Status status;
-  if (gate.has_min_agreement()) status = CheckNumber(field + ".min_agreement", gate.min_agreement(), 0, 1);
-  if (status.ok() && gate.has_max_mean_abs_dp()) {
-    status = CheckNumber(field + ".max_mean_abs_dp", gate.max_mean_abs_dp(), 0, 1e6);  // regression has no scale
+  if (gate.has_min_agreement()) RETURN_IF_ERROR(CheckNumber(field + ".min_agreement", gate.min_agreement(), 0, 1));
+  if (gate.has_max_mean_abs_dp()) {
+    RETURN_IF_ERROR(
+        CheckNumber(field + ".max_mean_abs_dp", gate.max_mean_abs_dp(), 0, 1e6));  // regression has no scale
   }
-  if (status.ok() && gate.has_max_accuracy_drop_points()) {
-    status = CheckNumber(field + ".max_accuracy_drop_points", gate.max_accuracy_drop_points(), 0, 100);
-  }
-  return status;
+  if (!gate.has_max_accuracy_drop_points()) return absl::OkStatus();
+  return CheckNumber(field + ".max_accuracy_drop_points", gate.max_accuracy_drop_points(), 0, 100);
 }
 
 absl::Status CheckDataLoading(const std::string& field, const DataLoading& loading) {
-  absl::Status status = CheckOneOf(field + ".strategy", loading.strategy(), {"padded", "bucketed", "packed"});
-  if (!status.ok() || !loading.has_max_batch_tokens()) return status;
+  RETURN_IF_ERROR(CheckOneOf(field + ".strategy", loading.strategy(), {"padded", "bucketed", "packed"}));
+  if (!loading.has_max_batch_tokens()) return absl::OkStatus();
   return CheckRange(field + ".max_batch_tokens", loading.max_batch_tokens(), 1, kMostBatchTokens);
 }
 
@@ -50,19 +48,17 @@ const KnownRecipe* Find(const std::vector<KnownRecipe>& recipes, const std::stri
 }
 
 absl::Status CheckEntry(const std::string& field, const Profile& profile, const std::vector<KnownRecipe>& recipes) {
-  absl::Status status = CheckName(field + ".name", profile.name());
-  if (!status.ok()) return status;
+  RETURN_IF_ERROR(CheckName(field + ".name", profile.name()));
   std::vector<std::string> names;
   for (const KnownRecipe& recipe : recipes) names.push_back(recipe.name);
   // Where the recipe comes from the name, the name is what has to be put right.
   const bool by_name = profile.recipe() == profile.name();
-  status = CheckOneOf(absl::StrCat(field, by_name ? ".name, which has no recipe of its own," : ".recipe"),
-                      profile.recipe(), names);
-  if (status.ok()) status = CheckUtf8(field + ".directory", profile.directory());
-  if (status.ok()) status = CheckGate(field + ".gate", profile.gate());
-  if (status.ok()) status = CheckUtf8(field + ".calibration_file", profile.calibration_file());
-  if (status.ok()) status = CheckDataLoading(field + ".data_loading", profile.data_loading());
-  if (!status.ok()) return status;
+  RETURN_IF_ERROR(CheckOneOf(absl::StrCat(field, by_name ? ".name, which has no recipe of its own," : ".recipe"),
+                             profile.recipe(), names));
+  RETURN_IF_ERROR(CheckUtf8(field + ".directory", profile.directory()));
+  RETURN_IF_ERROR(CheckGate(field + ".gate", profile.gate()));
+  RETURN_IF_ERROR(CheckUtf8(field + ".calibration_file", profile.calibration_file()));
+  RETURN_IF_ERROR(CheckDataLoading(field + ".data_loading", profile.data_loading()));
   const KnownRecipe* recipe = Find(recipes, profile.recipe());
   if (!profile.calibration_file().empty() && !recipe->smooths) {
     return WrongValue(field + ".calibration_file", Shown(profile.calibration_file()),
@@ -122,8 +118,7 @@ absl::Status CheckProfiles(const ServerConfig& config, const std::vector<KnownRe
   for (int i = 0; i < config.profiles_size(); ++i) {
     const std::string field = absl::StrCat("profiles[", i, "]");
     const Profile& profile = config.profiles(i);
-    absl::Status status = CheckEntry(field, profile, recipes);
-    if (!status.ok()) return status;
+    RETURN_IF_ERROR(CheckEntry(field, profile, recipes));
     if (!seen.insert(profile.name()).second) {
       return WrongValue(field + ".name", absl::StrCat(Shown(profile.name()), " again"), "named once");
     }

@@ -12,9 +12,9 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
+#include "profiles/errors/errors.h"
 #include "server/config/checks.h"
 
 namespace roberta::config {
@@ -94,7 +94,7 @@ absl::Status CheckNumbers(ServerConfig config) {
   for (const NumberField& row : kNumbers) {
     const Field at(&config, row.path);
     const uint32_t value = at.entry->GetReflection()->GetUInt32(*at.entry, at.field);
-    if (absl::Status status = CheckRange(row.path, value, row.lowest, row.highest); !status.ok()) return status;
+    RETURN_IF_ERROR(CheckRange(row.path, value, row.lowest, row.highest));
   }
   return absl::OkStatus();
 }
@@ -114,7 +114,7 @@ absl::Status CheckBrownOut(const ServerConfig& config) {
   for (int i = 0; i < brown_out.ladder_size(); ++i) {
     const std::string field = absl::StrCat("brown_out.ladder[", i, "]");
     const std::string& name = brown_out.ladder(i);
-    if (absl::Status known = CheckOneOf(field, name, ProfileNames(config)); !known.ok()) return known;
+    RETURN_IF_ERROR(CheckOneOf(field, name, ProfileNames(config)));
     if (!seen.insert(name).second) return WrongValue(field, absl::StrCat(Shown(name), " again"), "named once");
   }
   if (brown_out.step_up_at_ms() >= brown_out.step_down_at_ms()) {
@@ -130,10 +130,9 @@ absl::Status CheckBrownOut(const ServerConfig& config) {
 
 absl::Status CheckShadow(const ServerConfig& config) {
   const Shadow& shadow = config.shadow();
-  absl::Status status = CheckNumber("shadow.fraction", shadow.fraction(), 0, 1);
+  RETURN_IF_ERROR(CheckNumber("shadow.fraction", shadow.fraction(), 0, 1));
   const bool named = !shadow.profile().empty() || shadow.fraction() > 0;
-  if (status.ok() && named) status = CheckOneOf("shadow.profile", shadow.profile(), ProfileNames(config));
-  return status;
+  return named ? CheckOneOf("shadow.profile", shadow.profile(), ProfileNames(config)) : absl::OkStatus();
 }
 
 }  // namespace
@@ -143,14 +142,13 @@ absl::StatusOr<ServerConfig> ParseConfig(std::string_view text, Format format, s
   ServerConfig config;
   if (format == Format::kJson) {
     const auto status = google::protobuf::util::JsonStringToMessage(input, &config);
-    if (!status.ok()) return absl::InvalidArgumentError(absl::StrCat(name, ": ", OneLine(status.message().ToString())));
+    if (!status.ok()) return errors::InvalidArgument(name, ": ", OneLine(status.message().ToString()));
     return config;
   }
   FirstError error;
   google::protobuf::TextFormat::Parser parser;
   parser.RecordErrorsTo(&error);
-  if (!parser.ParseFromString(input, &config))
-    return absl::InvalidArgumentError(absl::StrCat(name, ":", OneLine(error.text())));
+  if (!parser.ParseFromString(input, &config)) return errors::InvalidArgument(name, ":", OneLine(error.text()));
   return config;
 }
 
@@ -158,8 +156,7 @@ absl::StatusOr<ServerConfig> ReadConfigFile(const std::string& path) {
   std::error_code failure;
   const bool is_file = std::filesystem::is_regular_file(path, failure);
   std::ifstream file(path, std::ios::binary);
-  if (!is_file || !file)
-    return absl::NotFoundError(absl::StrCat(path, ": no such configuration file, or not readable"));
+  if (!is_file || !file) return errors::NotFound(path, ": no such configuration file, or not readable");
   std::ostringstream text;
   text << file.rdbuf();
   return ParseConfig(text.str(), absl::EndsWith(path, ".json") ? Format::kJson : Format::kTextProto, path);
@@ -218,9 +215,7 @@ absl::Status ValidateConfig(const ServerConfig& config, const std::vector<KnownR
       CheckBrownOut(config),
       CheckShadow(config),
   };
-  for (const absl::Status& check : checks) {
-    if (!check.ok()) return check;
-  }
+  for (const absl::Status& check : checks) RETURN_IF_ERROR(check);
   if (config.listen().port() != 0 && config.listen().port() == config.listen().metrics_port()) {
     return WrongValue("listen.metrics_port", absl::StrCat(config.listen().port()), "another one than listen.port");
   }
