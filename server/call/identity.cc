@@ -52,7 +52,7 @@ std::string NewRequestId() {
   return id;
 }
 
-std::optional<TraceParent> ParseTraceparent(std::string_view header) {
+std::optional<std::string_view> TraceIdOf(std::string_view header) {
   if (header.size() < kHeaderLength) return std::nullopt;
   const std::string_view version = header.substr(0, kVersionDigits);
   if (!IsLowerHex(version) || version == "ff") return std::nullopt;
@@ -61,21 +61,16 @@ std::optional<TraceParent> ParseTraceparent(std::string_view header) {
   for (const size_t dash : {kTraceAt - 1, kParentAt - 1, kFlagsAt - 1}) {
     if (header[dash] != '-') return std::nullopt;
   }
-  TraceParent parent;
-  parent.trace_id = header.substr(kTraceAt, kTraceDigits);
-  parent.parent_id = header.substr(kParentAt, kParentDigits);
-  const std::string_view flags = header.substr(kFlagsAt, kFlagsDigits);
-  if (!IsId(parent.trace_id) || !IsId(parent.parent_id) || !IsLowerHex(flags)) return std::nullopt;
-  const int low_digit = flags[1] <= '9' ? flags[1] - '0' : flags[1] - 'a' + 10;
-  parent.sampled = low_digit % 2 == 1;
-  return parent;
+  const std::string_view trace_id = header.substr(kTraceAt, kTraceDigits);
+  const bool is_good = IsId(trace_id) && IsId(header.substr(kParentAt, kParentDigits)) &&
+                       IsLowerHex(header.substr(kFlagsAt, kFlagsDigits));
+  return is_good ? std::optional(trace_id) : std::nullopt;
 }
 
 Identity MakeIdentity(std::optional<std::string_view> request_id, std::optional<std::string_view> traceparent) {
   Identity identity;
   identity.request_id = request_id && IsValidRequestId(*request_id) ? std::string(*request_id) : NewRequestId();
-  if (!traceparent) return identity;
-  if (const auto parent = ParseTraceparent(*traceparent)) identity.trace_id = parent->trace_id;
+  if (traceparent) identity.trace_id = TraceIdOf(*traceparent).value_or("");
   return identity;
 }
 

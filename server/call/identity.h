@@ -18,16 +18,10 @@ bool IsValidRequestId(std::string_view id);
 /// call; each thread has its own generator, so there is no lock, and no system call after a thread's first id.
 std::string NewRequestId();
 
-/// What a `traceparent` header says: which trace a request belongs to. Views into the header.
-struct TraceParent {
-  std::string_view trace_id;   ///< 32 lower-case hex digits, not all 0
-  std::string_view parent_id;  ///< 16 lower-case hex digits, not all 0
-  bool sampled = false;        ///< the caller may have recorded it
-};
-
-/// Parses a header by W3C Trace Context (https://www.w3.org/TR/trace-context/#traceparent-header): version 00 strictly,
-/// a later version as far as it can be parsed. Returns nullopt for a header that the specification says to ignore.
-std::optional<TraceParent> ParseTraceparent(std::string_view header);
+/// The trace that a `traceparent` header says a request belongs to: 32 lower-case hex digits, a view into the header.
+/// By W3C Trace Context (https://www.w3.org/TR/trace-context/#traceparent-header): version 00 strictly, a later version
+/// as far as it can be parsed. Returns nullopt for a header that the specification says to ignore.
+std::optional<std::string_view> TraceIdOf(std::string_view header);
 
 /// Identifies a call in the client's log and in ours.
 struct Identity {

@@ -9,7 +9,7 @@
 #include "server/call/identity.h"
 #include "server/call/method.h"
 #include "server/call/phases.h"
-#include "server/request_log/record.h"
+#include "server/request_log/request_log.h"
 #include "server/service/comparison.h"
 #include "server/service/parts.h"
 #include "server/service/unary_call.h"

@@ -16,7 +16,7 @@
 #include "roberta/v1/classifier.pb.h"
 #include "server/admission/stream_flow.h"
 #include "server/call/identity.h"
-#include "server/request_log/record.h"
+#include "server/request_log/request_log.h"
 #include "server/service/classification.h"
 
 namespace roberta::service {

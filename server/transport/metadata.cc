@@ -9,7 +9,7 @@
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
 #include "server/call/failure_reason.h"
-#include "server/request_log/record.h"
+#include "server/request_log/request_log.h"
 
 namespace roberta::transport {
 namespace {

@@ -1,4 +1,4 @@
-#include "server/request_log/record.h"
+#include "server/request_log/request_log.h"
 
 #include <gtest/gtest.h>
 
