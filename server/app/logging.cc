@@ -42,17 +42,8 @@ std::shared_ptr<spdlog::logger> LoggerTo(const char* name, const std::string& pa
   return logger;
 }
 
-spdlog::level::level_enum ToSpdlog(request_log::Level level) {
-  switch (level) {
-    case request_log::Level::kInfo:
-      return spdlog::level::info;
-    case request_log::Level::kWarn:
-      return spdlog::level::warn;
-    case request_log::Level::kError:
-      break;
-  }
-  return spdlog::level::err;
-}
+/// [request_log::Level]
+constexpr spdlog::level::level_enum kLevels[] = {spdlog::level::info, spdlog::level::warn, spdlog::level::err};
 
 request_log::Level LowestLevel(const std::string& level) {
   if (level == "error") return request_log::Level::kError;
@@ -80,7 +71,7 @@ std::unique_ptr<request_log::RequestLog> MakeRequestLog(const config::Logging& c
   options.lowest = LowestLevel(config.level());
   return std::make_unique<request_log::RequestLog>(
       options, [logger = std::move(logger)](request_log::Level level, std::string_view line) {
-        logger->log(ToSpdlog(level), spdlog::string_view_t(line.data(), line.size()));
+        logger->log(kLevels[static_cast<size_t>(level)], spdlog::string_view_t(line.data(), line.size()));
       });
 }
 

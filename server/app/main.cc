@@ -3,18 +3,144 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include <CLI/CLI.hpp>
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <iostream>
 #include <memory>
+#include <optional>
+#include <string>
 #include <thread>
 
-#include "server/app/command_line.h"
+#include "absl/status/statusor.h"
+#include "profiles/cores/cores.h"
 #include "server/app/logging.h"
+#include "server/app/options.h"
 #include "server/app/server.h"
+#include "server/config/server_config.h"
+#include "version/version.h"
 
 namespace {
+
+namespace config = roberta::config;
+namespace version = roberta::version;
+
+constexpr char kDescription[] =
+    "roberta-server serves a RoBERTa classifier over gRPC (roberta.v1.Classifier, roberta.v1.Profiles, "
+    "grpc.health.v1.Health, reflection) and its metrics over HTTP.";
+
+constexpr char kFooter[] = R"(
+Flags win over environment variables, these over the config file. Unknown config fields are errors.
+
+Examples:
+  roberta-server --model models/demo-sst2
+  roberta-server --model models/demo-sst2 --host 0.0.0.0 --port 9001 --profiles baseline,reference
+  roberta-server --model models/demo-sst2 --log-format json --log-requests --slow-request-ms 200
+  roberta-server --config server.textproto --check-config
+  roberta-server --model models/demo-sst2 --print-config=json > server.json
+
+Exit codes: 0 stopped by a signal after finishing what it had accepted, 1 could not start or could not finish in time, 2 wrong usage.)";
+
+struct Flags {
+  std::string config_file;
+  config::Overrides overrides;
+  bool check_config = false;
+  std::string print_config;
+};
+
+template <typename Value>
+CLI::Option* AddOverride(CLI::App& app, const char* flag, std::optional<Value>& target, const char* environment,
+                         const char* help) {
+  return app
+      .add_option_function<Value>(
+          flag, [&target](const Value& value) { target = value; }, help)
+      ->envname(environment);
+}
+
+void Declare(CLI::App& app, Flags& flags) {
+  app.set_version_flag("--version", std::string("roberta-server ") + version::kLong, "Print the version and exit");
+  app.add_option("--config", flags.config_file, "ServerConfig file: JSON if it ends in .json, else text-proto")
+      ->envname("ROBERTA_CONFIG")
+      ->type_name("FILE");
+  config::Overrides& overrides = flags.overrides;
+  AddOverride(app, "--model", overrides.model_directory, "ROBERTA_MODEL", "Checkpoint directory")->type_name("DIR");
+  AddOverride(app, "--host", overrides.host, "ROBERTA_HOST", "Address to listen on (127.0.0.1)");
+  AddOverride(app, "--port", overrides.port, "ROBERTA_PORT", "gRPC port (8001); 0 takes a free one");
+  AddOverride(app, "--metrics-port", overrides.metrics_port, "ROBERTA_METRICS_PORT",
+              "HTTP port of /metrics (8002); 0 takes a free one");
+  app.add_option("--profiles", overrides.profiles,
+                 "Profiles to load, separated by commas (all of the config, or all but reference)")
+      ->delimiter(',')
+      ->envname("ROBERTA_PROFILES");
+  AddOverride(app, "--default-profile", overrides.default_profile, "ROBERTA_DEFAULT_PROFILE",
+              "Profile for requests that name no profile (the first of --profiles)");
+  AddOverride(app, "--log-format", overrides.log_format, "ROBERTA_LOG_FORMAT", "text or json");
+  AddOverride(app, "--log-level", overrides.log_level, "ROBERTA_LOG_LEVEL", "trace, debug, info, warn or error");
+  AddOverride(app, "--slow-request-ms", overrides.slow_request_ms, "ROBERTA_SLOW_REQUEST_MS",
+              "Log calls that take at least so long (5000); 0: never")
+      ->type_name("MS");
+  app.add_flag_function(
+         "--log-requests", [&overrides](int64_t count) { overrides.log_requests = count > 0; },
+         "Log one line for every call, without its texts")
+      ->envname("ROBERTA_LOG_REQUESTS");
+  app.add_flag("--check-config", flags.check_config, "Check the configuration and the flags, then exit");
+  app.add_option("--print-config", flags.print_config,
+                 "Print the resulting configuration (textproto or json), then exit")
+      ->expected(0, 1)
+      ->default_str("textproto")
+      ->check(CLI::IsMember({"textproto", "json"}));
+}
+
+/// What main must do after the command line was read.
+struct Instructions {
+  std::optional<int> exit_code;  ///< set: there is nothing else to do (--help, --check-config, an error): exit with it
+  config::ServerConfig config;   ///< complete and valid otherwise
+};
+
+/// Returns the exit code.
+int Report(const absl::Status& status) {
+  std::cerr << "roberta-server: " << status.message() << "\n";
+  return 1;
+}
+
+/// Reads flags, environment variables and the config file, in this order of precedence, and answers --help, --version,
+/// --check-config and --print-config. Exit codes: 0, 1 for a config that is wrong or unreadable, 2 for wrong usage.
+Instructions ReadCommandLine(int argc, const char* const* argv) {
+  CLI::App app(kDescription, "roberta-server");
+  app.footer(kFooter);
+  app.get_formatter()->column_width(32);
+  Flags flags;
+  Declare(app, flags);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& success) {
+    return {.exit_code = app.exit(success), .config = {}};
+  } catch (const CLI::ParseError& error) {
+    std::cerr << "roberta-server: " << error.what() << " (see roberta-server --help)\n";
+    return {.exit_code = 2, .config = {}};
+  }
+  Instructions instructions;
+  if (!flags.config_file.empty()) {
+    absl::StatusOr<config::ServerConfig> file = config::ReadConfigFile(flags.config_file);
+    if (!file.ok()) return {.exit_code = Report(file.status()), .config = {}};
+    instructions.config = *std::move(file);
+  }
+  const std::vector<config::KnownRecipe> recipes = roberta::app::KnownRecipes();
+  config::CompleteConfig(flags.overrides, roberta::cores::ReadCpuBudget().usable(), recipes, &instructions.config);
+  if (absl::Status status = config::ValidateConfig(instructions.config, recipes); !status.ok()) {
+    instructions.exit_code = Report(status);
+  } else if (app.count("--print-config") > 0) {
+    const bool json = flags.print_config == "json";
+    std::cout << config::PrintConfig(instructions.config, json ? config::Format::kJson : config::Format::kTextProto);
+    instructions.exit_code = 0;
+  } else if (flags.check_config) {
+    std::cout << "the configuration is valid\n";
+    instructions.exit_code = 0;
+  }
+  return instructions;
+}
 
 int signal_pipe[2] = {-1, -1};
 
@@ -51,9 +177,9 @@ void ExitOnNextSignal() {
 
 int main(int argc, char** argv) {
   using roberta::app::Server;
-  const roberta::app::Instructions instructions = roberta::app::ReadCommandLine(argc, argv);
+  const Instructions instructions = ReadCommandLine(argc, argv);
   if (instructions.exit_code) return *instructions.exit_code;
-  const roberta::config::ServerConfig& config = instructions.config;
+  const config::ServerConfig& config = instructions.config;
   roberta::app::SetUpLogging(config.logging().format(), config.logging().level());
   setenv("GRPC_VERBOSITY", "NONE", 0);  // we report ourselves what gRPC would write
 
@@ -62,10 +188,7 @@ int main(int argc, char** argv) {
     return 1;
   }
   absl::StatusOr<std::unique_ptr<Server>> server = Server::Start(config);
-  if (!server.ok()) {
-    std::fprintf(stderr, "roberta-server: %s\n", std::string(server.status().message()).c_str());
-    return 1;
-  }
+  if (!server.ok()) return Report(server.status());
   const int signal = WaitForSignal();
   ExitOnNextSignal();
   spdlog::info("stopping on signal {}: finishing what was accepted", signal);

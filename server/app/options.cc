@@ -63,22 +63,19 @@ void LogChange(const BrownOut::Change& change) {
 
 }  // namespace
 
-void SampleThreads::RunAll(size_t count, const std::function<void(size_t)>& task) const {
-  const size_t threads = std::min(threads_.load(), count);
-  if (threads <= 1) return quality::RunInTurn(count, task);
-  batching::WorkerPool pool(threads);
-  for (size_t i = 0; i < count; ++i) pool.Push([&task, i] { task(i); });
-}  // the destructor of the pool runs all tasks
-
 registry::RegistryOptions ToRegistryOptions(const config::ServerConfig& config,
-                                            std::shared_ptr<const SampleThreads> sample_threads) {
+                                            std::shared_ptr<const std::atomic<size_t>> sample_threads) {
   registry::RegistryOptions options;
   options.directory = config.model().directory();
   options.sample_file = config.model().sample_file();
   options.default_profile = config.default_profile();
   options.executors = config.execution().executors();
-  options.run_all = [threads = std::move(sample_threads)](size_t count, const std::function<void(size_t)>& task) {
-    threads->RunAll(count, task);
+  options.run_all = [sample_threads = std::move(sample_threads)](size_t count,
+                                                                 const std::function<void(size_t)>& task) {
+    const size_t threads = std::min(sample_threads->load(), count);
+    if (threads <= 1) return quality::RunInTurn(count, task);
+    batching::WorkerPool pool(threads);  // whose destructor runs all tasks
+    for (size_t i = 0; i < count; ++i) pool.Push([&task, i] { task(i); });
   };
   for (const config::Profile& profile : config.profiles()) {
     registry::ProfileSpec spec;

@@ -2,7 +2,6 @@
 
 #include <atomic>
 #include <cstddef>
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -18,21 +17,10 @@
 
 namespace roberta::app {
 
-/// Runs the sample of a load on threads, as many as were last Set. Any thread may call.
-class SampleThreads {
- public:
-  explicit SampleThreads(size_t threads) : threads_(threads) {}
-  void Set(size_t threads) { threads_.store(threads); }
-  /// See quality::RunAll.
-  void RunAll(size_t count, const std::function<void(size_t)>& task) const;
-
- private:
-  std::atomic<size_t> threads_;
-};
-
-/// The registry's options by a config that config::ValidateConfig accepted.
+/// The registry's options by a config that config::ValidateConfig accepted. The sample of a load runs on as many
+/// threads as `sample_threads` holds then.
 registry::RegistryOptions ToRegistryOptions(const config::ServerConfig& config,
-                                            std::shared_ptr<const SampleThreads> sample_threads);
+                                            std::shared_ptr<const std::atomic<size_t>> sample_threads);
 
 /// The recipes that this server was built with, for config::ValidateConfig.
 std::vector<config::KnownRecipe> KnownRecipes();

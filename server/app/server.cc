@@ -10,9 +10,9 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "profiles/cores/cores.h"
+#include "profiles/errors/errors.h"
 #include "profiles/kernels/isa.h"
 #include "profiles/kernels/linear.h"
 #include "profiles/kernels/passes.h"
@@ -27,6 +27,7 @@
 #include "server/batching/batch_queue.h"
 #include "server/batching/executors.h"
 #include "server/call/failure_reason.h"
+#include "server/metrics/http_endpoint.h"
 #include "server/metrics/server_metrics.h"
 #include "server/service/admission_control.h"
 #include "server/service/classification.h"
@@ -41,15 +42,11 @@
 namespace roberta::app {
 namespace {
 
+using metrics::HostPort;
 using metrics::Readiness;
 
 constexpr std::chrono::milliseconds kQuietAfterClose(100);
 constexpr std::chrono::milliseconds kLongestWaitForQuiet(1000);
-
-std::string HostPort(const std::string& host, uint32_t port) {
-  const bool ipv6 = host.find(':') != std::string::npos && host.front() != '[';
-  return ipv6 ? absl::StrCat("[", host, "]:", port) : absl::StrCat(host, ":", port);
-}
 
 batching::BatchQueueOptions QueueOptions(const config::ServerConfig& config, const registry::Registry& registry,
                                          batching::QueueObserver* observer) {
@@ -132,10 +129,8 @@ class ServerImpl final : public Server {
 
   absl::Status Listen() {
     const std::string address = HostPort(config_.listen().host(), config_.listen().port());
-    absl::StatusOr<uint16_t> metrics_port =
-        metrics_.Expose(config_.listen().host(), static_cast<uint16_t>(config_.listen().metrics_port()));
-    if (!metrics_port.ok()) return metrics_port.status();
-    metrics_port_ = *metrics_port;
+    ASSIGN_OR_RETURN(metrics_port_,
+                     metrics_.Expose(config_.listen().host(), static_cast<uint16_t>(config_.listen().metrics_port())));
 
     grpc::EnableDefaultHealthCheckService(true);
     grpc::reflection::InitProtoReflectionServerBuilderPlugin();
@@ -158,7 +153,7 @@ class ServerImpl final : public Server {
           "cannot listen on ", address, ": the port is in use or not permitted, or there is no such address"));
     }
     port_ = static_cast<uint16_t>(port);
-    SetReadiness(Readiness::State::kLoading);
+    SetReadiness(Readiness::kLoading);
     reporter_.ReportTo(grpc_server_->GetHealthCheckService());
     for (const std::string& name : registry_->names()) {
       grpc_server_->GetHealthCheckService()->SetServingStatus("profile/" + name, false);
@@ -170,11 +165,10 @@ class ServerImpl final : public Server {
     for (const std::string& name : LoadOrder(config_)) {
       const absl::Status status = registry_->Load(name);
       if (status.ok() || name != config_.default_profile()) continue;
-      return absl::Status(status.code(),
-                          absl::StrCat("the default profile, ", name, ", did not load: ", status.message()));
+      return errors::In(absl::StrCat("the default profile, ", name, ", did not load"), status);
     }
     concurrency_.SetReady();
-    SetReadiness(Readiness::State::kServing);
+    SetReadiness(Readiness::kServing);
     return absl::OkStatus();
   }
 
@@ -201,7 +195,7 @@ class ServerImpl final : public Server {
   }
 
   bool Drain(std::chrono::milliseconds drain_delay, std::chrono::milliseconds drain_timeout) override {
-    SetReadiness(Readiness::State::kDraining);
+    SetReadiness(Readiness::kDraining);
     reporter_.Stop();
     StopShadow();
     std::this_thread::sleep_for(drain_delay);
@@ -220,11 +214,11 @@ class ServerImpl final : public Server {
 
  private:
   /// The only place that sets health over HTTP and over gRPC.
-  void SetReadiness(Readiness::State state) {
-    metrics_.readiness().Set(state);
+  void SetReadiness(Readiness readiness) {
+    metrics_.readiness() = readiness;
     grpc::HealthCheckServiceInterface* health = grpc_server_->GetHealthCheckService();
     for (const char* name : {"", "roberta.v1.Classifier", "roberta.v1.Profiles"})
-      health->SetServingStatus(name, state == Readiness::State::kServing);
+      health->SetServingStatus(name, readiness == Readiness::kServing);
   }
   void StopShadow() {
     if (shadow_ != nullptr) shadow_->Stop();
@@ -260,17 +254,13 @@ class ServerImpl final : public Server {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const config::ServerConfig& config) {
-  const auto sample_threads = std::make_shared<SampleThreads>(config.execution().executors());
-  absl::StatusOr<std::unique_ptr<registry::Registry>> registry =
-      registry::Registry::Open(ToRegistryOptions(config, sample_threads));
-  if (!registry.ok()) return registry.status();
-  auto server = std::make_unique<ServerImpl>(config, *std::move(registry));
-  absl::Status status = server->Listen();
-  if (!status.ok()) return status;
+  const auto sample_threads = std::make_shared<std::atomic<size_t>>(config.execution().executors());
+  ASSIGN_OR_RETURN(auto registry, registry::Registry::Open(ToRegistryOptions(config, sample_threads)));
+  auto server = std::make_unique<ServerImpl>(config, std::move(registry));
+  RETURN_IF_ERROR(server->Listen());
   server->LogStart();
-  status = server->LoadProfiles();
-  if (!status.ok()) return status;
-  sample_threads->Set(1);  // a load at run time leaves the other cores to requests
+  RETURN_IF_ERROR(server->LoadProfiles());
+  *sample_threads = 1;  // a load at run time leaves the other cores to requests
   server->LogServing();
   return server;
 }

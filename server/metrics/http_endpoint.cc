@@ -10,8 +10,7 @@
 #include <cstring>
 #include <utility>
 
-#include "absl/status/status.h"
-#include "absl/strings/str_cat.h"
+#include "profiles/errors/errors.h"
 
 namespace roberta::metrics {
 namespace {
@@ -24,10 +23,6 @@ struct FreeAddresses {
   void operator()(addrinfo* addresses) const { freeaddrinfo(addresses); }
 };
 
-std::string HostAndPort(const std::string& host, uint16_t port) {
-  return host.find(':') != std::string::npos ? absl::StrCat("[", host, "]:", port) : absl::StrCat(host, ":", port);
-}
-
 absl::Status SystemError(const std::string& where, int error) {
   const std::string text = absl::StrCat("cannot listen on ", where, " for metrics: ", std::strerror(error));
   return error == EADDRINUSE ? absl::AlreadyExistsError(text) : absl::UnavailableError(text);
@@ -35,13 +30,13 @@ absl::Status SystemError(const std::string& where, int error) {
 
 /// A listening socket, which the caller closes.
 absl::StatusOr<int> Listen(const std::string& host, uint16_t port) {
-  const std::string where = HostAndPort(host, port);
+  const std::string where = HostPort(host, port);
   addrinfo hints = {};
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
   addrinfo* found = nullptr;
   if (const int error = getaddrinfo(host.c_str(), absl::StrCat(port).c_str(), &hints, &found); error != 0) {
-    return absl::InvalidArgumentError(absl::StrCat("cannot listen on ", where, " for metrics: ", gai_strerror(error)));
+    return errors::InvalidArgument("cannot listen on ", where, " for metrics: ", gai_strerror(error));
   }
   const std::unique_ptr<addrinfo, FreeAddresses> address(found);
   const int listening = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -88,19 +83,23 @@ MHD_Result Answer(void* endpoint, MHD_Connection* connection, const char* path, 
 
 }  // namespace
 
+std::string HostPort(const std::string& host, uint32_t port) {
+  const bool is_bare_ipv6 = host.find(':') != std::string::npos && host.front() != '[';
+  return is_bare_ipv6 ? absl::StrCat("[", host, "]:", port) : absl::StrCat(host, ":", port);
+}
+
 absl::StatusOr<std::unique_ptr<HttpEndpoint>> HttpEndpoint::Start(const std::string& host, uint16_t port, Pages pages) {
-  const absl::StatusOr<int> listening = Listen(host, port);
-  if (!listening.ok()) return listening.status();
+  ASSIGN_OR_RETURN(const int listening, Listen(host, port));
   std::unique_ptr<HttpEndpoint> endpoint(new HttpEndpoint(std::move(pages)));
-  endpoint->port_ = BoundPort(*listening);
+  endpoint->port_ = BoundPort(listening);
   endpoint->daemon_ =
       MHD_start_daemon(MHD_USE_AUTO_INTERNAL_THREAD, endpoint->port_, nullptr, nullptr, &Answer, endpoint.get(),
-                       MHD_OPTION_LISTEN_SOCKET, *listening, MHD_OPTION_CONNECTION_TIMEOUT, kIdleTimeoutSeconds,
+                       MHD_OPTION_LISTEN_SOCKET, listening, MHD_OPTION_CONNECTION_TIMEOUT, kIdleTimeoutSeconds,
                        MHD_OPTION_CONNECTION_LIMIT, kMostConnections, MHD_OPTION_END);
   if (endpoint->daemon_ == nullptr) {
-    close(*listening);
+    close(listening);
     return absl::UnavailableError(
-        absl::StrCat("cannot serve metrics on ", HostAndPort(host, port), ": the HTTP server did not start"));
+        absl::StrCat("cannot serve metrics on ", HostPort(host, port), ": the HTTP server did not start"));
   }
   return endpoint;
 }

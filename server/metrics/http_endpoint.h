@@ -13,6 +13,9 @@ struct MHD_Daemon;
 
 namespace roberta::metrics {
 
+/// "host:port", with brackets around a numeric IPv6 address that has none.
+std::string HostPort(const std::string& host, uint32_t port);
+
 /// The response to a GET.
 struct Page {
   unsigned status = 200;

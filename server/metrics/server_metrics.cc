@@ -6,6 +6,7 @@
 #include <optional>
 #include <string_view>
 
+#include "profiles/errors/errors.h"
 #include "server/metrics/http_endpoint.h"
 
 namespace roberta::metrics {
@@ -13,16 +14,12 @@ namespace {
 
 constexpr char kPlainPage[] = "text/plain; charset=utf-8";
 
-Page ReadyPage(Readiness::State state) {
-  switch (state) {
-    case Readiness::State::kServing:
-      return {200, kPlainPage, "ready\n"};
-    case Readiness::State::kLoading:
-      return {503, kPlainPage, "not ready: the profiles are being loaded\n"};
-    case Readiness::State::kDraining:
-      break;
-  }
-  return {503, kPlainPage, "not ready: the server is shutting down\n"};
+/// [Readiness]
+constexpr const char* kReadiness[] = {"not ready: the profiles are being loaded\n", "ready\n",
+                                      "not ready: the server is shutting down\n"};
+
+Page ReadyPage(Readiness readiness) {
+  return {readiness == Readiness::kServing ? 200u : 503u, kPlainPage, kReadiness[static_cast<size_t>(readiness)]};
 }
 
 }  // namespace
@@ -44,14 +41,13 @@ ServerMetrics::ServerMetrics(const MetricsOptions& options)
 ServerMetrics::~ServerMetrics() = default;
 
 absl::StatusOr<uint16_t> ServerMetrics::Expose(const std::string& host, uint16_t port) {
-  auto endpoint = HttpEndpoint::Start(host, port, [this](std::string_view path) -> std::optional<Page> {
+  const auto page_at = [this](std::string_view path) -> std::optional<Page> {
     if (path == "/metrics") return Page{200, "text/plain; version=0.0.4; charset=utf-8", Scrape()};
     if (path == "/healthz") return Page{200, kPlainPage, "alive\n"};
-    if (path == "/readyz") return ReadyPage(readiness_.state());
+    if (path == "/readyz") return ReadyPage(readiness_);
     return std::nullopt;
-  });
-  if (!endpoint.ok()) return endpoint.status();
-  endpoint_ = *std::move(endpoint);
+  };
+  ASSIGN_OR_RETURN(endpoint_, HttpEndpoint::Start(host, port, page_at));
   return endpoint_->port();
 }
 

@@ -15,17 +15,8 @@
 
 namespace roberta::metrics {
 
-/// Whether the server takes requests, which /readyz reports. Any thread may call.
-class Readiness {
- public:
-  enum class State { kLoading, kServing, kDraining };
-
-  void Set(State state) { state_.store(state, std::memory_order_release); }
-  State state() const { return state_.load(std::memory_order_acquire); }
-
- private:
-  std::atomic<State> state_{State::kLoading};
-};
+/// Whether the server takes requests, which /readyz reports.
+enum class Readiness { kLoading, kServing, kDraining };
 
 class HttpEndpoint;
 
@@ -57,7 +48,7 @@ class ServerMetrics {
   ShadowMetrics& shadow() { return shadow_; }
   AdmissionMetrics& admission() { return admission_; }
   RpcMetrics& rpcs() { return rpcs_; }
-  Readiness& readiness() { return readiness_; }
+  std::atomic<Readiness>& readiness() { return readiness_; }
 
   /// Each scrape calls `refresh` first, on its own thread; what it uses must outlive this. Call before Expose.
   void BeforeScrape(std::function<void()> refresh) { refresh_ = std::move(refresh); }
@@ -83,7 +74,7 @@ class ServerMetrics {
   RpcMetrics rpcs_;
   BuildMetrics build_;
   ProcessMetrics process_;
-  Readiness readiness_;
+  std::atomic<Readiness> readiness_{Readiness::kLoading};
   std::function<void()> refresh_ = [] {};
   std::unique_ptr<HttpEndpoint> endpoint_;  // last, because it reads the others until it is destroyed
 };

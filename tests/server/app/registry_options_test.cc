@@ -33,7 +33,7 @@ TEST(ToRegistryOptions, CarriesEveryFieldOfAProfile) {
              "'small' recipe: 'pruned' "
              "directory: 'd' keep_macs: 0.5 calibration_file: 'c' gate { min_agreement: 0.1 max_mean_abs_dp: 0.2 "
              "max_accuracy_drop_points: 3 } }"),
-      std::make_shared<SampleThreads>(1));
+      std::make_shared<std::atomic<size_t>>(1));
   EXPECT_EQ(options.directory, "m");
   EXPECT_EQ(options.sample_file, "s");
   EXPECT_EQ(options.executors, 3u);
@@ -49,14 +49,15 @@ TEST(ToRegistryOptions, CarriesEveryFieldOfAProfile) {
   EXPECT_EQ(spec.gate.max_accuracy_drop_points, 3);
 }
 
-TEST(SampleThreads, RunEveryTaskOnceOnAsManyThreadsAsAllowed) {
-  SampleThreads threads(3);
+TEST(ToRegistryOptions, RunsEveryTaskOnceOnAsManyThreadsAsAllowed) {
+  const auto threads = std::make_shared<std::atomic<size_t>>(3);
+  const registry::RegistryOptions options = ToRegistryOptions(Parsed(""), threads);
   for (const size_t allowed : {3, 1}) {
-    threads.Set(allowed);
+    *threads = allowed;
     std::mutex mutex;
     std::multiset<size_t> ran;
     std::set<std::thread::id> ids;
-    threads.RunAll(50, [&](size_t i) {
+    options.run_all(50, [&](size_t i) {
       const std::lock_guard lock(mutex);
       ran.insert(i);
       ids.insert(std::this_thread::get_id());

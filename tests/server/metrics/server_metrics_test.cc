@@ -62,23 +62,23 @@ TEST(Pages, AServerThatLoadsIsNotReady) {
 
 TEST(Pages, AServerThatServesIsReady) {
   ExposedMetrics exposed;
-  exposed.metrics.readiness().Set(Readiness::State::kServing);
+  exposed.metrics.readiness() = Readiness::kServing;
   EXPECT_THAT(Get(exposed.port, "/readyz"), StartsWith("HTTP/1.1 200 "));
 }
 
 TEST(Pages, AServerThatShutsDownIsNotReady) {
   ExposedMetrics exposed;
-  exposed.metrics.readiness().Set(Readiness::State::kServing);
-  exposed.metrics.readiness().Set(Readiness::State::kDraining);
+  exposed.metrics.readiness() = Readiness::kServing;
+  exposed.metrics.readiness() = Readiness::kDraining;
   const std::string page = Get(exposed.port, "/readyz");
   EXPECT_THAT(page, StartsWith("HTTP/1.1 503 "));
   EXPECT_THAT(page, EndsWith("\r\n\r\nnot ready: the server is shutting down\n"));
 }
 
 TEST(Pages, AServerIsAliveInEveryState) {
-  for (const auto state : {Readiness::State::kLoading, Readiness::State::kServing, Readiness::State::kDraining}) {
+  for (const auto state : {Readiness::kLoading, Readiness::kServing, Readiness::kDraining}) {
     ExposedMetrics exposed;
-    exposed.metrics.readiness().Set(state);
+    exposed.metrics.readiness() = state;
     EXPECT_THAT(Get(exposed.port, "/healthz"), StartsWith("HTTP/1.1 200 "));
   }
 }
