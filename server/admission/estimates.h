@@ -9,7 +9,7 @@
 
 #include "server/batching/batch_policy.h"
 #include "server/batching/cost_model.h"
-#include "server/call/priority.h"
+#include "server/call/call.h"
 
 namespace roberta::admission {
 

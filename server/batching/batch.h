@@ -13,8 +13,7 @@
 #include "absl/types/span.h"
 #include "profiles/team/team.h"
 #include "server/batching/cost_model.h"
-#include "server/call/phases.h"
-#include "server/call/priority.h"
+#include "server/call/call.h"
 
 namespace roberta::batching {
 

@@ -7,7 +7,6 @@
 
 namespace roberta::metrics {
 
-using call::kMethodNames;
 using call::kMethods;
 using call::kPhases;
 using call::Method;
@@ -21,35 +20,6 @@ constexpr auto kClassify = static_cast<size_t>(Method::kClassify);
 constexpr auto kInfer = static_cast<size_t>(Phase::kInfer);
 constexpr auto kUnknownCode = static_cast<size_t>(StatusCode::kUnknown);
 
-/// The codes that calls of `method` end with, according to the service: calls that were given a profile, or calls that
-/// were not.
-std::vector<StatusCode> ExpectedCodes(Method method, bool has_profile) {
-  using enum StatusCode;
-  switch (method) {
-    case Method::kClassify:
-    case Method::kClassifyStream:
-      if (!has_profile) {
-        return {kInvalidArgument, kFailedPrecondition, kResourceExhausted, kDeadlineExceeded, kCancelled, kUnavailable};
-      }
-      return {kOk, kInvalidArgument, kResourceExhausted, kDeadlineExceeded, kCancelled, kUnavailable, kInternal};
-    case Method::kCompare:
-      if (has_profile) return {};  // it runs several profiles
-      return {kOk,          kInvalidArgument, kFailedPrecondition, kResourceExhausted, kDeadlineExceeded, kCancelled,
-              kUnavailable, kInternal};
-    case Method::kListProfiles:
-      if (has_profile) return {};
-      return {kOk};
-    case Method::kLoadProfile:
-      if (!has_profile) return {kInvalidArgument, kResourceExhausted, kUnavailable};
-      return {kOk, kResourceExhausted, kUnavailable};
-    case Method::kUnloadProfile:
-    case Method::kSetDefaultProfile:
-      if (!has_profile) return {kInvalidArgument, kResourceExhausted, kUnavailable};
-      return {kOk, kFailedPrecondition, kResourceExhausted, kUnavailable};
-  }
-  return {};
-}
-
 }  // namespace
 
 CallMetrics::CallMetrics(prometheus::Registry* registry, const std::vector<std::string>& profiles,
@@ -61,7 +31,8 @@ CallMetrics::CallMetrics(prometheus::Registry* registry, const std::vector<std::
                                "Time that a Classify call spent in each phase. The phases add up to its request "
                                "duration. Only the phase infer is split by profile.");
   const auto duration = [&](size_t method, const std::string& profile) {
-    return &durations.Add({{"method", kMethodNames[method]}, {"profile", profile}}, LatencySeconds());
+    return &durations.Add({{"method", call::NameOf(static_cast<Method>(method))}, {"profile", profile}},
+                          LatencySeconds());
   };
   const auto phase_time = [&](size_t phase, const std::string& profile) {
     return &phases.Add({{"phase", call::kPhaseNames[phase]}, {"profile", profile}}, LatencySeconds());
@@ -84,23 +55,23 @@ CallMetrics::CallMetrics(prometheus::Registry* registry, const std::vector<std::
   auto& failures = AddCounters(*registry, "roberta_request_failures_total",
                                "Number of calls that ended without an answer, by reason.");
   for (const std::string& reason : failure_reasons) failures_[reason] = &failures.Add({{"reason", reason}});
-  other_failures_ = &failures.Add({{"reason", kOtherReason}});
+  failures_[kOtherReason] = &failures.Add({{"reason", kOtherReason}});
   inflight_ = AddGauge(*registry, "roberta_inflight_requests",
                        "Number of Classify, ClassifyStream and Compare calls that are in the service now.");
 }
 
 CallMetrics::CountersByCode CallMetrics::ExpectedRequests(Method method, const std::string& profile) {
   CountersByCode counters = {};
-  for (const StatusCode code : ExpectedCodes(method, profile != kNoProfile)) {
+  const call::MethodRow& row = call::kMethodRows[static_cast<size_t>(method)];
+  for (const StatusCode code : profile == kNoProfile ? row.codes_without : row.codes) {
     counters[static_cast<size_t>(code)] = &Requests(method, profile, code);
   }
   return counters;
 }
 
 prometheus::Counter& CallMetrics::Requests(Method method, const std::string& profile, StatusCode code) {
-  return requests_->Add({{"method", kMethodNames[static_cast<size_t>(method)]},
-                         {"profile", profile},
-                         {"code", absl::StatusCodeToString(code)}});
+  return requests_->Add(
+      {{"method", call::NameOf(method)}, {"profile", profile}, {"code", absl::StatusCodeToString(code)}});
 }
 
 CallMetrics::InFlight CallMetrics::Started() {
@@ -129,7 +100,7 @@ void CallMetrics::Ended(const End& end, const call::PhaseClock& clock) {
   handles.duration[static_cast<size_t>(end.method)]->Observe(Seconds(clock.total_ns()));
   if (end.code != StatusCode::kOk) {
     const auto found = failures_.find(end.reason);
-    (found != failures_.end() ? found->second : other_failures_)->Increment();
+    (found != failures_.end() ? found : failures_.find(kOtherReason))->second->Increment();
   }
   if (end.method != Method::kClassify) return;
   for (size_t phase = 0; phase < kPhases; ++phase) {

@@ -11,11 +11,12 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "server/call/method.h"
-#include "server/call/phases.h"
+#include "server/call/call.h"
 #include "server/metrics/families.h"
 
 namespace roberta::metrics {
+
+inline constexpr size_t kCodes = 17;  ///< gRPC's status codes, 0 to 16; absl's numbers are the same
 
 /// How calls end and how long they take: requests_total, request_failures_total, request_duration_seconds,
 /// phase_duration_seconds, inflight_requests. Any thread may call.
@@ -49,8 +50,6 @@ class CallMetrics {
   void Ended(const End& end, const call::PhaseClock& clock);
 
  private:
-  static constexpr size_t kCodes = 17;  // gRPC's status codes, 0 to 16; absl's numbers are the same
-
   /// nullptr for a code that is not expected; its series is added when the first such call ends.
   using CountersByCode = std::array<prometheus::Counter*, kCodes>;
 
@@ -66,7 +65,6 @@ class CallMetrics {
   prometheus::Family<prometheus::Counter>* requests_;
   PerProfile<Handles> handles_;
   std::map<std::string, prometheus::Counter*, std::less<>> failures_;
-  prometheus::Counter* other_failures_;
   prometheus::Gauge* inflight_;
 };
 
@@ -100,8 +98,6 @@ class ItemMetrics {
 /// grpc_server_call_started_total, grpc_server_call_duration_seconds and, so that the histogram need not be split by
 /// status, grpc_server_call_ended_total. Any thread may call.
 class RpcMetrics {
-  static constexpr size_t kCodes = 17;  // gRPC's status codes, 0 to 16
-
  public:
   /// The value of the label `grpc_method` for methods that are not in the list.
   static constexpr char kOtherMethod[] = "other";

@@ -16,18 +16,9 @@ constexpr double kNotMeasured = std::numeric_limits<double>::quiet_NaN();
 
 /// What a call asks for that is given `used` for `reason`.
 std::string RequestedProfile(SelectionReason reason, const std::string& used) {
-  switch (reason) {
-    case SelectionReason::kRequest:
-    case SelectionReason::kMetadata:
-      return used;
-    case SelectionReason::kAutoMostAccurate:
-    case SelectionReason::kAutoFastest:
-      return "auto";
-    case SelectionReason::kDefault:
-    case SelectionReason::kBrownOut:
-      break;
-  }
-  return kNoProfile;
+  using enum SelectionReason;
+  if (reason == kRequest || reason == kMetadata) return used;
+  return reason == kDefault || reason == kBrownOut ? kNoProfile : "auto";
 }
 
 }  // namespace

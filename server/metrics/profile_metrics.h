@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "server/call/priority.h"
+#include "server/call/call.h"
 #include "server/metrics/families.h"
 
 // What profiles do, class by class. `registry` must outlive each, and any thread may call. Profiles that are not in the

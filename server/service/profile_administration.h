@@ -9,7 +9,7 @@
 #include "profiles/registry/registry.h"
 #include "roberta/internal/requests.pb.h"
 #include "roberta/v1/profiles.pb.h"
-#include "server/call/method.h"
+#include "server/call/call.h"
 #include "server/service/parts.h"
 #include "server/service/unary_call.h"
 

@@ -13,7 +13,7 @@
 #include "profiles/encoder/profile.h"
 #include "profiles/registry/registry.h"
 #include "server/batching/batch.h"
-#include "server/call/phases.h"
+#include "server/call/call.h"
 #include "server/metrics/server_metrics.h"
 #include "server/service/parts.h"
 

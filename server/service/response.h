@@ -11,7 +11,7 @@
 #include "profiles/checkpoint/config.h"
 #include "profiles/tokenizer/tokenizer.h"
 #include "roberta/v1/classifier.pb.h"
-#include "server/call/phases.h"
+#include "server/call/call.h"
 #include "server/service/unary_call.h"
 
 namespace roberta::service {

@@ -11,7 +11,7 @@
 #include "server/admission/permits.h"
 #include "server/batching/batch.h"
 #include "server/call/identity.h"
-#include "server/call/phases.h"
+#include "server/call/call.h"
 #include "server/metrics/call_metrics.h"
 #include "server/metrics/profile_metrics.h"
 #include "server/service/admission_control.h"

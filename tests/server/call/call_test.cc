@@ -1,4 +1,4 @@
-#include "server/call/phases.h"
+#include "server/call/call.h"
 
 #include <gtest/gtest.h>
 
