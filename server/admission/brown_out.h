@@ -8,14 +8,14 @@
 
 namespace roberta::admission {
 
+/// `step_up_at` is below `step_down_at`.
 struct BrownOutOptions {
   using Duration = std::chrono::steady_clock::duration;
 
   Duration step_down_at = std::chrono::milliseconds(500);      ///< one step down after pressure of at least this ...
   Duration step_down_after = std::chrono::milliseconds(1000);  ///< ... for this time
-  Duration step_up_at = std::chrono::milliseconds(
-      100);  ///< one step up after pressure of at most this, which is below `step_down_at`, ...
-  Duration step_up_after = std::chrono::milliseconds(10000);  ///< ... for this time
+  Duration step_up_at = std::chrono::milliseconds(100);        ///< one step up after pressure of at most this ...
+  Duration step_up_after = std::chrono::milliseconds(10000);   ///< ... for this time
 };
 
 /// Decides how many steps below the usual quality calls are answered: a ladder with hysteresis. Level 0 is the usual

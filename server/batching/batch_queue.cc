@@ -25,14 +25,6 @@ BatchQueue::BatchQueue(BatchQueueOptions options)
       former_(options_),
       helped_(options_.most_helpers) {}
 
-PushResult BatchQueue::Push(const std::shared_ptr<Job>& job) {
-  return Add(job, /*bulk=*/false);
-}
-
-PushResult BatchQueue::PushBulk(const std::shared_ptr<Job>& job) {
-  return Add(job, /*bulk=*/true);
-}
-
 PushResult BatchQueue::Add(const std::shared_ptr<Job>& job, bool bulk) {
   bool may_prefetch = false;
   {

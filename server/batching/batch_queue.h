@@ -43,13 +43,13 @@ class BatchQueue {
 
   /// Adds `job`, or returns at once why not: the queue has no room for it or is closed. Its `done` is then never
   /// called, and it is unchanged. An empty queue takes any job, so that none is refused forever.
-  PushResult Push(const std::shared_ptr<Job>& job);
+  PushResult Push(const std::shared_ptr<Job>& job) { return Add(job, /*bulk=*/false); }
 
   /// Adds a job of bulk work, which is never refused for want of room: the caller bounds it. It waits in a line outside
   /// the capacities until an executor asks for a batch and less bulk work of its profile and priority waits inside than
   /// that executor would run, `bulk_batch_tokens`; only from then on does it compete, and age. So however much bulk
   /// work there is, other calls find the queue nearly empty and soon an idle executor. kTaken or kClosed.
-  PushResult PushBulk(const std::shared_ptr<Job>& job);
+  PushResult PushBulk(const std::shared_ptr<Job>& job) { return Add(job, /*bulk=*/true); }
 
   /// The next batch for an executor that ran `last_profile` before. Waits for one, and helps others meanwhile. Nothing:
   /// the queue is closed and nothing waits any more.

@@ -62,26 +62,11 @@ WorkerPool::~WorkerPool() {
   for (std::thread& thread : threads_) thread.join();
 }
 
-void WorkerPool::Push(Task task) {
+void WorkerPool::Push(Task task, Turn turn) {
   {
     const std::lock_guard lock(mutex_);
-    tasks_.push_back(std::move(task));
-  }
-  available_.notify_one();
-}
-
-void WorkerPool::PushUrgent(Task task) {
-  {
-    const std::lock_guard lock(mutex_);
-    tasks_.push_front(std::move(task));
-  }
-  available_.notify_one();
-}
-
-void WorkerPool::PushBulk(Task task) {
-  {
-    const std::lock_guard lock(mutex_);
-    bulk_.push_back(std::move(task));
+    std::deque<Task>& line = turn == Turn::kBulk ? bulk_ : tasks_;
+    line.insert(turn == Turn::kNext ? line.begin() : line.end(), std::move(task));
   }
   available_.notify_one();
 }

@@ -23,13 +23,13 @@ class WorkerPool {
   WorkerPool(const WorkerPool&) = delete;
   WorkerPool& operator=(const WorkerPool&) = delete;
 
-  /// Runs `task` after all tasks that were pushed before it. Tasks must not throw.
-  void Push(Task task);
-  /// Runs `task` before all tasks that wait: for the last step of a call.
-  void PushUrgent(Task task);
-  /// Runs `task` when none of the tasks above wait, but lets at most a few of them go first: for bulk work, oldest
-  /// first.
-  void PushBulk(Task task);
+  enum class Turn {
+    kInOrder,  ///< after all tasks that were pushed before
+    kNext,     ///< before all tasks that wait: for the last step of a call
+    kBulk,     ///< when none of the others wait, but at most a few of them go first; oldest first
+  };
+  /// Runs `task` when its turn comes. Tasks must not throw.
+  void Push(Task task, Turn turn = Turn::kInOrder);
 
   size_t threads() const { return threads_.size(); }
 

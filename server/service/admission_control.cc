@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "profiles/errors/errors.h"
 #include "server/call/failure_reason.h"
 #include "server/service/profile_backend.h"
 #include "server/service/request_validation.h"
@@ -17,14 +18,8 @@ using call::WithRetryDelay;
 
 absl::Status ConcurrencyLimit::Admit(admission::Permit* permit) {
   admission::Permits::Decision decision = permits_->TryAdmit();
-  switch (decision.refusal) {
-    case admission::Refusal::kClosed:
-      return Draining();
-    case admission::Refusal::kFull:
-      return TooManyCalls();
-    case admission::Refusal::kNone:
-      break;
-  }
+  if (decision.refusal == admission::Refusal::kClosed) return Draining();
+  if (decision.refusal == admission::Refusal::kFull) return TooManyCalls();
   *permit = std::move(decision.permit);
   return CheckReady();
 }
@@ -97,7 +92,7 @@ nanoseconds AdmissionControl::TimeLeft(Clock::time_point deadline, Clock::time_p
 
 absl::Status AdmissionControl::Admit(const admission::PendingCall& work, Clock::time_point deadline,
                                      Clock::time_point now, Forecast* forecast) const {
-  if (absl::Status room = CheckRoom(work, now); !room.ok()) return room;
+  RETURN_IF_ERROR(CheckRoom(work, now));
   forecast->work = work;
   forecast->made = now;
   forecast->prediction = Predict(work, now);

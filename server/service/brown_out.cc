@@ -6,13 +6,19 @@
 namespace roberta::service {
 
 using admission::BrownOut;
+using metrics::LevelChange;
+
+static_assert(static_cast<int>(LevelChange::kPressure) == static_cast<int>(BrownOut::Cause::kPressure) &&
+                  static_cast<int>(LevelChange::kRelief) == static_cast<int>(BrownOut::Cause::kRelief) &&
+                  static_cast<int>(LevelChange::kLostStep) == static_cast<int>(BrownOut::Cause::kLostStep),
+              "the two enumerations share their numbers");
 
 BrownOutLadder::BrownOutLadder(BrownOutLadderOptions options, Parts parts,
                                const std::function<void(const BrownOut::Change&)>& changed)
     : options_(std::move(options)),
       parts_(std::move(parts)),
       brown_out_(options_.thresholds, [metrics = parts_.metrics, changed](const BrownOut::Change& change) {
-        metrics->brown_out().CountChange(static_cast<metrics::LevelChange>(change.cause));
+        metrics->brown_out().CountChange(static_cast<LevelChange>(change.cause));
         if (changed != nullptr) changed(change);
       }) {}
 

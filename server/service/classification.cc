@@ -4,14 +4,14 @@
 #include <optional>
 
 #include "absl/strings/str_cat.h"
+#include "profiles/errors/errors.h"
 #include "profiles/tokenizer/tokenizer.h"
 #include "server/call/failure_reason.h"
 #include "server/call/identity.h"
 #include "server/service/admission_control.h"
 #include "server/service/brown_out.h"
-#include "server/service/call_records.h"
+#include "server/service/call_end.h"
 #include "server/service/profile_backend.h"
-#include "server/service/response.h"
 #include "server/service/shadow_traffic.h"
 
 namespace roberta::service {
@@ -56,7 +56,8 @@ void Classification::StartPart(std::shared_ptr<ClassifyCall> call) {
   call->job.priority = call->settings.priority;
   call->job.deadline = SteadyDeadline(call->deadline);
   call->job.profile = call->profile.index;
-  parts_.tokenizers->PushBulk([this, call = std::move(call)]() mutable { TokenizeAndEnqueue(std::move(call)); });
+  parts_.tokenizers->Push([this, call = std::move(call)]() mutable { TokenizeAndEnqueue(std::move(call)); },
+                          batching::WorkerPool::Turn::kBulk);
 }
 
 absl::Status Classification::SelectProfileOfStream(ClassifyCall& stream) const {
@@ -71,7 +72,7 @@ absl::Status Classification::Admit(ClassifyCall& call) const {
   const absl::Status entered = parts_.concurrency->Admit(&call.permit);
   const bool crowded = absl::IsResourceExhausted(entered);  // the call counts as offered load all the same
   if (!entered.ok() && !crowded) return entered;
-  if (absl::Status wanted = CheckStillWanted(call.cancelled, call.deadline); !wanted.ok()) return wanted;
+  RETURN_IF_ERROR(CheckStillWanted(call.cancelled, call.deadline));
   if (auto problem = ValidateCall(call.request, parts_.limits, &call.settings)) {
     call.outcome.problems.push_back(*problem);
     return problem->status;
@@ -137,10 +138,11 @@ void Classification::Enqueue(CallPointer call) {
   job.backend = BackendOf(call->profile);
   job.outputs_per_item = static_cast<size_t>(parts_.registry->checkpoint().config().num_labels());
   job.done = [this, call](batching::Job&) {
-    parts_.tokenizers->PushUrgent([this, call] {
+    const auto end = [this, call] {
       CollectResults(*call);
       Finish(*call);
-    });
+    };
+    parts_.tokenizers->Push(end, batching::WorkerPool::Turn::kNext);
   };
   // Once it is pushed, other threads may work on the call.
   const admission::Reservation until_queued = std::move(call->forecast.reservation);
@@ -188,12 +190,7 @@ void Classification::Finish(ClassifyCall& call) {
   if (!call.is_part) {
     if (call.identity.request_id.empty()) call.identity.request_id = call::NewRequestId();
     response.set_request_id(call.identity.request_id);
-    CountAndLog(parts_,
-                {.method = call::Method::kClassify,
-                 .profile = call.profile.name,
-                 .status = call.outcome.status,
-                 .identity = call.identity,
-                 .clock = call.clock},
+    CountAndLog(parts_, {call::Method::kClassify, call.profile.name, call.outcome.status, call.identity, call.clock},
                 [&](request_log::Record* record) { Describe(call, parts_.registry->names(), record); });
   }
   call.Complete();
@@ -201,18 +198,11 @@ void Classification::Finish(ClassifyCall& call) {
 }
 
 void Classification::CountItems(const ClassifyCall& call) const {
-  metrics::ItemMetrics::Items items;
-  if (call.outcome.status.ok()) {
-    items.failed = call.outcome.problems.size();
-    items.answered = static_cast<size_t>(call.outcome.response.results_size()) - items.failed;
-    items.tokens = call.job.token_ids.size();
-    for (const v1::ItemResult& result : call.outcome.response.results()) {
-      items.truncated += result.classification().truncated();
-    }
-  } else {
-    items.failed = static_cast<size_t>(call.request.items_size());
-  }
-  parts_.metrics->items().Count(call.profile.name, items);
+  const request_log::Work work = WorkOf(call);
+  parts_.metrics->items().Count(call.profile.name, {.answered = work.items - work.failed_items,
+                                                    .failed = work.failed_items,
+                                                    .truncated = call.outcome.status.ok() ? work.truncated_items : 0,
+                                                    .tokens = work.tokens});
 }
 
 }  // namespace roberta::service

@@ -1,11 +1,11 @@
 #include "server/service/classify_stream.h"
 
 #include "absl/strings/str_cat.h"
+#include "profiles/errors/errors.h"
 #include "server/call/failure_reason.h"
 #include "server/service/admission_control.h"
-#include "server/service/call_records.h"
+#include "server/service/call_end.h"
 #include "server/service/profile_backend.h"
-#include "server/service/response.h"
 
 namespace roberta::service {
 
@@ -65,7 +65,7 @@ void ClassifyStream::MessageRead(absl::StatusOr<std::shared_ptr<Message>> messag
 }
 
 absl::Status ClassifyStream::Check(const Message& message) {
-  if (absl::Status status = streams_->parts_.concurrency->CheckReady(); !status.ok()) return status;
+  RETURN_IF_ERROR(streams_->parts_.concurrency->CheckReady());
   std::vector<FieldProblem>& problems = head_.outcome.problems;
   if (const size_t most = streams_->parts_.limits.max_items; static_cast<size_t>(message.items_size()) > most) {
     problems.push_back({"items", MakeStatus(FailureReason::kTooManyItems, absl::StrCat("items: ", message.items_size(),
@@ -98,7 +98,7 @@ absl::Status ClassifyStream::Begin(const internal::RawStreamSettings& settings) 
     head_.outcome.problems.push_back(InSettings(*problem));
     return head_.outcome.problems.back().status;
   }
-  if (absl::Status status = streams_->classification_->SelectProfileOfStream(head_); !status.ok()) return status;
+  RETURN_IF_ERROR(streams_->classification_->SelectProfileOfStream(head_));
   const v1::ClassifyResponse& chosen = head_.outcome.response;
   const std::lock_guard lock(mutex_);
   work_.priority = call::NameOf(head_.settings.priority);
@@ -261,12 +261,7 @@ void ClassifyStream::Record(const absl::Status& status) {
   clock.End(call::Phase::kPost);
   const std::lock_guard lock(mutex_);
   head_.in_flight.reset();
-  CountAndLog(streams_->parts_,
-              {.method = call::Method::kClassifyStream,
-               .profile = start_.profile_used(),
-               .status = status,
-               .identity = head_.identity,
-               .clock = clock},
+  CountAndLog(streams_->parts_, {call::Method::kClassifyStream, start_.profile_used(), status, head_.identity, clock},
               [&](request_log::Record* record) {
                 record->profile_requested = profile_named_;
                 record->profile = start_.profile_used();

@@ -12,10 +12,9 @@
 #include "absl/types/span.h"
 #include "server/call/failure_reason.h"
 #include "server/service/admission_control.h"
-#include "server/service/call_records.h"
+#include "server/service/call_end.h"
 #include "server/service/profile_backend.h"
 #include "server/service/profile_selection.h"
-#include "server/service/response.h"
 
 namespace roberta::service {
 
@@ -47,10 +46,11 @@ void Fail(ComparisonCall& call, const std::string& field, absl::Status status) {
   call.outcome.status = std::move(status);
 }
 
-void FillScoresOf(const ComparedProfile& compared, v1::FunctionToApply function, const checkpoint::ModelConfig& config,
-                  std::vector<float>* scores, v1::Classification* classification) {
+void FillScoresOf(const ComparedProfile& compared, quality::ScoreFunction function,
+                  const checkpoint::ModelConfig& config, std::vector<float>* scores,
+                  v1::Classification* classification) {
   *scores = compared.logits;
-  ApplyFunction(function, absl::MakeSpan(*scores));
+  quality::ApplyScoreFunction(function, absl::MakeSpan(*scores));
   FillScores(*scores, config, std::nullopt, classification);
 }
 
@@ -98,20 +98,17 @@ void Comparison::SelectProfiles(ComparisonCall& call) const {
   std::set<std::string> seen;
   for (size_t i = 0; i < names.size(); ++i) {
     const std::string field = absl::StrCat("profiles[", i, "]");
+    const auto bad_field = [&](const std::string& message) {
+      Fail(call, field, MakeStatus(FailureReason::kBadField, absl::StrCat(field, ": ", message)));
+    };
     if (names[i] == kAutoProfile) {
-      return Fail(call, field,
-                  MakeStatus(FailureReason::kBadField,
-                             absl::StrCat(field,
-                                          ": \"auto\" chooses one profile for a Classify call; name those to compare, "
-                                          "or none for all that are READY")));
+      return bad_field(
+          "\"auto\" chooses one profile for a Classify call; name those to compare, or none for all that are READY");
     }
     if (absl::Status known = CheckKnown(*parts_.registry, field, names[i]); !known.ok()) {
       return Fail(call, field, known);
     }
-    if (!seen.insert(names[i]).second) {
-      return Fail(call, field,
-                  MakeStatus(FailureReason::kBadField, absl::StrCat(field, ": ", Quote(names[i]), " is there twice")));
-    }
+    if (!seen.insert(names[i]).second) return bad_field(absl::StrCat(Quote(names[i]), " is there twice"));
     auto profile = FindProfile(*parts_.registry, field, names[i]);
     ComparedProfile compared = {.name = names[i], .profile = {}, .status = profile.status(), .logits = {}};
     if (profile.ok()) compared.profile = *std::move(profile);
@@ -133,13 +130,14 @@ void Comparison::Enqueue(std::shared_ptr<ComparisonCall> call) {
   job.token_ids = call->encoding.ids;
   job.lengths = {job.token_ids.size()};
   job.done = [this, call](batching::Job& done) {
-    parts_.tokenizers->PushUrgent([this, call, &done] {
+    const auto end = [this, call, &done] {
       StampPhases(done, &call->clock);
       absl::Status& status = call->outcome.status;
       if (status.ok()) status = StatusIfDropped(done);
       if (status.ok()) FillResponse(*call);
       Finish(*call);
-    });
+    };
+    parts_.tokenizers->Push(end, batching::WorkerPool::Turn::kNext);
   };
   absl::Status pushed = PushJob(parts_, {call, &job});
   if (pushed.ok()) return;
@@ -183,7 +181,7 @@ void Comparison::RunTimed(const ComparisonCall& call, ComparedProfile* compared)
 
 void Comparison::FillResponse(ComparisonCall& call) const {
   const checkpoint::ModelConfig& config = parts_.registry->checkpoint().config();
-  const v1::FunctionToApply function = ResolveFunction(call.settings.function, config);
+  const quality::ScoreFunction function = ResolveFunction(call.settings.function, config);
   v1::CompareResponse& response = call.outcome.response;
   const bool with_baseline = call.baseline.profile.profile != nullptr && call.baseline.status.ok();
   v1::Classification expected;
@@ -218,12 +216,7 @@ void Comparison::FillResponse(ComparisonCall& call) const {
 
 void Comparison::Finish(ComparisonCall& call) const {
   call.clock.End(Phase::kPost);
-  CountAndLog(parts_,
-              {.method = call::Method::kCompare,
-               .profile = {},
-               .status = call.outcome.status,
-               .identity = call.identity,
-               .clock = call.clock},
+  CountAndLog(parts_, {call::Method::kCompare, /*profile=*/{}, call.outcome.status, call.identity, call.clock},
               [&](request_log::Record* record) { Describe(call, parts_.registry->names(), record); });
   call.Complete();
 }

@@ -1,9 +1,10 @@
 #include "server/service/profile_administration.h"
 
 #include "absl/strings/str_cat.h"
+#include "profiles/errors/errors.h"
 #include "server/call/failure_reason.h"
 #include "server/service/admission_control.h"
-#include "server/service/call_records.h"
+#include "server/service/call_end.h"
 #include "server/service/profile_selection.h"
 
 namespace roberta::service {
@@ -14,19 +15,8 @@ using call::Method;
 
 namespace {
 
-v1::ProfileState StateProto(registry::ProfileState state) {
-  switch (state) {
-    case registry::ProfileState::kLoading:
-      return v1::LOADING;
-    case registry::ProfileState::kReady:
-      return v1::READY;
-    case registry::ProfileState::kFailed:
-      return v1::FAILED;
-    case registry::ProfileState::kUnloaded:
-      break;
-  }
-  return v1::UNLOADED;
-}
+/// [registry::ProfileState]
+constexpr v1::ProfileState kStates[] = {v1::UNLOADED, v1::LOADING, v1::READY, v1::FAILED};
 
 /// What the registry knows of a profile. What was not measured is absent.
 v1::ProfileInfo InfoOf(const registry::ProfileStatus& status) {
@@ -35,7 +25,7 @@ v1::ProfileInfo InfoOf(const registry::ProfileStatus& status) {
   info.set_recipe(status.recipe);
   if (!status.summary.empty()) info.set_summary(status.summary);
   info.set_is_default(status.is_default);
-  info.set_state(StateProto(status.state));
+  info.set_state(kStates[static_cast<size_t>(status.state)]);
   info.set_reason(status.reason);
   info.set_revision(status.revision);
   info.set_precision(status.description.precision);
@@ -128,9 +118,9 @@ void ProfileAdministration::SetDefault(std::shared_ptr<SetDefaultCall> call) {
 
 template <typename Call>
 absl::Status ProfileAdministration::Admit(Call& call) const {
-  if (!call.outcome.status.ok()) return call.outcome.status;
-  absl::Status status = parts_.concurrency->Admit(&call.permit);
-  return status.ok() ? CheckKnown(*parts_.registry, "name", call.request.name()) : status;
+  RETURN_IF_ERROR(call.outcome.status);
+  RETURN_IF_ERROR(parts_.concurrency->Admit(&call.permit));
+  return CheckKnown(*parts_.registry, "name", call.request.name());
 }
 
 template <typename Call>
@@ -144,9 +134,9 @@ void ProfileAdministration::Finish(Method method, Call& call, absl::Status statu
 void ProfileAdministration::Record(Method method, const call::Head& head, const std::string& profile,
                                    const absl::Status& status, call::PhaseClock clock) const {
   clock.End(call::Phase::kPost);
-  CountAndLog(
-      parts_, {.method = method, .profile = profile, .status = status, .identity = head.identity, .clock = clock},
-      [&](request_log::Record* record) { record->profile_requested = LoggedName(profile, parts_.registry->names()); });
+  CountAndLog(parts_, {method, profile, status, head.identity, clock}, [&](request_log::Record* record) {
+    record->profile_requested = LoggedName(profile, parts_.registry->names());
+  });
 }
 
 }  // namespace roberta::service

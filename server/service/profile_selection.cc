@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "profiles/errors/errors.h"
 #include "server/call/failure_reason.h"
 #include "server/service/admission_control.h"
 #include "server/service/brown_out.h"
@@ -23,6 +24,10 @@ using registry::LoadedProfile;
 using registry::ProfileStatus;
 
 namespace {
+
+/// What the response says: [SelectionReason].
+constexpr const char* kReasons[] = {"request",      "metadata", "default", "brown_out", "auto: most accurate in time",
+                                    "auto: fastest"};
 
 Candidate CandidateOf(const ProfileStatus& status, const registry::Registry& registry) {
   Candidate candidate;
@@ -67,8 +72,7 @@ absl::Status CheckKnown(const registry::Registry& registry, const std::string& f
 
 absl::StatusOr<LoadedProfile> FindProfile(const registry::Registry& registry, const std::string& field,
                                           const std::string& name) {
-  absl::Status known = CheckKnown(registry, field, name);
-  if (!known.ok()) return known;
+  RETURN_IF_ERROR(CheckKnown(registry, field, name));
   auto profile = registry.Get(name);
   if (!profile.ok()) return MakeStatus(FailureReason::kProfileNotReady, std::string(profile.status().message()));
   return profile;
@@ -83,9 +87,10 @@ absl::Status ProfileSelection::Select(ClassifyCall& call, batching::Clock::time_
     call.outcome.problems.push_back({"objective", status});
     return status;
   }
+  if (!name.empty()) call.selection = in_request ? SelectionReason::kRequest : SelectionReason::kMetadata;
   absl::StatusOr<LoadedProfile> profile = name.empty()           ? SelectDefault(call)
                                           : name == kAutoProfile ? SelectByObjective(call, now)
-                                                                 : SelectByName(call, field, name);
+                                                                 : FindProfile(*parts_.registry, field, name);
   if (!profile.ok()) {
     if (absl::IsInvalidArgument(profile.status())) call.outcome.problems.push_back({field, profile.status()});
     return profile.status();
@@ -94,30 +99,20 @@ absl::Status ProfileSelection::Select(ClassifyCall& call, batching::Clock::time_
   v1::ClassifyResponse& response = call.outcome.response;
   if (!name.empty()) response.set_profile_requested(name);
   response.set_profile_used(call.profile.name);
+  response.set_profile_reason(kReasons[static_cast<size_t>(call.selection)]);
   response.set_profile_revision(call.profile.revision);
   return absl::OkStatus();
 }
 
-absl::StatusOr<LoadedProfile> ProfileSelection::SelectByName(ClassifyCall& call, const std::string& field,
-                                                             const std::string& name) const {
-  const bool in_request = !call.request.profile().empty();
-  call.selection = in_request ? SelectionReason::kRequest : SelectionReason::kMetadata;
-  call.outcome.response.set_profile_reason(in_request ? "request" : "metadata");
-  return FindProfile(*parts_.registry, field, name);
-}
-
 absl::StatusOr<LoadedProfile> ProfileSelection::SelectDefault(ClassifyCall& call) const {
-  v1::ClassifyResponse& response = call.outcome.response;
   std::optional<BrownOutLadder::Step> step;
   // Brown-out is for a while, but a stream would keep the cheaper profile to its end; and it waits anyway.
   if (parts_.brown_out != nullptr && !call.is_part) step = parts_.brown_out->Arrive();
   if (step) {
     call.selection = SelectionReason::kBrownOut;
-    response.set_profile_reason("brown_out");
-    response.set_brown_out_level(static_cast<uint32_t>(step->level));
+    call.outcome.response.set_brown_out_level(static_cast<uint32_t>(step->level));
     return std::move(step->profile);
   }
-  response.set_profile_reason("default");
   absl::StatusOr<LoadedProfile> profile = parts_.registry->GetDefault();
   if (!profile.ok()) return MakeStatus(FailureReason::kProfileNotReady, std::string(profile.status().message()));
   return profile;
@@ -148,7 +143,6 @@ absl::StatusOr<LoadedProfile> ProfileSelection::SelectByObjective(ClassifyCall& 
   }
   const bool fastest = choice.reason == Choice::Reason::kFastest;
   call.selection = fastest ? SelectionReason::kAutoFastest : SelectionReason::kAutoMostAccurate;
-  call.outcome.response.set_profile_reason(fastest ? "auto: fastest" : "auto: most accurate in time");
   return FindProfile(registry, "profile", registry.names()[choice.profile]);
 }
 

@@ -35,8 +35,6 @@ class ProfileSelection {
   absl::Status Select(ClassifyCall& call, batching::Clock::time_point now) const;
 
  private:
-  absl::StatusOr<registry::LoadedProfile> SelectByName(ClassifyCall& call, const std::string& field,
-                                                       const std::string& name) const;
   absl::StatusOr<registry::LoadedProfile> SelectDefault(ClassifyCall& call) const;
   absl::StatusOr<registry::LoadedProfile> SelectByObjective(ClassifyCall& call, batching::Clock::time_point now) const;
 

@@ -8,13 +8,22 @@
 namespace roberta::service {
 
 using call::FailureReason;
+using call::Priority;
 
 namespace {
 
 constexpr size_t kLongestQuote = 64;
 
+static_assert(static_cast<int>(tokenizer::Truncation::kRight) == v1::TRUNCATION_RIGHT &&
+                  static_cast<int>(tokenizer::Truncation::kLeft) == v1::TRUNCATION_LEFT,
+              "the two enumerations share their numbers");
+
 FieldProblem Problem(const std::string& field, FailureReason reason, const std::string& message) {
   return {field, call::MakeStatus(reason, absl::StrCat(field, ": ", message))};
+}
+
+FieldProblem UnknownValue(const std::string& field, int32_t value) {
+  return Problem(field, FailureReason::kBadField, absl::StrCat("unknown value ", value));
 }
 
 std::optional<FieldProblem> CheckUtf8(const std::string& field, const std::string& text) {
@@ -76,19 +85,10 @@ std::optional<FieldProblem> ValidateCallSettings(const internal::RawClassifyRequ
     if (request.top_k() == 0) return Problem("top_k", FailureReason::kBadField, "0; it must be at least 1");
     settings->top_k = request.top_k();
   }
-  switch (request.priority()) {
-    case v1::PRIORITY_NORMAL:
-      settings->priority = call::Priority::kNormal;
-      break;
-    case v1::PRIORITY_LOW:
-      settings->priority = call::Priority::kLow;
-      break;
-    case v1::PRIORITY_HIGH:
-      settings->priority = call::Priority::kHigh;
-      break;
-    default:
-      return Problem("priority", FailureReason::kBadField, absl::StrCat("unknown value ", request.priority()));
-  }
+  constexpr Priority kPriorities[] = {Priority::kNormal, Priority::kLow, Priority::kHigh};  // [v1::Priority]
+  static_assert(std::size(kPriorities) == v1::Priority_ARRAYSIZE);
+  if (!v1::Priority_IsValid(request.priority())) return UnknownValue("priority", request.priority());
+  settings->priority = kPriorities[request.priority()];
   if (auto problem = CheckObjective(request.objective(), &settings->objective)) return problem;
   settings->return_logits = request.return_logits();
   settings->allow_partial = request.allow_partial();
@@ -96,22 +96,9 @@ std::optional<FieldProblem> ValidateCallSettings(const internal::RawClassifyRequ
 }
 
 std::optional<FieldProblem> ValidateSettings(int32_t truncation, int32_t function_to_apply, CallSettings* settings) {
-  switch (truncation) {
-    case v1::TRUNCATION_ERROR:
-      settings->truncation = tokenizer::Truncation::kError;
-      break;
-    case v1::TRUNCATION_RIGHT:
-      settings->truncation = tokenizer::Truncation::kRight;
-      break;
-    case v1::TRUNCATION_LEFT:
-      settings->truncation = tokenizer::Truncation::kLeft;
-      break;
-    default:
-      return Problem("truncation", FailureReason::kBadField, absl::StrCat("unknown value ", truncation));
-  }
-  if (!v1::FunctionToApply_IsValid(function_to_apply)) {
-    return Problem("function_to_apply", FailureReason::kBadField, absl::StrCat("unknown value ", function_to_apply));
-  }
+  if (!v1::Truncation_IsValid(truncation)) return UnknownValue("truncation", truncation);
+  settings->truncation = static_cast<tokenizer::Truncation>(truncation);
+  if (!v1::FunctionToApply_IsValid(function_to_apply)) return UnknownValue("function_to_apply", function_to_apply);
   settings->function = static_cast<v1::FunctionToApply>(function_to_apply);
   return std::nullopt;
 }

@@ -106,6 +106,26 @@ TEST(CheckGate, ALimitOnAccuracyNeedsLabels) {
   EXPECT_THAT(std::string(status.message()), HasSubstr("needs a sample with labels"));
 }
 
+TEST(ScoreFunction, SoftmaxAddsUpToOneAndKeepsRatios) {
+  std::vector<float> values = {1000.0f, 999.0f, -1000.0f};
+  ApplyScoreFunction(ScoreFunction::kSoftmax, absl::MakeSpan(values));
+  EXPECT_NEAR(values[0], 0.7310586, 1e-6);
+  EXPECT_NEAR(values[1], 0.2689414, 1e-6);
+  EXPECT_EQ(values[2], 0.0f);
+}
+
+TEST(ScoreFunction, SigmoidStaysFiniteAtTheEnds) {
+  std::vector<float> values = {-1000.0f, 0.0f, 1000.0f};
+  ApplyScoreFunction(ScoreFunction::kSigmoid, absl::MakeSpan(values));
+  EXPECT_EQ(values, (std::vector<float>{0.0f, 0.5f, 1.0f}));
+}
+
+TEST(ScoreFunction, NoneLeavesLogits) {
+  std::vector<float> values = {-3.0f, 4.0f};
+  ApplyScoreFunction(ScoreFunction::kNone, absl::MakeSpan(values));
+  EXPECT_EQ(values, (std::vector<float>{-3.0f, 4.0f}));
+}
+
 TEST(ScoreFunction, IsTheModelsOwn) {
   EXPECT_EQ(ScoreFunctionOf(kTwo), ScoreFunction::kSoftmax);
   EXPECT_EQ(ScoreFunctionOf(kMulti), ScoreFunction::kSigmoid);

@@ -36,7 +36,7 @@ TEST(WorkerPool, UrgentTasksOvertakeThoseThatWait) {
     WorkerPool pool(1);
     pool.Push([&] { hold.get_future().wait(); });
     pool.Push([&] { order += "later "; });
-    pool.PushUrgent([&] { order += "urgent "; });
+    pool.Push([&] { order += "urgent "; }, WorkerPool::Turn::kNext);
     hold.set_value();
   }
   EXPECT_EQ(order, "urgent later ");
@@ -48,10 +48,10 @@ TEST(WorkerPool, BulkWaitsUntilNothingElseDoes) {
   {
     WorkerPool pool(1);
     pool.Push([&] { hold.get_future().wait(); });
-    pool.PushBulk([&] { order += "bulk "; });
-    pool.PushBulk([&] { order += "more "; });
+    pool.Push([&] { order += "bulk "; }, WorkerPool::Turn::kBulk);
+    pool.Push([&] { order += "more "; }, WorkerPool::Turn::kBulk);
     pool.Push([&] { order += "call "; });
-    pool.PushUrgent([&] { order += "urgent "; });
+    pool.Push([&] { order += "urgent "; }, WorkerPool::Turn::kNext);
     hold.set_value();
   }
   EXPECT_EQ(order, "urgent call bulk more ");
@@ -63,7 +63,7 @@ TEST(WorkerPool, BulkIsNotHeldUpForEver) {
   {
     WorkerPool pool(1);
     pool.Push([&] { hold.get_future().wait(); });
-    pool.PushBulk([&] { order += 'b'; });
+    pool.Push([&] { order += 'b'; }, WorkerPool::Turn::kBulk);
     for (int i = 0; i < 20; ++i) pool.Push([&] { order += 'c'; });
     hold.set_value();
   }

@@ -1,4 +1,4 @@
-#include "server/service/call_records.h"
+#include "server/service/call_end.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,8 +1,6 @@
-#include "server/service/response.h"
+#include "server/service/call_end.h"
 
 #include <gtest/gtest.h>
-
-#include <array>
 
 namespace roberta::service {
 namespace {
@@ -16,41 +14,20 @@ checkpoint::ModelConfig Config(checkpoint::ProblemType type, size_t labels) {
 
 TEST(ResolveFunction, FollowsTheProblemType) {
   using checkpoint::ProblemType;
-  EXPECT_EQ(ResolveFunction(v1::FUNCTION_AUTO, Config(ProblemType::kRegression, 1)), v1::FUNCTION_NONE);
-  EXPECT_EQ(ResolveFunction(v1::FUNCTION_AUTO, Config(ProblemType::kSingleLabel, 2)), v1::FUNCTION_SOFTMAX);
-  EXPECT_EQ(ResolveFunction(v1::FUNCTION_AUTO, Config(ProblemType::kMultiLabel, 2)), v1::FUNCTION_SIGMOID);
+  EXPECT_EQ(ResolveFunction(v1::FUNCTION_AUTO, Config(ProblemType::kRegression, 1)), quality::ScoreFunction::kNone);
+  EXPECT_EQ(ResolveFunction(v1::FUNCTION_AUTO, Config(ProblemType::kSingleLabel, 2)), quality::ScoreFunction::kSoftmax);
+  EXPECT_EQ(ResolveFunction(v1::FUNCTION_AUTO, Config(ProblemType::kMultiLabel, 2)), quality::ScoreFunction::kSigmoid);
 }
 
 TEST(ResolveFunction, WithoutProblemTypeFollowsTheNumberOfLabels) {
   using checkpoint::ProblemType;
-  EXPECT_EQ(ResolveFunction(v1::FUNCTION_AUTO, Config(ProblemType::kUnspecified, 1)), v1::FUNCTION_SIGMOID);
-  EXPECT_EQ(ResolveFunction(v1::FUNCTION_AUTO, Config(ProblemType::kUnspecified, 3)), v1::FUNCTION_SOFTMAX);
+  EXPECT_EQ(ResolveFunction(v1::FUNCTION_AUTO, Config(ProblemType::kUnspecified, 1)), quality::ScoreFunction::kSigmoid);
+  EXPECT_EQ(ResolveFunction(v1::FUNCTION_AUTO, Config(ProblemType::kUnspecified, 3)), quality::ScoreFunction::kSoftmax);
 }
 
 TEST(ResolveFunction, LeavesAChoiceAlone) {
-  EXPECT_EQ(ResolveFunction(v1::FUNCTION_NONE, Config(checkpoint::ProblemType::kSingleLabel, 2)), v1::FUNCTION_NONE);
-}
-
-TEST(ApplyFunction, SoftmaxAddsUpToOneAndKeepsRatios) {
-  std::array<float, 3> values = {1000.0f, 999.0f, -1000.0f};
-  ApplyFunction(v1::FUNCTION_SOFTMAX, absl::MakeSpan(values));
-  EXPECT_NEAR(values[0], 0.7310586, 1e-6);
-  EXPECT_NEAR(values[1], 0.2689414, 1e-6);
-  EXPECT_EQ(values[2], 0.0f);
-}
-
-TEST(ApplyFunction, SigmoidStaysFiniteAtTheEnds) {
-  std::array<float, 3> values = {-1000.0f, 0.0f, 1000.0f};
-  ApplyFunction(v1::FUNCTION_SIGMOID, absl::MakeSpan(values));
-  EXPECT_EQ(values[0], 0.0f);
-  EXPECT_EQ(values[1], 0.5f);
-  EXPECT_EQ(values[2], 1.0f);
-}
-
-TEST(ApplyFunction, NoneLeavesLogits) {
-  std::array<float, 2> values = {-3.0f, 4.0f};
-  ApplyFunction(v1::FUNCTION_NONE, absl::MakeSpan(values));
-  EXPECT_EQ(values[0], -3.0f);
+  EXPECT_EQ(ResolveFunction(v1::FUNCTION_NONE, Config(checkpoint::ProblemType::kSingleLabel, 2)),
+            quality::ScoreFunction::kNone);
 }
 
 TEST(FillScores, BestFirstTiesByIndex) {

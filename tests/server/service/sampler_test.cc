@@ -1,4 +1,4 @@
-#include "server/admission/sampler.h"
+#include "server/service/shadow_traffic.h"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 #include <thread>
 #include <vector>
 
-namespace roberta::admission {
+namespace roberta::service {
 namespace {
 
 std::vector<bool> Draws(double fraction, uint64_t seed, int count = 10000) {
@@ -49,4 +49,4 @@ TEST(Sampler, ThreadsTogetherDrawWhatOneWould) {
 }
 
 }  // namespace
-}  // namespace roberta::admission
+}  // namespace roberta::service
