@@ -110,7 +110,7 @@ TEST(Client, ReadsTheViolationsOfABadRequest) {
   EXPECT_EQ(violations[0].description, "the text is blank");
 }
 
-TEST(Client, AFailureTellsWhatTheServerCallsTheRequest) {
+TEST(Client, AFailureReportsWhatTheServerCallsTheRequest) {
   FakeServer server([](auto* context, const auto&, auto*) {
     context->AddTrailingMetadata("x-request-id", "4711");
     return grpc::Status(grpc::StatusCode::FAILED_PRECONDITION, "gate failed");

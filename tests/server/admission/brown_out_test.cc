@@ -21,7 +21,7 @@ const BrownOutOptions kOptions = {
 
 class BrownOutTest : public testing::Test {
  protected:
-  /// Tells one pressure every 10 ms, from `now_` on, for `duration`; returns the level at its end.
+  /// Reports one pressure every 10 ms, from `now_` on, for `duration`; returns the level at its end.
   size_t Hold(BrownOut::Duration pressure, BrownOut::Duration duration, size_t steps = 2) {
     const BrownOut::TimePoint end = now_ + duration;
     for (; now_ < end; now_ += 10ms) brown_out_.Report(pressure, now_, steps);

@@ -163,7 +163,7 @@ TEST(Permits, AStreamThatWaitsGoesBeforeCallsThatComeLater) {
   EXPECT_EQ(permits.TryAdmit().refusal, Refusal::kFull);
 }
 
-TEST(Permits, AWaitThatIsCancelledIsToldNothing) {
+TEST(Permits, AWaitThatIsCancelledGetsNoDecision) {
   Permits permits(1);
   auto call = permits.TryAdmit();
   Waiter stream;
@@ -173,7 +173,7 @@ TEST(Permits, AWaitThatIsCancelledIsToldNothing) {
   EXPECT_EQ(permits.in_flight(), 0u);
 }
 
-TEST(Permits, ClosingTellsThoseWhoWaitAndThoseWhoCome) {
+TEST(Permits, ClosingRefusesThoseWhoWaitAndThoseWhoCome) {
   Permits permits(1);
   const auto call = permits.TryAdmit();
   Waiter before, after;

@@ -96,7 +96,7 @@ TEST_F(ProfileSwitching, AProfileIsLoadedUsedAndUnloaded) {
   EXPECT_THAT(refused.error_message(), HasSubstr("unloaded on request"));
 }
 
-TEST_F(ProfileSwitching, AGateThatIsMissedIsToldAndTheProfileRefused) {
+TEST_F(ProfileSwitching, AGateThatIsMissedIsReportedAndTheProfileRefused) {
   v1::LoadProfileResponse loaded;
   ASSERT_TRUE(Load("blunt", &loaded).ok());
   EXPECT_EQ(loaded.profile().state(), v1::FAILED);

@@ -120,7 +120,7 @@ TEST_F(BatchQueueTest, AClosedQueueStillRunsTheBulkItTookIn) {
   EXPECT_EQ(taken, 3);
 }
 
-TEST_F(BatchQueueTest, AFailureIsToldToItsItemAlone) {
+TEST_F(BatchQueueTest, AFailureIsReportedForItsItemAlone) {
   const auto good = Push(100, {2});
   const auto bad = Push(-1, {2, 2});  // the second one's name is 0
   EXPECT_TRUE(RunOne());
@@ -129,7 +129,7 @@ TEST_F(BatchQueueTest, AFailureIsToldToItsItemAlone) {
   EXPECT_TRUE(bad->results[1].status.ok());
 }
 
-TEST_F(BatchQueueTest, AnExpiredCallIsToldOnceAndNeverRuns) {
+TEST_F(BatchQueueTest, AnExpiredCallIsReportedOnceAndNeverRuns) {
   const auto job = Push(100, {2, 2}, now_ + 5ms);
   now_ += 5ms;
   EXPECT_FALSE(RunOne());
@@ -140,7 +140,7 @@ TEST_F(BatchQueueTest, AnExpiredCallIsToldOnceAndNeverRuns) {
   EXPECT_THAT(backend_->runs(), IsEmpty());
 }
 
-TEST_F(BatchQueueTest, ACancelledCallIsToldOnceAndNeverRuns) {
+TEST_F(BatchQueueTest, ACancelledCallIsReportedOnceAndNeverRuns) {
   std::atomic<bool> cancelled{false};
   const auto job = Push(100, {2});
   job->cancelled = &cancelled;
@@ -175,7 +175,7 @@ TEST_F(BatchQueueTest, TheCancelledMakeRoomSoonThoughTheirTurnIsFar) {
   EXPECT_EQ(queue_.depth().tokens[0], 10u);
 }
 
-TEST_F(BatchQueueTest, OfACancelledCallPastItsDeadlineOneOutcomeIsTold) {
+TEST_F(BatchQueueTest, OfACancelledCallPastItsDeadlineOneOutcomeIsReported) {
   const std::atomic<bool> cancelled{true};
   const auto job = Push(100, {4}, now_);
   job->cancelled = &cancelled;
@@ -353,7 +353,7 @@ TEST_F(BatchQueueTest, CancelledAndExpiredShadowTrafficNeverRuns) {
   EXPECT_EQ(expired->results[0].outcome, Outcome::kExpired);
 }
 
-TEST_F(BatchQueueTest, ShadowTrafficIsToldByItselfAndAsNoOnesWait) {
+TEST_F(BatchQueueTest, ShadowTrafficIsReportedByItselfAndAsNoOnesWait) {
   PushShadow(queue_, backend_, {2, 2});
   now_ += 5ms;
   EXPECT_EQ(queue_.depth().oldest_age, 0ns);

@@ -31,7 +31,7 @@ TEST(CostModel, TakesASeedAsTheRate) {
   EXPECT_DOUBLE_EQ(cost.BatchNs(100), 100 * kNsPerToken);
 }
 
-TEST(CostModel, TellsOverheadFromTokens) {
+TEST(CostModel, DistinguishesOverheadFromTokens) {
   CostModel cost;
   LearnLine(&cost, {10, 100, 1000}, 50);
   EXPECT_NEAR(cost.overhead_ns(), kOverheadNs, 0.01 * kOverheadNs);

@@ -44,7 +44,7 @@ std::shared_ptr<ComparisonCall> CompareCallOf(const std::string& text) {
   return call;
 }
 
-TEST(CallRecords, AnAnsweredCallTellsWhatItWasAndWhatItHadToDo) {
+TEST(CallRecords, AnAnsweredCallReportsWhatItWasAndWhatItHadToDo) {
   auto call = PuppetServer::Call({"good", "not good"});
   call->identity = {"mine-1", "4bf92f3577b34da6a3ce929d0e0e4736"};
   call->request.set_profile("baseline");
@@ -83,7 +83,7 @@ TEST(CallRecords, TheResponseAndTheLogHaveTheSameRequestId) {
   EXPECT_EQ(OnlyLine(server)["request_id"], outcome.response.request_id());
 }
 
-TEST(CallRecords, ACallWithoutAnAnswerTellsItsSituation) {
+TEST(CallRecords, ACallWithoutAnAnswerReportsItsSituation) {
   const nlohmann::json line = LineOf(PuppetServer::Call({"good", " "}));
   EXPECT_EQ(line["message"], "request not answered");
   EXPECT_EQ(line["code"], "INVALID_ARGUMENT");

@@ -237,7 +237,7 @@ TEST_F(ClassifyStreamTest, TheLogHasALineOfIt) {
   EXPECT_THAT(lines[0], Not(HasSubstr("good")));
 }
 
-TEST_F(ClassifyStreamTest, TheLogTellsWhyItWasRefusedButNoNameThatItInvented) {
+TEST_F(ClassifyStreamTest, TheLogReportsWhyItWasRefusedButNoNameThatItInvented) {
   Open(client_);
   auto message = PuppetTransport::Texts(1);
   message.mutable_settings()->set_profile("a secret");
@@ -299,7 +299,7 @@ TEST_F(ClassifyStreamTest, AStreamOpenedAfterTheDrainIsRefused) {
   EXPECT_TRUE(absl::IsUnavailable(client_->WaitForEnd()));
 }
 
-TEST_F(ClassifyStreamTest, AStreamThatWaitsForAPermitIsToldThatThereWillBeNone) {
+TEST_F(ClassifyStreamTest, AStreamThatWaitsForAPermitLearnsThatThereWillBeNone) {
   std::vector<admission::Permit> calls;
   while (auto permit = server_.permits.TryAdmit().permit) calls.push_back(std::move(permit));
   Open(client_);

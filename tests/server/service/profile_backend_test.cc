@@ -33,7 +33,7 @@ TEST(RunProfile, GivesEverySequenceItsLogits) {
   EXPECT_EQ(logits, (std::vector<float>{2, 1, 3}));
 }
 
-TEST(RunProfile, PadsAsItIsTold) {
+TEST(RunProfile, PadsAsAsked) {
   size_t padded_length = 0;
   const PuppetProfile padded([&](const encoder::PackedBatch& batch, absl::Span<float> logits) {
     padded_length = batch.padded_length;

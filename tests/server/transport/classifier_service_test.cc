@@ -178,7 +178,7 @@ TEST_F(ClassifierServiceTest, AMessageThatCannotBeReadIsAnInvalidArgument) {
   EXPECT_EQ(SendBytes("\x0a\xff\xff\xff\xff\x0f garbage").error_code(), grpc::StatusCode::INVALID_ARGUMENT);
 }
 
-TEST_F(ClassifierServiceTest, ARefusedCallIsToldWhenToTryAgain) {
+TEST_F(ClassifierServiceTest, ARefusedCallLearnsWhenToTryAgain) {
   request_.add_items()->set_text("good");
   puppet_.queue.SeedCost(0, 1e9);
   context_.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(2));

@@ -123,7 +123,7 @@ TEST_F(StreamOverTheWireTest, WhatWaitsIsDroppedAtTheDeadline) {
   EXPECT_EQ(items_run_, run);
 }
 
-TEST_F(StreamOverTheWireTest, ADrainTellsHowMuchWasAnswered) {
+TEST_F(StreamOverTheWireTest, ADrainReportsHowMuchWasAnswered) {
   const auto stream = stub_->ClassifyStream(&context_);
   stream->Write(Texts(5));
   v1::ClassifyStreamResponse response;
