@@ -10,8 +10,8 @@
 
 #include "absl/status/statusor.h"
 #include "server/metrics/call_metrics.h"
+#include "server/metrics/load_metrics.h"
 #include "server/metrics/process_metrics.h"
-#include "server/metrics/profile_metrics.h"
 
 namespace roberta::metrics {
 

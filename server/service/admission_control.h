@@ -13,7 +13,7 @@
 #include "server/admission/wait_predictor.h"
 #include "server/batching/batch.h"
 #include "server/batching/batch_queue.h"
-#include "server/metrics/profile_metrics.h"
+#include "server/metrics/load_metrics.h"
 
 namespace roberta::service {
 

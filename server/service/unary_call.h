@@ -13,7 +13,7 @@
 #include "server/call/call.h"
 #include "server/call/identity.h"
 #include "server/metrics/call_metrics.h"
-#include "server/metrics/profile_metrics.h"
+#include "server/metrics/load_metrics.h"
 #include "server/service/admission_control.h"
 #include "server/service/request_validation.h"
 

@@ -1,4 +1,4 @@
-#include "server/metrics/profile_metrics.h"
+#include "server/metrics/load_metrics.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

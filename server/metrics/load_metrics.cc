@@ -1,4 +1,4 @@
-#include "server/metrics/profile_metrics.h"
+#include "server/metrics/load_metrics.h"
 
 #include <prometheus/counter.h>
 #include <prometheus/family.h>

@@ -10,8 +10,8 @@
 #include "server/call/call.h"
 #include "server/metrics/families.h"
 
-// What profiles do, class by class. `registry` must outlive each, and any thread may call. Profiles that are not in the
-// list that a class was given are not counted.
+// The profiles and the load on them, class by class. `registry` must outlive each, and any thread may call. Profiles
+// that are not in the list that a class was given are not counted.
 namespace roberta::metrics {
 
 /// The state of a profile at one moment.
