@@ -39,17 +39,12 @@ int PrintJson(const google::protobuf::Message& message);
 void CatchStopSignals();
 bool StopRequested();
 
-// Each adds subcommands that set `*exit_code` when they have run. `connection` and `exit_code` must outlive `app`.
+// Both add subcommands that set `*exit_code` when they have run. `connection` and `exit_code` must outlive `app`.
 
 /// `classify TEXT... | --file FILE | -`.
 void AddClassifyCommand(CLI::App* app, const ConnectionOptions* connection, int* exit_code);
-/// `compare TEXT`: what several profiles answer, side by side.
-void AddCompareCommand(CLI::App* app, const ConnectionOptions* connection, int* exit_code);
-/// `profiles`: the table of profiles, or the response as JSON.
-void AddProfilesCommand(CLI::App* app, const ConnectionOptions* connection, int* exit_code);
-/// `load NAME`, `unload NAME` and `set-default NAME`.
-void AddProfileChangeCommands(CLI::App* app, const ConnectionOptions* connection, int* exit_code);
-/// `health [SERVICE]`: SERVING is success.
-void AddHealthCommand(CLI::App* app, const ConnectionOptions* connection, int* exit_code);
+/// The commands that are one call: `compare TEXT`, `profiles`, `load`, `unload` and `set-default NAME`, `health
+/// [SERVICE]`.
+void AddServerCommands(CLI::App* app, const ConnectionOptions* connection, int* exit_code);
 
 }  // namespace roberta::cli

@@ -34,10 +34,7 @@ int main(int argc, char** argv) {
       "See roberta-client SUBCOMMAND --help for its options.");
   int exit_code = kAllWell;
   AddClassifyCommand(&app, &connection, &exit_code);
-  AddCompareCommand(&app, &connection, &exit_code);
-  AddProfilesCommand(&app, &connection, &exit_code);
-  AddProfileChangeCommands(&app, &connection, &exit_code);
-  AddHealthCommand(&app, &connection, &exit_code);
+  AddServerCommands(&app, &connection, &exit_code);
   try {
     app.parse(argc, argv);
     if (app.get_subcommands().empty()) throw CLI::RequiredError("A subcommand");

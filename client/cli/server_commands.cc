@@ -107,8 +107,6 @@ int WatchHealth(const ConnectionOptions& connection, const std::string& service)
   return status.ok() ? static_cast<int>(kSomethingFailed) : ReportFailure(connection, status);
 }
 
-}  // namespace
-
 void AddCompareCommand(CLI::App* app, const ConnectionOptions* connection, int* exit_code) {
   auto options = std::make_shared<CompareOptions>();
   CLI::App* command = app->add_subcommand("compare", "Shows what several profiles answer to one text, side by side");
@@ -171,6 +169,15 @@ void AddHealthCommand(CLI::App* app, const ConnectionOptions* connection, int* e
   command->callback([=] {
     *exit_code = options->watch ? WatchHealth(*connection, options->service) : Health(*connection, options->service);
   });
+}
+
+}  // namespace
+
+void AddServerCommands(CLI::App* app, const ConnectionOptions* connection, int* exit_code) {
+  AddCompareCommand(app, connection, exit_code);
+  AddProfilesCommand(app, connection, exit_code);
+  AddProfileChangeCommands(app, connection, exit_code);
+  AddHealthCommand(app, connection, exit_code);
 }
 
 }  // namespace roberta::cli

@@ -30,10 +30,34 @@ struct MethodRow {
 };
 
 inline constexpr size_t kMethods = 7;
-extern const std::array<MethodRow, kMethods> kMethodRows;
+/// The row of a method.
+inline const MethodRow& RowOf(Method method) {
+  using enum absl::StatusCode;
+  static constexpr std::array<MethodRow, kMethods> kRows = {{
+      {"Classify",
+       {kOk, kInvalidArgument, kResourceExhausted, kDeadlineExceeded, kCancelled, kUnavailable, kInternal},
+       {kInvalidArgument, kFailedPrecondition, kResourceExhausted, kDeadlineExceeded, kCancelled, kUnavailable}},
+      {"ClassifyStream",
+       {kOk, kInvalidArgument, kResourceExhausted, kDeadlineExceeded, kCancelled, kUnavailable, kInternal},
+       {kInvalidArgument, kFailedPrecondition, kResourceExhausted, kDeadlineExceeded, kCancelled, kUnavailable}},
+      {"Compare",
+       {},  // it runs several profiles
+       {kOk, kInvalidArgument, kFailedPrecondition, kResourceExhausted, kDeadlineExceeded, kCancelled, kUnavailable,
+        kInternal}},
+      {"ListProfiles", {}, {kOk}},
+      {"LoadProfile", {kOk, kResourceExhausted, kUnavailable}, {kInvalidArgument, kResourceExhausted, kUnavailable}},
+      {"UnloadProfile",
+       {kOk, kFailedPrecondition, kResourceExhausted, kUnavailable},
+       {kInvalidArgument, kResourceExhausted, kUnavailable}},
+      {"SetDefaultProfile",
+       {kOk, kFailedPrecondition, kResourceExhausted, kUnavailable},
+       {kInvalidArgument, kResourceExhausted, kUnavailable}},
+  }};
+  return kRows[static_cast<size_t>(method)];
+}
 
 inline const char* NameOf(Method method) {
-  return kMethodRows[static_cast<size_t>(method)].name;
+  return RowOf(method).name;
 }
 
 /// How urgent the work of a call is: the three priorities that calls may ask for, the least urgent first, and shadow

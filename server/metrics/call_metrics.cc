@@ -62,7 +62,7 @@ CallMetrics::CallMetrics(prometheus::Registry* registry, const std::vector<std::
 
 CallMetrics::CountersByCode CallMetrics::ExpectedRequests(Method method, const std::string& profile) {
   CountersByCode counters = {};
-  const call::MethodRow& row = call::kMethodRows[static_cast<size_t>(method)];
+  const call::MethodRow& row = call::RowOf(method);
   for (const StatusCode code : profile == kNoProfile ? row.codes_without : row.codes) {
     counters[static_cast<size_t>(code)] = &Requests(method, profile, code);
   }
