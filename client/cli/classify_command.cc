@@ -19,6 +19,7 @@
 #include "client/cli/items.h"
 #include "client/cli/results.h"
 #include "client/client.h"
+#include "profiles/errors/errors.h"
 #include "profiles/terminal/terminal.h"
 
 namespace roberta::cli {
@@ -42,7 +43,7 @@ struct ClassifyOptions {
   std::string format;
   std::string profile;
   v1::Objective objective;  ///< empty: none
-  std::string priority = "normal";
+  std::string priority;     ///< empty: the server's
   std::string truncation = "error";
   std::string function = "auto";
   std::optional<uint32_t> top_k;
@@ -72,7 +73,7 @@ PipelineOptions ToPipelineOptions(const ClassifyOptions& options, const Connecti
   PipelineOptions pipeline;
   pipeline.request.set_profile(options.profile);
   if (options.HasObjective()) *pipeline.request.mutable_objective() = options.objective;
-  pipeline.request.set_priority(kPriorities.at(options.priority));
+  if (!options.priority.empty()) pipeline.priority = kPriorities.at(options.priority);
   pipeline.request.set_truncation(kTruncations.at(options.truncation));
   pipeline.request.set_function_to_apply(kFunctions.at(options.function));
   if (options.top_k) pipeline.request.set_top_k(*options.top_k);
@@ -192,8 +193,9 @@ class ClassifyRun {
 absl::StatusOr<std::unique_ptr<ItemSource>> OpenSource(const ClassifyOptions& options) {
   if (!options.FromFile()) return TextsOfCommandLine(options.texts);
   const auto given = rows::FormatNamed(options.format);
-  const rows::Format format = given ? *given : rows::FormatOfFile(options.file, rows::Format::kText);
-  return RowsOfFile(options.file, {.format = format, .longest_line_bytes = options.longest_line_bytes});
+  const auto format = given ? *given : rows::FormatOfFile(options.file, rows::Format::kText);
+  if (!format.ok()) return errors::InvalidArgument(format.status().message(), "; --format names it");
+  return RowsOfFile(options.file, {.format = *format, .longest_line_bytes = options.longest_line_bytes});
 }
 
 int Report(const std::string& text) {
@@ -269,7 +271,9 @@ void DeclareOptions(CLI::App* command, ClassifyOptions* options) {
                    "Optimization profile (the server's default); auto: the most accurate one that answers in time")
       ->type_name("NAME");
   AddObjectiveOptions(command, &options->objective);
-  command->add_option("--priority", options->priority, "Among calls that wait: low, normal or high (normal)")
+  command
+      ->add_option("--priority", options->priority,
+                   "Among calls that wait: low, normal or high (normal; for a --file low)")
       ->check(one_of(kPriorities))
       ->type_name("HOW");
   command

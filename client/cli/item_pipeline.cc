@@ -11,13 +11,21 @@ using std::chrono::milliseconds;
 constexpr milliseconds kPoll{20};       // by how much an answer may be noticed late while no input comes
 constexpr milliseconds kIdlePoll{200};  // by how much a stop may be, while there is nothing else to do
 
-v1::StreamSettings SettingsOf(const v1::ClassifyRequest& request) {
+v1::ClassifyRequest RequestOf(const PipelineOptions& options) {
+  v1::ClassifyRequest request = options.request;
+  if (options.priority) request.set_priority(*options.priority);
+  return request;
+}
+
+v1::StreamSettings SettingsOf(const PipelineOptions& options) {
+  const v1::ClassifyRequest& request = options.request;
   v1::StreamSettings settings;
   settings.set_profile(request.profile());
   settings.set_truncation(request.truncation());
   settings.set_function_to_apply(request.function_to_apply());
   if (request.has_top_k()) settings.set_top_k(request.top_k());
   settings.set_return_logits(request.return_logits());
+  if (options.priority) settings.set_priority(*options.priority);
   if (request.has_objective()) *settings.mutable_objective() = request.objective();
   return settings;
 }
@@ -29,10 +37,10 @@ ItemPipeline::ItemPipeline(client::Client* client, PipelineOptions options)
       options_(std::move(options)),
       by_stream_(options_.stream),
       calls_(client,
-             {.request = options_.request, .timeout = options_.timeout, .calls_in_flight = options_.calls_in_flight},
+             {.request = RequestOf(options_), .timeout = options_.timeout, .calls_in_flight = options_.calls_in_flight},
              &completions_),
       stream_(client,
-              {.settings = SettingsOf(options_.request),
+              {.settings = SettingsOf(options_),
                .patience = options_.timeout,
                .batches = std::max<size_t>(options_.items_in_stream / options_.items_per_call, 2)},
               &completions_) {}

@@ -16,7 +16,8 @@
 namespace roberta::cli {
 
 struct PipelineOptions {
-  v1::ClassifyRequest request;  ///< everything but the items
+  v1::ClassifyRequest request;           ///< everything but the items and the priority
+  std::optional<v1::Priority> priority;  ///< absent: the server's, which is lower for a stream than for a call
   client::Timeout timeout{60000};
   size_t items_per_call = 32;
   size_t bytes_per_call = size_t{1} << 20;  ///< a larger item is sent alone, in a call of its own

@@ -130,8 +130,8 @@ const Request& RequestMix::Next() {
 
 absl::StatusOr<Texts> ReadTexts(const std::string& file) {
   using Outcome = rows::RowFile::Outcome;
-  ASSIGN_OR_RETURN(const auto opened,
-                   rows::RowFile::Open(file, {.format = rows::FormatOfFile(file, rows::Format::kText)}));
+  ASSIGN_OR_RETURN(const rows::Format format, rows::FormatOfFile(file, rows::Format::kText));
+  ASSIGN_OR_RETURN(const auto opened, rows::RowFile::Open(file, {.format = format}));
   Texts texts;
   bool labelled = false;
   rows::Row row;

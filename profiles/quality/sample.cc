@@ -31,8 +31,10 @@ class Parser {
 
   absl::StatusOr<Data> Parse(std::string_view text) {
     if (text.empty() || text == kByteOrderMark) return errors::InvalidArgument(file_, ": there is nothing in it");
-    rows::RowParser rows({.format = options_.format.value_or(rows::FormatOfFile(file_, rows::Format::kTsv)),
-                          .refuse_other_columns = true});
+    absl::StatusOr<rows::Format> format = rows::FormatOfFile(file_, rows::Format::kTsv);
+    if (options_.format) format = *options_.format;
+    RETURN_IF_ERROR(format.status());
+    rows::RowParser rows({.format = *format, .refuse_other_columns = true});
     while (const std::optional<Row> row = rows.Take(&text, /*ended=*/true)) {
       RETURN_IF_ERROR(Take(*row));
     }

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "profiles/errors/errors.h"
 #include "profiles/json/strict_json.h"
 #include "profiles/tokenizer/utf8.h"
 
@@ -142,13 +144,19 @@ and CSV begin with a line that names the columns, in any order: text and, if the
 JSON lines are objects with these fields, and maybe others.
 )";
 
-Format FormatOfFile(std::string_view name, Format otherwise) {
-  if (name.ends_with(".tsv")) return Format::kTsv;
-  if (name.ends_with(".csv")) return Format::kCsv;
-  for (const std::string_view end : {".jsonl", ".ndjson", ".json"}) {
-    if (name.ends_with(end)) return Format::kJsonl;
+absl::StatusOr<Format> FormatOfFile(std::string_view name, Format otherwise) {
+  constexpr std::pair<std::string_view, Format> kEndings[] = {{".tsv", Format::kTsv},     {".csv", Format::kCsv},
+                                                              {".jsonl", Format::kJsonl}, {".ndjson", Format::kJsonl},
+                                                              {".json", Format::kJsonl},  {".txt", Format::kText}};
+  const std::string_view last = name.substr(name.rfind('/') + 1);
+  const size_t dot = last.rfind('.');
+  if (dot == std::string_view::npos) return otherwise;
+  const std::string ending = absl::AsciiStrToLower(absl::string_view(last.data() + dot, last.size() - dot));
+  for (const auto& [known, format] : kEndings) {
+    if (ending == known) return format;
   }
-  return otherwise;
+  return errors::InvalidArgument(name, ": the format is not clear: the ending is ", json::ShownValue(ending),
+                                 ", not .txt, .tsv, .csv, .jsonl, .ndjson or .json");
 }
 
 std::optional<Format> FormatNamed(std::string_view name) {

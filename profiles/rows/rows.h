@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/status/statusor.h"
+
 namespace roberta::rows {
 
 /// Values between separators, as a file has them: of any bytes.
@@ -49,8 +51,10 @@ enum class Format { kText, kTsv, kCsv, kJsonl };
 /// What --help says of the formats; it ends in a line end.
 extern const char kFormatsHelp[];
 
-/// By the end of a file's name: .tsv, .csv, and .jsonl, .ndjson or .json; `otherwise` for all other names.
-Format FormatOfFile(std::string_view name, Format otherwise);
+/// By the end of a file's name, in capitals or not: .txt, .tsv, .csv, and .jsonl, .ndjson or .json; `otherwise` for
+/// names without an ending. Errors (InvalidArgument) for other endings: a table that is read as lines would be a silent
+/// mistake.
+absl::StatusOr<Format> FormatOfFile(std::string_view name, Format otherwise);
 
 /// "txt", "tsv", "csv" or "jsonl"; nullopt for another name.
 std::optional<Format> FormatNamed(std::string_view name);

@@ -187,6 +187,31 @@ TEST_F(StreamPipelineTest, KeepsTheOrderWhateverTheServerDoes) {
   EXPECT_EQ(parts, 1u);
 }
 
+TEST_F(StreamPipelineTest, ThePriorityIsTheStreamsToo) {
+  for (const std::optional<v1::Priority> given :
+       {std::optional<v1::Priority>(), {v1::PRIORITY_HIGH}, {v1::PRIORITY_NORMAL}}) {
+    std::optional<v1::Priority> got;
+    FakeServer server(NoCalls, [&](auto*, auto* stream) {
+      v1::ClassifyStreamRequest request;
+      stream->Read(&request);
+      if (request.settings().has_priority()) got = request.settings().priority();
+      return grpc::Status(grpc::StatusCode::FAILED_PRECONDITION, "enough");
+    });
+    options.priority = given;
+    EXPECT_EQ(Run(server.address(), {"a"}), End::kRefused);
+    EXPECT_EQ(got, given);
+  }
+}
+
+TEST_F(PipelineTest, ThePriorityIsThatOfEachCall) {
+  FakeServer server([](auto* context, const auto& request, auto* response) {
+    EXPECT_EQ(request.priority(), v1::PRIORITY_HIGH);
+    return Echo(context, request, response);
+  });
+  options.priority = v1::PRIORITY_HIGH;
+  EXPECT_EQ(Run(server.address(), Numbers(3)), End::kDone);
+}
+
 TEST_F(StreamPipelineTest, ResultsOfManyMessagesMayComeInAnyOrder) {
   FakeServer server(NoCalls, [](auto*, auto* stream) {
     std::vector<v1::Item> items;

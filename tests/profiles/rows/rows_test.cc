@@ -28,12 +28,15 @@ std::string ProblemOf(Format format, std::string_view text) {
 }
 
 TEST(Rows, FormatFollowsTheFileName) {
-  EXPECT_EQ(FormatOfFile("a.tsv", Format::kText), Format::kTsv);
-  EXPECT_EQ(FormatOfFile("dir.tsv/a.jsonl", Format::kText), Format::kJsonl);
-  EXPECT_EQ(FormatOfFile("a.ndjson", Format::kText), Format::kJsonl);
-  EXPECT_EQ(FormatOfFile("a.csv", Format::kText), Format::kCsv);
-  EXPECT_EQ(FormatOfFile("a.txt", Format::kText), Format::kText);
-  EXPECT_EQ(FormatOfFile("-", Format::kTsv), Format::kTsv);
+  const std::pair<const char*, Format> files[] = {{"a.tsv", Format::kTsv},      {"dir.tsv/a.jsonl", Format::kJsonl},
+                                                  {"a.ndjson", Format::kJsonl}, {"a.json", Format::kJsonl},
+                                                  {"a.csv", Format::kCsv},      {"a.txt", Format::kText},
+                                                  {"DEV.TSV", Format::kTsv},    {"-", Format::kTsv},
+                                                  {"/dev/fd/63", Format::kTsv}, {"v1.2/texts", Format::kTsv}};
+  for (const auto& [name, format] : files) EXPECT_EQ(FormatOfFile(name, Format::kTsv).value(), format) << name;
+  for (const char* name : {"a.tsv.gz", "a.xlsx", "a.", "dir/a.tsv~"}) {
+    EXPECT_THAT(std::string(FormatOfFile(name, Format::kText).status().message()), HasSubstr(name));
+  }
 }
 
 TEST(Rows, FormatsHaveNames) {
