@@ -1,16 +1,17 @@
 #include <CLI/CLI.hpp>
-#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
 
 #include "loadtest/console/commands.h"
 #include "loadtest/console/output.h"
+#include "profiles/terminal/terminal.h"
 #include "version/version.h"
 
-int main(int argc, char** argv) {
+namespace {
+
+int Run(int argc, char** argv) {
   using namespace roberta::loadtest::console;
-  std::signal(SIGPIPE, SIG_IGN);        // writes then fail with EPIPE
   setenv("GRPC_VERBOSITY", "NONE", 0);  // this program reports each failure once
   CLI::App app("Measures a roberta-server under load.", "roberta-loadtest");
   app.set_version_flag("--version", std::string("roberta-loadtest ") + roberta::version::kLong,
@@ -40,4 +41,10 @@ int main(int argc, char** argv) {
     return kWrongUsage;
   }
   return exit_code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return roberta::terminal::RunProgram("roberta-loadtest", [&] { return Run(argc, argv); });
 }

@@ -1,15 +1,16 @@
 #include <CLI/CLI.hpp>
-#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
 
 #include "client/cli/command.h"
+#include "profiles/terminal/terminal.h"
 #include "version/version.h"
 
-int main(int argc, char** argv) {
+namespace {
+
+int Run(int argc, char** argv) {
   using namespace roberta::cli;
-  std::signal(SIGPIPE, SIG_IGN);        // writes then fail with EPIPE
   setenv("GRPC_VERBOSITY", "NONE", 0);  // this program reports failures itself
   CLI::App app("Classifies texts through a roberta-server.", "roberta-client");
   app.set_version_flag("--version", std::string("roberta-client ") + roberta::version::kLong,
@@ -45,4 +46,10 @@ int main(int argc, char** argv) {
     return kWrongUsage;
   }
   return exit_code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return roberta::terminal::RunProgram("roberta-client", [&] { return Run(argc, argv); });
 }

@@ -30,7 +30,9 @@ absl::StatusOr<std::string> ReadFile(const std::string& name) {
 absl::Status Output::Open(const std::string& name) {
   name_ = name;
   if (name.empty()) return absl::OkStatus();
-  const bool is_new = name != kStandardOutput && !std::filesystem::exists(std::filesystem::symlink_status(name));
+  std::error_code failure;
+  const bool is_new = name != kStandardOutput &&
+                      std::filesystem::symlink_status(name, failure).type() == std::filesystem::file_type::not_found;
   file_ = name == kStandardOutput ? stdout : std::fopen(name.c_str(), "a");
   if (file_ == nullptr) return CannotWrite();
   if (is_new) std::remove(name.c_str());  // a program that fails leaves no empty file

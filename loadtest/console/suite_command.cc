@@ -156,11 +156,11 @@ int Suite(SuiteOptions options) {
   auto config = ConfigText(options.run.server.config);
   if (!config.ok()) return Complain(config.status());
   options.run.server.config = *std::move(config);
+  std::error_code error;
   if (options.run.file.empty() && !options.run.server.spawn.empty()) {
     const std::string sample = options.run.server.spawn + "/sample.tsv";
-    if (std::filesystem::exists(sample)) options.run.file = sample;
+    if (std::filesystem::exists(sample, error)) options.run.file = sample;
   }
-  std::error_code error;
   std::filesystem::create_directories(options.out, error);
   if (error) return Complain(absl::StrCat(options.out, ": cannot make the directory: ", error.message()));
   Output json, csv;

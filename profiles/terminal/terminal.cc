@@ -1,11 +1,16 @@
 #include "profiles/terminal/terminal.h"
 
+#include <fcntl.h>
 #include <sys/ioctl.h>
 #include <unicode/uchar.h>
 #include <unicode/utf8.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <new>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -211,6 +216,30 @@ void ProgressBar::ShowLocked(Clock::time_point now, const std::string& line) {
     visible_ = true;
   }
   std::fflush(stream_);
+}
+
+int RunProgram(const char* name, const std::function<int()>& run) {
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (fcntl(fd, F_GETFD) < 0) open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);  // takes the lowest number
+  }
+  std::signal(SIGPIPE, SIG_IGN);
+  int exit_code = 1;
+  try {
+    exit_code = run();
+  } catch (const std::bad_alloc&) {
+    std::fprintf(stderr, "%s: there is not enough memory\n", name);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "%s: %s\n", name, error.what());
+  }
+  errno = 0;
+  const bool written = std::fflush(stdout) == 0 && std::ferror(stdout) == 0;
+  if (exit_code != 0 || written) return exit_code;
+  const int error = errno;
+  if (error != EPIPE) {
+    std::fprintf(stderr, "%s: cannot write to standard output%s%s\n", name, error == 0 ? "" : ": ",
+                 error == 0 ? "" : std::strerror(error));
+  }
+  return 1;
 }
 
 }  // namespace roberta::terminal

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -11,6 +12,13 @@
 #include <vector>
 
 namespace roberta::terminal {
+
+/// The main function of a program: runs `run` and returns its exit code, in surroundings that cannot harm it.
+/// Descriptors 0 to 2 that are closed are opened such that using them fails, since other files would take their
+/// numbers; SIGPIPE is ignored, so that writing to a pipe without a reader fails; an exception, such as one for a lack
+/// of memory, is one line on standard error and exit code 1; so is an output that could not be written, if all else
+/// went well (without a line where its reader is gone).
+int RunProgram(const char* name, const std::function<int()>& run);
 
 /// `text` (valid UTF-8) in exactly `columns` columns of a terminal: control characters, which could drive the terminal,
 /// become spaces; what is too long ends in "…"; what is too short is filled with spaces.

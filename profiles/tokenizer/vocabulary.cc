@@ -22,6 +22,12 @@ std::string Shown(std::string_view token) {
   return json::ShownValue(nlohmann::json(std::string(token)));
 }
 
+/// Whether a directory has this file; true also where it cannot be read, so that ReadFile says so.
+bool IsThere(const std::string& path) {
+  std::error_code failure;
+  return std::filesystem::symlink_status(path, failure).type() != std::filesystem::file_type::not_found;
+}
+
 absl::StatusOr<std::string> ReadFile(const std::string& path) {
   std::error_code failure;
   const bool is_file = std::filesystem::is_regular_file(path, failure);
@@ -66,7 +72,7 @@ absl::StatusOr<bool> AddPrefixSpace(const std::string& tokenizer_config_json, co
 /// added_tokens.json names tokens but not how they are found in text; only tokenizer.json says that. True if it names
 /// any.
 absl::StatusOr<bool> HasAddedTokens(const std::string& file) {
-  if (!std::filesystem::exists(file)) return false;
+  if (!IsThere(file)) return false;
   ASSIGN_OR_RETURN(auto text, ReadFile(file));
   ASSIGN_OR_RETURN(auto tokens, ParseFile(text, file));
   return !tokens.empty();
@@ -189,8 +195,8 @@ absl::StatusOr<Vocabulary> ReadVocabulary(const std::string& directory) {
   const std::string vocab_file = directory + "/vocab.json", merges_file = directory + "/merges.txt";
   const std::string tokenizer_file = directory + "/tokenizer.json", config_file = directory + "/tokenizer_config.json";
   const std::string added_file = directory + "/added_tokens.json";
-  const bool has_vocab = std::filesystem::exists(vocab_file), has_merges = std::filesystem::exists(merges_file);
-  const bool has_tokenizer = std::filesystem::exists(tokenizer_file);
+  const bool has_vocab = IsThere(vocab_file), has_merges = IsThere(merges_file);
+  const bool has_tokenizer = IsThere(tokenizer_file);
   ASSIGN_OR_RETURN(auto has_added, HasAddedTokens(added_file));
   if (has_tokenizer && (has_added || (!has_vocab && !has_merges))) {
     ASSIGN_OR_RETURN(auto text, ReadFile(tokenizer_file));
@@ -205,7 +211,7 @@ absl::StatusOr<Vocabulary> ReadVocabulary(const std::string& directory) {
   ASSIGN_OR_RETURN(auto vocab, ReadFile(vocab_file));
   ASSIGN_OR_RETURN(auto merges, ReadFile(merges_file));
   std::string config;
-  if (std::filesystem::exists(config_file)) {
+  if (IsThere(config_file)) {
     ASSIGN_OR_RETURN(config, ReadFile(config_file));
   }
   return ParseVocabJson(vocab, merges, config, directory);

@@ -107,9 +107,10 @@ void LineOutput::ReportFailure() const {
 
 absl::Status CheckOutputFile(const std::string& path) {
   if (!IsSpecial(path)) return checkpoint::AtomicFile::Create(path).status();
-  const bool can_be_written = !std::filesystem::is_directory(path) && access(path.c_str(), W_OK) == 0;
-  if (can_be_written) return absl::OkStatus();
-  if (std::filesystem::is_directory(path)) errno = EISDIR;
+  std::error_code failure;
+  const bool is_directory = std::filesystem::is_directory(path, failure);
+  if (!is_directory && access(path.c_str(), W_OK) == 0) return absl::OkStatus();
+  if (is_directory) errno = EISDIR;
   return Failure(path);
 }
 

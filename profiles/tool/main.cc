@@ -1,7 +1,7 @@
 #include <CLI/CLI.hpp>
-#include <csignal>
 #include <string>
 
+#include "profiles/terminal/terminal.h"
 #include "profiles/tool/command.h"
 #include "version/version.h"
 
@@ -9,10 +9,7 @@ namespace {
 
 constexpr int kUsageError = 2;
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  std::signal(SIGPIPE, SIG_IGN);  // writes then fail with EPIPE, which stops the work in an orderly way
+int Run(int argc, char** argv) {
   CLI::App app("Works on RoBERTa checkpoints, offline.", "roberta-model");
   app.set_version_flag("--version", std::string("roberta-model ") + roberta::version::kLong);
   app.require_subcommand(0, 1);  // with 1 at least, an unknown subcommand would not be named
@@ -42,4 +39,10 @@ See roberta-model SUBCOMMAND --help for its options.)");
     return app.exit(error) == 0 ? 0 : kUsageError;
   }
   return exit_code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return roberta::terminal::RunProgram("roberta-model", [&] { return Run(argc, argv); });
 }

@@ -80,7 +80,7 @@ Size SizeOf(const checkpoint::ModelConfig& config, const checkpoint::PruningMask
 absl::Status CheckNewDirectory(const std::string& directory) {
   std::error_code failure, ignored;
   std::vector<fs::path> missing;  // the deepest first
-  for (fs::path path = fs::absolute(directory); path.has_relative_path() && !fs::exists(path, ignored);
+  for (fs::path path = fs::absolute(directory, failure); path.has_relative_path() && !fs::exists(path, ignored);
        path = path.parent_path()) {
     missing.push_back(path);
   }

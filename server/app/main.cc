@@ -16,6 +16,7 @@
 
 #include "absl/status/statusor.h"
 #include "profiles/cores/cores.h"
+#include "profiles/terminal/terminal.h"
 #include "server/app/logging.h"
 #include "server/app/options.h"
 #include "server/app/server.h"
@@ -151,16 +152,28 @@ void WriteToPipe(int signal) {
   errno = saved_errno;
 }
 
-/// From now on WaitForSignal receives SIGTERM and SIGINT. Blocking them for sigwait would not work: libraries start
-/// threads before main that do not block them, and such a thread would end the process.
+/// From now on WaitForSignal receives SIGTERM and SIGINT. Handlers of whatever signal run on a thread of their own;
+/// this one and those that it starts block them: kernels that are generated at run time may move the stack pointer into
+/// their workspace, and a handler's frame would then overwrite the heap. sigwait would not do, since libraries start
+/// threads before main, and a stop signal would end the process there.
 bool CatchStopSignals() {
   if (pipe2(signal_pipe, O_CLOEXEC) != 0) return false;
   struct sigaction action = {};
   action.sa_handler = WriteToPipe;
   action.sa_flags = SA_RESTART;
-  return sigaction(SIGTERM, &action, nullptr) == 0 && sigaction(SIGINT, &action, nullptr) == 0;
+  if (sigaction(SIGTERM, &action, nullptr) != 0 || sigaction(SIGINT, &action, nullptr) != 0) return false;
+  sigset_t blocked, before;
+  sigfillset(&blocked);
+  for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS}) sigdelset(&blocked, fault);
+  pthread_sigmask(SIG_BLOCK, &blocked, &before);
+  std::thread([before] {
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    while (true) pause();
+  }).detach();
+  return true;
 }
 
+/// What WriteToPipe wrote next.
 int WaitForSignal() {
   unsigned char signal = 0;
   while (read(signal_pipe[0], &signal, 1) != 1) {
@@ -168,15 +181,29 @@ int WaitForSignal() {
   return signal;
 }
 
+/// Server::Start, which takes as long as profiles take to load. A signal meanwhile ends the process, which has not
+/// accepted anything yet.
+absl::StatusOr<std::unique_ptr<roberta::app::Server>> StartUnlessStopped(const config::ServerConfig& config) {
+  constexpr int kStarted = 0;
+  absl::StatusOr<std::unique_ptr<roberta::app::Server>> server;
+  std::thread starting([&] {
+    server = roberta::app::Server::Start(config);
+    WriteToPipe(kStarted);
+  });
+  if (const int signal = WaitForSignal(); signal != kStarted) {
+    spdlog::info("stopped on signal {}, before the profiles were loaded", signal);
+    _exit(0);
+  }
+  starting.join();
+  return server;
+}
+
 /// From now on a signal ends the process at once.
 void ExitOnNextSignal() {
   std::thread([] { _exit(128 + WaitForSignal()); }).detach();
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  using roberta::app::Server;
+int Run(int argc, char** argv) {
   const Instructions instructions = ReadCommandLine(argc, argv);
   if (instructions.exit_code) return *instructions.exit_code;
   const config::ServerConfig& config = instructions.config;
@@ -187,7 +214,7 @@ int main(int argc, char** argv) {
     std::perror("roberta-server: cannot catch signals");
     return 1;
   }
-  absl::StatusOr<std::unique_ptr<Server>> server = Server::Start(config);
+  absl::StatusOr<std::unique_ptr<roberta::app::Server>> server = StartUnlessStopped(config);
   if (!server.ok()) return Report(server.status());
   const int signal = WaitForSignal();
   ExitOnNextSignal();
@@ -201,4 +228,10 @@ int main(int argc, char** argv) {
   server->reset();
   spdlog::info("stopped");
   return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return roberta::terminal::RunProgram("roberta-server", [&] { return Run(argc, argv); });
 }

@@ -12,7 +12,7 @@ import time
 import unittest
 
 import closed_loop
-from binaries import BIN, Server, wait_until
+from binaries import BIN, DEMO_MODEL, Server, wait_until
 from closed_loop import ClosedLoop, grpc
 
 
@@ -63,6 +63,18 @@ class Stop(unittest.TestCase):
         with Server() as server:
             server.signal(signal.SIGINT)
             self.assertEqual(server.wait(), 0)
+
+    def test_a_signal_while_profiles_load_stops_it_at_once(self):
+        for number in (signal.SIGTERM, signal.SIGINT) * 5:
+            process = subprocess.Popen([BIN / "roberta-server", "--model", DEMO_MODEL, "--port", "0", "--metrics-port", "0"],
+                                       stderr=subprocess.PIPE, text=True)
+            for line in process.stderr:
+                if "loading" in line:
+                    break
+            process.send_signal(number)
+            rest = process.communicate(timeout=60)[1]
+            self.assertEqual(process.returncode, 0, rest)
+            self.assertIn(f"stopped on signal {int(number)}, before the profiles were loaded", rest)
 
     def test_sigterm_under_load_loses_nothing_that_was_accepted(self):
         with tempfile.TemporaryDirectory() as directory, Server() as server:
