@@ -87,8 +87,7 @@ double Highest(const Layout& layout) {
 
 /// In three digits, without a point where it has as many before it.
 std::string Short(double value) {
-  if (value >= 99.95) return absl::StrFormat("%.0f", value);
-  return absl::StrFormat(value >= 9.995 ? "%.1f" : "%.2f", value);
+  return absl::StrFormat("%.*f", value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2, value);
 }
 
 std::string LabelAt(const std::string& text, double x, const std::string& y, const char* more) {

@@ -121,7 +121,7 @@ TEST(Rows, ATextMayArriveInPieces) {
                                                   {Format::kCsv, "text,id\r\n\"a\n\"\"b\"\"\",1\r\nc\"d,2\ne,\"3\"\n"},
                                                   {Format::kJsonl, "{\"text\": \"a\"}\n{\n{\"text\": \"b\"}"}};
   for (const auto& [format, text] : texts) {
-    const auto rows_of = [&, format = format](size_t cut) {
+    const auto rows_of = [format = format, &text = text](size_t cut) {
       RowParser parser({.format = format});
       std::vector<std::string> rows;
       std::string arrived;
