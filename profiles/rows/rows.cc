@@ -199,6 +199,7 @@ std::optional<Row> RowParser::Take(std::string_view* rest, bool ended) {
   } else {
     ReadValues(*std::move(record), &row);
   }
+  if (row.values[kPair] == "") row.values[kPair].reset();  // as for transformers: the text alone
   for (const Column column : {kText, kPair, kId}) {
     if (row.problem.empty() && row.values[column]) row.problem = Utf8Problem(column, *row.values[column]);
   }

@@ -45,7 +45,7 @@ Record TakeCsvRecord(std::string_view* rest, size_t* lines);
 ///           null is as good as absent. label and id may be integers. JSON is read strictly, see ParseStrictJson.
 ///
 /// Lines end in LF or CRLF; the last one may end in neither. A byte order mark at the start is passed over. Texts and
-/// ids are UTF-8.
+/// ids are UTF-8. An empty text_pair is as good as none.
 enum class Format { kText, kTsv, kCsv, kJsonl };
 
 /// What --help says of the formats; it ends in a line end.

@@ -109,7 +109,7 @@ std::optional<FieldProblem> ValidateItem(const internal::RawItem& item, const st
   if (auto problem = CheckUtf8(prefix + "id", item.id())) return problem;
   if (auto problem = CheckText(prefix + "text", item.text())) return problem;
   size_t characters = tokenizer::CountCodePoints(item.text());
-  if (item.has_text_pair()) {
+  if (!item.text_pair().empty()) {
     if (auto problem = CheckText(prefix + "text_pair", item.text_pair())) return problem;
     characters += tokenizer::CountCodePoints(item.text_pair());
   }
@@ -124,7 +124,7 @@ std::optional<FieldProblem> EncodeItem(const registry::Registry& registry, const
                                        const std::string& field, tokenizer::Truncation truncation,
                                        tokenizer::Encoding* encoding) {
   std::optional<std::string_view> pair;
-  if (item.has_text_pair()) pair = item.text_pair();
+  if (!item.text_pair().empty()) pair = item.text_pair();
   const auto max_tokens = static_cast<size_t>(registry.checkpoint().config().max_tokens());
   const absl::Status encoded =
       registry.tokenizer().Encode(item.text(), pair, {.max_tokens = max_tokens, .truncation = truncation}, encoding);

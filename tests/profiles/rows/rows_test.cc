@@ -112,6 +112,12 @@ TEST(Rows, BadJsonLinesAreNamed) {
   EXPECT_THAT(ProblemOf(Format::kJsonl, std::string("{\"text\": \"a\"}\0x", 15)), HasSubstr("NUL"));
 }
 
+TEST(Rows, AnEmptyPairIsNone) {
+  EXPECT_EQ(OnlyRow(Format::kTsv, "text\ttext_pair\na\t\n").values[kPair], std::nullopt);
+  EXPECT_EQ(OnlyRow(Format::kCsv, "text,text_pair\na,\"\"\n").values[kPair], std::nullopt);
+  EXPECT_EQ(OnlyRow(Format::kJsonl, R"({"text": "a", "text_pair": ""})").values[kPair], std::nullopt);
+}
+
 /// Texts of every format, cut at every place, give the rows that they give whole.
 TEST(Rows, ATextMayArriveInPieces) {
   const std::pair<Format, std::string> texts[] = {{Format::kText,

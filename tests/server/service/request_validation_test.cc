@@ -62,8 +62,10 @@ TEST(ValidateItem, AcceptsANulByte) {
 
 TEST(ValidateItem, ChecksThePairToo) {
   internal::RawItem item = Item("good");
-  item.set_text_pair("");
+  item.set_text_pair(" ");
   EXPECT_EQ(ItemProblem(item).field, "items[7].text_pair");
+  item.set_text_pair("");  // none
+  EXPECT_EQ(ItemProblem(item).field, "none");
 }
 
 TEST(ValidateItem, LimitsBothTextsTogether) {
