@@ -20,17 +20,6 @@ std::optional<std::string_view> OnlyValue(const grpc::CallbackServerContext& con
   return std::string_view(first->second.data(), first->second.size());
 }
 
-void AddTimesAndRetryPushback(const call::PhaseClock& clock, const absl::Status& status,
-                              grpc::CallbackServerContext* context) {
-  using request_log::Milliseconds;
-  context->AddTrailingMetadata("x-queue-time", Milliseconds(clock.spent_ns(call::Phase::kQueue)));
-  context->AddTrailingMetadata("x-inference-time", Milliseconds(clock.spent_ns(call::Phase::kInfer)));
-  context->AddTrailingMetadata("x-total-time", Milliseconds(clock.total_ns()));
-  if (const auto delay = call::RetryDelayOf(status)) {
-    context->AddTrailingMetadata("grpc-retry-pushback-ms", absl::StrCat(delay->count()));
-  }
-}
-
 constexpr size_t kLargestDetailBytes = 3000;
 
 static_assert(static_cast<int>(absl::StatusCode::kUnauthenticated) == grpc::StatusCode::UNAUTHENTICATED &&
@@ -74,13 +63,20 @@ call::Head ReadHead(grpc::CallbackServerContext* context) {
   return head;
 }
 
+void AddTimesAndRetryPushback(const call::PhaseClock& clock, const absl::Status& status,
+                              grpc::CallbackServerContext* context) {
+  using request_log::Milliseconds;
+  context->AddTrailingMetadata("x-queue-time", Milliseconds(clock.spent_ns(call::Phase::kQueue)));
+  context->AddTrailingMetadata("x-inference-time", Milliseconds(clock.spent_ns(call::Phase::kInfer)));
+  context->AddTrailingMetadata("x-total-time", Milliseconds(clock.total_ns()));
+  if (const auto delay = call::RetryDelayOf(status)) {
+    context->AddTrailingMetadata("grpc-retry-pushback-ms", absl::StrCat(delay->count()));
+  }
+}
+
 void AddTrailers(const service::ClassifyCall& call, grpc::CallbackServerContext* context) {
   const v1::ClassifyResponse& response = call.outcome.response;
   if (!response.profile_used().empty()) context->AddTrailingMetadata("x-profile-used", response.profile_used());
-  AddTimesAndRetryPushback(call.clock, call.outcome.status, context);
-}
-
-void AddTrailers(const service::ComparisonCall& call, grpc::CallbackServerContext* context) {
   AddTimesAndRetryPushback(call.clock, call.outcome.status, context);
 }
 

@@ -6,7 +6,6 @@
 
 #include "absl/status/status.h"
 #include "server/call/identity.h"
-#include "server/service/comparison.h"
 #include "server/service/profile_administration.h"
 #include "server/service/request_validation.h"
 #include "server/service/unary_call.h"
@@ -19,11 +18,18 @@ namespace roberta::transport {
 /// counts.
 call::Head ReadHead(grpc::CallbackServerContext* context);
 
-/// Adds the trailing metadata of a call that has ended: x-profile-used if a profile was selected; x-queue-time,
-/// x-inference-time and x-total-time, in milliseconds with three decimals; grpc-retry-pushback-ms, by which gRPC
-/// clients retry, if the status has a retry delay.
+/// Adds the trailing metadata x-queue-time, x-inference-time and x-total-time, in milliseconds with three decimals, and
+/// grpc-retry-pushback-ms, by which gRPC clients retry, if the status has a retry delay.
+void AddTimesAndRetryPushback(const call::PhaseClock& clock, const absl::Status& status,
+                              grpc::CallbackServerContext* context);
+
+/// Adds the trailing metadata of a call that has ended: times and retry pushback.
+template <typename Request, typename Response>
+void AddTrailers(const service::UnaryCall<Request, Response>& call, grpc::CallbackServerContext* context) {
+  AddTimesAndRetryPushback(call.clock, call.outcome.status, context);
+}
+/// And x-profile-used if a profile was selected.
 void AddTrailers(const service::ClassifyCall& call, grpc::CallbackServerContext* context);
-void AddTrailers(const service::ComparisonCall& call, grpc::CallbackServerContext* context);
 /// Calls about profiles have none.
 template <typename Response>
 void AddTrailers(const service::ProfileCall<Response>& /*call*/, grpc::CallbackServerContext* /*context*/) {}
