@@ -142,7 +142,8 @@ TEST(Runner, AnOpenLoopDoesNotWaitForAnswers) {
 }
 
 // One call at a time, 200 a second for a second, and one of them takes 400 ms: the 80 that were due meanwhile waited
-// for it. From the actual send only that one was slow: the coordinated omission that the intended clock is for.
+// for it. From the actual send only that one was slow: the coordinated omission that the intended clock is for. A busy
+// machine makes some more of them slow or late, but not half of those that the stall holds back.
 TEST(Runner, AStallShowsInTheIntendedClockAndNotInTheActualOne) {
   std::atomic<int> calls{0};
   FakeServer server([&](auto* context, const auto& request, auto* response) {
@@ -153,11 +154,12 @@ TEST(Runner, AStallShowsInTheIntendedClockAndNotInTheActualOne) {
   plan.max_in_flight = 1;
   const RunResult result = RunAgainst(server, std::move(plan));
   const stats::Tally total = result.Total();
-  EXPECT_GE(CountAbove(total.answered_from_intended, 100 * kMs), 50);
-  EXPECT_LE(CountAbove(total.answered_from_sent, 100 * kMs), 5);
+  const int64_t delayed = CountAbove(total.answered_from_intended, 100 * kMs);
+  EXPECT_GE(delayed, 50);
+  EXPECT_LE(CountAbove(total.answered_from_sent, 100 * kMs), delayed / 2);
   EXPECT_GE(total.answered_from_sent.max(), 400 * kMs);
   EXPECT_GE(result.held_back, 1);
-  EXPECT_LE(CountAbove(total.lateness, 100 * kMs), 5) << "held back is not late";
+  EXPECT_LE(CountAbove(total.lateness, 100 * kMs), delayed / 2) << "held back is not late";
 }
 
 // Every fourth call takes 300 ms, and none of these is good; the others are, unless this machine was slow.
