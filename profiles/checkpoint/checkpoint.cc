@@ -180,6 +180,7 @@ uint64_t HashConfig(const ModelConfig& config) {
         int64_t{config.eos_token_id}, config.num_labels()}) {
     hash = HashInteger(value, hash);
   }
+  if (config.hidden_act != "gelu") hash = ContentHash(config.hidden_act, hash);
   hash = ContentHash(ProblemTypeName(config.problem_type), hash);
   for (const std::string& label : config.labels) hash = ContentHash(label, hash);
   return hash;

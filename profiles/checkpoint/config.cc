@@ -28,6 +28,15 @@ constexpr std::pair<ProblemType, std::string_view> kProblemTypes[] = {
     {ProblemType::kSingleLabel, "single_label_classification"},
     {ProblemType::kMultiLabel, "multi_label_classification"}};
 
+constexpr std::string_view kHiddenActs[] = {
+    "gelu",  "gelu_new", "gelu_10",    "quick_gelu", "silu", "mish",    "hardswish",    "relu",
+    "relu2", "relu6",    "leaky_relu", "sigmoid",    "tanh", "laplace", "sqrtsoftplus", "linear"};
+
+/// Further names that transformers has for some of them. "prelu" and "xielu", which it has too, have weights.
+constexpr std::pair<std::string_view, std::string_view> kOtherHiddenActs[] = {
+    {"gelu_python", "gelu"},           {"gelu_fast", "gelu_new"},        {"gelu_accurate", "gelu_new"},
+    {"gelu_pytorch_tanh", "gelu_new"}, {"gelu_python_tanh", "gelu_new"}, {"swish", "silu"}};
+
 const ModelFamily* ReadFamily(JsonFields* fields) {
   std::vector<std::string> supported;
   for (const ModelFamily& family : kModelFamilies) supported.emplace_back(family.model_type);
@@ -47,7 +56,6 @@ void CheckArchitecture(const Json& config, const ModelFamily& family, JsonFields
         architectures->is_array() && std::count(architectures->begin(), architectures->end(), Json(with_head)) > 0;
     if (!has_head) fields->ReportValue("architectures", *architectures, absl::StrCat("supported: ", with_head));
   }
-  fields->OneOf("hidden_act", {"gelu"});
   fields->OneOf("position_embedding_type", {"absolute"});
   for (const char* field : {"is_decoder", "add_cross_attention", "is_encoder_decoder"}) fields->MustBeFalse(field);
   const Json* pruned = fields->Find("pruned_heads");
@@ -55,6 +63,17 @@ void CheckArchitecture(const Json& config, const ModelFamily& family, JsonFields
   if (config.contains("quantization_config") && !config["quantization_config"].is_null()) {
     fields->ReportValue("quantization_config", config["quantization_config"], "supported: none");
   }
+}
+
+std::string_view ReadHiddenAct(JsonFields* fields) {
+  std::vector<std::string> names(std::begin(kHiddenActs), std::end(kHiddenActs));
+  for (const auto& [name, same] : kOtherHiddenActs) names.emplace_back(name);
+  const std::string chosen = fields->OneOf("hidden_act", names);
+  for (const auto& [name, same] : kOtherHiddenActs) {
+    if (name == chosen) return same;
+  }
+  const auto found = std::find(std::begin(kHiddenActs), std::end(kHiddenActs), chosen);
+  return found == std::end(kHiddenActs) ? kHiddenActs[0] : *found;
 }
 
 void ReadSizes(JsonFields* fields, ModelConfig* config) {
@@ -153,6 +172,7 @@ std::optional<ModelConfig> Parse(std::string_view text, std::string_view file, s
   ModelConfig config;
   config.family = ReadFamily(&fields);
   CheckArchitecture(*json, *config.family, &fields);
+  config.hidden_act = ReadHiddenAct(&fields);
   ReadSizes(&fields, &config);
   if (problems->size() == problems_before)
     CheckSizesAgree(&fields, config);  // of sound sizes only: no errors from errors
@@ -196,6 +216,10 @@ absl::StatusOr<std::string> ReadConfigText(const std::string& directory) {
   auto text = ReadTextFile(path, kLongestConfigBytes);
   if (!text.ok()) return errors::In(path, text.status());
   return text;
+}
+
+absl::Span<const std::string_view> HiddenActs() {
+  return kHiddenActs;
 }
 
 std::string_view ProblemTypeName(ProblemType problem_type) {

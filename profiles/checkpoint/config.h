@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "profiles/checkpoint/problem.h"
 
 namespace roberta::checkpoint {
@@ -41,6 +42,7 @@ struct ModelConfig {
   int64_t max_position_embeddings = 0;
   int64_t type_vocab_size = 0;
   double layer_norm_eps = 0;
+  std::string_view hidden_act = "gelu";  ///< one of HiddenActs()
   int32_t pad_token_id = 1;
   int32_t bos_token_id = 0;
   int32_t eos_token_id = 2;
@@ -67,6 +69,9 @@ std::optional<ModelConfig> ReadModelConfig(const std::string& directory, std::ve
 
 /// The text of `directory`/config.json, unchecked: for writing it elsewhere. Errors name the file.
 absl::StatusOr<std::string> ReadConfigText(const std::string& directory);
+
+/// The activation functions that can be computed, by transformers' names: a function that has several has one here.
+absl::Span<const std::string_view> HiddenActs();
 
 /// As config.json spells it: "single_label_classification", ...; empty for kUnspecified.
 std::string_view ProblemTypeName(ProblemType problem_type);

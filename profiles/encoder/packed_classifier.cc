@@ -50,6 +50,7 @@ class PackedClassifier final : public TimedProfile {
         hidden_(static_cast<size_t>(config_.hidden_size)),
         weights_(std::move(weights)),
         passes_(kernels::PassesFor(kernels::FastestIsa())),
+        activation_(passes_.find_activation(config_.hidden_act)),
         attention_(mixed_attention
                        ? kernels::FastestMixedAttention(hidden_ / static_cast<size_t>(config_.num_attention_heads))
                        : passes_.attention),
@@ -303,8 +304,8 @@ class PackedClassifier final : public TimedProfile {
     const auto widened = Multiply(layer.intermediate, normed, rows, w->wide(), w);
     const kernels::NextRows activated = w->InputOf(layer.output, w->wide());
     ShareRows(rows, scratch_floats_, w, [&](size_t first, size_t count, float* scratch) {
-      passes_.bias_gelu(widened.From(first), layer.intermediate.bias.data(), activated.From(first, layer.neurons),
-                        scratch, count, layer.neurons);
+      passes_.bias_activation(widened.From(first), layer.intermediate.bias.data(), activation_,
+                              activated.From(first, layer.neurons), scratch, count, layer.neurons);
     });
     w->clock.End(Part::kGelu);
     Watch(layer, &LayerInputs::output, activated, rows, layer.output, w);
@@ -340,6 +341,7 @@ class PackedClassifier final : public TimedProfile {
   const size_t hidden_;
   const std::unique_ptr<const PackedWeights> weights_;
   const kernels::Passes& passes_;
+  const kernels::RowFunction activation_;
   const kernels::AttentionPass attention_;
   ProfileDescription description_;
   const BufferShape buffer_shape_;

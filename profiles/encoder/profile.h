@@ -57,7 +57,7 @@ struct LayerInputs {
   std::vector<float> query_key_value;   ///< [hidden]: the layer's input
   std::vector<float> attention_output;  ///< [heads * head_size]: the context
   std::vector<float> intermediate;      ///< [hidden]: the normalized output of attention
-  std::vector<float> output;            ///< [neurons]: after GELU
+  std::vector<float> output;            ///< [neurons]: activated
 };
 
 /// One for each layer; empty: nothing was measured.

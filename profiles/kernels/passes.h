@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <string_view>
 
 #include "profiles/kernels/isa.h"
 
@@ -101,6 +102,9 @@ size_t AttentionScratchFloats(size_t longest, size_t head_size);
 
 using AttentionPass = void (*)(const AttentionArguments& arguments);
 
+/// Applies a function to each value of a row, in place.
+using RowFunction = void (*)(float* row, size_t columns);
+
 /// The passes between the matrix products, each over rows of float32, compiled for one instruction set. All of them may
 /// be called by any number of threads on different rows, and none allocates.
 struct Passes {
@@ -108,10 +112,13 @@ struct Passes {
 
   /// rows = LayerNorm(rows + position[position_id] + type)
   void (*embed_norm)(const EmbedArguments& arguments);
-  /// next = gelu(product + bias), exact: x/2 (1 + erf(x / sqrt 2)). bias: [columns]. Float32 may go to the product's
-  /// own memory; for others `row_scratch` has room for a row of floats.
-  void (*bias_gelu)(const ProductRows& product, const float* bias, const NextRows& next, float* row_scratch,
-                    size_t rows, size_t columns);
+  /// The function of that name, which must be one of checkpoint::HiddenActs(), for bias_activation.
+  RowFunction (*find_activation)(std::string_view name);
+  /// next = activation(product + bias); nullptr is the exact GELU, x/2 (1 + erf(x / sqrt 2)), in one pass with the sum.
+  /// bias: [columns]. Float32 may go to the product's own memory; for others `row_scratch` has room for a row of
+  /// floats.
+  void (*bias_activation)(const ProductRows& product, const float* bias, RowFunction activation, const NextRows& next,
+                          float* row_scratch, size_t rows, size_t columns);
   /// residual = LayerNorm(product + bias + residual), and `next` the same unless it is float32. residual: [rows,
   /// hidden], bias: [hidden].
   void (*residual_norm)(const ProductRows& product, const float* bias, float* residual, const LayerNorm& norm,

@@ -155,6 +155,11 @@ inline Floats Gelu(Floats x) {
   return x * 0.5f * (Erf(x * 0.70710678118654752f) + 1.0f);
 }
 
+/// 1 / (1 + e^-x); NaN stays NaN.
+inline Floats Sigmoid(Floats x) {
+  return 1.0f / (1.0f + Exp(-Max(All(-87.0f), x)));
+}
+
 /// For the floats behind the last whole vector: a vector that holds them, and zeros.
 inline Floats LoadSome(const float* from, size_t count) {
   Floats value = {};

@@ -51,7 +51,7 @@ using OnProgress = std::function<void(size_t done, size_t total)>;
 
 /// A layer has two parts: attention, which consists of heads, and the feed-forward part, which consists of neurons.
 /// Layer i has the parts 2 i and 2 i + 1. Each part ends in a product of its inputs (the context of all heads, or the
-/// neurons after GELU) with an output weight [hidden, in]. A part's curvature says how much the answer depends on it.
+/// activated neurons) with an output weight [hidden, in]. A part's curvature says how much the answer depends on it.
 struct PartCurvature {
   /// [in, in]: the sum over tokens of |g|² a aᵀ, averaged over texts, where a is the product's input and g is the
   /// gradient of the answer with respect to the sum of the product and the residual.

@@ -146,7 +146,7 @@ class Refitter {
     return part % 2 == 0 ? layer.attention_output : layer.output;
   }
   at::Tensor InputsOf(const Layer& layer, size_t part, const Flow& flow, const at::Tensor& hidden) const {
-    if (part % 2 == 1) return reference::Neurons(layer, hidden);
+    if (part % 2 == 1) return reference::Neurons(layer, config_, hidden);
     return reference::Context(layer, config_, hidden, flow.batch->padded.attention_mask);
   }
   at::Tensor NormOf(const Layer& layer, size_t part, const at::Tensor& sum) const {

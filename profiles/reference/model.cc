@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <limits>
 #include <string>
+#include <string_view>
 
 #include "profiles/encoder/profile.h"
 
@@ -20,6 +22,30 @@ at::Tensor Read(const checkpoint::Checkpoint& checkpoint, const std::string& nam
   checkpoint::CopyToFloat32(view, absl::MakeSpan(tensor.data_ptr<float>(), static_cast<size_t>(tensor.numel())));
   return tensor;
 }
+
+struct NamedFunction {
+  std::string_view name;
+  at::Tensor (*function)(const at::Tensor&);
+};
+
+/// Of checkpoint::HiddenActs().
+constexpr NamedFunction kHiddenActs[] = {
+    {"gelu", [](const at::Tensor& x) { return at::gelu(x); }},
+    {"gelu_new", [](const at::Tensor& x) { return at::gelu(x, "tanh"); }},
+    {"gelu_10", [](const at::Tensor& x) { return at::gelu(x).clamp(-10, 10); }},
+    {"quick_gelu", [](const at::Tensor& x) { return x * at::sigmoid(1.702 * x); }},
+    {"silu", [](const at::Tensor& x) { return at::silu(x); }},
+    {"mish", [](const at::Tensor& x) { return at::mish(x); }},
+    {"hardswish", [](const at::Tensor& x) { return at::hardswish(x); }},
+    {"relu", [](const at::Tensor& x) { return at::relu(x); }},
+    {"relu2", [](const at::Tensor& x) { return at::relu(x).square(); }},
+    {"relu6", [](const at::Tensor& x) { return x.clamp(0, 6); }},
+    {"leaky_relu", [](const at::Tensor& x) { return at::leaky_relu(x); }},
+    {"sigmoid", [](const at::Tensor& x) { return at::sigmoid(x); }},
+    {"tanh", [](const at::Tensor& x) { return at::tanh(x); }},
+    {"laplace", [](const at::Tensor& x) { return 0.5 * (1 + at::erf((x - 0.707107) / (0.282095 * std::sqrt(2.0)))); }},
+    {"sqrtsoftplus", [](const at::Tensor& x) { return at::softplus(x).sqrt(); }},
+    {"linear", [](const at::Tensor& x) { return x; }}};
 
 }  // namespace
 
@@ -111,8 +137,10 @@ at::Tensor Context(const Layer& layer, const ModelConfig& config, const at::Tens
   return context.transpose(1, 2).contiguous().view({sequences, length, width});
 }
 
-at::Tensor Neurons(const Layer& layer, const at::Tensor& hidden) {
-  return at::gelu(Linear(hidden, layer.intermediate));
+at::Tensor Neurons(const Layer& layer, const ModelConfig& config, const at::Tensor& hidden) {
+  const auto named = std::find_if(std::begin(kHiddenActs), std::end(kHiddenActs),
+                                  [&](const NamedFunction& one) { return one.name == config.hidden_act; });
+  return named->function(Linear(hidden, layer.intermediate));
 }
 
 at::Tensor Head(const Weights& weights, const at::Tensor& hidden) {
@@ -130,7 +158,7 @@ at::Tensor Forward(const Weights& weights, const ModelConfig& config, const Padd
   };
   for (const Layer& layer : weights.layers) {
     end_part(Context(layer, config, hidden, batch.attention_mask), layer.attention_output, layer.attention_norm);
-    end_part(Neurons(layer, hidden), layer.output, layer.output_norm);
+    end_part(Neurons(layer, config, hidden), layer.output, layer.output_norm);
   }
   return Head(weights, hidden);
 }

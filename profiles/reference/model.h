@@ -49,7 +49,7 @@ PaddedBatch Pad(absl::Span<const absl::Span<const int32_t>> sequences, int32_t p
 /// One of a layer's two parts, attention or the feed-forward part: the input of its output product, and the sum of that
 /// product and the residual.
 struct PartTrace {
-  at::Tensor inputs;  ///< [sequences, longest, in]: the context of all heads, or the neurons after GELU
+  at::Tensor inputs;  ///< [sequences, longest, in]: the context of all heads, or the neurons, activated
   at::Tensor sum;     ///< [sequences, longest, hidden], before LayerNorm
 };
 
@@ -65,8 +65,8 @@ at::Tensor Embed(const Weights& weights, const checkpoint::ModelConfig& config, 
 /// The context of all heads, [sequences, longest, heads * head_size]. `attention_mask` is that of the PaddedBatch.
 at::Tensor Context(const Layer& layer, const checkpoint::ModelConfig& config, const at::Tensor& hidden,
                    const at::Tensor& attention_mask);
-/// The neurons after GELU, [sequences, longest, neurons].
-at::Tensor Neurons(const Layer& layer, const at::Tensor& hidden);
+/// The neurons after the activation function, [sequences, longest, neurons].
+at::Tensor Neurons(const Layer& layer, const checkpoint::ModelConfig& config, const at::Tensor& hidden);
 at::Tensor Linear(const at::Tensor& input, const Affine& affine);
 at::Tensor Norm(const at::Tensor& input, const Affine& affine, const checkpoint::ModelConfig& config);
 /// The logits, [sequences, labels], for the last layer's output.

@@ -113,6 +113,14 @@ TEST(ModelConfig, NullProblemTypeIsUnspecified) {
   EXPECT_EQ(Parse(With("problem_type", nullptr))->problem_type, ProblemType::kUnspecified);
 }
 
+TEST(ModelConfig, EveryNameOfAnActivationIsReadAsOneOfItsFunction) {
+  for (const std::string_view name : HiddenActs()) EXPECT_EQ(Parse(With("hidden_act", name))->hidden_act, name);
+  EXPECT_EQ(Parse(With("hidden_act", "gelu_python"))->hidden_act, "gelu");
+  EXPECT_EQ(Parse(With("hidden_act", "gelu_pytorch_tanh"))->hidden_act, "gelu_new");
+  EXPECT_EQ(Parse(With("hidden_act", "swish"))->hidden_act, "silu");
+  EXPECT_EQ(Parse(With("hidden_act", nullptr))->hidden_act, "gelu");
+}
+
 class ProblemTypes : public ::testing::TestWithParam<std::pair<const char*, ProblemType>> {};
 TEST_P(ProblemTypes, AreReadAndNamedAlike) {
   const auto config = Parse(With("problem_type", GetParam().first));
@@ -148,8 +156,9 @@ INSTANTIATE_TEST_SUITE_P(
                 R"(is ["RobertaForMaskedLM"]; supported: RobertaForSequenceCl)"},
         Refusal{"architectures", R"("RobertaForSequenceClassification")",
                 "supported: RobertaForSequenceClassification"},
-        Refusal{"architectures", "[]", "is []"}, Refusal{"hidden_act", R"("relu")", R"(is "relu"; supported: gelu)"},
-        Refusal{"hidden_act", R"("gelu_new")", R"(is "gelu_new"; supported: gelu)"},
+        Refusal{"architectures", "[]", "is []"},
+        Refusal{"hidden_act", R"("prelu")", R"(is "prelu"; supported: gelu, gelu_new, )"},
+        Refusal{"hidden_act", R"("GELU")", R"(is "GELU"; supported: gelu)"},
         Refusal{"position_embedding_type", R"("relative_key")", R"(is "relative_key"; supported: absolute)"},
         Refusal{"is_decoder", "true", "is true; supported: false"},
         Refusal{"add_cross_attention", "true", "is true; supported: false"},

@@ -53,6 +53,14 @@ TEST(Revision, DoesNotDependOnFieldsThatNothingIsComputedFrom) {
   EXPECT_EQ(RevisionOf(config, TinyTensors()), TinyRevision());
 }
 
+TEST(Revision, DependsOnTheActivationFunctionAndNotOnItsName) {
+  json config = TinyConfig();
+  config["hidden_act"] = "gelu_python";
+  EXPECT_EQ(RevisionOf(config, TinyTensors()), TinyRevision());
+  config["hidden_act"] = "relu";
+  EXPECT_NE(RevisionOf(config, TinyTensors()), TinyRevision());
+}
+
 TEST(Revision, DoesNotDependOnUnusedTensors) {
   std::vector<Tensor> tensors = TinyTensors();
   tensors.push_back(checkpoint_fixture::MakeTensor("roberta.pooler.dense.bias", {4}, Dtype::kF32, 1));

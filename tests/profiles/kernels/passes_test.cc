@@ -7,9 +7,11 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
 #include <string>
 #include <vector>
 
+#include "profiles/checkpoint/config.h"
 #include "tests/profiles/kernels/random_floats.h"
 
 namespace roberta::kernels {
@@ -63,7 +65,8 @@ TEST_P(PassesOf, BiasGelu) {
   for (const size_t columns : kSizes) {
     const Vector input = RandomFloats(kRows * columns, 1, 3), bias = RandomFloats(columns, 2);
     Vector values = input;
-    passes_.bias_gelu(Floats(values, columns), bias.data(), {.values = values.data()}, nullptr, kRows, columns);
+    passes_.bias_activation(Floats(values, columns), bias.data(), nullptr, {.values = values.data()}, nullptr, kRows,
+                            columns);
     for (size_t i = 0; i < values.size(); ++i) {
       const double x = static_cast<double>(input[i] + bias[i % columns]);
       EXPECT_NEAR(values[i], 0.5 * x * (1 + std::erf(x / std::sqrt(2.0))), 2e-6 * std::max(1.0, std::abs(x))) << x;
@@ -74,9 +77,65 @@ TEST_P(PassesOf, BiasGelu) {
 TEST_P(PassesOf, GeluOfExtremes) {
   Vector values = {-1e30f, -100, -20, -0.0f, 0, 1e-30f, 20, 100, 1e30f};
   const Vector expected = {0, 0, 0, 0, 0, 0.5e-30f, 20, 100, 1e30f}, bias(values.size(), 0.0f);
-  passes_.bias_gelu(Floats(values, values.size()), bias.data(), {.values = values.data()}, nullptr, 1, values.size());
+  passes_.bias_activation(Floats(values, values.size()), bias.data(), nullptr, {.values = values.data()}, nullptr, 1,
+                          values.size());
   for (size_t i = 0; i < values.size(); ++i)
     EXPECT_NEAR(values[i], expected[i], 1e-6f * std::abs(expected[i]) + 1e-30f) << i;
+}
+
+/// The formulas of transformers' activations.py.
+double Activated(const std::string& name, double x) {
+  const auto sigmoid = [](double y) { return 1 / (1 + std::exp(-y)); };
+  const double gelu = 0.5 * x * (1 + std::erf(x / std::sqrt(2.0))), relu = std::max(x, 0.0);
+  const std::map<std::string, double> values = {
+      {"gelu", gelu},
+      {"gelu_new", 0.5 * x * (1 + std::tanh(std::sqrt(2 / std::acos(-1.0)) * (x + 0.044715 * x * x * x)))},
+      {"gelu_10", std::clamp(gelu, -10.0, 10.0)},
+      {"quick_gelu", x * sigmoid(1.702 * x)},
+      {"silu", x * sigmoid(x)},
+      {"mish", x * std::tanh(std::log1p(std::exp(x)))},
+      {"hardswish", x * std::clamp(x + 3, 0.0, 6.0) / 6},
+      {"relu", relu},
+      {"relu2", relu * relu},
+      {"relu6", std::min(relu, 6.0)},
+      {"leaky_relu", x > 0 ? x : 0.01 * x},
+      {"sigmoid", sigmoid(x)},
+      {"tanh", std::tanh(x)},
+      {"laplace", 0.5 * (1 + std::erf((x - 0.707107) / (0.282095 * std::sqrt(2.0))))},
+      {"sqrtsoftplus", std::sqrt(x > 20 ? x : std::log1p(std::exp(x)))},
+      {"linear", x}};
+  return values.at(name);
+}
+
+TEST_P(PassesOf, BiasActivationOfEveryHiddenAct) {
+  for (const std::string_view name : checkpoint::HiddenActs()) {
+    for (const size_t columns : kSizes) {
+      const Vector input = RandomFloats(kRows * columns, 1, 15), bias = RandomFloats(columns, 2);
+      Vector values = input;
+      passes_.bias_activation(Floats(values, columns), bias.data(), passes_.find_activation(name),
+                              {.values = values.data()}, nullptr, kRows, columns);
+      for (size_t i = 0; i < values.size(); ++i) {
+        const double x = static_cast<double>(input[i] + bias[i % columns]);
+        const double expected = Activated(std::string(name), x);
+        EXPECT_NEAR(values[i], expected, 2e-6 * std::max(1.0, std::abs(expected))) << name << " of " << x;
+      }
+    }
+  }
+}
+
+TEST_P(PassesOf, BiasActivationOfExtremes) {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  for (const std::string_view name : checkpoint::HiddenActs()) {
+    Vector values = {-1e4f, -100, 0, 100, 1e4f, nan};
+    const Vector input = values, bias(values.size(), 0.0f);
+    passes_.bias_activation(Floats(values, values.size()), bias.data(), passes_.find_activation(name),
+                            {.values = values.data()}, nullptr, 1, values.size());
+    EXPECT_TRUE(std::isnan(values.back())) << name;
+    for (size_t i = 0; i + 1 < values.size(); ++i) {
+      const double expected = Activated(std::string(name), static_cast<double>(input[i]));
+      EXPECT_NEAR(values[i], expected, 2e-6 * std::max(1.0, std::abs(expected))) << name << " of " << input[i];
+    }
+  }
 }
 
 TEST_P(PassesOf, ResidualNorm) {
@@ -154,8 +213,9 @@ TEST_P(PassesOf, IntegersAreReadWithTheirScales) {
                                  .column_scale = column_scale.data(),
                                  .column_sum = column_sum.data()};
     Vector from_ints(ints.size()), from_floats(ints.size());
-    passes_.bias_gelu(product, bias.data(), {.values = from_ints.data()}, nullptr, kRows, columns);
-    passes_.bias_gelu(Floats(floats, columns), bias.data(), {.values = from_floats.data()}, nullptr, kRows, columns);
+    passes_.bias_activation(product, bias.data(), nullptr, {.values = from_ints.data()}, nullptr, kRows, columns);
+    passes_.bias_activation(Floats(floats, columns), bias.data(), nullptr, {.values = from_floats.data()}, nullptr,
+                            kRows, columns);
     for (size_t i = 0; i < ints.size(); ++i) EXPECT_NEAR(from_ints[i], from_floats[i], 1e-4f) << columns;
   }
 }
@@ -201,7 +261,8 @@ TEST_P(PassesOf, NothingThatIsNotANumberIsHidden) {
     const Vector ones(columns, 1), zeros(columns, 0);
     Vector values(columns, 1);
     values[columns - 1] = nan;
-    passes_.bias_gelu(Floats(values, columns), zeros.data(), {.values = values.data()}, nullptr, 1, columns);
+    passes_.bias_activation(Floats(values, columns), zeros.data(), nullptr, {.values = values.data()}, nullptr, 1,
+                            columns);
     EXPECT_TRUE(std::isnan(values[columns - 1]));
     Vector residual(columns, 1);
     passes_.residual_norm(Floats(values, columns), zeros.data(), residual.data(), {ones.data(), zeros.data(), 1e-5f},
@@ -231,14 +292,15 @@ TEST_P(PassesOf, WhatIsLeftForTheNextProductIsWhatThePassComputes) {
   for (const size_t columns : {size_t{33}, size_t{64}}) {
     const Vector input = RandomFloats(kRows * columns, 1), bias = RandomFloats(columns, 2), ones(columns, 1.0f);
     Vector residual = RandomFloats(kRows * columns, 3), scratch(columns), gelu(input.size());
-    passes_.bias_gelu(Floats(input, columns), bias.data(), {.values = gelu.data()}, nullptr, kRows, columns);
+    passes_.bias_activation(Floats(input, columns), bias.data(), nullptr, {.values = gelu.data()}, nullptr, kRows,
+                            columns);
     for (const Precision precision : {Precision::kBFloat16, Precision::kInt8}) {
       std::vector<uint16_t> left(input.size()), converted(input.size());
       Vector left_scale(kRows), converted_scale(kRows);
       std::vector<int32_t> left_zero(kRows), converted_zero(kRows);
       const NextRows from_pass = {precision, left.data(), left_scale.data(), left_zero.data()};
       const NextRows from_floats = {precision, converted.data(), converted_scale.data(), converted_zero.data()};
-      passes_.bias_gelu(Floats(input, columns), bias.data(), from_pass, scratch.data(), kRows, columns);
+      passes_.bias_activation(Floats(input, columns), bias.data(), nullptr, from_pass, scratch.data(), kRows, columns);
       passes_.convert_rows(gelu.data(), from_floats, kRows, columns);
       EXPECT_EQ(left, converted);
       EXPECT_EQ(left_scale, converted_scale);

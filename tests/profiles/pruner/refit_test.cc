@@ -178,7 +178,7 @@ TEST_F(RefitTest, WithoutNeuronsTheBiasBecomesTheirMean) {
       const at::Tensor context = reference::Context(layer, model_.config(), embedded, batch.padded.attention_mask);
       const at::Tensor hidden = reference::Norm(reference::Linear(context, layer.attention_output) + embedded,
                                                 layer.attention_norm, model_.config());
-      const at::Tensor added = reference::Linear(reference::Neurons(layer, hidden), layer.output);
+      const at::Tensor added = reference::Linear(reference::Neurons(layer, model_.config(), hidden), layer.output);
       sum += added.flatten(0, 1).index_select(0, batch.tokens).sum(0, false, at::kDouble);
       tokens += batch.tokens.numel();
     }

@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -138,6 +141,26 @@ TEST_F(PrunedCheckpointTest, ALastLayerWithoutAnythingGivesTheSameLogits) {
   PruningMask mask = Mask();
   mask.back() = {};
   ExpectSameLogitsAsPruned(mask);
+}
+
+TEST(HiddenActs, GiveTheLogitsOfThePackedEncoder) {
+  const checkpoint_fixture::ScratchDirectory scratch;
+  const std::string demo = test_paths::InRepository("models/demo-sst2");
+  for (const char* name : {"model.safetensors", "vocab.json", "merges.txt"})
+    std::filesystem::create_symlink(demo + "/" + name, scratch.In(name));
+  nlohmann::json config = nlohmann::json::parse(checkpoint_fixture::ReadFile(demo + "/config.json"));
+  std::set<float> logits;
+  for (const std::string_view name : checkpoint::HiddenActs()) {
+    config["hidden_act"] = name;
+    checkpoint_fixture::WriteFile(scratch.In("config.json"), config.dump());
+    const LoadedModel reference(scratch.path(), &LoadReferenceProfile);
+    const LoadedModel baseline(scratch.path(), profiles_test::Packed("baseline"));
+    const std::vector<std::vector<int32_t>> texts = {reference.Encode("a warm, funny and deeply moving film").ids};
+    const std::vector<float> expected = reference.Run(texts), computed = baseline.Run(texts);
+    for (size_t i = 0; i < expected.size(); ++i) EXPECT_NEAR(computed[i], expected[i], kTolerance) << name;
+    logits.insert(computed[0]);
+  }
+  EXPECT_EQ(logits.size(), checkpoint::HiddenActs().size());  // no function is another's
 }
 
 }  // namespace

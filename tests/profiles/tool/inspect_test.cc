@@ -106,10 +106,10 @@ TEST(Inspect, JsonReportListsEveryProblemWithItsFile) {
 
 TEST(Inspect, ProblemsOfConfigAndVocabularyAreToldTogether) {
   const ScratchDirectory scratch;
-  LinkDemoModel(scratch, {{"hidden_act", "relu"}, {"hidden_size", nullptr}});
+  LinkDemoModel(scratch, {{"hidden_act", "prelu"}, {"hidden_size", nullptr}});
   std::filesystem::remove(scratch.In("vocab.json"));
   EXPECT_THAT(ReportOfBroken(scratch),
-              AllOf(HasSubstr("config.json: field \"hidden_act\" is \"relu\"; supported: gelu\n"),
+              AllOf(HasSubstr("config.json: field \"hidden_act\" is \"prelu\"; supported: gelu, "),
                     HasSubstr("config.json: field \"hidden_size\" is missing\n"), HasSubstr("vocab.json")));
 }
 
