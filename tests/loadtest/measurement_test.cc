@@ -99,6 +99,7 @@ TEST(Measure, AStopEndsTheSeriesWithTheRunThatItBroke) {
   });
   RunOptions options = ShortRuns();
   options.turns = 5;
+  options.duration_seconds = 2;  // of 0.2 s a busy machine may leave a run no moment to look for a stop
   const auto measured = MeasureAt(server, options, {"baseline", "amp"}, [&] { return calls_of_amp > 0; });
   ASSERT_TRUE(measured.ok()) << measured.status();
   EXPECT_EQ(measured->runs_planned, 10u);
@@ -132,8 +133,8 @@ TEST(Measure, AStopBeforeTheFirstRunIsCancelled) {
 }
 
 // A call takes 10 ms and they go one by one, so at most 100 a second. A run of d = 0.5 s may still begin above that:
-// after t seconds at the rate r a request waits for t (r / 100 - 1), and nine of ten wait for less than L = 150 ms as
-// long as r < 100 (1 + L / 0.9 d) = 133.
+// after t seconds at the rate r a request waits for t (r / 100 - 1), and nine of ten wait for less than L = 400 ms as
+// long as r < 100 (1 + L / 0.9 d) = 189. A busy machine can do less; at 5 a second a call may take 20 times its time.
 TEST(Measure, ASearchFindsWhatAServerCanDo) {
   std::mutex one_by_one;
   FakeServer server([&](auto*, const auto&, auto* response) {
@@ -143,7 +144,7 @@ TEST(Measure, ASearchFindsWhatAServerCanDo) {
   });
   RunOptions options = ShortRuns();
   options.duration_seconds = 0.5;
-  options.slo = series::Objective{0.9, 150};
+  options.slo = series::Objective{0.9, 400};
   options.rate = {5, 1000};
   options.repeats = 1;
   const auto measured = MeasureAt(server, options, {""});
@@ -153,8 +154,8 @@ TEST(Measure, ASearchFindsWhatAServerCanDo) {
   EXPECT_EQ(search.least_good_ratio, 0.9);
   EXPECT_EQ(search.missing, "");
   ASSERT_THAT(search.found, SizeIs(1));
-  EXPECT_GE(search.found[0], 10);
-  EXPECT_LE(search.found[0], 140);
+  EXPECT_GE(search.found[0], 5);
+  EXPECT_LE(search.found[0], 200);
   EXPECT_THAT(measured->series.runs, IsEmpty());
 }
 

@@ -79,6 +79,13 @@ int64_t CountAtOrBelow(const stats::Histogram& histogram, int64_t value) {
   return count;
 }
 
+/// Values that are in a bin below that of `value`.
+int64_t CountBelow(const stats::Histogram& histogram, int64_t value) {
+  int64_t count = 0;
+  for (const stats::Histogram::Bin& bin : histogram.Bins()) count += bin.highest < value ? bin.count : 0;
+  return count;
+}
+
 int64_t CountAbove(const stats::Histogram& histogram, int64_t value) {
   return histogram.count() - CountAtOrBelow(histogram, value);
 }
@@ -87,7 +94,7 @@ TEST(Runner, AClosedLoopBooksEveryCallThatTheServerSaw) {
   Counting counting;
   const RunResult result = RunAgainst(counting.server, ClosedPlan(4, milliseconds(300)));
   EXPECT_EQ(result.end, End::kComplete);
-  EXPECT_GT(result.Total().sent, 4);
+  EXPECT_GE(result.Total().sent, 4);  // one of each user, however slow the machine is
   EXPECT_EQ(result.Total().sent, counting.calls);
   EXPECT_EQ(result.Total().Count(stats::Outcome::kAnswered), result.Total().sent);
   EXPECT_EQ(result.Total().items, result.Total().sent);
@@ -127,6 +134,7 @@ TEST(Runner, AnOpenLoopSendsWhatIsDueAndNoMore) {
   EXPECT_LE(result.Total().sent, 100);
 }
 
+// Calls that waited for the answer of the one before would never be two at a time.
 TEST(Runner, AnOpenLoopDoesNotWaitForAnswers) {
   std::atomic<int> now{0}, most{0};
   FakeServer server([&](auto* context, const auto& request, auto* response) {
@@ -138,26 +146,27 @@ TEST(Runner, AnOpenLoopDoesNotWaitForAnswers) {
     return Echo(context, request, response);
   });
   RunAgainst(server, OpenPlan(50, milliseconds(400)));
-  EXPECT_GE(most, 5);
+  EXPECT_GE(most, 2);
 }
 
-// One call at a time, 200 a second for a second, and one of them takes 400 ms: the 80 that were due meanwhile waited
+// One call at a time, 100 a second for two seconds, and one of them takes 600 ms: the 60 that were due meanwhile waited
 // for it. From the actual send only that one was slow: the coordinated omission that the intended clock is for. A busy
-// machine makes some more of them slow or late, but not half of those that the stall holds back.
+// machine makes some more of them slow or late, but not half of those that the stall holds back. One that needs more
+// than the 10 ms that a call has is always behind, and sends less, so that calls before the stall are delayed instead.
 TEST(Runner, AStallShowsInTheIntendedClockAndNotInTheActualOne) {
   std::atomic<int> calls{0};
   FakeServer server([&](auto* context, const auto& request, auto* response) {
-    if (++calls == 40) std::this_thread::sleep_for(milliseconds(400));
+    if (++calls == 40) std::this_thread::sleep_for(milliseconds(600));
     return Echo(context, request, response);
   });
-  Plan plan = OpenPlan(200, seconds(1));
+  Plan plan = OpenPlan(100, seconds(2));
   plan.max_in_flight = 1;
   const RunResult result = RunAgainst(server, std::move(plan));
   const stats::Tally total = result.Total();
   const int64_t delayed = CountAbove(total.answered_from_intended, 100 * kMs);
-  EXPECT_GE(delayed, 50);
+  EXPECT_GE(delayed, 30);
   EXPECT_LE(CountAbove(total.answered_from_sent, 100 * kMs), delayed / 2);
-  EXPECT_GE(total.answered_from_sent.max(), 400 * kMs);
+  EXPECT_GE(total.answered_from_sent.max(), 600 * kMs);
   EXPECT_GE(result.held_back, 1);
   EXPECT_LE(CountAbove(total.lateness, 100 * kMs), delayed / 2) << "held back is not late";
 }
@@ -172,14 +181,15 @@ TEST(Runner, GoodputIsWhatWasAnsweredWithinTheObjective) {
     }
     return Echo(context, request, response);
   });
-  Plan plan = OpenPlan(100, milliseconds(400));
+  Plan plan = OpenPlan(100, seconds(1));
   plan.objective = milliseconds(150);
   const stats::Tally total = RunAgainst(server, std::move(plan)).Total();
   EXPECT_GE(slow, 5);
   EXPECT_GT(total.good, 0);
   EXPECT_LE(total.good, total.sent - slow);
-  EXPECT_NEAR(static_cast<double>(total.good),
-              static_cast<double>(CountAtOrBelow(total.answered_from_intended, 150 * kMs)), 1);
+  // Of the values in the objective's own bin, the histogram does not say on which side they are.
+  EXPECT_GE(total.good, CountBelow(total.answered_from_intended, 150 * kMs));
+  EXPECT_LE(total.good, CountAtOrBelow(total.answered_from_intended, 150 * kMs));
 }
 
 TEST(Runner, EveryCodeIsBookedAsTheServerGaveIt) {
@@ -255,14 +265,17 @@ TEST(Runner, AWarmUpUntilSteadyEndsWhenAnswersComeSteadily) {
 
 TEST(Runner, AWarmUpWithoutAnswersEndsAfterItsLongestTimeAndSaysSo) {
   std::atomic<bool> warm{false};
+  std::atomic<int> answers{0};
   FakeServer server([&](auto* context, const auto& request, auto* response) {
     while (!warm) std::this_thread::sleep_for(milliseconds(1));
+    ++answers;
     return Echo(context, request, response);
   });
-  Plan plan = ClosedPlan(2, milliseconds(200));
+  Plan plan = ClosedPlan(2, seconds(600));
   plan.warm_up = {milliseconds(300), milliseconds(100)};
-  const RunResult result =
-      RunAgainst(server, std::move(plan), GoOn, [&](const Progress& progress) { warm = !progress.warming_up; });
+  const RunResult result = RunAgainst(
+      server, std::move(plan), [&] { return answers > 20; },
+      [&](const Progress& progress) { warm = !progress.warming_up; });
   EXPECT_EQ(result.warm_up_end, WarmUpEnd::kNotSteady);
   EXPECT_GE(result.warm_up_seconds, 0.3);
   EXPECT_GT(result.Total().sent, 2);
@@ -294,20 +307,21 @@ TEST(Runner, EveryMeasuredAnswerIsShownWithItsRequest) {
 }
 
 TEST(Runner, ClassesAreBookedApart) {
-  std::atomic<int64_t> longs{0};
+  std::atomic<int64_t> shorts{0}, longs{0};
   FakeServer server([&](auto* context, const auto& request, auto* response) {
-    longs += request.items(0).text() == "long";
+    ++(request.items(0).text() == "long" ? longs : shorts);
     return Echo(context, request, response);
   });
   client::DirectClient client({.address = server.address()});
   workload::RequestMix mix = MixOf({ClassOf("short", 0.7), ClassOf("long", 0.3)});
-  Plan plan = ClosedPlan(2, milliseconds(300));
+  Plan plan = ClosedPlan(2, seconds(600));
   plan.deadline = seconds(60);
-  const RunResult result = Execute(std::move(plan), &mix, &client, GoOn, [](const Progress&) {});
+  const RunResult result = Execute(
+      std::move(plan), &mix, &client, [&] { return shorts > 0 && longs > 0; }, [](const Progress&) {});
   ASSERT_EQ(result.classes.size(), 2u);
   EXPECT_EQ(result.class_names[1], "long");
+  EXPECT_EQ(result.classes[0].sent, shorts);
   EXPECT_EQ(result.classes[1].sent, longs);
-  EXPECT_GT(result.classes[0].sent, 0);
 }
 
 TEST(Runner, WindowsAddUpToTheBooks) {
@@ -375,7 +389,7 @@ TEST(Runner, ARateThatNobodyCanSendIsAFault) {
 
 TEST(Runner, RecordedArrivalsThatEndEarlyAreAllSent) {
   Counting counting;
-  Plan plan = ClosedPlan(1, milliseconds(300));
+  Plan plan = ClosedPlan(1, seconds(2));  // what is due is sent as long as the run lasts
   plan.arrivals = workload::RecordedArrivals({0, 10 * kMs, 10 * kMs});
   EXPECT_EQ(RunAgainst(counting.server, std::move(plan)).Total().sent, 3);
 }
