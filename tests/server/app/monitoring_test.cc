@@ -53,8 +53,9 @@ TEST(Monitoring, WhenItStopsItIsNoLongerReadyWhileItStillServes) {
   RunningServer running;
   const uint16_t port = running.server->metrics_port();
   auto drained = std::async(std::launch::async,
-                            [&] { return running.server->Drain(std::chrono::seconds(2), std::chrono::seconds(60)); });
-  while (!Get(port, "/readyz").starts_with("HTTP/1.1 503 ")) std::this_thread::yield();
+                            [&] { return running.server->Drain(std::chrono::seconds(5), std::chrono::seconds(60)); });
+  while (!Get(port, "/readyz").starts_with("HTTP/1.1 503 ")) {
+  }
   EXPECT_THAT(Get(port, "/healthz"), StartsWith("HTTP/1.1 200 "));
   running.ExpectUnharmed();
   EXPECT_TRUE(drained.get());

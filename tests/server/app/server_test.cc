@@ -36,12 +36,16 @@ TEST(Server, PhasesOfARealAnswerAddUp) {
   RunningServer running;
   v1::ClassifyRequest request;
   for (int i = 0; i < 20; ++i) request.add_items()->set_text("an honest drama with a weak last act");
-  const auto answer = running.Classify(request);
-  ASSERT_TRUE(answer.status.ok());
-  const v1::Phases& phases = answer.response.phases();
-  EXPECT_EQ(phases.tokenize_ns() + phases.queue_ns() + phases.form_ns() + phases.infer_ns() + phases.post_ns(),
-            phases.total_ns());
-  EXPECT_GT(phases.infer_ns(), phases.tokenize_ns());
+  int longer_inference = 0;
+  for (int i = 0; i < 20; ++i) {
+    const auto answer = running.Classify(request);
+    ASSERT_TRUE(answer.status.ok());
+    const v1::Phases& phases = answer.response.phases();
+    EXPECT_EQ(phases.tokenize_ns() + phases.queue_ns() + phases.form_ns() + phases.infer_ns() + phases.post_ns(),
+              phases.total_ns());
+    longer_inference += phases.infer_ns() > phases.tokenize_ns();
+  }
+  EXPECT_GT(longer_inference, 10) << "a busy machine may hold up the tokenizer's thread, but not most of the time";
 }
 
 TEST(Server, ListsEveryProfileWithItsState) {

@@ -378,10 +378,11 @@ TEST_F(BlockedStreamTest, WhatWaitsIsDroppedWhenTheClientCancels) {
 }
 
 TEST_F(BlockedStreamTest, WhatWaitsIsDroppedAtTheDeadline) {
-  Open(client_, "", std::chrono::system_clock::now() + 1s);
+  const auto deadline = std::chrono::system_clock::now() + 3s;  // time enough for the first batch to be run
+  Open(client_, "", deadline);
   client_->Send(PuppetTransport::Texts(64));
   entered_.get_future().wait();
-  std::this_thread::sleep_for(1100ms);
+  std::this_thread::sleep_until(deadline + 100ms);
   release_.set_value();
   EXPECT_TRUE(absl::IsDeadlineExceeded(client_->WaitForEnd()));
   EXPECT_TRUE(server_.permits.WaitUntilIdle(60s));

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -132,6 +133,17 @@ struct PuppetServer {
     return promise->get_future();
   }
   CallOutcome Run(const std::shared_ptr<ClassifyCall>& call) { return Start(call).get(); }
+  /// Starts a call of normal priority for the baseline and returns when it waits in the queue, or has ended: on a busy
+  /// machine its deadline may pass before.
+  std::future<CallOutcome> StartWaiting(const std::shared_ptr<ClassifyCall>& call) {
+    const auto waiting = [&] { return queue.depth().items[0][static_cast<size_t>(call::Priority::kNormal)]; };
+    const size_t before = waiting();
+    std::future<CallOutcome> outcome = Start(call);
+    while (waiting() == before && outcome.wait_for(std::chrono::seconds(0)) != std::future_status::ready) {
+      std::this_thread::yield();
+    }
+    return outcome;
+  }
 
   /// What the log has of the calls that have ended: members of JSON objects. No call may come after.
   const std::vector<std::string>& CloseLog() {

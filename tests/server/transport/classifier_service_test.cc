@@ -257,8 +257,9 @@ TEST_F(BlockedClassifierTest, ACallCancelledWhileItWaitsNeverRuns) {
   second.TryCancel();
   second_done.get_future().wait();
   EXPECT_EQ(code, grpc::StatusCode::CANCELLED);
-  // The server learns of it through a frame of its own; only then may the executor go on.
-  std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  // The server learns of it through a frame of its own; only then may the executor go on. Nothing shows that it has, as
+  // the call waits for the executor; it takes a millisecond, or some hundred on a busy machine.
+  std::this_thread::sleep_for(std::chrono::seconds(2));
   release_.set_value();
   first_done.get_future().wait();
   EXPECT_TRUE(puppet_.permits.WaitUntilIdle(std::chrono::seconds(60)));

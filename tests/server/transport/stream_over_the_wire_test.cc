@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "server/transport/services.h"
+#include "tests/server/metrics/exposition.h"
 #include "tests/server/service/puppet_server.h"
 
 namespace roberta::transport {
@@ -104,7 +105,8 @@ TEST_F(StreamOverTheWireTest, WhatWaitsIsDroppedWhenTheClientCancels) {
   context_.TryCancel();
   EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::CANCELLED);
   // The server learns of it through a frame of its own; only then may the executor go on.
-  std::this_thread::sleep_for(200ms);
+  const auto booked = [&] { return metrics::SumOf(puppet_.metrics.Scrape(), "roberta_requests_total"); };
+  while (booked() == 0) std::this_thread::sleep_for(1ms);
   const size_t run = items_run_;
   release_.set_value();
   EXPECT_TRUE(puppet_.permits.WaitUntilIdle(60s));
@@ -113,7 +115,7 @@ TEST_F(StreamOverTheWireTest, WhatWaitsIsDroppedWhenTheClientCancels) {
 
 TEST_F(StreamOverTheWireTest, WhatWaitsIsDroppedAtTheDeadline) {
   held_ = true;
-  context_.set_deadline(std::chrono::system_clock::now() + 100ms);
+  context_.set_deadline(std::chrono::system_clock::now() + 2s);  // time enough for the first batch to be run
   const auto stream = stub_->ClassifyStream(&context_);
   stream->Write(Texts(64));
   EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::DEADLINE_EXCEEDED);
