@@ -235,7 +235,7 @@ TEST_F(StreamPipelineTest, KeepsNoMoreThanItsWindow) {
     return grpc::Status::CANCELLED;
   });
   options.items_in_stream = 40;
-  options.timeout = std::chrono::milliseconds(300);  // after which it gives up
+  options.timeout = std::chrono::seconds(1);  // after which it gives up; the items arrive long before
   Run(server.address(), Numbers(100));
   EXPECT_EQ(labels.size(), 100u);
   EXPECT_EQ(most, 40);
@@ -289,7 +289,7 @@ TEST_F(StreamPipelineTest, ASilentStreamIsGivenUpAndAnotherBegun) {
     while (!context->IsCancelled()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
     return grpc::Status::CANCELLED;
   });
-  options.timeout = std::chrono::milliseconds(300);
+  options.timeout = std::chrono::seconds(2);  // much longer than the second stream takes
   options.items_in_stream = 8;
   EXPECT_EQ(Run(server.address(), Numbers(20)), End::kDone);
   ASSERT_EQ(labels.size(), 20u);
