@@ -130,7 +130,7 @@ class LoadTest(unittest.TestCase):
         self.assertEqual(total["items"], 3 * total["outcomes"]["answered"])
 
     def test_recorded_intervals_are_replayed(self):
-        record = self.record("--replay", self.path("intervals.txt", "0\n50\n50\n100\n"), "--duration", "1",
+        record = self.record("--replay", self.path("intervals.txt", "0\n50\n50\n100\n"), "--duration", "3",
                              "--warm-up", "0")
         self.assertEqual(record["derived"]["total"]["sent"], 4)
 
@@ -286,7 +286,7 @@ class LoadTest(unittest.TestCase):
     def test_a_warm_up_until_steady_says_how_it_ended(self):
         record = self.record("--concurrency", "2", "--duration", "2", "--warm-up", "auto", "--profile", "quantized")
         self.assertIn(record["result"]["warm_up_end"], ("steady", "not steady"))
-        self.assertLess(record["result"]["warm_up_seconds"], 3)
+        self.assertLess(record["result"]["warm_up_seconds"], 15)  # 2 at the longest, and the 30 of a long run nowhere near
         self.assertGreater(record["result"]["warm_up"]["sent"], 0)
 
     def test_a_search_finds_the_highest_rate_of_its_range(self):
@@ -592,8 +592,8 @@ class Spawn(unittest.TestCase):
     def test_a_server_that_does_not_come_up_is_told(self):
         self.fails(1, "the server did not start: out of luck", "--server-program",
                    self.script("echo 'roberta-server: out of luck' >&2; exit 1"))
-        self.fails(3, "the server did not start: it does not serve after 0.3 s; it last said: loading",
-                   "--spawn-timeout", "0.3", "--server-program", self.script("echo loading; exec sleep 600"))
+        self.fails(3, "the server did not start: it does not serve after 2.5 s; it last said: loading",
+                   "--spawn-timeout", "2.5", "--server-program", self.script("echo loading; exec sleep 600"))
 
     def test_a_server_is_stopped_after_errors_too(self):
         pids = self.directory / "pids"

@@ -116,7 +116,8 @@ class StopUnderLoad(unittest.TestCase):
         self.assertNotIn('"lost"', "".join(server.log))
 
     def test_readiness_turns_before_a_call_is_refused(self):
-        with drain_delay(3000) as flags, Server(*flags) as server:
+        # Long enough for the watcher to be told, and then for a call of each thread, on a busy machine with sanitizers.
+        with drain_delay(8000) as flags, Server(*flags) as server:
             load = ClosedLoop(server.address)
             wait_until(lambda: answered(server) > 200)
             watching = threading.Event()

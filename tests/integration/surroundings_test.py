@@ -25,6 +25,11 @@ def start(*command, closed=(), environment=None, **options):
     return subprocess.Popen(command, preexec_fn=close, env=environment, text=True, **options)
 
 
+def succeeded(command):
+    """The exit codes of a command that did what it was told; of a load test also that the machine was too busy for it, which it says."""
+    return (0, 4) if command[:2] == ("roberta-loadtest", "run") else (0,)
+
+
 class Surroundings(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -78,7 +83,7 @@ class Surroundings(unittest.TestCase):
                 self.assertIn("cannot write", errors)
                 process = start(*command, closed=(0, 2), stdout=subprocess.PIPE)
                 self.assertNotEqual(process.communicate(timeout=60)[0], "")
-                self.assertEqual(process.returncode, 0)
+                self.assertIn(process.returncode, succeeded(command))
                 process = start(*command, closed=(0, 1, 2))
                 self.assertEqual(process.wait(60), 1)
 
@@ -97,7 +102,7 @@ class Surroundings(unittest.TestCase):
                     process = start(*command, environment=environment, cwd=gone, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
                     os.rmdir(gone)
                     errors = process.communicate(timeout=120)[1]
-                    self.assertEqual(process.returncode, 0, errors)
+                    self.assertIn(process.returncode, succeeded(command), errors)
             self.assertTrue(report.is_file() or not shutil.which("gnuplot"))
 
     def test_a_server_without_a_reader_of_its_log_serves_on(self):
