@@ -1,12 +1,9 @@
 #include <CLI/CLI.hpp>
-#include <cstdio>
 #include <cstdlib>
-#include <string>
 
 #include "loadtest/console/commands.h"
 #include "loadtest/console/output.h"
 #include "profiles/terminal/terminal.h"
-#include "version/version.h"
 
 namespace {
 
@@ -14,9 +11,6 @@ int Run(int argc, char** argv) {
   using namespace roberta::loadtest::console;
   setenv("GRPC_VERBOSITY", "NONE", 0);  // this program reports each failure once
   CLI::App app("Measures a roberta-server under load.", "roberta-loadtest");
-  app.set_version_flag("--version", std::string("roberta-loadtest ") + roberta::version::kLong,
-                       "Print the version and exit");
-  app.require_subcommand(0, 1);
   app.footer(
       "\nExit codes: 0 measured, 1 something failed, 2 wrong usage, 3 the server cannot be reached or was lost, 4 "
       "measured but\n"
@@ -31,16 +25,7 @@ int Run(int argc, char** argv) {
   AddRunCommand(&app, &exit_code);
   AddReportCommand(&app, &exit_code);
   AddSuiteCommand(&app, &exit_code);
-  try {
-    app.parse(argc, argv);
-    if (app.get_subcommands().empty()) throw CLI::RequiredError("A subcommand");
-  } catch (const CLI::Success& success) {
-    return app.exit(success);
-  } catch (const CLI::ParseError& error) {
-    std::fprintf(stderr, "roberta-loadtest: %s (see roberta-loadtest --help)\n", error.what());
-    return kWrongUsage;
-  }
-  return exit_code;
+  return roberta::terminal::RunSubcommand(&app, argc, argv, &exit_code);
 }
 
 }  // namespace

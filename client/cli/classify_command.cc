@@ -209,9 +209,9 @@ int Classify(const ClassifyOptions& options, const ConnectionOptions& connection
   client::Client client({.address = connection.address});
   ItemPipeline pipeline(&client, ToPipelineOptions(options, connection));
   ClassifyRun run(options, (*source)->total_bytes());
-  CatchStopSignals();
+  terminal::CatchStopSignals();
   const ItemPipeline::End end =
-      pipeline.Run(source->get(), &StopRequested, [&](const Batch& batch) { return run.Emit(batch); });
+      pipeline.Run(source->get(), &terminal::StopRequested, [&](const Batch& batch) { return run.Emit(batch); });
   run.Summarize(pipeline.stream_phases());
   switch (end) {
     case ItemPipeline::End::kDone:

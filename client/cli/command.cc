@@ -2,21 +2,11 @@
 
 #include <google/protobuf/util/json_util.h>
 
-#include <csignal>
 #include <cstdio>
 
 #include "client/client.h"
 
 namespace roberta::cli {
-namespace {
-
-volatile std::sig_atomic_t stop_requested = 0;
-
-void RequestStop(int) {
-  stop_requested = 1;
-}
-
-}  // namespace
 
 int ReportFailure(const ConnectionOptions& connection, const absl::Status& status) {
   std::string message(status.message());
@@ -41,18 +31,6 @@ int PrintJson(const google::protobuf::Message& message) {
   }
   std::fputs(json.c_str(), stdout);
   return kAllWell;
-}
-
-void CatchStopSignals() {
-  struct sigaction action = {};
-  action.sa_handler = RequestStop;
-  action.sa_flags = static_cast<int>(SA_RESETHAND);  // without SA_RESTART
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
-}
-
-bool StopRequested() {
-  return stop_requested != 0;
 }
 
 }  // namespace roberta::cli

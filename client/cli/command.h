@@ -10,11 +10,10 @@
 
 namespace roberta::cli {
 
-/// What roberta-client ends with.
+/// Exit codes of roberta-client, but for that of wrong usage.
 enum ExitCode {
   kAllWell = 0,
   kSomethingFailed = 1,  ///< an item, a file, or what was asked for
-  kWrongUsage = 2,
   kServerUnreachable = 3,
   kInterrupted = 130,  ///< 128 + SIGINT, as shells have it
 };
@@ -34,10 +33,6 @@ int ReportFailure(const ConnectionOptions& connection, const absl::Status& statu
 
 /// Prints `message` as JSON on standard output, with the fields' own names; returns the exit code.
 int PrintJson(const google::protobuf::Message& message);
-
-/// From now on SIGINT and SIGTERM only set a flag and end waits in system calls; the next one kills the process.
-void CatchStopSignals();
-bool StopRequested();
 
 // Both add subcommands that set `*exit_code` when they have run. `connection` and `exit_code` must outlive `app`.
 

@@ -1,11 +1,8 @@
 #include <CLI/CLI.hpp>
-#include <cstdio>
 #include <cstdlib>
-#include <string>
 
 #include "client/cli/command.h"
 #include "profiles/terminal/terminal.h"
-#include "version/version.h"
 
 namespace {
 
@@ -13,9 +10,6 @@ int Run(int argc, char** argv) {
   using namespace roberta::cli;
   setenv("GRPC_VERBOSITY", "NONE", 0);  // this program reports failures itself
   CLI::App app("Classifies texts through a roberta-server.", "roberta-client");
-  app.set_version_flag("--version", std::string("roberta-client ") + roberta::version::kLong,
-                       "Print the version and exit");
-  app.require_subcommand(0, 1);
   app.fallthrough();
   ConnectionOptions connection;
   app.add_option("--address", connection.address, "Server, as gRPC takes it (127.0.0.1:8001)")
@@ -36,16 +30,7 @@ int Run(int argc, char** argv) {
   int exit_code = kAllWell;
   AddClassifyCommand(&app, &connection, &exit_code);
   AddServerCommands(&app, &connection, &exit_code);
-  try {
-    app.parse(argc, argv);
-    if (app.get_subcommands().empty()) throw CLI::RequiredError("A subcommand");
-  } catch (const CLI::Success& success) {
-    return app.exit(success);
-  } catch (const CLI::ParseError& error) {
-    std::fprintf(stderr, "roberta-client: %s (see roberta-client --help)\n", error.what());
-    return kWrongUsage;
-  }
-  return exit_code;
+  return roberta::terminal::RunSubcommand(&app, argc, argv, &exit_code);
 }
 
 }  // namespace

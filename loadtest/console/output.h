@@ -10,11 +10,10 @@
 
 namespace roberta::loadtest::console {
 
-/// Exit codes of roberta-loadtest.
+/// Exit codes of roberta-loadtest, but for that of wrong usage.
 enum ExitCode {
   kValid = 0,
-  kSomethingFailed = 1,  ///< a file, a profile, a server that ended at its start, or no request was answered
-  kWrongUsage = 2,
+  kSomethingFailed = 1,    ///< a file, a profile, a server that ended at its start, or no request was answered
   kServerUnreachable = 3,  ///< at the start or, for seconds, during the run
   kInvalid = 4,            ///< measured, but the program itself was the bottleneck
   kInterrupted = 130,      ///< 128 + SIGINT, as shells have it

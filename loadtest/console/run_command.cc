@@ -17,7 +17,7 @@ namespace roberta::loadtest::console {
 namespace {
 
 int ExitCodeOf(const Measured& measured) {
-  if (measured.end == runner::End::kStopped || StopRequested()) return kInterrupted;
+  if (measured.end == runner::End::kStopped || terminal::StopRequested()) return kInterrupted;
   if (measured.end == runner::End::kServerLost) return kServerUnreachable;
   if (!measured.answered) return Complain("no request was answered");
   return measured.faults.empty() ? kValid : kInvalid;
@@ -72,7 +72,7 @@ int Run(const RunOptions& options) {
   Outputs outputs;
   if (absl::Status status = outputs.Open(options); !status.ok()) return Complain(status);
 
-  CatchStopSignals();
+  terminal::CatchStopSignals();
   int exit_code = kValid;
   const auto session = Session::Open(options, &exit_code);
   if (session == nullptr) return exit_code;

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <cctype>
-#include <chrono>
-#include <csignal>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -17,8 +15,6 @@
 namespace roberta::loadtest::console {
 
 namespace {
-
-volatile std::sig_atomic_t stop_requested = 0;
 
 using record::kAuto;
 
@@ -94,18 +90,6 @@ bool IsAnothers(const record::ServerCounters& counters, const runner::RunResult&
 }
 
 }  // namespace
-
-void CatchStopSignals() {
-  struct sigaction action = {};
-  action.sa_handler = [](int) { stop_requested = 1; };
-  action.sa_flags = static_cast<int>(SA_RESETHAND);
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
-}
-
-bool StopRequested() {
-  return stop_requested != 0;
-}
 
 absl::StatusOr<record::ServerDescription> DescribeServer(const std::string& target,
                                                          const std::vector<std::string>& profiles,
@@ -196,7 +180,7 @@ absl::Status Session::Spawn(const RunOptions& options) {
     launch.cpus = *cpus;
   }
   launch.timeout = std::chrono::milliseconds(static_cast<int64_t>(1000 * wanted.start_timeout_seconds));
-  launch.stop_requested = StopRequested;
+  launch.stop_requested = terminal::StopRequested;
   terminal::ProgressBar bar(stderr, options.quiet ? terminal::Display::kNone : terminal::DisplayFor(stderr));
   launch.on_line = [&](const std::string& line) {
     bar.Update(absl::StrCat("starting the server: ", std::string(MessageOf(line))), 0, 0);
@@ -247,7 +231,7 @@ absl::StatusOr<Measured> Session::Measure(const RunOptions& options, std::vector
                            .classes = std::move(classes),
                            .server = server_,
                            .client = client_.get(),
-                           .stop_requested = StopRequested,
+                           .stop_requested = terminal::StopRequested,
                            .watch = [this](std::chrono::nanoseconds longest) { return WatchRun(longest); },
                            .title = title,
                            .runs_later = runs_later},

@@ -48,11 +48,6 @@ struct Measured {
 /// first run; and those of the files that the options name.
 absl::StatusOr<Measured> Measure(const Subject& subject, terminal::ProgressBar* bar);
 
-/// From now on SIGINT and SIGTERM ask for a stop; the second one ends the program.
-void CatchStopSignals();
-
-bool StopRequested();
-
 /// The description that the server at `target` gives of itself; empty if it does not know the request. Unavailable if
 /// it cannot be reached; NotFound, with the list, if it lacks one of `profiles` ("" and "all" are not names);
 /// FailedPrecondition, with its reason, if one of them is not READY.

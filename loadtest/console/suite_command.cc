@@ -169,7 +169,7 @@ int Suite(SuiteOptions options) {
   if (!status.ok()) return Complain(status);
   TakeCores(&options.run.server);
 
-  CatchStopSignals();
+  terminal::CatchStopSignals();
   Progress progress;
   RunStages(options, &progress);
   if (progress.series.runs.empty()) {

@@ -6,6 +6,7 @@
 #include <unicode/utf8.h>
 #include <unistd.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
@@ -14,6 +15,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "version/version.h"
 
 namespace roberta::terminal {
 namespace {
@@ -70,6 +72,8 @@ std::string TimeLeft(uint64_t done, uint64_t total, double seconds) {
   const double share = static_cast<double>(done) / static_cast<double>(total);
   return absl::StrCat("  ", MinutesAndSeconds(std::max(0.0, seconds / share - seconds)), " left");
 }
+
+volatile std::sig_atomic_t stop_requested = 0;
 
 }  // namespace
 
@@ -240,6 +244,34 @@ int RunProgram(const char* name, const std::function<int()>& run) {
                  error == 0 ? "" : std::strerror(error));
   }
   return 1;
+}
+
+int RunSubcommand(CLI::App* app, int argc, char** argv, const int* exit_code) {
+  const std::string& name = app->get_name();
+  app->set_version_flag("--version", absl::StrCat(name, " ", version::kLong), "Print the version and exit");
+  app->require_subcommand(0, 1);  // with 1 at least, an unknown subcommand would not be named
+  try {
+    app->parse(argc, argv);
+    if (app->get_subcommands().empty()) throw CLI::RequiredError("A subcommand");
+  } catch (const CLI::Success& success) {
+    return app->exit(success);
+  } catch (const CLI::ParseError& error) {
+    std::fprintf(stderr, "%s: %s (see %s --help)\n", name.c_str(), error.what(), name.c_str());
+    return 2;
+  }
+  return *exit_code;
+}
+
+void CatchStopSignals() {
+  struct sigaction action = {};
+  action.sa_handler = [](int) { stop_requested = 1; };
+  action.sa_flags = static_cast<int>(SA_RESETHAND);  // without SA_RESTART
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+}
+
+bool StopRequested() {
+  return stop_requested != 0;
 }
 
 }  // namespace roberta::terminal

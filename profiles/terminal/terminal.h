@@ -11,6 +11,10 @@
 #include <string_view>
 #include <vector>
 
+namespace CLI {
+class App;
+}
+
 namespace roberta::terminal {
 
 /// The main function of a program: runs `run` and returns its exit code, in surroundings that cannot harm it.
@@ -19,6 +23,14 @@ namespace roberta::terminal {
 /// of memory, is one line on standard error and exit code 1; so is an output that could not be written, if all else
 /// went well (without a line where its reader is gone).
 int RunProgram(const char* name, const std::function<int()>& run);
+
+/// Runs the subcommand of a command line; the program's other options are in `app`, but for --version, and its
+/// subcommands set `*exit_code` when they have run. Returns it; 2, after a line on standard error, for wrong usage.
+int RunSubcommand(CLI::App* app, int argc, char** argv, const int* exit_code);
+
+/// From now on SIGINT and SIGTERM only ask for a stop and end waits in system calls; the next one ends the program.
+void CatchStopSignals();
+bool StopRequested();
 
 /// `text` (valid UTF-8) in exactly `columns` columns of a terminal: control characters, which could drive the terminal,
 /// become spaces; what is too long ends in "…"; what is too short is filled with spaces.

@@ -1,18 +1,12 @@
 #include <CLI/CLI.hpp>
-#include <string>
 
 #include "profiles/terminal/terminal.h"
 #include "profiles/tool/command.h"
-#include "version/version.h"
 
 namespace {
 
-constexpr int kUsageError = 2;
-
 int Run(int argc, char** argv) {
   CLI::App app("Works on RoBERTa checkpoints, offline.", "roberta-model");
-  app.set_version_flag("--version", std::string("roberta-model ") + roberta::version::kLong);
-  app.require_subcommand(0, 1);  // with 1 at least, an unknown subcommand would not be named
   app.footer(
       R"(Exit codes: 0 all is well, 1 something is wrong with the checkpoint or an input, 2 wrong usage.
 
@@ -32,13 +26,7 @@ See roberta-model SUBCOMMAND --help for its options.)");
   roberta::tool::AddEvaluate(&app, &exit_code);
   roberta::tool::AddMeasure(&app, &exit_code);
   roberta::tool::AddInit(&app, &exit_code);
-  try {
-    app.parse(argc, argv);
-    if (app.get_subcommands().empty()) throw CLI::RequiredError("A subcommand");
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : kUsageError;
-  }
-  return exit_code;
+  return roberta::terminal::RunSubcommand(&app, argc, argv, &exit_code);
 }
 
 }  // namespace
