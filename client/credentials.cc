@@ -37,7 +37,7 @@ absl::Status ReadToken(const std::string& name, std::string* token) {
   if (name.empty()) return absl::OkStatus();
   if (absl::Status status = ReadFile(name, token); !status.ok()) return status;
   absl::StripTrailingAsciiWhitespace(token);
-  const bool fits = std::all_of(token->begin(), token->end(), [](char c) { return c > ' ' && c <= '~'; });
+  const bool fits = std::ranges::all_of(*token, [](char c) { return c > ' ' && c <= '~'; });
   if (fits && !token->empty()) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat(name, ": not one line with a token of printable ASCII characters"));
 }

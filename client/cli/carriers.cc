@@ -92,9 +92,7 @@ void StreamCarrier::TakeResponse(v1::ClassifyStreamResponse response) {
 }
 
 void StreamCarrier::TakeResult(v1::StreamResult* result) {
-  const auto after =
-      std::upper_bound(awaited_.begin(), awaited_.end(), result->sequence(),
-                       [](uint64_t sequence, const Awaited& awaited) { return sequence < awaited.first_sequence; });
+  const auto after = std::ranges::upper_bound(awaited_, result->sequence(), {}, &Awaited::first_sequence);
   if (after == awaited_.begin()) return;  // answered already, or never asked
   Awaited& awaited = *std::prev(after);
   const uint64_t item = result->sequence() - awaited.first_sequence;

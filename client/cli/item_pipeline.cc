@@ -60,7 +60,7 @@ void ItemPipeline::Send() {
   in_flight->batch = std::exchange(forming_, Batch());
   forming_bytes_ = 0;
   const auto& items = in_flight->batch.items;
-  in_flight->done = std::none_of(items.begin(), items.end(), [](const Item& item) { return item.problem.ok(); });
+  in_flight->done = std::ranges::none_of(items, [](const Item& item) { return item.problem.ok(); });
   if (!in_flight->done) unsent_.push_back(in_flight);
   Dispatch();
 }

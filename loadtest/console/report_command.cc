@@ -1,12 +1,9 @@
 #include "loadtest/console/commands.h"
 
-#include <CLI/CLI.hpp>
-#include <algorithm>
 #include <filesystem>
 #include <iterator>
 #include <memory>
 #include <system_error>
-#include <vector>
 
 #include "loadtest/console/output.h"
 #include "loadtest/document/pdf.h"

@@ -1,14 +1,11 @@
 #include "loadtest/console/commands.h"
 
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <memory>
-#include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "loadtest/console/output.h"
-#include "loadtest/console/run_options.h"
 #include "loadtest/console/session.h"
 #include "loadtest/record/figures.h"
 

@@ -1,8 +1,6 @@
 #include "loadtest/console/commands.h"
 
 #include <cstdlib>
-#include <string>
-#include <vector>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_split.h"

@@ -33,7 +33,7 @@ runner::WarmUp WarmUpOf(const RunOptions& options) {
 }
 
 bool MeansSeveral(const std::vector<std::string>& profiles) {
-  return profiles.size() > 1 || std::find(profiles.begin(), profiles.end(), "all") != profiles.end();
+  return profiles.size() > 1 || std::ranges::find(profiles, "all") != profiles.end();
 }
 
 double ObjectiveMs(const RunOptions& options) {
@@ -204,7 +204,7 @@ bool IsConfigText(const std::string& config) {
 std::vector<std::string> ServerFlags(const ServerOptions& options, const std::vector<std::string>& profiles) {
   std::vector<std::string> flags = {"--model", options.spawn};
   if (!options.config.empty() && !IsConfigText(options.config)) flags.insert(flags.end(), {"--config", options.config});
-  const bool open = profiles.empty() || std::any_of(profiles.begin(), profiles.end(), [](const std::string& profile) {
+  const bool open = profiles.empty() || std::ranges::any_of(profiles, [](const std::string& profile) {
                       return profile == record::kAuto || profile == "all";
                     });
   if (!open) flags.insert(flags.end(), {"--profiles", absl::StrJoin(profiles, ",")});
@@ -215,7 +215,7 @@ std::string UsualMetricsAddress(const std::string& target) {
   std::string host = WithoutScheme(target);
   host = host.substr(0, host.find(','));  // the first of several
   const size_t colon = host.rfind(':');
-  const bool bare_ipv6 = std::count(host.begin(), host.end(), ':') > 1 && host.front() != '[';
+  const bool bare_ipv6 = std::ranges::count(host, ':') > 1 && host.front() != '[';
   if (bare_ipv6) {
     host = "[" + host + "]";
   } else if (colon != std::string::npos && host.back() != ']') {

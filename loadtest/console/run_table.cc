@@ -1,7 +1,6 @@
 #include "loadtest/console/output.h"
 
 #include <algorithm>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"

@@ -136,8 +136,7 @@ std::string SearchesText(const std::vector<record::RateSearch>& searches) {
   const series::Objective objective = {searches.front().quantile, searches.front().objective_ms};
   std::vector<std::vector<std::string>> rows = {
       {"profile", "lowest", "median", "highest", "repeats", "steps", "against baseline"}};
-  const auto baseline =
-      std::find_if(searches.begin(), searches.end(), [](const auto& search) { return search.profile == kBaseline; });
+  const auto baseline = std::ranges::find(searches, kBaseline, &record::RateSearch::profile);
   std::set<std::string> missing;
   for (const record::RateSearch& search : searches) {
     rows.push_back(Line(search, baseline == searches.end() ? nullptr : &*baseline));

@@ -69,7 +69,7 @@ std::string_view MessageOf(std::string_view line) {
 std::vector<std::string> ProfilesToLoad(const RunOptions& options) {
   std::vector<std::string> profiles = options.profiles;
   const bool compared = !profiles.empty() && !options.no_quality && options.server.config.empty();
-  if (compared && std::find(profiles.begin(), profiles.end(), kBaseline) == profiles.end()) {
+  if (compared && std::ranges::find(profiles, kBaseline) == profiles.end()) {
     profiles.emplace_back(kBaseline);
   }
   return profiles;
@@ -114,7 +114,7 @@ absl::StatusOr<std::vector<std::string>> ProfilesToMeasure(const std::vector<std
   if (wanted.empty()) return std::vector<std::string>{""};
   std::vector<std::string> profiles;
   const auto add = [&](const std::string& name) {
-    if (std::find(profiles.begin(), profiles.end(), name) == profiles.end()) profiles.push_back(name);
+    if (std::ranges::find(profiles, name) == profiles.end()) profiles.push_back(name);
   };
   for (const std::string& name : wanted) {
     if (name != kAll) add(name);

@@ -2,12 +2,10 @@
 
 #include <sched.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
-#include <string>
 #include <utility>
 
 #include "absl/strings/str_join.h"
@@ -227,7 +225,7 @@ std::string RecipeForLoading(const record::ServerDescription& server) {
     if (profile.state == kReady) ready.push_back(profile.name);
   }
   for (const char* wanted : {"quantized", "baseline"}) {
-    if (std::find(ready.begin(), ready.end(), wanted) != ready.end()) return wanted;
+    if (std::ranges::find(ready, wanted) != ready.end()) return wanted;
   }
   return ready.empty() ? "" : ready.front();
 }

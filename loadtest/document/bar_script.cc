@@ -139,18 +139,16 @@ bool LegendNamesBars(const BarChart& chart, double width) {
   const std::vector<Color>& colors = chart.category_colors;
   if (chart.bars.size() != 1 || colors.size() != chart.categories.size()) return false;
   for (size_t i = 0; i < colors.size(); ++i) {
-    if (std::count(colors.begin(), colors.end(), colors[i]) > 1) return false;
+    if (std::ranges::count(colors, colors[i]) > 1) return false;
   }
   const size_t columns = ColumnsOf(width, chart.categories.size());
-  return std::any_of(chart.categories.begin(), chart.categories.end(),
-                     [&](const std::string& name) { return LongestPart(name) > columns; });
+  return std::ranges::any_of(chart.categories, [&](const std::string& name) { return LongestPart(name) > columns; });
 }
 
 std::string BarScript(const BarChart& chart, double width) {
   const Layout layout = LayOut(chart, width);
   const double top = chart.y_most > 0 ? chart.y_most : kRoomAbove * Highest(layout);
-  const bool intervals =
-      std::any_of(layout.bars.begin(), layout.bars.end(), [](const Bar& bar) { return bar.interval.has_value(); });
+  const bool intervals = std::ranges::any_of(layout.bars, [](const Bar& bar) { return bar.interval.has_value(); });
   return absl::StrCat("set ylabel ", Quoted(chart.y_label),
                       " textcolor rgb '#333333'\nset yrange [0:", Number(top > 0 ? top : 1),
                       "]\nset format y '%.6g'\nset style fill solid 0.9 noborder\n", Names(chart, width),

@@ -56,8 +56,7 @@ std::string Frame(const ChartSize& size, const std::string& output) {
 }
 
 bool HasValue(const LineChart& chart) {
-  return std::any_of(chart.series.begin(), chart.series.end(),
-                     [&](const Series& series) { return CountDrawable(chart, series) > 0; });
+  return std::ranges::any_of(chart.series, [&](const Series& series) { return CountDrawable(chart, series) > 0; });
 }
 
 bool HasValue(const BarChart& chart) {

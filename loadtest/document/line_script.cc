@@ -97,7 +97,7 @@ std::string LineData(const Series& series, size_t index) {
 }
 
 bool HasIntervals(const Series& series) {
-  return std::any_of(series.points.begin(), series.points.end(), [](const Point& p) { return p.interval.has_value(); });
+  return std::ranges::any_of(series.points, [](const Point& p) { return p.interval.has_value(); });
 }
 
 std::string LinePlots(const LineChart& chart) {
@@ -130,9 +130,8 @@ std::string LinePlots(const LineChart& chart) {
 }  // namespace
 
 int64_t CountDrawable(const LineChart& chart, const Series& series) {
-  return std::count_if(series.points.begin(), series.points.end(), [&](const Point& point) {
-    return IsDrawable(point.x, chart.x) && IsDrawable(point.y, chart.y);
-  });
+  return std::ranges::count_if(
+      series.points, [&](const Point& point) { return IsDrawable(point.x, chart.x) && IsDrawable(point.y, chart.y); });
 }
 
 LogarithmicTicks TicksBetween(double least, double most) {

@@ -60,8 +60,8 @@ using record::kBaseline;
 using record::kReady;
 
 bool HasReady(const record::ServerDescription& server, const std::string& profile) {
-  return std::any_of(server.profiles.begin(), server.profiles.end(),
-                     [&](const auto& one) { return one.name == profile && one.state == kReady; });
+  return std::ranges::any_of(server.profiles,
+                             [&](const auto& one) { return one.name == profile && one.state == kReady; });
 }
 
 }  // namespace
@@ -119,7 +119,7 @@ std::vector<std::string> ExpectedLabels(const std::vector<workload::RequestClass
     labels.insert(labels.end(), one.labels.begin(), one.labels.end());
     labels.resize(first + one.items.size());
   }
-  const bool any = std::any_of(labels.begin(), labels.end(), [](const std::string& label) { return !label.empty(); });
+  const bool any = std::ranges::any_of(labels, [](const std::string& label) { return !label.empty(); });
   return any ? labels : std::vector<std::string>();
 }
 

@@ -234,9 +234,9 @@ Block AccuracyChart(const std::vector<ProfileRuns>& sorted) {
   LineChart chart;
   chart.y = {.label = "accuracy, %"};
   // Names that have no room below the points go into the legend.
-  const bool named = sorted.size() <= kMostNamed &&
-                     std::all_of(sorted.begin(), sorted.end(),
-                                 [](const ProfileRuns& runs) { return runs.label.size() <= kLongestName; });
+  const bool named = sorted.size() <= kMostNamed && std::ranges::all_of(sorted, [](const ProfileRuns& runs) {
+                       return runs.label.size() <= kLongestName;
+                     });
   chart.x.categories = true;
   chart.x.range = {-0.6, static_cast<double>(sorted.size()) - 0.4};
   const std::vector<Answers> all = AnswersOfAll(sorted);
@@ -253,8 +253,8 @@ Block AccuracyChart(const std::vector<ProfileRuns>& sorted) {
     }
     chart.series.push_back(std::move(series));
   }
-  const bool of_sample = std::any_of(all.begin(), all.end(),
-                                     [](const Answers& answers) { return answers.accuracy_source == Source::kSample; });
+  const bool of_sample =
+      std::ranges::any_of(all, [](const Answers& answers) { return answers.accuracy_source == Source::kSample; });
   return Chart{.title = "Accuracy of the answers",
                .reading = of_sample ? "On the labeled texts of the server's sample, when it loaded the profile."
                                     : "The lines are what chance alone could make of it (95 %) on so many texts.",

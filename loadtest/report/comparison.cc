@@ -29,8 +29,7 @@ std::string WhyAbsent(const record::Series& series, const std::string& profile) 
 }
 
 const ProfileRuns* Find(const std::vector<ProfileRuns>& sorted, const std::string& profile) {
-  const auto found =
-      std::find_if(sorted.begin(), sorted.end(), [&](const ProfileRuns& runs) { return runs.profile == profile; });
+  const auto found = std::ranges::find(sorted, profile, &ProfileRuns::profile);
   return found == sorted.end() ? nullptr : &*found;
 }
 

@@ -26,7 +26,7 @@ std::pair<LoadingKey, std::string> Parse(const std::string& variant) {
 /// Numbers by size, words as they are tried: the plainest first.
 double Rank(const std::string& value) {
   static const std::vector<std::string> kWords = {"padded", "bucketed", "packed", "off", "on"};
-  const auto word = std::find(kWords.begin(), kWords.end(), value);
+  const auto word = std::ranges::find(kWords, value);
   if (word != kWords.end()) return static_cast<double>(word - kWords.begin());
   double number = 0;
   return absl::SimpleAtod(value, &number) ? number : 1e18;
@@ -43,8 +43,7 @@ std::optional<Spread> LatencyOf(const LoadingTrial& trial, const ProfileRuns& ru
 }
 
 const ProfileRuns* DefaultOf(const LoadingTrial& trial) {
-  const auto found = std::find_if(trial.values.begin(), trial.values.end(),
-                                  [&](const ProfileRuns& runs) { return runs.label == trial.key.default_value; });
+  const auto found = std::ranges::find(trial.values, trial.key.default_value, &ProfileRuns::label);
   return found == trial.values.end() ? nullptr : &*found;
 }
 
@@ -99,8 +98,8 @@ std::string TitleOf(const LoadingTrial& trial, bool several_profiles) {
 }
 
 bool SeveralProfiles(const std::vector<LoadingTrial>& trials) {
-  return std::any_of(trials.begin(), trials.end(),
-                     [&](const LoadingTrial& trial) { return trial.profile != trials.front().profile; });
+  return std::ranges::any_of(trials,
+                             [&](const LoadingTrial& trial) { return trial.profile != trials.front().profile; });
 }
 
 Block ValuesTable(const LoadingTrial& trial, const ProfileRuns* best) {
@@ -138,8 +137,7 @@ Blocks TrialSection(const LoadingTrial& trial, const std::string& title) {
 }
 
 bool HasTrial(const std::vector<LoadingTrial>& trials, const LoadingKey& key) {
-  return std::any_of(trials.begin(), trials.end(),
-                     [&](const LoadingTrial& trial) { return trial.key.name == key.name; });
+  return std::ranges::any_of(trials, [&](const LoadingTrial& trial) { return trial.key.name == key.name; });
 }
 
 /// A row a key: what to set, and why.
@@ -180,7 +178,7 @@ std::vector<LoadingTrial> LoadingTrials(const record::Series& series) {
   std::vector<LoadingTrial> trials;
   for (ProfileRuns& one : Sort(runs)) {
     auto [key, value] = Parse(one.variant);
-    auto found = std::find_if(trials.begin(), trials.end(), [&, name = key.name](const LoadingTrial& trial) {
+    auto found = std::ranges::find_if(trials, [&, name = key.name](const LoadingTrial& trial) {
       return trial.key.name == name && trial.profile == one.profile;
     });
     if (found == trials.end()) found = trials.insert(trials.end(), {key, one.profile, {}});
@@ -190,14 +188,11 @@ std::vector<LoadingTrial> LoadingTrials(const record::Series& series) {
   }
   const auto rank = [](const LoadingTrial& trial) {
     const auto& keys = LoadingKeys();
-    return std::find_if(keys.begin(), keys.end(), [&](const LoadingKey& key) { return key.name == trial.key.name; }) -
-           keys.begin();
+    return std::ranges::find(keys, trial.key.name, &LoadingKey::name) - keys.begin();
   };
-  std::stable_sort(trials.begin(), trials.end(),
-                   [&](const LoadingTrial& a, const LoadingTrial& b) { return rank(a) < rank(b); });
+  std::ranges::stable_sort(trials, {}, rank);
   for (LoadingTrial& trial : trials) {
-    std::stable_sort(trial.values.begin(), trial.values.end(),
-                     [](const ProfileRuns& a, const ProfileRuns& b) { return Rank(a.label) < Rank(b.label); });
+    std::ranges::stable_sort(trial.values, {}, [](const ProfileRuns& value) { return Rank(value.label); });
   }
   return trials;
 }

@@ -69,8 +69,8 @@ SeriesStyle LookOf(const RateSearch& search, size_t index, const std::vector<Pro
 }
 
 bool OneObjective(const std::vector<RateSearch>& searches) {
-  return std::all_of(searches.begin(), searches.end(),
-                     [&](const RateSearch& one) { return ObjectiveText(one) == ObjectiveText(searches.front()); });
+  return std::ranges::all_of(
+      searches, [&](const RateSearch& one) { return ObjectiveText(one) == ObjectiveText(searches.front()); });
 }
 
 Block FoundTable(const std::vector<RateSearch>& searches, const std::vector<ProfileRuns>& sorted) {
@@ -122,7 +122,7 @@ Block StepsChart(const std::vector<RateSearch>& searches, const std::vector<Prof
     for (const RateSearch::Step& step : searches[i].steps) {
       if (step.latency_ms > 0) series.points.push_back({step.rate, step.latency_ms, std::nullopt});
     }
-    std::sort(series.points.begin(), series.points.end(), [](const Point& a, const Point& b) { return a.x < b.x; });
+    std::ranges::sort(series.points, {}, &Point::x);
     chart.series.push_back(std::move(series));
   }
   if (OneObjective(searches)) {

@@ -1,6 +1,5 @@
 #include "loadtest/report/presentation.h"
 
-#include <algorithm>
 #include <array>
 #include <cmath>
 
@@ -72,9 +71,8 @@ std::vector<document::Column> Columns(const std::vector<std::string>& texts, con
 Table WithoutEmptyColumns(const Table& table) {
   Table slim = {table.caption, {}, std::vector<std::vector<Cell>>(table.rows.size())};
   for (size_t i = 0; i < table.columns.size(); ++i) {
-    const bool empty = std::all_of(table.rows.begin(), table.rows.end(), [&](const std::vector<Cell>& row) {
-      return i >= row.size() || row[i].text.empty();
-    });
+    const bool empty = std::ranges::all_of(
+        table.rows, [&](const std::vector<Cell>& row) { return i >= row.size() || row[i].text.empty(); });
     if (empty) continue;
     slim.columns.push_back(table.columns[i]);
     for (size_t row = 0; row < table.rows.size(); ++row) {

@@ -70,7 +70,7 @@ std::vector<std::string> Reasons(const RunPointers& runs, Part RunRecord::*part)
   std::vector<std::string> reasons;
   for (const RunRecord* run : runs) {
     const std::string& reason = (run->*part).missing;
-    const bool known = std::find(reasons.begin(), reasons.end(), reason) != reasons.end();
+    const bool known = std::ranges::find(reasons, reason) != reasons.end();
     if (!reason.empty() && !known) reasons.push_back(reason);
   }
   return reasons;

@@ -38,7 +38,7 @@ const record::ServerDescription::Profile* DescriptionOf(const RunRecord& run, co
 
 void AddRun(const RunRecord& run, ProfileRuns* runs) {
   const Load load = LoadOf(run);
-  auto place = std::find_if(runs->loads.begin(), runs->loads.end(), [&](const Repeats& r) { return !(r.load < load); });
+  auto place = std::ranges::find_if(runs->loads, [&](const Repeats& r) { return !(r.load < load); });
   if (place == runs->loads.end() || place->load != load) place = runs->loads.insert(place, {load, {}});
   place->runs.push_back(&run);
 }
@@ -48,8 +48,7 @@ void Order(std::vector<ProfileRuns>* sorted) {
   const auto rank = [](const ProfileRuns& runs) {
     return runs.profile != kBaseline ? 2 : runs.variant.empty() ? 0 : 1;
   };
-  std::stable_sort(sorted->begin(), sorted->end(),
-                   [&](const ProfileRuns& a, const ProfileRuns& b) { return rank(a) < rank(b); });
+  std::ranges::stable_sort(*sorted, {}, rank);
 }
 
 double MedianOf(const Repeats& repeats, const RunFigure& figure) {
@@ -57,7 +56,7 @@ double MedianOf(const Repeats& repeats, const RunFigure& figure) {
 }
 
 bool AllKeptUp(const Repeats& repeats) {
-  return std::all_of(repeats.runs.begin(), repeats.runs.end(), [](const RunRecord* run) { return KeptUp(*run); });
+  return std::ranges::all_of(repeats.runs, [](const RunRecord* run) { return KeptUp(*run); });
 }
 
 /// The loads at which each of `profiles` was run, the lightest first.
@@ -65,8 +64,8 @@ std::vector<Load> LoadsOfAll(const std::vector<const ProfileRuns*>& profiles) {
   std::vector<Load> loads;
   if (profiles.empty()) return loads;
   for (const Repeats& repeats : profiles.front()->loads) {
-    const bool of_all = std::all_of(profiles.begin(), profiles.end(),
-                                    [&](const ProfileRuns* runs) { return runs->At(repeats.load) != nullptr; });
+    const bool of_all =
+        std::ranges::all_of(profiles, [&](const ProfileRuns* runs) { return runs->At(repeats.load) != nullptr; });
     if (of_all) loads.push_back(repeats.load);
   }
   return loads;
@@ -91,7 +90,7 @@ std::optional<Spread> Repeats::Of(const RunFigure& figure) const {
 }
 
 const Repeats* ProfileRuns::At(const Load& load) const {
-  const auto found = std::find_if(loads.begin(), loads.end(), [&](const Repeats& r) { return r.load == load; });
+  const auto found = std::ranges::find(loads, load, &Repeats::load);
   return found == loads.end() ? nullptr : &*found;
 }
 
@@ -110,7 +109,7 @@ std::vector<ProfileRuns> Sort(const RunPointers& runs) {
   for (const RunRecord* pointer : runs) {
     const RunRecord& run = *pointer;
     const std::string profile = ProfileOf(run), label = profile + Place(run, hosts, models, versions);
-    auto found = std::find_if(sorted.begin(), sorted.end(), [&](const ProfileRuns& p) { return p.label == label; });
+    auto found = std::ranges::find(sorted, label, &ProfileRuns::label);
     if (found == sorted.end()) {
       sorted.push_back({.profile = profile,
                         .variant = run.settings.variant,
@@ -137,7 +136,7 @@ const ProfileRuns* FindBaseline(const std::vector<ProfileRuns>& sorted) {
 }
 
 const Repeats& Busiest(const ProfileRuns& runs) {
-  return *std::max_element(runs.loads.begin(), runs.loads.end(), [](const Repeats& a, const Repeats& b) {
+  return *std::ranges::max_element(runs.loads, [](const Repeats& a, const Repeats& b) {
     return MedianOf(a, AnswersPerSecond) < MedianOf(b, AnswersPerSecond);
   });
 }
@@ -155,8 +154,8 @@ std::optional<Load> SharedLoad(const std::vector<const ProfileRuns*>& profiles) 
   std::optional<Load> kept_up, closed, open;
   for (const Load& load : LoadsOfAll(profiles)) {  // the lightest first, so the last one counts
     (load.open ? open : closed) = load;
-    const bool all_kept_up = std::all_of(profiles.begin(), profiles.end(),
-                                         [&](const ProfileRuns* runs) { return AllKeptUp(*runs->At(load)); });
+    const bool all_kept_up =
+        std::ranges::all_of(profiles, [&](const ProfileRuns* runs) { return AllKeptUp(*runs->At(load)); });
     if (all_kept_up) kept_up = load;
   }
   return kept_up ? kept_up : closed ? closed : open;

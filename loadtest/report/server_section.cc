@@ -24,7 +24,7 @@ double SumMs(const Repeats& repeats) {
 }
 
 const char* Largest(const Repeats& repeats) {
-  return *std::max_element(kPhasesInOrder.begin(), kPhasesInOrder.end(), [&](const char* a, const char* b) {
+  return *std::ranges::max_element(kPhasesInOrder, [&](const char* a, const char* b) {
     return MedianMs(repeats, a).value_or(0) < MedianMs(repeats, b).value_or(0);
   });
 }
@@ -123,7 +123,7 @@ std::string WhyNoResources(const std::vector<ProfileRuns>& sorted) {
   for (const ProfileRuns& runs : sorted) drawn.push_back(Busiest(runs).runs.front());
   const std::vector<std::string> reasons = Reasons(drawn, &RunRecord::resources);
   if (!reasons.empty()) return reasons.front();
-  return std::any_of(drawn.begin(), drawn.end(), [](const RunRecord* run) { return !run->resources.samples.empty(); })
+  return std::ranges::any_of(drawn, [](const RunRecord* run) { return !run->resources.samples.empty(); })
              ? "the runs were too short for two readings of the server's metrics page"
              : "the server's process was not watched";
 }
@@ -156,9 +156,9 @@ Block ResourceTable(const std::vector<ProfileRuns>& sorted) {
 }
 
 bool SeveralInOneProcess(const std::vector<ProfileRuns>& sorted) {
-  return std::any_of(sorted.begin(), sorted.end(), [](const ProfileRuns& runs) {
+  return std::ranges::any_of(sorted, [](const ProfileRuns& runs) {
     const auto& profiles = Busiest(runs).runs.front()->server.profiles;
-    return std::count_if(profiles.begin(), profiles.end(), [](const auto& one) { return one.state == "READY"; }) > 1;
+    return std::ranges::count_if(profiles, [](const auto& one) { return one.state == "READY"; }) > 1;
   });
 }
 

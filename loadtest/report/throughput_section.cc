@@ -47,7 +47,7 @@ std::vector<Series> SeriesOverLoads(const ProfileRuns& runs, const RunFigure& x,
 }
 
 std::string HollowMarksText(const std::vector<ProfileRuns>& sorted) {
-  return std::any_of(sorted.begin(), sorted.end(), HasBothLoops) ? " Hollow: an open loop." : "";
+  return std::ranges::any_of(sorted, HasBothLoops) ? " Hollow: an open loop." : "";
 }
 
 Block ThroughputChart(const std::vector<ProfileRuns>& sorted) {

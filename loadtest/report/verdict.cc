@@ -17,8 +17,8 @@ bool AnsweredNothing(const ProfileRuns& profile) {
 }
 
 bool AnyMarked(const Repeats* repeats, const std::string& mark) {
-  return repeats != nullptr && std::any_of(repeats->runs.begin(), repeats->runs.end(),
-                                           [&](const RunRecord* run) { return Mark(*run) == mark; });
+  return repeats != nullptr &&
+         std::ranges::any_of(repeats->runs, [&](const RunRecord* run) { return Mark(*run) == mark; });
 }
 
 /// Without a baseline, or with nothing but it, there is nothing to choose.
@@ -215,7 +215,7 @@ Verdict Judge(const std::vector<ProfileRuns>& sorted) {
     best_rate = rate->median;
     best = &runs;
   }
-  if (!any_full && !std::all_of(sorted.begin(), sorted.end(), AnsweredNothing)) {
+  if (!any_full && !std::ranges::all_of(sorted, AnsweredNothing)) {
     return {nullptr,
             "Nothing is recommended: every rate that was asked for was kept up with, so how much more a profile "
             "could do was not measured."};

@@ -39,8 +39,7 @@ std::string Where(const std::vector<ProfileRuns>& sorted, const std::string& mar
   std::vector<std::string> places;
   for (const ProfileRuns& runs : sorted) {
     for (const Repeats& repeats : runs.loads) {
-      const auto marked = std::count_if(repeats.runs.begin(), repeats.runs.end(),
-                                        [&](const RunRecord* run) { return Mark(*run) == mark; });
+      const auto marked = std::ranges::count_if(repeats.runs, [&](const RunRecord* run) { return Mark(*run) == mark; });
       if (marked > 0) places.push_back(absl::StrCat(runs.label, " at ", LoadText(repeats.load)));
     }
   }
@@ -55,8 +54,8 @@ std::string Where(const std::vector<ProfileRuns>& sorted, const std::string& mar
 
 Blocks Warnings(const std::vector<ProfileRuns>& sorted) {
   const RunPointers all = RunsOf(sorted);
-  const auto partial = std::count_if(all.begin(), all.end(),
-                                     [](const RunRecord* run) { return run->result.end != runner::End::kComplete; });
+  const auto partial =
+      std::ranges::count_if(all, [](const RunRecord* run) { return run->result.end != runner::End::kComplete; });
   std::set<std::string> faults;
   for (const RunRecord* run : all) {
     for (const std::string& fault : run->result.Faults()) faults.insert(fault);

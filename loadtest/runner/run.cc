@@ -6,13 +6,11 @@
 
 #include <algorithm>
 #include <condition_variable>
-#include <functional>
 #include <mutex>
 #include <optional>
 #include <queue>
 #include <thread>
 #include <utility>
-#include <vector>
 
 #include "absl/strings/str_format.h"
 #include "loadtest/runner/ledger.h"

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <string>
 #include <utility>
 
 #include "absl/strings/numbers.h"
@@ -121,7 +120,7 @@ absl::StatusOr<std::vector<double>> ParseLevels(std::string_view text, const Lev
   for (const absl::string_view level : absl::StrSplit(whole, ',')) {
     ASSIGN_OR_RETURN(levels.emplace_back(), ParseLevel(std::string(level), limits));
   }
-  std::sort(levels.begin(), levels.end());
+  std::ranges::sort(levels);
   levels.erase(std::unique(levels.begin(), levels.end()), levels.end());
   if (levels.size() > kMostLevels) return errors::InvalidArgument("more than ", kMostLevels, " levels");
   return levels;

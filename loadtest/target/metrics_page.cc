@@ -197,7 +197,7 @@ std::pair<Named, const char*> ReadSeries(Line line) {
 }
 
 bool HasAll(const Labels& labels, const Labels& wanted) {
-  return std::all_of(wanted.begin(), wanted.end(), [&](const auto& one) {
+  return std::ranges::all_of(wanted, [&](const auto& one) {
     const auto found = labels.find(one.first);
     return found != labels.end() && found->second == one.second;
   });

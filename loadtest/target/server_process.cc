@@ -13,9 +13,7 @@
 #include <cstring>
 #include <filesystem>
 #include <regex>
-#include <thread>
 #include <utility>
-#include <vector>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_replace.h"

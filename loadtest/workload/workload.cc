@@ -7,7 +7,6 @@
 #include <cmath>
 #include <cstring>
 #include <fstream>
-#include <random>
 #include <utility>
 
 #include "absl/strings/numbers.h"

@@ -39,7 +39,7 @@ double MeanDifference(absl::Span<const float> a, absl::Span<const float> b) {
 /// the checkpoint is pruned.
 const registry::Recipe& SmoothedRecipe(const Checkpoint& checkpoint) {
   const std::vector<registry::Recipe>& recipes = registry::BuiltInRecipes();
-  return *std::find_if(recipes.begin(), recipes.end(), [&](const registry::Recipe& recipe) {
+  return *std::ranges::find_if(recipes, [&](const registry::Recipe& recipe) {
     return recipe.smooths && recipe.prunes == !checkpoint.mask().empty();
   });
 }

@@ -2,17 +2,14 @@
 
 #include <algorithm>
 #include <limits>
-#include <map>
 #include <set>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "profiles/kernels/isa.h"
-#include "profiles/kernels/linear.h"
 
 namespace roberta::encoder {
 namespace {

@@ -42,11 +42,10 @@ absl::Status AddSquares(const Checkpoint& checkpoint, const std::string& name, b
 std::vector<int32_t> Largest(const std::vector<double>& values, size_t count) {
   std::vector<int32_t> order(values.size());
   std::iota(order.begin(), order.end(), 0);
-  std::stable_sort(order.begin(), order.end(), [&](int32_t a, int32_t b) {
-    return values[static_cast<size_t>(a)] > values[static_cast<size_t>(b)];
-  });
+  std::ranges::stable_sort(
+      order, [&](int32_t a, int32_t b) { return values[static_cast<size_t>(a)] > values[static_cast<size_t>(b)]; });
   order.resize(count);
-  std::sort(order.begin(), order.end());
+  std::ranges::sort(order);
   return order;
 }
 
@@ -186,8 +185,7 @@ absl::StatusOr<ConvertedTensors> PrunedTensors(const Checkpoint& checkpoint, con
   if (!checked.ok()) return errors::In("mask", checked.status());
   ConvertedTensors converted = Convert(checkpoint, mask, false);
   for (const NewTensor& tensor : replaced) {
-    const auto found = std::find_if(converted.tensors.begin(), converted.tensors.end(),
-                                    [&](const TensorView& view) { return view.name == tensor.name; });
+    const auto found = std::ranges::find(converted.tensors, tensor.name, &TensorView::name);
     if (found == converted.tensors.end() || found->shape != tensor.shape) {
       return errors::InvalidArgument("tensor \"", tensor.name, "\" of shape ", checkpoint::ShapeText(tensor.shape),
                                      " has no place");

@@ -142,8 +142,8 @@ std::vector<TextBatch> FormTextBatches(const quality::TokenizedSample& sample, a
   std::vector<size_t> starts(sample.lengths.size() + 1, 0);
   std::partial_sum(sample.lengths.begin(), sample.lengths.end(), starts.begin() + 1);
   std::vector<size_t> order(texts.begin(), texts.end());
-  std::sort(order.begin(), order.end(),
-            [&](size_t a, size_t b) { return std::pair(sample.lengths[a], a) < std::pair(sample.lengths[b], b); });
+  std::ranges::sort(
+      order, [&](size_t a, size_t b) { return std::pair(sample.lengths[a], a) < std::pair(sample.lengths[b], b); });
   std::vector<TextBatch> batches;
   for (size_t begin = 0; begin < order.size();) {
     size_t end = begin + 1;

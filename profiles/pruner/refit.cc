@@ -197,7 +197,7 @@ class Refitter {
     RETURN_IF_ERROR(ForEach(kRidges.size(), [&](size_t i) {
       if (const auto solution = Ridge(*to_fit, old, kRidges[i])) errors[i] = to_tune.Error(*solution);
     }));
-    const auto best = static_cast<size_t>(std::min_element(errors.begin(), errors.end()) - errors.begin());
+    const auto best = static_cast<size_t>(std::ranges::min_element(errors) - errors.begin());
     return reference::CallTorch([&] {
       const double scale = std::max(to_tune.targets, 1e-30);
       fit->error_before = fit->error_after = to_tune.Error(old) / scale;

@@ -131,7 +131,7 @@ RemovalOrder OrderByImportance(absl::Span<const double> importances) {
   RemovalOrder order;
   order.units.resize(importances.size());
   std::iota(order.units.begin(), order.units.end(), 0);
-  std::stable_sort(order.units.begin(), order.units.end(), [&](int32_t a, int32_t b) {
+  std::ranges::stable_sort(order.units, [&](int32_t a, int32_t b) {
     return importances[static_cast<size_t>(a)] < importances[static_cast<size_t>(b)];
   });
   for (const int32_t unit : order.units) order.costs.push_back(importances[static_cast<size_t>(unit)]);

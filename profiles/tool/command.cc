@@ -149,7 +149,7 @@ std::vector<std::string> ProfileFlags::Names() const {
   std::vector<std::string> chosen;
   for (const std::string& name : names) {
     for (const std::string& one : name == kAll ? RecipeNames() : std::vector<std::string>{name}) {
-      if (std::find(chosen.begin(), chosen.end(), one) == chosen.end()) chosen.push_back(one);
+      if (std::ranges::find(chosen, one) == chosen.end()) chosen.push_back(one);
     }
   }
   return chosen;
@@ -158,7 +158,7 @@ std::vector<std::string> ProfileFlags::Names() const {
 std::vector<std::string> ProfileFlags::WithoutMissingModules(std::vector<std::string> candidates) const {
   const auto is_missing = [&](const std::string& name) {
     const registry::Recipe* recipe = registry::FindRecipe(registry::BuiltInRecipes(), name);
-    if (!recipe->load_module || std::find(names.begin(), names.end(), name) != names.end()) return false;
+    if (!recipe->load_module || std::ranges::find(names, name) != names.end()) return false;
     const absl::Status status = recipe->load_module();
     if (status.ok()) return false;
     std::fprintf(stderr, "note: %s is left out: %s\n", name.c_str(), std::string(status.message()).c_str());

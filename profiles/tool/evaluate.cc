@@ -87,9 +87,9 @@ absl::StatusOr<Report> RunEvaluate(const EvaluateOptions& options) {
   if (options.csv_to_file()) {
     RETURN_IF_ERROR(WriteOutputFile(options.csv, EvaluationCsv(profiles)));
   }
-  Report report = {.text = ReportText(options, evaluated),
-                   .all_well = std::all_of(profiles.begin(), profiles.end(),
-                                           [](const Evaluation& evaluation) { return evaluation.status.ok(); })};
+  Report report = {
+      .text = ReportText(options, evaluated),
+      .all_well = std::ranges::all_of(profiles, [](const Evaluation& evaluation) { return evaluation.status.ok(); })};
   if (const absl::Status& status = evaluated.evaluations.baseline; !status.ok()) {
     report.failure =
         absl::Status(status.code(), absl::StrCat("baseline, which profiles are compared with: ", status.message()));

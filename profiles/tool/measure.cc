@@ -40,7 +40,7 @@ std::vector<std::string> NamesToMeasure(const ProfileFlags& flags, std::vector<s
   std::vector<std::string> names = {"reference", registry::kBaseline};
   const size_t first_of_others = names.size();
   for (const std::string& name : flags.Names()) {
-    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+    if (std::ranges::find(names, name) == names.end()) names.push_back(name);
   }
   const size_t others = names.size() - first_of_others;
   names = flags.WithoutMissingModules(std::move(names));
@@ -97,8 +97,8 @@ std::string TextReport(const MeasureOptions& options, const Measured& measured) 
 absl::StatusOr<Report> RunMeasure(const MeasureOptions& options) {
   ASSIGN_OR_RETURN(const auto measured, MeasureAll(options));
   return Report{.text = options.json ? JsonReport(options, measured) : TextReport(options, measured),
-                .all_well = std::all_of(measured.measurements.begin(), measured.measurements.end(),
-                                        [](const Measurement& measurement) { return measurement.status.ok(); })};
+                .all_well = std::ranges::all_of(
+                    measured.measurements, [](const Measurement& measurement) { return measurement.status.ok(); })};
 }
 
 void DeclareMeasureOptions(CLI::App* command, MeasureOptions* options) {

@@ -48,11 +48,11 @@ Ahead TokensAhead(const ProfileWork& profile, call::Priority priority, const Dis
 /// When an executor is free for what comes after `work_ns` that all of them share.
 double FreeAfter(std::vector<double> running_ns, double work_ns, size_t executors) {
   if (running_ns.size() < executors) running_ns.resize(executors, 0.0);
-  std::sort(running_ns.begin(), running_ns.end());
+  std::ranges::sort(running_ns);
   const size_t overtaking = running_ns.size() - executors;
   for (size_t i = 0; i < overtaking; ++i) running_ns[running_ns.size() - 1 - i] += running_ns[i];
   running_ns.erase(running_ns.begin(), running_ns.begin() + static_cast<std::ptrdiff_t>(overtaking));
-  std::sort(running_ns.begin(), running_ns.end());
+  std::ranges::sort(running_ns);
   double busy_ns = 0;
   for (size_t free = 1; free <= running_ns.size(); ++free) {
     busy_ns += running_ns[free - 1];

@@ -74,7 +74,7 @@ void WaitPredictor::TakeHelpLocked(Clock::time_point now) {
 
 void WaitPredictor::Ended(const batching::Batch& batch, const batching::BatchRun& /*run*/) {
   const std::lock_guard lock(mutex_);
-  const auto found = std::find_if(running_.begin(), running_.end(), [&](const RunningBatch& running) {
+  const auto found = std::ranges::find_if(running_, [&](const RunningBatch& running) {
     return running.profile == batch.profile && running.tokens == batch.tokens && running.started == batch.taken;
   });
   if (found != running_.end()) running_.erase(found);

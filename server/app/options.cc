@@ -32,7 +32,7 @@ constexpr size_t kMostHelpers = 7;
 batching::DataLoading ToDataLoading(const config::DataLoading& config) {
   batching::DataLoading loading = {.prefetch = config.prefetch()};
   const auto& strategies = batching::kLoadingStrategyNames;
-  const auto strategy = std::find(strategies.begin(), strategies.end(), config.strategy());
+  const auto strategy = std::ranges::find(strategies, config.strategy());
   if (strategy != strategies.end()) {
     loading.strategy = static_cast<batching::LoadingStrategy>(strategy - strategies.begin());
   }
@@ -123,7 +123,7 @@ batching::BatchQueueOptions ToQueueOptions(const config::ServerConfig& config, c
   options.policy = ToPolicy(config);
   options.loading.resize(names.size());
   for (const config::Profile& profile : config.profiles()) {
-    const auto name = std::find(names.begin(), names.end(), profile.name());
+    const auto name = std::ranges::find(names, profile.name());
     if (name == names.end()) continue;
     options.loading[static_cast<size_t>(name - names.begin())] = ToDataLoading(profile.data_loading());
   }

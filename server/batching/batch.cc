@@ -24,7 +24,7 @@ void RemoveUnwanted(Batch* batch, std::vector<BatchPart>* expired, std::vector<B
     batch->items += part.items;
     batch->tokens += part.tokens;
     const auto lengths = absl::MakeConstSpan(part.job->lengths).subspan(part.first_item, part.items);
-    longest = std::max(longest, *std::max_element(lengths.begin(), lengths.end()));
+    longest = std::max(longest, *std::ranges::max_element(lengths));
   }
   if (batch->padded_length > 0) batch->padded_length = longest;
 }
@@ -86,7 +86,7 @@ std::vector<PhaseEnd> PhasesOf(const std::vector<BatchTimes>& batches) {
     changes.push_back({batch.started, -1, +1});
     changes.push_back({batch.ended, 0, -1});
   }
-  std::stable_sort(changes.begin(), changes.end(), [](const Change& a, const Change& b) { return a.time < b.time; });
+  std::ranges::stable_sort(changes, {}, &Change::time);
 
   std::vector<PhaseEnd> phases;
   int forming = 0, running = 0;

@@ -113,9 +113,7 @@ std::optional<Batch> BatchFormer::FormOfShadow(const BatchRequest& request) {
   DropUnwanted(&shadow_, request.now);
   while (!shadow_.empty()) {
     const WaitingItems::Listed oldest = shadow_.Oldest();
-    const auto first =
-        std::min_element(oldest.jobs.begin(), oldest.jobs.end(),
-                         [](const WaitingJob& a, const WaitingJob& b) { return a.enqueued < b.enqueued; });
+    const auto first = std::ranges::min_element(oldest.jobs, {}, &WaitingJob::enqueued);
     DataLoading loading = LoadingOf(first->profile);
     loading.max_batch_tokens = std::min(loading.max_batch_tokens.value_or(options_.policy.max_batch_tokens),
                                         options_.policy.max_shadow_tokens);

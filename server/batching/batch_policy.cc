@@ -43,7 +43,7 @@ std::vector<Candidate> InTurn(absl::Span<const WaitingJob> waiting, const BatchR
   std::vector<Candidate> candidates;
   candidates.reserve(waiting.size());
   for (size_t i = 0; i < waiting.size(); ++i) candidates.push_back({i, LevelOf(waiting[i], request, options)});
-  std::stable_sort(candidates.begin(), candidates.end(), [&](const Candidate& a, const Candidate& b) {
+  std::ranges::stable_sort(candidates, [&](const Candidate& a, const Candidate& b) {
     if (a.level != b.level) return a.level > b.level;
     return waiting[a.job].enqueued < waiting[b.job].enqueued;
   });
@@ -134,8 +134,7 @@ std::vector<Pick> FillByLength(absl::Span<const WaitingJob> waiting, std::vector
     batch->Add(length);
     picks.push_back({candidate.job, 1});
   }
-  std::stable_sort(picks.begin(), picks.end(),
-                   [&](const Pick& a, const Pick& b) { return length_of(a.job) < length_of(b.job); });
+  std::ranges::stable_sort(picks, {}, [&](const Pick& pick) { return length_of(pick.job); });
   return picks;
 }
 

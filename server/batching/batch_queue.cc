@@ -7,8 +7,7 @@ namespace roberta::batching {
 namespace {
 
 bool AnyPrefetches(const BatchQueueOptions& options) {
-  return std::any_of(options.loading.begin(), options.loading.end(),
-                     [](const DataLoading& loading) { return loading.prefetch; });
+  return std::ranges::any_of(options.loading, &DataLoading::prefetch);
 }
 
 void PrepareResults(Job& job) {

@@ -6,8 +6,7 @@ namespace roberta::batching {
 
 team::SharedWork* HelpedBatches::Started(size_t tokens) {
   if (most_helpers_ == 0) return nullptr;
-  const auto free =
-      std::find_if(running_.begin(), running_.end(), [](const RunningBatch& batch) { return batch.tokens == 0; });
+  const auto free = std::ranges::find(running_, 0u, &RunningBatch::tokens);
   const auto place = static_cast<size_t>(free - running_.begin());
   if (free == running_.end()) {
     places_.push_back(std::make_unique<Place>());
@@ -20,7 +19,7 @@ team::SharedWork* HelpedBatches::Started(size_t tokens) {
 }
 
 Clock::duration HelpedBatches::Ended(const team::SharedWork* work, Clock::time_point now) {
-  const auto found = std::find_if(places_.begin(), places_.end(), [&](const auto& one) { return &one->work == work; });
+  const auto found = std::ranges::find_if(places_, [&](const auto& one) { return &one->work == work; });
   if (found == places_.end()) return {};
   Place& place = **found;
   RunningBatch& batch = running_[static_cast<size_t>(found - places_.begin())];
@@ -59,7 +58,7 @@ void HelpedBatches::CallBack() {
 OvertakenPlace* OvertakenBatches::Started(const Batch& batch, const PolicyOptions& options) {
   const BatchPart& first = batch.parts.front();
   if (!MayBeOvertaken(*first.job, first.job->lengths[first.first_item], options)) return nullptr;
-  auto place = std::find_if(places_.begin(), places_.end(), [](const auto& one) { return !one->is_taken_; });
+  auto place = std::ranges::find_if(places_, [](const auto& one) { return !one->is_taken_; });
   if (place == places_.end()) place = places_.insert(place, std::make_unique<OvertakenPlace>());
   OvertakenPlace& taken = **place;
   taken.is_taken_ = true;

@@ -19,7 +19,7 @@ constexpr size_t kFlagsDigits = 2;
 constexpr size_t kHeaderLength = kFlagsAt + kFlagsDigits;
 
 bool IsLowerHex(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+  return std::ranges::all_of(text, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
 }
 
 bool IsId(std::string_view text) {
@@ -29,7 +29,7 @@ bool IsId(std::string_view text) {
 std::mt19937_64 SeededGenerator() {
   std::random_device entropy;
   std::array<std::random_device::result_type, 8> seeds;
-  std::generate(seeds.begin(), seeds.end(), std::ref(entropy));
+  std::ranges::generate(seeds, std::ref(entropy));
   std::seed_seq sequence(seeds.begin(), seeds.end());
   return std::mt19937_64(sequence);
 }
@@ -38,7 +38,7 @@ std::mt19937_64 SeededGenerator() {
 
 bool IsValidRequestId(std::string_view id) {
   return !id.empty() && id.size() <= kLongestRequestId &&
-         std::all_of(id.begin(), id.end(), [](char c) { return c > ' ' && c <= '~'; });
+         std::ranges::all_of(id, [](char c) { return c > ' ' && c <= '~'; });
 }
 
 std::string NewRequestId() {

@@ -42,7 +42,7 @@ Line::Line(Format format, std::string_view message) : format_(format) {
 
 void Line::Add(std::string_view key, std::string_view value) {
   BeginField(key);
-  if (format_ == Format::kText && !value.empty() && std::all_of(value.begin(), value.end(), IsPlain)) {
+  if (format_ == Format::kText && !value.empty() && std::ranges::all_of(value, IsPlain)) {
     text_.append(value);
   } else {
     AppendQuoted(value);

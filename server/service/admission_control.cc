@@ -118,10 +118,10 @@ void AdmissionControl::Ended(const batching::Job& job, const Forecast& forecast,
   const auto is = [](batching::Outcome outcome) {
     return [outcome](const batching::ItemResult& result) { return result.outcome == outcome; };
   };
-  if (std::any_of(job.results.begin(), job.results.end(), is(batching::Outcome::kExpired))) {
+  if (std::ranges::any_of(job.results, is(batching::Outcome::kExpired))) {
     return predictor_->LearnExpiry(forecast.work, forecast.prediction, now - forecast.made, now);
   }
-  if (!std::all_of(job.results.begin(), job.results.end(), is(batching::Outcome::kRan))) return;
+  if (!std::ranges::all_of(job.results, is(batching::Outcome::kRan))) return;
   if (job.batches.empty() || !forecast.prediction.known) return;
   const nanoseconds took = job.batches.back().ended - forecast.made;
   predictor_->LearnError(forecast.work, forecast.prediction, took, now);

@@ -38,7 +38,7 @@ size_t BrownOutLadder::level() {
 }
 
 std::vector<registry::LoadedProfile> BrownOutLadder::ReadySteps() const {
-  auto first = std::find(options_.profiles.begin(), options_.profiles.end(), parts_.registry->default_profile());
+  auto first = std::ranges::find(options_.profiles, parts_.registry->default_profile());
   first = first == options_.profiles.end() ? options_.profiles.begin() : first + 1;
   std::vector<registry::LoadedProfile> steps;
   for (; first != options_.profiles.end(); ++first) {

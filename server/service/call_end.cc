@@ -77,7 +77,7 @@ void FillStatus(const absl::Status& status, google::rpc::Status* written) {
 }
 
 std::string LoggedName(const std::string& name, const std::vector<std::string>& known) {
-  if (name.empty() || name == kAutoProfile || std::find(known.begin(), known.end(), name) != known.end()) return name;
+  if (name.empty() || name == kAutoProfile || std::ranges::find(known, name) != known.end()) return name;
   return "(unknown)";
 }
 

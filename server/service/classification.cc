@@ -1,6 +1,5 @@
 #include "server/service/classification.h"
 
-#include <algorithm>
 #include <optional>
 
 #include "absl/strings/str_cat.h"

@@ -6,7 +6,6 @@
 #include <limits>
 #include <optional>
 #include <set>
-#include <string_view>
 
 #include "absl/strings/str_cat.h"
 #include "absl/types/span.h"

@@ -16,7 +16,7 @@ using call::MakeStatus;
 namespace {
 
 bool AllFinite(absl::Span<const float> values) {
-  return std::all_of(values.begin(), values.end(), [](float value) { return std::isfinite(value); });
+  return std::ranges::all_of(values, [](float value) { return std::isfinite(value); });
 }
 
 absl::Status RunAlone(const encoder::Profile& profile, absl::Span<const int32_t> token_ids, absl::Span<float> logits,

@@ -64,7 +64,7 @@ absl::Status ObjectiveNotMet(const admission::Objective& objective, const std::v
 
 absl::Status CheckKnown(const registry::Registry& registry, const std::string& field, const std::string& name) {
   const std::vector<std::string>& known = registry.names();
-  if (std::find(known.begin(), known.end(), name) != known.end()) return absl::OkStatus();
+  if (std::ranges::find(known, name) != known.end()) return absl::OkStatus();
   return MakeStatus(
       FailureReason::kUnknownProfile,
       absl::StrCat(field, ": ", Quote(name), " is unknown; the profiles are ", absl::StrJoin(known, ", ")));

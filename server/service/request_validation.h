@@ -3,10 +3,8 @@
 #include <cstddef>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "absl/status/status.h"
-#include "absl/status/statusor.h"
 #include "profiles/registry/registry.h"
 #include "profiles/tokenizer/tokenizer.h"
 #include "roberta/internal/requests.pb.h"

@@ -17,9 +17,8 @@ ShadowTraffic::ShadowTraffic(ShadowOptions options, Parts parts)
 
 std::optional<registry::LoadedProfile> ShadowTraffic::Choose(const batching::Job& answered,
                                                              const std::string& profile_used) {
-  const auto items =
-      static_cast<size_t>(std::count_if(answered.results.begin(), answered.results.end(),
-                                        [](const batching::ItemResult& result) { return result.status.ok(); }));
+  const auto items = static_cast<size_t>(
+      std::ranges::count_if(answered.results, [](const batching::ItemResult& result) { return result.status.ok(); }));
   if (items == 0 || profile_used == options_.profile || !sampler_.Draw()) return std::nullopt;
   metrics::ShadowMetrics& counters = parts_.metrics->shadow();
   if (stopped_.load()) {
