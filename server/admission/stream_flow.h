@@ -96,6 +96,7 @@ class StreamFlow {
   /// The last write is done.
   Steps Written() {
     const std::lock_guard lock(mutex_);
+    writing_ = false;
     in_flight_ -= std::exchange(items_in_write_, 0);
     return Next();
   }
@@ -105,11 +106,13 @@ class StreamFlow {
     stopped_ = true;
     return Next();
   }
-  /// The stream ends as soon as no write is under way; later answers are dropped.
+  /// The stream ends as soon as no write is under way; later answers are dropped. The write no longer counts as work:
+  /// a client that does not read may hold it up for ever, but not the permit.
   Steps Abort() {
     const std::lock_guard lock(mutex_);
     aborted_ = stopped_ = true;
     held_ = {};
+    in_flight_ -= std::exchange(items_in_write_, 0);
     for (const Ready& ready : ready_) in_flight_ -= ready.items;
     ready_.clear();
     return Next();
@@ -137,12 +140,12 @@ class StreamFlow {
     Steps steps;
     if (held_.items > 0 && !permit_ && !admitting_) steps.admit = admitting_ = true;
     if (permit_) Begin(&steps);
-    if (items_in_write_ == 0) TakeAnswers(&steps);
+    if (!writing_) TakeAnswers(&steps);
     if (!stopped_ && !reading_ && held_.items == 0 && in_flight_ < limits_.items_in_flight) {
       steps.read = reading_ = true;
     }
     const bool nothing_left = held_.items == 0 && in_flight_ == 0;
-    if (!finished_ && stopped_ && items_in_write_ == 0 && (aborted_ || nothing_left)) steps.finish = finished_ = true;
+    if (!finished_ && stopped_ && !writing_ && (aborted_ || nothing_left)) steps.finish = finished_ = true;
     if (nothing_left) steps.returned = std::move(permit_);
     return steps;
   }
@@ -167,6 +170,7 @@ class StreamFlow {
     for (size_t bytes = 0; taken < ready_.size(); ++taken) {
       bytes += ready_[taken].bytes;
       if (taken > 0 && bytes > limits_.bytes_per_write) break;
+      writing_ = true;
       items_in_write_ += ready_[taken].items;
       steps->write.push_back(std::move(ready_[taken].answer));
     }
@@ -185,6 +189,7 @@ class StreamFlow {
   size_t items_in_write_ = 0;
   uint64_t items_begun_ = 0;
   bool reading_ = false;
+  bool writing_ = false;
   bool admitting_ = false;
   bool stopped_ = false;
   bool aborted_ = false;

@@ -5,6 +5,11 @@
 #include <grpcpp/health_check_service_interface.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <utility>
@@ -47,6 +52,8 @@ using metrics::Readiness;
 
 constexpr std::chrono::milliseconds kQuietAfterClose(100);
 constexpr std::chrono::milliseconds kLongestWaitForQuiet(1000);
+constexpr std::chrono::milliseconds kLongestWriteOfDrain(3000);
+constexpr std::chrono::milliseconds kWatchInterval(200);
 
 batching::BatchQueueOptions QueueOptions(const config::ServerConfig& config, const registry::Registry& registry,
                                          batching::QueueObserver* observer) {
@@ -106,7 +113,9 @@ class ServerImpl final : public Server {
         executors_(&queue_, config.execution().executors()),
         loads_(1),
         classifier_service_(&classification_, &streams_, &comparison_),
-        profiles_service_(&administration_) {
+        profiles_service_(&administration_),
+        longest_write_(std::chrono::milliseconds(config.limits().stream_write_timeout_ms())),
+        watch_([this](const std::stop_token& stop) { EndStuckWrites(stop); }) {
     registry_->Observe(&reporter_);
     metrics_.queue().SetCapacity(queue_.capacity_items());
     metrics_.BeforeScrape([this] {
@@ -200,6 +209,7 @@ class ServerImpl final : public Server {
     StopShadow();
     std::this_thread::sleep_for(drain_delay);
     permits_.Close();
+    longest_write_ = std::min({longest_write_.load(), kLongestWriteOfDrain, drain_timeout / 2});
     streams_.Drain();
     const bool idle = permits_.WaitUntilIdle(drain_timeout);
     // Once it shuts down, gRPC cancels late calls without asking us. Turn them away as UNAVAILABLE until they cease.
@@ -219,6 +229,14 @@ class ServerImpl final : public Server {
     grpc::HealthCheckServiceInterface* health = grpc_server_->GetHealthCheckService();
     for (const char* name : {"", "roberta.v1.Classifier", "roberta.v1.Profiles"})
       health->SetServingStatus(name, readiness == Readiness::kServing);
+  }
+  void EndStuckWrites(const std::stop_token& stop) {
+    std::mutex mutex;
+    std::unique_lock lock(mutex);
+    std::condition_variable_any stopped;
+    while (!stopped.wait_for(lock, stop, kWatchInterval, [&] { return stop.stop_requested(); })) {
+      streams_.EndWritesSince(std::chrono::steady_clock::now() - longest_write_.load());
+    }
   }
   void StopShadow() {
     if (shadow_ != nullptr) shadow_->Stop();
@@ -249,6 +267,8 @@ class ServerImpl final : public Server {
   std::unique_ptr<grpc::Server> grpc_server_;
   uint16_t port_ = 0;
   uint16_t metrics_port_ = 0;
+  std::atomic<std::chrono::milliseconds> longest_write_;
+  std::jthread watch_;  // last: it uses the streams
 };
 
 }  // namespace

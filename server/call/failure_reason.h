@@ -29,6 +29,7 @@ enum class FailureReason {
   kQueueFull,
   kPredictedTooLate,
   kDeadlinePassed,
+  kClientDoesNotRead,
   kCancelled,
   kLoading,
   kDraining,
@@ -43,7 +44,7 @@ struct FailureReasonRow {
 
 /// The one table from a failure reason to its status code. The names are those of the golden file, of the label
 /// `reason` of the metrics and of the request log.
-extern const std::array<FailureReasonRow, 21> kFailureReasons;
+extern const std::array<FailureReasonRow, 22> kFailureReasons;
 
 absl::StatusCode CodeOf(FailureReason reason);
 

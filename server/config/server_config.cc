@@ -61,6 +61,7 @@ constexpr NumberField kNumbers[] = {
     {"limits.max_item_characters", 100000, 1, 1u << 30},
     {"limits.max_concurrent_streams", 256, 1, kMany},
     {"limits.max_stream_items_in_flight", 1024, 1, kMany},
+    {"limits.stream_write_timeout_ms", 30000, 1, kHourMs},
     {"shutdown.drain_delay_ms", 0, 0, kHourMs},
     {"shutdown.drain_timeout_ms", 30000, 0, kHourMs},
     {"logging.slow_request_ms", 5000, 0, kHourMs},

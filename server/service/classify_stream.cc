@@ -118,6 +118,7 @@ void ClassifyStream::ReadsEnded() {
 }
 
 void ClassifyStream::Written() {
+  write_start_ = call::PhaseClock::Clock::time_point::max();
   Take(flow_.Written());
 }
 
@@ -125,6 +126,16 @@ void ClassifyStream::Cancel() {
   const bool late = std::chrono::system_clock::now() >= head_.deadline;
   CutShort(late ? MakeStatus(FailureReason::kDeadlinePassed, "the deadline passed before everything was answered")
                 : MakeStatus(FailureReason::kCancelled, "the client cancelled the stream"));
+}
+
+void ClassifyStream::EndIfWritingSince(call::PhaseClock::Clock::time_point start) {
+  if (write_start_.load() > start) return;
+  CutShort(MakeStatus(FailureReason::kClientDoesNotRead,
+                      "the client does not read: a message of results was not taken for too long"));
+  std::unique_lock lock(mutex_);
+  const absl::Status status = status_;
+  lock.unlock();
+  transport_->Abort(status);
 }
 
 void ClassifyStream::CutShort(const absl::Status& status) {
@@ -226,6 +237,7 @@ void ClassifyStream::Write(Flow::Steps& steps) {
     for (v1::StreamResult& result : *steps.write[i]->mutable_results()) response.add_results()->Swap(&result);
   }
   AddStart(&response);
+  write_start_ = call::PhaseClock::Clock::now();
   transport_->Write(response);
 }
 
@@ -281,16 +293,25 @@ bool ClassifyStreams::draining() {
   return draining_;
 }
 
-void ClassifyStreams::Drain() {
+std::vector<std::shared_ptr<ClassifyStream>> ClassifyStreams::All() {
   std::vector<std::shared_ptr<ClassifyStream>> streams;
+  const std::lock_guard lock(mutex_);
+  for (const auto& [pointer, weak] : open_) {
+    if (auto stream = weak.lock()) streams.push_back(std::move(stream));
+  }
+  return streams;
+}
+
+void ClassifyStreams::Drain() {
   {
     const std::lock_guard lock(mutex_);
     draining_ = true;
-    for (const auto& [pointer, weak] : open_) {
-      if (auto stream = weak.lock()) streams.push_back(std::move(stream));
-    }
   }
-  for (const auto& stream : streams) stream->Drain();
+  for (const auto& stream : All()) stream->Drain();
+}
+
+void ClassifyStreams::EndWritesSince(call::PhaseClock::Clock::time_point start) {
+  for (const auto& stream : All()) stream->EndIfWritingSince(start);
 }
 
 void ClassifyStreams::Remove(const ClassifyStream* stream) {

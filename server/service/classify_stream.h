@@ -40,6 +40,8 @@ class StreamTransport {
   virtual void Read() = 0;
   /// ClassifyStream::Written must follow.
   virtual void Write(const v1::ClassifyStreamResponse& response) = 0;
+  /// Ends the stream for the client, which does not read the write under way. Written and Finish must still follow.
+  virtual void Abort(const absl::Status& status) = 0;
   virtual void Finish(const StreamOutcome& outcome) = 0;
 };
 
@@ -61,6 +63,9 @@ class ClassifyStream : public std::enable_shared_from_this<ClassifyStream> {
   void Written();
   /// The client has gone, or the deadline has passed: items that wait are dropped, never run.
   void Cancel();
+
+  /// Ends the stream if a write has been under way since `start` or longer.
+  void EndIfWritingSince(call::PhaseClock::Clock::time_point start);
 
   /// Stops reading, finishes what was read, and ends with UNAVAILABLE.
   void Drain();
@@ -86,6 +91,8 @@ class ClassifyStream : public std::enable_shared_from_this<ClassifyStream> {
   ClassifyStreams* const streams_;
   const std::shared_ptr<StreamTransport> transport_;
   std::atomic<bool> cancelled_{false};
+  /// When the write under way began; the largest value if there is none.
+  std::atomic<call::PhaseClock::Clock::time_point> write_start_{call::PhaseClock::Clock::time_point::max()};
   std::atomic<uint64_t> wait_{0};  ///< for a permit; see ConcurrencyLimit::CancelWait
   ClassifyCall head_;              ///< profile and settings of all parts; constant once the first message was read
   bool begun_ = false;             ///< the first message was read; of the reading thread
@@ -116,9 +123,14 @@ class ClassifyStreams {
   /// Drains all streams, and those that are opened from now on.
   void Drain();
 
+  /// Ends streams whose clients do not read, with kClientDoesNotRead: those of which a write has been under way since
+  /// `start` or longer. To be called from time to time.
+  void EndWritesSince(call::PhaseClock::Clock::time_point start);
+
  private:
   friend class ClassifyStream;
   bool draining();
+  std::vector<std::shared_ptr<ClassifyStream>> All();
   void Remove(const ClassifyStream* stream);
 
   Classification* const classification_;

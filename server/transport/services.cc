@@ -1,6 +1,7 @@
 #include "server/transport/services.h"
 
 #include <google/protobuf/message_lite.h>
+#include <grpc/grpc.h>
 #include <grpcpp/impl/codegen/proto_utils.h>
 #include <grpcpp/support/proto_buffer_reader.h>
 
@@ -126,6 +127,17 @@ class StreamReactor final : public grpc::ServerBidiReactor<ByteBuffer, ByteBuffe
       const std::lock_guard lock(mutex_);
       reactor_->out_.Swap(&bytes);
       reactor_->StartWrite(&reactor_->out_);
+    }
+    /// A write can only be ended with the call. TryCancel would do that, too, but its status is always CANCELLED.
+    void Abort(const absl::Status& status) override {
+      std::unique_lock lock(mutex_);
+      if (reactor_ == nullptr) return;
+      grpc_call* const call = reactor_->context_->c_call();
+      grpc_call_ref(call);  // for when the reactor finishes
+      lock.unlock();
+      grpc_call_cancel_with_status(call, static_cast<grpc_status_code>(status.code()),
+                                   std::string(status.message()).c_str(), nullptr);
+      grpc_call_unref(call);
     }
     void Finish(const service::StreamOutcome& outcome) override {
       ByteBuffer bytes;

@@ -1,7 +1,9 @@
-"""How roberta-server stops: what it accepted is answered, and a second signal ends it at once."""
+"""How roberta-server stops: what it accepted is answered, and a second signal ends it at once. Clients that do not read hold up neither
+that nor other clients."""
 
 import concurrent.futures
 import contextlib
+import itertools
 import json
 import pathlib
 import signal
@@ -17,12 +19,17 @@ from closed_loop import ClosedLoop, grpc
 
 
 @contextlib.contextmanager
-def drain_delay(milliseconds):
-    """The flags of a server that serves on for a while when it is told to stop, and logs every call."""
+def configured(config):
+    """The flags of a server that has such a config, and logs every call."""
     with tempfile.NamedTemporaryFile("w", suffix=".textproto") as file:
-        file.write(f"shutdown {{ drain_delay_ms: {milliseconds} }}\n")
+        file.write(config)
         file.flush()
         yield ("--config", file.name, "--log-format", "json", "--log-requests")
+
+
+def drain_delay(milliseconds):
+    """Of a server that serves on for a while when it is told to stop."""
+    return configured(f"shutdown {{ drain_delay_ms: {milliseconds} }}\n")
 
 
 def answered(server):
@@ -143,6 +150,43 @@ class StopUnderLoad(unittest.TestCase):
             server.signal(signal.SIGTERM)
             server.wait()
             self.assertEqual({calls[-1][2] for calls in load.wait()}, {"UNAVAILABLE"})
+
+
+@unittest.skipIf(grpc is None, "not run: /usr/bin/python3 has no grpcio")
+class ClientsThatDoNotRead(unittest.TestCase):
+    # Of a ClassifyStreamRequest: an item with text and id. Answers to some thousands fill every window of the connection.
+    ITEM = b"\x12\x6c\x0a\x04good\x1a\x64" + b"i" * 100
+    MESSAGE = ITEM * 1000
+
+    def open_stream(self, channel, messages):
+        return channel.stream_stream("/roberta.v1.Classifier/ClassifyStream")(messages, timeout=600)
+
+    def test_they_lose_their_permits_and_are_told_why(self):
+        ended = '"reason":"client_does_not_read"'
+        with configured("execution { queue_capacity_calls: 4 } limits { stream_write_timeout_ms: 500 }") as flags, \
+                Server(*flags) as server, grpc.insecure_channel(server.address) as channel:
+            stuck = [self.open_stream(channel, itertools.repeat(self.MESSAGE)) for _ in range(2)]  # all that streams may have
+            wait_until(lambda: sum(ended in line for line in list(server.log)) == 2, timeout=300)
+            answers = b"".join(self.open_stream(channel, iter([self.ITEM])))  # few, so that it need not be read at once
+            self.assertIn(b"i" * 100, answers)
+            for stream in stuck:
+                with self.assertRaises(grpc.RpcError) as raised:
+                    list(stream)
+                self.assertEqual(raised.exception.code(), grpc.StatusCode.DEADLINE_EXCEEDED)
+                self.assertIn("the client does not read", raised.exception.details())
+
+    def test_they_do_not_keep_a_server_from_stopping(self):
+        sent = itertools.count()
+        with Server() as server, grpc.insecure_channel(server.address) as channel:
+            stream = self.open_stream(channel, (self.MESSAGE for _ in sent))
+            before = -1
+            while before != (before := repr(sent)):  # until the server reads no more
+                time.sleep(2)
+            server.signal(signal.SIGTERM)
+            self.assertEqual(server.wait(), 0, server.log)
+            with self.assertRaises(grpc.RpcError) as raised:
+                list(stream)
+            self.assertEqual(raised.exception.code(), grpc.StatusCode.UNAVAILABLE)
 
 
 if __name__ == "__main__":

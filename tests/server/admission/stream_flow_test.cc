@@ -197,18 +197,22 @@ TEST_F(StreamFlowTest, AnAbortDoesNotWaitForWork) {
 
 TEST_F(StreamFlowTest, AnAbortKeepsThePermitUntilWorkHasCeased) {
   ReadFirst(10);
-  flow_.Answered(1, 5, 1);  // being written
-  flow_.Abort();
-  flow_.Answered(2, 5, 1);
+  flow_.Answered(1, 5, 1);
+  EXPECT_FALSE(flow_.Abort().returned);
   EXPECT_EQ(permits_.in_flight(), 1u);
-  EXPECT_TRUE(flow_.Written().returned);
+  EXPECT_TRUE(flow_.Answered(2, 5, 1).returned);
 }
 
-TEST_F(StreamFlowTest, AnAbortWaitsForTheWriteUnderWay) {
+TEST_F(StreamFlowTest, AnAbortEndsWithTheWriteUnderWayButReturnsItsPermitBefore) {
   ReadFirst(10);
-  flow_.Answered(1, 5, 1);
-  EXPECT_FALSE(flow_.Abort().finish);
-  EXPECT_TRUE(flow_.Written().finish);
+  flow_.Answered(1, 10, 1);
+  const auto aborted = flow_.Abort();
+  EXPECT_FALSE(aborted.finish);
+  EXPECT_TRUE(aborted.returned);
+  const auto written = flow_.Written();
+  EXPECT_TRUE(written.finish);
+  EXPECT_FALSE(written.returned);
+  EXPECT_EQ(flow_.in_flight(), 0u);
 }
 
 TEST_F(StreamFlowTest, APermitThatComesAfterAnAbortIsReturned) {

@@ -221,6 +221,34 @@ TEST_F(ClassifyStreamTest, AResultThatIsNotWrittenHoldsItsPlace) {
   EXPECT_TRUE(client_->WaitForEnd().ok());
 }
 
+TEST_F(ClassifyStreamTest, AClientThatDoesNotReadLosesItsPermitBeforeTheTransportIsRidOfTheWrite) {
+  client_->HoldWrites();
+  Open(client_);
+  const auto before = call::PhaseClock::Clock::now();
+  client_->Send(PuppetTransport::Texts(64));
+  client_->WaitForResults(1);
+  server_.streams.EndWritesSince(before);
+  EXPECT_FALSE(client_->aborted());
+  server_.streams.EndWritesSince(call::PhaseClock::Clock::now());
+  ASSERT_TRUE(client_->aborted());
+  EXPECT_TRUE(absl::IsDeadlineExceeded(*client_->aborted()));
+  EXPECT_TRUE(server_.permits.WaitUntilIdle(60s));
+  client_->ReleaseWrite();
+  EXPECT_EQ(client_->WaitForEnd(), *client_->aborted());
+  EXPECT_STREQ(call::ReasonOf(*client_->aborted()), "client_does_not_read");
+}
+
+TEST_F(ClassifyStreamTest, AStreamWithoutAWriteUnderWayIsNotEndedForIt) {
+  Open(client_);
+  client_->Send(PuppetTransport::Texts(64));
+  client_->WaitForResults(64);
+  ASSERT_TRUE(server_.permits.WaitUntilIdle(60s));
+  server_.streams.EndWritesSince(call::PhaseClock::Clock::now());
+  client_->Send(PuppetTransport::Texts(1));
+  client_->Close();
+  EXPECT_TRUE(client_->WaitForEnd().ok());
+}
+
 TEST_F(ClassifyStreamTest, TheLogHasALineOfIt) {
   identity_ = {.request_id = "review-7", .trace_id = std::string(32, 'a')};
   Open(client_, "baseline");

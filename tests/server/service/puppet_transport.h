@@ -87,6 +87,11 @@ class PuppetTransport final : public StreamTransport {
   const std::optional<v1::StreamEnd>& end() const { return end_; }
   const std::map<uint64_t, v1::ItemResult>& results() const { return results_; }
   ClassifyStream& stream() { return *stream_; }
+  /// What the transport was told to end its write with.
+  std::optional<absl::Status> aborted() const {
+    const std::lock_guard lock(mutex_);
+    return aborted_;
+  }
 
   void Read() override {
     const std::lock_guard lock(mutex_);
@@ -103,6 +108,11 @@ class PuppetTransport final : public StreamTransport {
       if (holding_) return;
     }
     stream_->Written();
+  }
+  void Abort(const absl::Status& status) override {
+    const std::lock_guard lock(mutex_);
+    EXPECT_TRUE(write_held_) << "nothing to abort";
+    aborted_ = status;
   }
   void Finish(const StreamOutcome& outcome) override {
     const std::lock_guard lock(mutex_);
@@ -145,7 +155,7 @@ class PuppetTransport final : public StreamTransport {
   std::map<uint64_t, v1::ItemResult> results_;
   v1::StreamStart start_;
   std::optional<v1::StreamEnd> end_;
-  std::optional<absl::Status> status_;
+  std::optional<absl::Status> status_, aborted_;
   std::vector<FieldProblem> problems_;
 };
 

@@ -97,6 +97,19 @@ TEST_F(StreamOverTheWireTest, AClientThatDoesNotReadIsNotServedBeyondTheBound) {
   EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::CANCELLED);
 }
 
+TEST_F(StreamOverTheWireTest, AClientThatDoesNotReadIsToldWhyItsStreamWasEnded) {
+  const auto stream = stub_->ClassifyStream(&context_);
+  stream->Write(Texts(64));
+  while (items_run_ < 64) std::this_thread::yield();
+  while (puppet_.permits.in_flight() > 0) {
+    puppet_.streams.EndWritesSince(std::chrono::steady_clock::now());
+    std::this_thread::yield();
+  }
+  const grpc::Status status = stream->Finish();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::DEADLINE_EXCEEDED);
+  EXPECT_THAT(status.error_message(), testing::HasSubstr("does not read"));
+}
+
 TEST_F(StreamOverTheWireTest, WhatWaitsIsDroppedWhenTheClientCancels) {
   held_ = true;
   const auto stream = stub_->ClassifyStream(&context_);
