@@ -3,9 +3,11 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/statusor.h"
 
@@ -23,17 +25,17 @@ struct Page {
   std::string body;
 };
 
-/// Answers GET and HEAD over HTTP from one thread, which all connections share. Connections that are silent for 10
-/// seconds are closed.
+/// Answers GET and HEAD over HTTP from one thread for each address, which its connections share. Connections that are
+/// silent for 10 seconds are closed.
 class HttpEndpoint {
  public:
-  /// Returns the page at `path` ("/metrics"), or nullopt if there is none (404). Runs on the endpoint's thread and must
-  /// not throw.
+  /// Returns the page at `path` ("/metrics"), or nullopt if there is none (404). Runs on the endpoint's threads, one
+  /// at a time, and must not throw.
   using Pages = std::function<std::optional<Page>(std::string_view path)>;
 
-  /// Listens on `host` (a numeric address or a name) and `port` (0: a free port). Errors name both and the system's
-  /// reason: AlreadyExists for a port in use, InvalidArgument for a host that cannot be resolved, otherwise
-  /// Unavailable.
+  /// Listens on `host` (a numeric address, or a name, all of whose addresses on this machine count) and `port` (0: a
+  /// free port). Errors name both and the system's reason: AlreadyExists for a port in use, InvalidArgument for a host
+  /// that cannot be resolved, otherwise Unavailable.
   static absl::StatusOr<std::unique_ptr<HttpEndpoint>> Start(const std::string& host, uint16_t port, Pages pages);
 
   /// Waits for responses that are being written.
@@ -42,14 +44,16 @@ class HttpEndpoint {
   HttpEndpoint& operator=(const HttpEndpoint&) = delete;
 
   uint16_t port() const { return port_; }
-  const Pages& pages() const { return pages_; }
+  /// The page at `path`. Any thread may call.
+  std::optional<Page> PageAt(std::string_view path);
 
  private:
   explicit HttpEndpoint(Pages pages) : pages_(std::move(pages)) {}
 
   const Pages pages_;
   uint16_t port_ = 0;
-  MHD_Daemon* daemon_ = nullptr;
+  std::mutex mutex_;                  // held by PageAt
+  std::vector<MHD_Daemon*> daemons_;  // one for each address
 };
 
 }  // namespace roberta::metrics
