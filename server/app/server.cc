@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
+#include <initializer_list>
 #include <mutex>
 #include <stop_token>
 #include <string>
@@ -146,10 +147,16 @@ class ServerImpl final : public Server {
     grpc::ServerBuilder builder;
     int port = 0;
     builder.AddListeningPort(address, grpc::InsecureServerCredentials(), &port);
-    builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);  // else a second server would share the port in silence
-    builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS,
-                               static_cast<int>(config_.limits().max_concurrent_streams()));
-    builder.SetMaxReceiveMessageSize(static_cast<int>(config_.limits().max_message_bytes()));
+    const config::Limits& limits = config_.limits();
+    for (const auto& [argument, value] : std::initializer_list<std::pair<const char*, uint32_t>>{
+             {GRPC_ARG_ALLOW_REUSEPORT, 0},  // else a second server would share the port in silence
+             {GRPC_ARG_MAX_CONCURRENT_STREAMS, limits.max_concurrent_streams()},
+             {GRPC_ARG_MAX_METADATA_SIZE, limits.max_metadata_bytes()},
+             {GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, limits.min_ping_interval_ms()},
+             {GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1}}) {
+      builder.AddChannelArgument(argument, static_cast<int>(value));
+    }
+    builder.SetMaxReceiveMessageSize(static_cast<int>(limits.max_message_bytes()));
     builder.RegisterService(&classifier_service_);
     builder.RegisterService(&profiles_service_);
     std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> interceptors;

@@ -62,6 +62,8 @@ constexpr NumberField kNumbers[] = {
     {"limits.max_concurrent_streams", 256, 1, kMany},
     {"limits.max_stream_items_in_flight", 1024, 1, kMany},
     {"limits.stream_write_timeout_ms", 30000, 1, kHourMs},
+    {"limits.max_metadata_bytes", 32u << 10, 1024, 1u << 20},
+    {"limits.min_ping_interval_ms", 5000, 1, kHourMs},
     {"shutdown.drain_delay_ms", 0, 0, kHourMs},
     {"shutdown.drain_timeout_ms", 30000, 0, kHourMs},
     {"logging.slow_request_ms", 5000, 0, kHourMs},

@@ -41,11 +41,13 @@ class Server:
     """roberta-server on free ports, stopped by SIGTERM when the block ends; its exit code must then be `exit_code`.
 
     It loads `profiles`, separated by commas, and no others, which would cost every test seconds; None: what it loads by itself.
+    `through` is a command that becomes the server.
     """
 
-    def __init__(self, *arguments, model=QUICK_DEMO_MODEL, profiles="baseline", environment=None, exit_code=0):
+    def __init__(self, *arguments, model=QUICK_DEMO_MODEL, profiles="baseline", environment=None, exit_code=0,
+                 through=()):
         self._exit_code = exit_code
-        command = [str(BIN / "roberta-server"), "--port", "0", "--metrics-port", "0", *map(str, arguments)]
+        command = [*through, str(BIN / "roberta-server"), "--port", "0", "--metrics-port", "0", *map(str, arguments)]
         if profiles is not None:
             command += ["--profiles", profiles]
         if model is not None:

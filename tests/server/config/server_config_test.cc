@@ -85,6 +85,9 @@ TEST(CompleteConfig, FillsInEveryDefaultToAValidConfig) {
   EXPECT_TRUE(config.execution().predictive_admission());
   EXPECT_FALSE(config.execution().split_lone_requests());
   EXPECT_EQ(config.execution().long_item_tokens(), 192u);
+  EXPECT_EQ(config.limits().stream_write_timeout_ms(), 30000u);
+  EXPECT_EQ(config.limits().max_metadata_bytes(), 32768u);
+  EXPECT_EQ(config.limits().min_ping_interval_ms(), 5000u);
 }
 
 TEST(CompleteConfig, SplitsLoneRequestsIfTheFileSaysSo) {
