@@ -15,6 +15,8 @@
 
 namespace roberta::service {
 
+using call::FailureReason;
+using call::MakeStatus;
 using call::Phase;
 
 namespace {
@@ -28,6 +30,24 @@ void FailItem(ClassifyCall& call, int item, const FieldProblem& problem) {
 /// The path of an item in the client's message.
 std::string FieldOf(const ClassifyCall& call, int item) {
   return absl::StrCat("items[", call.first_item + item, "]");
+}
+
+/// Messages of a stream must reach clients that have not raised gRPC's limit of 4 MiB; the rest is for what is around
+/// a result. Items whose results are larger by themselves fail, and lose their ids, which may be what is large.
+void FailLargeResults(ClassifyCall& call) {
+  constexpr size_t kMostBytes = (4u << 20) - (64u << 10);
+  for (int i = 0; i < call.outcome.response.results_size(); ++i) {
+    v1::ItemResult* result = call.outcome.response.mutable_results(i);
+    const size_t bytes = result->ByteSizeLong();
+    if (bytes <= kMostBytes) continue;
+    result->Clear();
+    const std::string field = FieldOf(call, i);
+    FailItem(call, i,
+             {field, MakeStatus(FailureReason::kBadField,
+                                absl::StrCat(field, ": the result has ", bytes, " bytes; at most ", kMostBytes,
+                                             " fit into a message of a stream: ask for fewer scores by top_k, "
+                                             "or give it a shorter id"))});
+  }
 }
 
 /// Where bad items fail the call, the first problem is its status, and the others are in the status' details.
@@ -164,9 +184,8 @@ void Classification::CollectResults(ClassifyCall& call) const {
     if (status.ok()) continue;
     const int item = call.item_of[i];
     const std::string field = FieldOf(call, item);
-    FailItem(
-        call, item,
-        {field, call::MakeStatus(call::FailureReason::kBackendFailure, absl::StrCat(field, ": ", status.message()))});
+    FailItem(call, item,
+             {field, MakeStatus(FailureReason::kBackendFailure, absl::StrCat(field, ": ", status.message()))});
   }
   call.outcome.status = StatusOfProblems(call);
 }
@@ -176,6 +195,7 @@ void Classification::Finish(ClassifyCall& call) {
   std::optional<registry::LoadedProfile> shadow;
   if (call.outcome.status.ok()) {
     FillClassifications(parts_.registry->checkpoint().config(), call);
+    if (call.is_part) FailLargeResults(call);
     response.set_model(parts_.model_name);
     response.set_model_revision(parts_.registry->checkpoint().revision());
     response.set_batch_items(static_cast<uint32_t>(call.job.largest_batch_items));

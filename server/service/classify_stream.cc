@@ -30,6 +30,23 @@ int ItemsOfPart(const internal::RawClassifyStreamRequest& message, int first, in
   return items;
 }
 
+struct SizedAnswer {
+  std::unique_ptr<v1::ClassifyStreamResponse> message = std::make_unique<v1::ClassifyStreamResponse>();
+  size_t items = 0;
+  size_t bytes = 0;
+};
+
+/// Moves a result into the last answer, or, where that would have more than `most_bytes` then, into a new one.
+void Append(v1::StreamResult* result, size_t most_bytes, std::vector<SizedAnswer>* answers) {
+  constexpr size_t kTagAndLengthBytes = 6;
+  const size_t bytes = result->ByteSizeLong() + kTagAndLengthBytes;
+  if (answers->back().items > 0 && answers->back().bytes + bytes > most_bytes) answers->emplace_back();
+  SizedAnswer& answer = answers->back();
+  answer.message->add_results()->Swap(result);
+  ++answer.items;
+  answer.bytes += bytes;
+}
+
 FieldProblem InSettings(const FieldProblem& problem) {
   return {"settings." + problem.field,
           call::WithMessage(problem.status, absl::StrCat("settings.", problem.status.message()))};
@@ -201,19 +218,20 @@ void ClassifyStream::PartDone(uint64_t first_sequence, ClassifyCall& part) {
   const absl::Status& status = outcome.status;
   const int items = part.request.items_size();
   if (absl::IsCancelled(status) || absl::IsDeadlineExceeded(status)) CutShort(status);
-  auto answer = std::make_unique<v1::ClassifyStreamResponse>();
+  std::vector<SizedAnswer> answers(1);
   size_t failed = 0, tokens = 0, truncated = 0;
   for (int i = 0; i < items; ++i) {
-    v1::StreamResult* result = answer->add_results();
-    result->set_sequence(first_sequence + static_cast<uint64_t>(i));
+    v1::StreamResult result;
+    result.set_sequence(first_sequence + static_cast<uint64_t>(i));
     if (status.ok()) {
-      result->mutable_result()->Swap(outcome.response.mutable_results(i));
+      result.mutable_result()->Swap(outcome.response.mutable_results(i));
     } else {
-      FillStatus(status, result->mutable_result()->mutable_status());
+      FillStatus(status, result.mutable_result()->mutable_status());
     }
-    failed += result->result().has_status() ? 1 : 0;
-    tokens += result->result().classification().token_count();
-    truncated += result->result().classification().truncated() ? 1 : 0;
+    failed += result.result().has_status() ? 1 : 0;
+    tokens += result.result().classification().token_count();
+    truncated += result.result().classification().truncated() ? 1 : 0;
+    Append(&result, streams_->limits_.bytes_per_write, &answers);
   }
   {
     const std::lock_guard lock(mutex_);
@@ -227,8 +245,7 @@ void ClassifyStream::PartDone(uint64_t first_sequence, ClassifyCall& part) {
     totals_.set_parts(totals_.parts() + 1);
     FillPhases(work_.phase_ns, totals_.mutable_phases());
   }
-  const size_t bytes = answer->ByteSizeLong();
-  Take(flow_.Answered(std::move(answer), static_cast<size_t>(items), bytes));
+  for (SizedAnswer& answer : answers) Take(flow_.Answered(std::move(answer.message), answer.items, answer.bytes));
 }
 
 void ClassifyStream::Write(Flow::Steps& steps) {

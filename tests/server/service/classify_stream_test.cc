@@ -127,6 +127,34 @@ TEST_F(ClassifyStreamTest, ABadItemHasAStatusAndHarmsNoOther) {
   EXPECT_EQ(client_->end()->items_failed(), 2u);
 }
 
+TEST_F(ClassifyStreamTest, LargeResultsAreDividedAmongMessages) {
+  Open(client_);
+  auto message = PuppetTransport::Texts(20);
+  for (int i = 0; i < 20; ++i) message.mutable_items(i)->set_id(std::string(300 << 10, static_cast<char>('a' + i)));
+  client_->Send(std::move(message));
+  client_->Close();
+  EXPECT_TRUE(client_->WaitForEnd().ok());
+  ASSERT_EQ(client_->results().size(), 20u);
+  for (const auto& [sequence, result] : client_->results()) {
+    EXPECT_EQ(result.id(), std::string(300 << 10, static_cast<char>('a' + sequence)));
+  }
+  EXPECT_GE(client_->messages(), 6u);
+}
+
+TEST_F(ClassifyStreamTest, AResultThatFitsIntoNoMessageIsAStatusAndHarmsNoOther) {
+  Open(client_);
+  auto message = PuppetTransport::Texts(3);
+  message.mutable_items(1)->set_id(std::string(4 << 20, 'a'));
+  client_->Send(std::move(message));
+  client_->Close();
+  EXPECT_TRUE(client_->WaitForEnd().ok());
+  ASSERT_EQ(client_->results().size(), 3u);
+  EXPECT_THAT(client_->results().at(1).status().message(), HasSubstr("items[1]: the result has 41943"));
+  EXPECT_EQ(client_->results().at(1).id(), "");
+  EXPECT_TRUE(client_->results().at(2).has_classification());
+  EXPECT_EQ(client_->end()->items_failed(), 1u);
+}
+
 TEST_F(ClassifyStreamTest, SettingsHoldForAllMessages) {
   Open(client_);
   auto message = Settings();

@@ -82,6 +82,7 @@ class PuppetTransport final : public StreamTransport {
     return status_.value_or(absl::UnknownError("it never ended"));
   }
   /// After the end.
+  size_t messages() const { return messages_; }
   const std::vector<FieldProblem>& problems() const { return problems_; }
   const v1::StreamStart& start() const { return start_; }
   const std::optional<v1::StreamEnd>& end() const { return end_; }
@@ -100,6 +101,7 @@ class PuppetTransport final : public StreamTransport {
     changed_.notify_all();
   }
   void Write(const v1::ClassifyStreamResponse& response) override {
+    EXPECT_LE(response.ByteSizeLong(), 4u << 20) << "more than clients accept by default";
     {
       const std::lock_guard lock(mutex_);
       EXPECT_FALSE(write_held_) << "two writes under way";
@@ -135,6 +137,7 @@ class PuppetTransport final : public StreamTransport {
     EXPECT_TRUE(changed_.wait_for(lock, std::chrono::minutes(1), condition));
   }
   void Take(const v1::ClassifyStreamResponse& response) {
+    ++messages_;
     EXPECT_EQ(response.has_start(), !std::exchange(started_, true) && response.has_start());
     if (response.has_start()) start_ = response.start();
     if (response.has_end()) end_ = response.end();
@@ -152,6 +155,7 @@ class PuppetTransport final : public StreamTransport {
   bool holding_ = false;
   bool write_held_ = false;
   bool started_ = false;
+  size_t messages_ = 0;
   std::map<uint64_t, v1::ItemResult> results_;
   v1::StreamStart start_;
   std::optional<v1::StreamEnd> end_;
