@@ -15,8 +15,10 @@ struct CpuBudget {
   uint32_t usable() const;
 };
 
-/// Reads affinity and the cgroup (v2 cpu.max, else v1 cpu.cfs_*) below `cgroup_root`.
-CpuBudget ReadCpuBudget(const std::string& cgroup_root = "/sys/fs/cgroup");
+/// Reads affinity and the smallest quota (v2 cpu.max, else v1 cpu.cfs_*) of the cgroup that `membership_file` names and
+/// of those that it is in, up to `cgroup_root`; of the latter alone where there is no such cgroup below it.
+CpuBudget ReadCpuBudget(const std::string& cgroup_root = "/sys/fs/cgroup",
+                        const std::string& membership_file = "/proc/self/cgroup");
 
 /// Runs task(0) to task(count - 1), each once and about in that order, on `threads` threads (one at least, and no more
 /// than tasks), and returns when all have ended. One thread is the calling one. Tasks must not throw.

@@ -13,11 +13,17 @@ class CpuBudgetTest : public testing::Test {
   CpuBudgetTest()
       : root_(testing::TempDir() + "cgroup_" + testing::UnitTest::GetInstance()->current_test_info()->name()) {
     std::filesystem::remove_all(root_);
-    std::filesystem::create_directories(root_ + "/cpu");
   }
   ~CpuBudgetTest() override { std::filesystem::remove_all(root_); }
 
-  void Write(const std::string& file, const std::string& text) { std::ofstream(root_ + "/" + file) << text; }
+  void Write(const std::string& file, const std::string& text) {
+    std::filesystem::create_directories(std::filesystem::path(root_ + "/" + file).parent_path());
+    std::ofstream(root_ + "/" + file) << text;
+  }
+  double Quota(const std::string& membership) {
+    Write("membership", membership);
+    return ReadCpuBudget(root_, root_ + "/membership").quota_cores;
+  }
 
   const std::string root_;
 };
@@ -46,6 +52,52 @@ TEST_F(CpuBudgetTest, MinusOneMeansNoQuota) {
 
 TEST_F(CpuBudgetTest, NoCgroupMeansNoQuota) {
   EXPECT_EQ(ReadCpuBudget("/nonexistent").quota_cores, 0);
+}
+
+TEST_F(CpuBudgetTest, TheQuotaOfAGroupHoldsForThoseInIt) {
+  Write("a/cpu.max", "150000 100000\n");
+  Write("a/b/cpu.max", "max 100000\n");
+  Write("a/b/c/cpu.max", "400000 100000\n");
+  EXPECT_DOUBLE_EQ(Quota("0::/a/b/c\n"), 1.5);
+  EXPECT_DOUBLE_EQ(Quota("0::/a/b\n"), 1.5);
+  EXPECT_EQ(Quota("0::/other\n"), 0);
+  EXPECT_EQ(Quota("0::/\n"), 0);
+}
+
+TEST_F(CpuBudgetTest, TheSmallestOfSeveralQuotasCounts) {
+  Write("cpu.max", "800000 100000\n");
+  Write("a/cpu.max", "300000 100000\n");
+  Write("a/b/cpu.max", "50000 100000\n");
+  EXPECT_DOUBLE_EQ(Quota("0::/a/b\n"), 0.5);
+  EXPECT_DOUBLE_EQ(Quota("0::/a\n"), 3);
+  EXPECT_DOUBLE_EQ(Quota("0::/\n"), 8);
+}
+
+TEST_F(CpuBudgetTest, APathOfTheHostIsThatOfTheMountOrBelowIt) {
+  Write("cpu.max", "200000 100000\n");
+  Write("nested/cpu.max", "100000 100000\n");
+  EXPECT_DOUBLE_EQ(Quota("0::/system.slice/docker-1234.scope\n"), 2);
+  EXPECT_DOUBLE_EQ(Quota("0::/system.slice/docker-1234.scope/nested\n"), 1);
+  EXPECT_DOUBLE_EQ(Quota("0::/../nested\n"), 2);
+}
+
+TEST_F(CpuBudgetTest, TheGroupsOfVersion1NestInTheSameWay) {
+  const std::string membership = "12:cpuset:/z\n3:cpu,cpuacct:/a/b\n0::/\n";
+  Write("cpu/cpu.cfs_quota_us", "-1\n");
+  Write("cpu/cpu.cfs_period_us", "100000\n");
+  Write("cpu/a/cpu.cfs_quota_us", "250000\n");
+  Write("cpu/a/cpu.cfs_period_us", "100000\n");
+  Write("cpu/a/b/cpu.cfs_quota_us", "-1\n");
+  Write("cpu/a/b/cpu.cfs_period_us", "100000\n");
+  EXPECT_DOUBLE_EQ(Quota(membership), 2.5);
+  EXPECT_EQ(Quota("3:cpu,cpuacct:/\n"), 0);
+  EXPECT_EQ(Quota("3:cpuset:/a/b\n"), 0);
+}
+
+TEST_F(CpuBudgetTest, AMembershipThatIsNoneMeansTheRoot) {
+  Write("cpu.max", "200000 100000\n");
+  for (const char* text : {"", "\n", "0\n", "0:\n", "::", "0::", "0::no/slash\n"})
+    EXPECT_DOUBLE_EQ(Quota(text), 2) << text;
 }
 
 TEST(UsableCores, AreTheSmallerOfAffinityAndQuotaRoundedUp) {
