@@ -44,7 +44,7 @@ static void to_json(Json& json, const Histogram& histogram) {
     percentiles_ms[name] = static_cast<double>(histogram.ValueAt(quantile)) / kNsPerMs;
   }
   json = {{"unit", "ns"},
-          {"significant_digits", Histogram::kSignificantDigits},
+          {"significant_digits", histogram.significant_digits()},
           {"count", histogram.count()},
           {"min", histogram.min()},
           {"max", histogram.max()},
@@ -58,8 +58,8 @@ static void from_json(const Json& json, Histogram& histogram) {
   for (const Json& bin : json.at("bins")) {
     bins.push_back({.lowest = bin.at(0).get<int64_t>(), .count = bin.at(1).get<int64_t>()});
   }
-  histogram = Histogram::FromBins(bins, json.at("min").get<int64_t>(), json.at("max").get<int64_t>(),
-                                  json.at("mean").get<double>());
+  histogram = Histogram::FromBins(json.at("significant_digits").get<int>(), bins, json.at("min").get<int64_t>(),
+                                  json.at("max").get<int64_t>(), json.at("mean").get<double>());
 }
 
 ROBERTA_JSON_MEMBERS(PhaseSums, calls, tokenize_ns, queue_ns, form_ns, infer_ns, post_ns, total_ns)
@@ -137,7 +137,7 @@ static void from_json(const Json& json, WarmUpEnd& end) {
 ROBERTA_JSON_MEMBERS(Window, sent, answered, refused, other, from_intended)
 ROBERTA_JSON_MEMBERS(RunResult, end, warm_up_end, warm_up_seconds, measured_seconds, answered_within, good_within,
                      items_within, tokens_within, intended, held_back, client_cpu_seconds, client_cores, class_names,
-                     classes, warm_up, windows)
+                     classes, warm_up, window_seconds, windows)
 
 }  // namespace runner
 
@@ -205,6 +205,7 @@ void AddLaterMembers(Json* runs) {
     for (const char* member : {"texts_paired", "texts_only_correct", "texts_only_baseline_correct"}) {
       run.at("quality").emplace(member, 0);
     }
+    run.at("result").emplace("window_seconds", 1);
     for (Json& profile : run.at("server").at("profiles")) profile.emplace("summary", "");
   }
 }
@@ -275,6 +276,9 @@ absl::StatusOr<Series> FromJson(const std::string& text) {
     Series series;
     json.at("runs").get_to(series.runs);
     json.at("searches").get_to(series.searches);
+    for (const RunRecord& run : series.runs) {
+      if (run.result.window_seconds < 1) throw std::invalid_argument("window_seconds is below 1");
+    }
     return series;
   } catch (const std::exception& error) {  // nlohmann's, and ours above
     return errors::InvalidArgument("not a record of runs: ", error.what());

@@ -106,20 +106,26 @@ Block PercentileChart(const std::vector<ProfileRuns>& sorted) {
 Block TimelineChart(const std::vector<ProfileRuns>& sorted) {
   LineChart chart;
   chart.x = {.label = "time since the run began, s", .from_zero = true};
-  chart.y = {.label = "answers in that second", .from_zero = true};
+  int64_t longest = 1;
   for (const ProfileRuns& runs : sorted) {
     Series series = {NameOf(runs, true), runs.style, {}, false};
-    const auto& windows = Busiest(runs).runs.front()->result.windows;
-    // The last one is not a whole second.
-    for (size_t i = 0; i + 1 < windows.size(); ++i) {
-      series.points.push_back({static_cast<double>(i) + 0.5, static_cast<double>(windows[i].answered), std::nullopt});
+    const runner::RunResult& result = Busiest(runs).runs.front()->result;
+    const auto seconds = static_cast<double>(result.window_seconds);
+    longest = std::max(longest, result.window_seconds);
+    // The last one is not whole.
+    for (size_t i = 0; i + 1 < result.windows.size(); ++i) {
+      series.points.push_back({(static_cast<double>(i) + 0.5) * seconds,
+                               static_cast<double>(result.windows[i].answered) / seconds, std::nullopt});
     }
     chart.series.push_back(std::move(series));
   }
+  chart.y = {.label = longest == 1 ? "answers in that second" : "answers/s", .from_zero = true};
+  const std::string mean = longest == 1 ? "" : absl::StrCat(" A point is the mean of up to ", longest, " s.");
   return Chart{.title = "Rate over time",
                .reading =
                    "The first run of each profile at its busiest load, including the warm-up; a dip is a stall of "
-                   "the server or of the machine.",
+                   "the server or of the machine." +
+                   mean,
                .plot = chart,
                .missing = "the runs were shorter than a second"};
 }

@@ -21,6 +21,7 @@ constexpr double kDeviationsOfChance = 2;
 constexpr double kNsInSecond = 1e9;
 
 constexpr int64_t kNsPerSecond = 1'000'000'000;
+constexpr int64_t kMostWindows = 400;
 
 }  // namespace
 
@@ -70,7 +71,13 @@ Ledger::Ledger(const Plan& plan, const std::vector<std::string>& class_names)
   }
   result_.class_names = class_names;
   result_.classes.resize(class_names.size());
-  result_.windows.resize(static_cast<size_t>(end_ns_ / kNsPerSecond) + 1);
+}
+
+void Window::Merge(const Window& next) {
+  for (int64_t Window::*count : {&Window::sent, &Window::answered, &Window::refused, &Window::other}) {
+    this->*count += next.*count;
+  }
+  from_intended.Merge(next.from_intended);
 }
 
 void Ledger::WatchWarmUp(int64_t now_ns) {
@@ -122,9 +129,16 @@ stats::Tally& Ledger::TallyOf(int64_t intended_ns, size_t request_class) {
 }
 
 Window& Ledger::WindowAt(int64_t ns) {
-  const size_t index = static_cast<size_t>(std::max<int64_t>(ns, 0) / kNsPerSecond);
-  if (index >= result_.windows.size()) result_.windows.resize(index + 1);
-  return result_.windows[index];
+  const int64_t second = std::max<int64_t>(ns, 0) / kNsPerSecond;
+  std::vector<Window>& windows = result_.windows;
+  for (; second / result_.window_seconds >= kMostWindows; result_.window_seconds *= 2) {
+    for (size_t i = 1; i < windows.size(); i += 2) windows[i - 1].Merge(windows[i]);
+    for (size_t i = 1; 2 * i < windows.size(); ++i) windows[i] = std::move(windows[2 * i]);
+    windows.resize((windows.size() + 1) / 2);
+  }
+  const auto index = static_cast<size_t>(second / result_.window_seconds);
+  if (index >= windows.size()) windows.resize(index + 1);
+  return windows[index];
 }
 
 bool Ledger::ServerIsLost(int64_t now_ns) const {
@@ -140,6 +154,7 @@ bool Ledger::NobodyButUnavailable() const {
 
 RunResult Ledger::Close(End end, int64_t ended_ns, int64_t unsent) && {
   result_.end = end;
+  WindowAt(ended_ns);  // the last seconds may have been silent
   // A run may be too short to tell a lost server from a gust; one without any other outcome is no gust.
   if (end == End::kComplete && NobodyButUnavailable()) result_.end = End::kServerLost;
   result_.warm_up_seconds = static_cast<double>(std::min(ended_ns, warmed_up_at_ns_)) / kNsPerSecond;

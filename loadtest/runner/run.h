@@ -33,11 +33,13 @@ struct WarmUp {
 /// that, but not below 100 ms, of which timers and gusts of answers would make too much.
 WarmUp WarmUpUntilSteady(std::chrono::nanoseconds duration);
 
-/// A second of a run. Requests that were sent in it, and those that ended in it.
+/// An interval of a run. Requests that were sent in it, and those that ended in it.
 struct Window {
   int64_t sent = 0;
   int64_t answered = 0, refused = 0, other = 0;
-  stats::Histogram from_intended;  ///< ns, of the answered
+  stats::Histogram from_intended{2};  ///< ns, of the answered
+
+  void Merge(const Window& next);
 };
 
 enum class End {
@@ -63,7 +65,10 @@ struct RunResult {
 
   int64_t intended = 0;   ///< requests that were due within the measured time; of a closed loop, as many as were sent
   int64_t held_back = 0;  ///< times that the limit on requests in flight delayed one, the warm-up's included
-  std::vector<Window> windows;  ///< by second since the run began, the warm-up included
+  /// By interval since the run began, the warm-up included. So that memory is bounded, an interval is as many seconds
+  /// long, a power of two, as makes at most 400 of them.
+  std::vector<Window> windows;
+  int64_t window_seconds = 1;
 
   double client_cpu_seconds = 0;  ///< of this process in the measured time
   int client_cores = 0;           ///< that it may use

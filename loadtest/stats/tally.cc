@@ -10,29 +10,17 @@
 
 namespace roberta::loadtest::stats {
 
-namespace {
-
-constexpr int kHalfBits = 10;  // 2 * 1024 values in the first bucket: the least that gives three digits
-constexpr int64_t kHalf = int64_t{1} << kHalfBits;
-
-size_t IndexOf(int64_t value) {
-  if (value < 2 * kHalf) return static_cast<size_t>(value);
-  const int shift = std::bit_width(static_cast<uint64_t>(value)) - 1 - kHalfBits;
-  return static_cast<size_t>(shift * kHalf + (value >> shift));
+// The first bucket has 2 * 2^half_bits_ values: 2 * 1024 are the least that gives three digits, 2 * 128 two.
+size_t Histogram::IndexOf(int64_t value) const {
+  const int shift = std::max(0, static_cast<int>(std::bit_width(static_cast<uint64_t>(value))) - 1 - half_bits_);
+  return static_cast<size_t>((int64_t{shift} << half_bits_) + (value >> shift));
 }
 
-int64_t LowestAt(size_t index) {
+int64_t Histogram::LowestAt(size_t index) const {
   const auto position = static_cast<int64_t>(index);
-  if (position < 2 * kHalf) return position;
-  const int64_t shift = position / kHalf - 1;
-  return (position - shift * kHalf) << shift;
+  const int64_t shift = std::max<int64_t>(0, (position >> half_bits_) - 1);
+  return (position - (shift << half_bits_)) << shift;
 }
-
-int64_t HighestAt(size_t index) {
-  return LowestAt(index + 1) - 1;
-}
-
-}  // namespace
 
 void Histogram::Add(int64_t value, int64_t count) {
   if (count <= 0) return;
@@ -110,17 +98,18 @@ std::string Histogram::PercentileText(double unit) const {
     absl::StrAppendFormat(&text, "%12.3f %2.12f %10d\n", static_cast<double>(Bins().back().highest) / unit, 1.0,
                           count_);
   }
-  const size_t buckets = static_cast<size_t>(std::bit_width(static_cast<uint64_t>(kLargest))) - kHalfBits;
+  const size_t buckets = static_cast<size_t>(std::bit_width(static_cast<uint64_t>(kLargest)) - half_bits_);
   absl::StrAppendFormat(&text, "#[Mean    = %12.3f, StdDeviation   = %12.3f]\n", mean() / unit,
                         standard_deviation() / unit);
   absl::StrAppendFormat(&text, "#[Max     = %12.3f, Total count    = %12d]\n", static_cast<double>(max_) / unit,
                         count_);
-  absl::StrAppendFormat(&text, "#[Buckets = %12d, SubBuckets     = %12d]\n", buckets, 2 * kHalf);
+  absl::StrAppendFormat(&text, "#[Buckets = %12d, SubBuckets     = %12d]\n", buckets, 2 << half_bits_);
   return text;
 }
 
-Histogram Histogram::FromBins(const std::vector<Bin>& bins, int64_t min, int64_t max, double mean) {
-  Histogram histogram;
+Histogram Histogram::FromBins(int significant_digits, const std::vector<Bin>& bins, int64_t min, int64_t max,
+                              double mean) {
+  Histogram histogram(significant_digits);
   for (const Bin& bin : bins) histogram.Add(bin.lowest, bin.count);
   if (histogram.count_ == 0) return histogram;
   histogram.min_ = min;

@@ -15,17 +15,21 @@ namespace roberta::loadtest::stats {
 
 inline constexpr double kNsPerMs = 1e6;
 
-/// Counts of values from 0 to an hour of nanoseconds, exact to three significant digits wherever they lie: the High
-/// Dynamic Range histogram of Gil Tene (hdrhistogram.org). A power of two of values is cut into 1024 equal bins; below
-/// 2048 every value has its own. Grows with the largest value, to 270 KB. One thread at a time.
+/// Counts of values from 0 to an hour of nanoseconds, exact to two or three significant digits wherever they lie: the
+/// High Dynamic Range histogram of Gil Tene (hdrhistogram.org). A power of two of values is cut into 1024 equal bins
+/// (128 for two digits); below 2048 (256) every value has its own. Grows with the largest value, to 270 KB (38 KB). One
+/// thread at a time.
 class Histogram {
  public:
-  static constexpr int kSignificantDigits = 3;
   static constexpr int64_t kLargest = 3'600'000'000'000;
+
+  Histogram() = default;  ///< of three digits
+  explicit Histogram(int significant_digits) : half_bits_(significant_digits == 2 ? 7 : 10) {}
+  int significant_digits() const { return half_bits_ == 7 ? 2 : 3; }
 
   /// Values below 0 count as 0, beyond kLargest as kLargest.
   void Add(int64_t value, int64_t count = 1);
-  void Merge(const Histogram& other);
+  void Merge(const Histogram& other);  ///< of as many digits
 
   int64_t count() const { return count_; }
   int64_t min() const { return count_ == 0 ? 0 : min_; }  ///< exact; 0 if empty
@@ -48,9 +52,15 @@ class Histogram {
   std::string PercentileText(double unit) const;
 
   /// The histogram of which `bins`' counts, by lowest value, and the exact figures are known. For reading records.
-  static Histogram FromBins(const std::vector<Bin>& bins, int64_t min, int64_t max, double mean);
+  static Histogram FromBins(int significant_digits, const std::vector<Bin>& bins, int64_t min, int64_t max,
+                            double mean);
 
  private:
+  size_t IndexOf(int64_t value) const;
+  int64_t LowestAt(size_t index) const;
+  int64_t HighestAt(size_t index) const { return LowestAt(index + 1) - 1; }
+
+  int half_bits_ = 10;
   std::vector<int64_t> counts_;
   int64_t count_ = 0;
   int64_t min_ = INT64_MAX, max_ = 0;

@@ -51,6 +51,23 @@ TEST(Histogram, KeepsThreeDigitsOverItsWholeRange) {
   }
 }
 
+TEST(Histogram, KeepsTwoDigitsInFewerBins) {
+  std::mt19937_64 random(1);
+  std::uniform_real_distribution<double> exponent(0, std::log10(static_cast<double>(Histogram::kLargest)));
+  for (int i = 0; i < 10'000; ++i) {
+    const auto value = static_cast<int64_t>(std::pow(10, exponent(random)));
+    Histogram histogram(2);
+    histogram.Add(value);
+    histogram.Add(Histogram::kLargest);
+    const int64_t read = histogram.ValueAt(0.5);
+    EXPECT_GE(read, value);
+    EXPECT_LE(static_cast<double>(read - value), static_cast<double>(value) / 100);
+  }
+  Histogram two(2), three;
+  for (int64_t value = 1; value <= 1 << 20; ++value) two.Add(value << 20), three.Add(value << 20);
+  EXPECT_LT(two.Bins().size() * 6, three.Bins().size());
+}
+
 TEST(Histogram, AgreesWithSortedValues) {
   std::mt19937_64 random(2);
   std::lognormal_distribution<double> distribution(14, 2);
@@ -142,9 +159,10 @@ TEST(Histogram, PercentileTextIsThatOfHdrHistogram) {
 TEST(Histogram, ComesBackFromItsBins) {
   Histogram histogram;
   for (int64_t value = 1; value < 100'000'000; value = value * 3 / 2 + 1) histogram.Add(value, value % 7 + 1);
-  const Histogram back = Histogram::FromBins(histogram.Bins(), histogram.min(), histogram.max(), histogram.mean());
+  const Histogram back = Histogram::FromBins(3, histogram.Bins(), histogram.min(), histogram.max(), histogram.mean());
   EXPECT_EQ(back.PercentileText(1), histogram.PercentileText(1));
   EXPECT_EQ(back.min(), histogram.min());
+  EXPECT_EQ(back.significant_digits(), 3);
 }
 
 }  // namespace

@@ -1,6 +1,9 @@
 #include "loadtest/runner/ledger.h"
 
 #include <gtest/gtest.h>
+#include <malloc.h>
+
+#include <cmath>
 
 namespace roberta::loadtest::runner {
 namespace {
@@ -100,6 +103,50 @@ TEST(Ledger, ARunOfNothingButUnavailableHasLostItsServer) {
   Book(&shaky, 1'100, 1'101, absl::StatusCode::kUnavailable);
   EXPECT_EQ(std::move(shaky).Close(End::kComplete, 3'000 * kMs, 0).end, End::kComplete);
   EXPECT_EQ(std::move(idle).Close(End::kComplete, 3'000 * kMs, 0).end, End::kComplete);
+}
+
+/// Bytes that are allocated; 0 under sanitizers, which have an allocator of their own.
+size_t AllocatedBytes() {
+  const struct mallinfo2 now = mallinfo2();
+  return now.uordblks + now.hblkhd;
+}
+
+TEST(Ledger, ARunOfDaysHasAsManyIntervalsAsOneOfMinutes) {
+  constexpr int64_t kSeconds = 3 * 86'400;
+  Plan plan = PlanOfThreeSeconds();
+  plan.duration = seconds(kSeconds - 1);
+  const size_t before = AllocatedBytes();
+  Ledger ledger(plan, {"main"});
+  for (int64_t second = 0; second < kSeconds; ++second) {
+    for (const int64_t third : {0, 1, 2}) {  // from a millisecond to a minute
+      Book(&ledger, 1000 * second, 1000 * second + std::llround(std::pow(10, (second * 3 + third) % 480 / 100.0)));
+    }
+  }
+  const RunResult result = std::move(ledger).Close(End::kComplete, kSeconds * 1000 * kMs, 0);
+  EXPECT_LT(AllocatedBytes() - before, 32u << 20);
+  EXPECT_EQ(result.window_seconds, 1024);
+  EXPECT_EQ(result.windows.size(), kSeconds / 1024 + 1);
+  int64_t sent = 0, answered = 0;
+  for (const Window& window : result.windows) {
+    sent += window.sent;
+    answered += window.answered;
+    EXPECT_EQ(window.from_intended.count(), window.answered);
+  }
+  EXPECT_EQ(sent, 3 * kSeconds);
+  EXPECT_EQ(answered, 3 * kSeconds);
+  EXPECT_EQ(result.windows[0].sent, 3 * 1024);
+  EXPECT_EQ(result.windows[100].sent, 3 * 1024);
+}
+
+TEST(Ledger, ARunOfMinutesIsCountedBySecond) {
+  Plan plan = PlanOfThreeSeconds();
+  plan.duration = seconds(300);
+  Ledger ledger(plan, {"main"});
+  for (int64_t second = 0; second < 300; second += 2) Book(&ledger, 1000 * second + 10, 1000 * second + 20);
+  const RunResult result = std::move(ledger).Close(End::kStopped, 300'000 * kMs, 0);
+  EXPECT_EQ(result.window_seconds, 1);
+  ASSERT_EQ(result.windows.size(), 301u) << "the last second was silent";
+  for (size_t i = 0; i < 300; ++i) EXPECT_EQ(result.windows[i].answered, i % 2 == 0);
 }
 
 TEST(Ledger, AStopStaysAStop) {

@@ -82,6 +82,13 @@ TEST(RunReport, PartialAndInvalidRunsAreMarked) {
   EXPECT_THAT(text, HasSubstr("4 users, invalid |"));
 }
 
+TEST(RunReport, SaysHowLongTheIntervalsOfALongRunAre) {
+  RunRecord run = MakeRun({.users = 1});
+  EXPECT_THAT(ReportOf({run}), Not(HasSubstr("A point is the mean")));
+  run.result.window_seconds = 16;
+  EXPECT_THAT(ReportOf({run}), HasSubstr("or of the machine. A point is the mean of up to 16 s.)"));
+}
+
 TEST(ResourceSection, RunsWithOneReadingHaveNoCpuOverTime) {
   std::vector<RunRecord> runs = {MakeRun({.users = 1}), MakeRun({.profile = "amp", .users = 1})};
   for (RunRecord& run : runs) run.resources.samples.resize(1);
