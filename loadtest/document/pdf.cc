@@ -291,7 +291,7 @@ absl::StatusOr<size_t> Render(const Document& document, const std::vector<Drawin
 absl::Status CheckRequirements() {
   RETURN_IF_ERROR(CheckGnuplot());
   if (FindFont() != InstalledFont::kNone) return absl::OkStatus();
-  return absl::NotFoundError("reports need a font, and none is installed (Debian package: fonts-inter)");
+  return absl::NotFoundError("reports need a font with letters, and none is installed (Debian package: fonts-inter)");
 }
 
 std::string FontRemark() {

@@ -9,7 +9,7 @@
 namespace roberta::loadtest::document {
 
 /// Whether RenderPdf finds what it needs on this machine. NotFound, naming the Debian package to install, without
-/// gnuplot and without any font.
+/// gnuplot and without any font that has letters.
 absl::Status CheckRequirements();
 
 /// Why documents will look different from their design, with the Debian package that mends it; empty if they will not.

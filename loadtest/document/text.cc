@@ -93,18 +93,16 @@ void Text::DrawLine(int line, double x, double y) const {
 }
 
 InstalledFont FindFont() {
-  PangoFontFamily** families = nullptr;
-  int count = 0;
-  pango_font_map_list_families(pango_cairo_font_map_get_default(), &families, &count);
-  InstalledFont found = InstalledFont::kNone;
-  for (int i = 0; i < count && found != InstalledFont::kInter; ++i) {
-    const std::string name = pango_font_family_get_name(families[i]);
-    // Pango lists these whether there is a font for them or not.
-    const bool alias = name == "Sans" || name == "Serif" || name == "Monospace" || name == "System-ui";
-    if (!alias) found = name == "Inter" ? InstalledFont::kInter : InstalledFont::kAnother;
-  }
-  g_free(families);
-  return found;
+  // Whatever is installed, symbols alone for example: what counts is whether letters come out.
+  const std::unique_ptr<cairo_surface_t, decltype(&cairo_surface_destroy)> surface(
+      cairo_image_surface_create(CAIRO_FORMAT_A8, 1, 1), &cairo_surface_destroy);
+  const std::unique_ptr<cairo_t, decltype(&cairo_destroy)> cairo(cairo_create(surface.get()), &cairo_destroy);
+  const std::unique_ptr<PangoLayout, decltype(&g_object_unref)> layout(NewLayout(cairo.get()), &g_object_unref);
+  SetFont(layout.get(), {});
+  pango_layout_set_text(layout.get(), "AZ az 09", -1);
+  if (pango_layout_get_unknown_glyphs_count(layout.get()) > 0) return InstalledFont::kNone;
+  PangoFontFamily* inter = pango_font_map_get_family(pango_cairo_font_map_get_default(), "Inter");
+  return inter != nullptr ? InstalledFont::kInter : InstalledFont::kAnother;
 }
 
 double LongestWord(cairo_t* cairo, const std::string& text, const Font& font) {

@@ -7,6 +7,7 @@ import pathlib
 import re
 import shutil
 import signal
+import struct
 import subprocess
 import tempfile
 import threading
@@ -53,6 +54,17 @@ def is_running(pid):
         return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+def write_font_of_arrows(path):
+    """An installed font whose table of characters has four arrows in place of everything else."""
+    installed = subprocess.run(["fc-match", "--format", "%{file}", "sans"], capture_output=True, text=True, check=True).stdout
+    font = bytearray(pathlib.Path(installed).read_bytes())
+    for table in range(struct.unpack_from(">H", font, 4)[0]):
+        tag, _, offset, _ = struct.unpack_from(">4sLLL", font, 12 + 16 * table)
+        if tag == b"cmap":  # one subtable, of format 6: glyphs 36 to 39 from U+2190 on
+            struct.pack_into(">HHHHLHHHHH4H", font, offset, 0, 1, 3, 1, 12, 6, 18, 0, 0x2190, 4, 36, 37, 38, 39)
+    path.write_bytes(font)
 
 
 class LoadTest(unittest.TestCase):
@@ -451,13 +463,18 @@ class LoadTest(unittest.TestCase):
         self.assertEqual(no_gnuplot.returncode, 1)
         self.assertEqual(no_gnuplot.stderr, "roberta-loadtest: charts need gnuplot, which is not installed "
                                             "(Debian package: gnuplot-nox)\n")
-        fonts = self.path("fonts.conf", "<fontconfig><dir>/nowhere</dir></fontconfig>")
-        no_font = run("roberta-loadtest", "report", records, "--out", self.path("none.pdf"),
-                      environment={"FONTCONFIG_FILE": str(fonts)})
-        self.assertEqual(no_font.returncode, 1)
-        self.assertEqual(no_font.stderr, "roberta-loadtest: reports need a font, and none is installed "
-                                         "(Debian package: fonts-inter)\n")
-        self.assertFalse(self.path("none.pdf").exists())
+        fonts = self.path("fonts")
+        fonts.mkdir()
+        config = self.path("fonts.conf", f"<fontconfig><dir>{fonts}</dir><cachedir>{fonts}</cachedir></fontconfig>")
+        for use in (lambda path: None, write_font_of_arrows):
+            use(fonts / "arrows.ttf")
+            for arguments in (("report", records, "--out", self.path("none.pdf")),
+                              ("suite", "--spawn", DEMO_MODEL, "--out", self.path("none"))):
+                no_font = run("roberta-loadtest", *arguments, environment={"FONTCONFIG_FILE": str(config)})
+                self.assertEqual(no_font.returncode, 1)
+                self.assertEqual(no_font.stderr, "roberta-loadtest: reports need a font with letters, and none is installed "
+                                                 "(Debian package: fonts-inter)\n")
+        self.assertFalse(self.path("none.pdf").exists() or self.path("none").exists())
 
     def test_a_run_that_fails_leaves_no_empty_file(self):
         result = self.load("--json", self.path("none.json"), target="127.0.0.1:1")
