@@ -25,7 +25,7 @@ int Run(int argc, char** argv) {
   AddRunCommand(&app, &exit_code);
   AddReportCommand(&app, &exit_code);
   AddSuiteCommand(&app, &exit_code);
-  return roberta::terminal::RunSubcommand(&app, argc, argv, &exit_code);
+  return roberta::terminal::RunSubcommand(&app, {argv + 1, argv + argc}, &exit_code);
 }
 
 }  // namespace

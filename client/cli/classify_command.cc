@@ -255,7 +255,8 @@ void AddObjectiveOptions(CLI::App* command, v1::Objective* objective) {
 }
 
 void DeclareOptions(CLI::App* command, ClassifyOptions* options) {
-  command->add_option("TEXT", options->texts, "Texts; a single - means lines of standard input");
+  command->add_option("TEXT", options->texts, "Texts; a single - means lines of standard input")
+      ->transform(WithoutMark);
   command
       ->add_option("--file", options->file,
                    "Classify the texts of a file: .tsv, .csv or .jsonl (see below), else a text a line; - is "
@@ -316,8 +317,10 @@ void AddClassifyCommand(CLI::App* app, const ConnectionOptions* connection, int*
       "A text that fails is reported with its place and code; the others are still answered, and the exit code is 1.\n"
       "With --json a line is {index, id, label, score, scores, logits, tokens, truncated, profile}, or {index, id,\n"
       "error{code, message}}.\n\n"
+      "Texts that begin with - come after --, which ends the options.\n\n"
       "Examples:\n"
       "  roberta-client classify \"a warm, funny film\" \"a lifeless mess\"\n"
+      "  roberta-client classify --json -- \"-5 degrees\" \"-not bad\"\n"
       "  roberta-client classify --profile auto --min-accuracy 0.85 --max-latency-ms 50 \"a warm, funny film\"\n"
       "  roberta-client classify --file reviews.tsv --json > results.jsonl\n"
       "  cat texts.txt | roberta-client classify --json --top-k 1 -"));

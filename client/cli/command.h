@@ -18,6 +18,13 @@ enum ExitCode {
   kInterrupted = 130,  ///< 128 + SIGINT, as shells have it
 };
 
+/// Before a text that begins with - and is no option; no argument can hold it.
+inline constexpr char kTextMark = '\0';
+/// Transforms such a text into itself.
+inline std::string WithoutMark(std::string text) {
+  return text.starts_with(kTextMark) ? text.substr(1) : text;
+}
+
 /// What every command needs to reach the server.
 struct ConnectionOptions {
   std::string address = "127.0.0.1:8001";

@@ -1,10 +1,25 @@
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdlib>
+#include <string>
+#include <vector>
 
 #include "client/cli/command.h"
 #include "profiles/terminal/terminal.h"
 
 namespace {
+
+/// The arguments for CLI11, which would not take what comes after -- if a text came before: what begins with - there is
+/// marked as a text instead.
+std::vector<std::string> Arguments(int argc, char** argv) {
+  std::vector<std::string> arguments(argv + 1, argv + argc);
+  auto argument = std::ranges::find(arguments, "--");
+  if (argument == arguments.end()) return arguments;
+  for (argument = arguments.erase(argument); argument != arguments.end(); ++argument) {
+    if (argument->starts_with('-')) argument->insert(0, 1, roberta::cli::kTextMark);
+  }
+  return arguments;
+}
 
 int Run(int argc, char** argv) {
   using namespace roberta::cli;
@@ -30,7 +45,8 @@ int Run(int argc, char** argv) {
   int exit_code = kAllWell;
   AddClassifyCommand(&app, &connection, &exit_code);
   AddServerCommands(&app, &connection, &exit_code);
-  return roberta::terminal::RunSubcommand(&app, argc, argv, &exit_code);
+  return roberta::terminal::RunSubcommand(&app, Arguments(argc, argv), &exit_code,
+                                          "; texts that begin with - come after --");
 }
 
 }  // namespace

@@ -109,7 +109,7 @@ int WatchHealth(const ConnectionOptions& connection, const std::string& service)
 void AddCompareCommand(CLI::App* app, const ConnectionOptions* connection, int* exit_code) {
   auto options = std::make_shared<CompareOptions>();
   CLI::App* command = app->add_subcommand("compare", "Shows what several profiles answer to one text, side by side");
-  command->add_option("TEXT", options->text, "The text")->required();
+  command->add_option("TEXT", options->text, "The text")->required()->transform(WithoutMark);
   command->add_option("--pair", options->pair, "Second text of a pair");
   command->add_option("--profiles", options->profiles, "Profiles, separated by commas (all that are READY)")
       ->delimiter(',')

@@ -246,17 +246,25 @@ int RunProgram(const char* name, const std::function<int()>& run) {
   return 1;
 }
 
-int RunSubcommand(CLI::App* app, int argc, char** argv, const int* exit_code) {
+int RunSubcommand(CLI::App* app, std::vector<std::string> arguments, const int* exit_code, const char* advice) {
   const std::string& name = app->get_name();
   app->set_version_flag("--version", absl::StrCat(name, " ", version::kLong), "Print the version and exit");
   app->require_subcommand(0, 1);  // with 1 at least, an unknown subcommand would not be named
   try {
-    app->parse(argc, argv);
+    for (const std::string& argument : arguments) {
+      if (argument == "--") break;
+      // CLI11 would take it for -h and more.
+      if (argument.starts_with("-h") && argument.size() > 2) throw CLI::ExtrasError({argument});
+    }
+    std::ranges::reverse(arguments);  // as CLI11 wants them
+    app->parse(std::move(arguments));
     if (app->get_subcommands().empty()) throw CLI::RequiredError("A subcommand");
   } catch (const CLI::Success& success) {
     return app->exit(success);
   } catch (const CLI::ParseError& error) {
-    std::fprintf(stderr, "%s: %s (see %s --help)\n", name.c_str(), error.what(), name.c_str());
+    const bool unexpected = dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr;
+    std::fprintf(stderr, "%s: %s%s (see %s --help)\n", name.c_str(), error.what(), unexpected ? advice : "",
+                 name.c_str());
     return 2;
   }
   return *exit_code;

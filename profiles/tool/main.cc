@@ -26,7 +26,7 @@ See roberta-model SUBCOMMAND --help for its options.)");
   roberta::tool::AddEvaluate(&app, &exit_code);
   roberta::tool::AddMeasure(&app, &exit_code);
   roberta::tool::AddInit(&app, &exit_code);
-  return roberta::terminal::RunSubcommand(&app, argc, argv, &exit_code);
+  return roberta::terminal::RunSubcommand(&app, {argv + 1, argv + argc}, &exit_code);
 }
 
 }  // namespace

@@ -40,6 +40,19 @@ class ClientServer(unittest.TestCase):
         for text in (PRAISE, BLAME, "positive", "negative", "baseline", "tokenize", "queue", "infer"):
             self.assertIn(text, result.stdout)
 
+    def test_texts_that_begin_with_a_dash_come_after_two(self):
+        results = self.json_lines("good", "--", "-5 degrees", "-not bad", "--quiet", "-happy end", "-", "bad")
+        self.assertEqual([result["index"] for result in results], list(range(7)))
+        self.assertEqual(results[2]["tokens"], self.json_lines(" -not bad")[0]["tokens"])
+        self.assertEqual(len(self.json_lines("-5 degrees", "good")), 2)
+        self.assertEqual(self.server.client("compare", "--", "-not bad").returncode, 0)
+        for text in ("-not bad", "--good", "-happy end", "-x"):
+            result = self.server.client("classify", text, "good")
+            self.assertEqual((result.returncode, result.stdout), (2, ""))
+            self.assertIn(f"{text}; texts that begin with - come after --", result.stderr)
+        self.assertIn("come after --", self.server.client("classify", "--help").stdout)
+        self.assertIn("Classifies texts", self.server.client("classify", "-h").stdout)
+
     def test_auto_answers_by_a_profile_that_is_good_enough(self):
         [result] = self.json_lines("--profile", "auto", "--min-accuracy", "0.5", "--max-latency-ms", "10000", "--priority",
                                    "high", PRAISE)
