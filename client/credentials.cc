@@ -37,6 +37,7 @@ absl::Status ReadToken(const std::string& name, std::string* token) {
   if (name.empty()) return absl::OkStatus();
   if (absl::Status status = ReadFile(name, token); !status.ok()) return status;
   absl::StripTrailingAsciiWhitespace(token);
+  if (token->starts_with("\xEF\xBB\xBF")) token->erase(0, 3);  // a byte order mark
   const bool fits = std::ranges::all_of(*token, [](char c) { return c > ' ' && c <= '~'; });
   if (fits && !token->empty()) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat(name, ": not one line with a token of printable ASCII characters"));

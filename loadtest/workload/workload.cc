@@ -2,15 +2,13 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <chrono>
 #include <cmath>
-#include <cstring>
-#include <fstream>
+#include <functional>
 #include <utility>
 
 #include "absl/strings/numbers.h"
-#include "absl/strings/strip.h"
+#include "absl/strings/str_cat.h"
 #include "profiles/errors/errors.h"
 #include "profiles/rows/row_file.h"
 
@@ -47,6 +45,22 @@ constexpr int kMostTokens = 100'000;
 // it.
 constexpr std::array kWords = {"the", "of", "and", "to", "a", "in", "is", "it", "that", "for", "with", "as"};
 
+/// Hands every row of a file but empty ones to `take`, which returns what is wrong with it; empty: nothing.
+absl::Status ForEachRow(const std::string& file, rows::Format format,
+                        const std::function<std::string(rows::Row&)>& take) {
+  using Outcome = rows::RowFile::Outcome;
+  ASSIGN_OR_RETURN(const auto opened, rows::RowFile::Open(file, {.format = format}));
+  rows::Row row;
+  for (Outcome outcome; (outcome = opened->Next(std::chrono::hours(1), &row)) != Outcome::kEnd;) {
+    if (outcome == Outcome::kNothingYet) continue;
+    if (outcome == Outcome::kFailed) return opened->error();
+    if (format == rows::Format::kText && row.values[rows::kText] == "") continue;
+    const std::string problem = row.problem.empty() ? take(row) : row.problem;
+    if (!problem.empty()) return errors::InvalidArgument(opened->name(), ":", row.line, ": ", problem);
+  }
+  return absl::OkStatus();
+}
+
 v1::Item ItemOf(std::string text) {
   v1::Item item;
   item.set_text(std::move(text));
@@ -75,18 +89,15 @@ Arrivals RecordedArrivals(std::vector<int64_t> intervals_ns) {
 }
 
 absl::StatusOr<std::vector<int64_t>> ReadIntervals(const std::string& file) {
-  std::ifstream stream(file);
-  if (!stream) return errors::NotFound(file, ": cannot open: ", std::strerror(errno));
   std::vector<int64_t> intervals_ns;
-  for (std::string line; std::getline(stream, line);) {
+  RETURN_IF_ERROR(ForEachRow(file, rows::Format::kText, [&](rows::Row& row) -> std::string {
     double ms = -1;
-    if (!absl::SimpleAtod(absl::StripSuffix(line, "\r"), &ms) || !(ms >= 0 && ms <= kLongestMs)) {
-      return errors::InvalidArgument(file, ":", intervals_ns.size() + 1, ": not a number of milliseconds from 0 to ",
-                                     kLongestMs);
+    if (!absl::SimpleAtod(*row.values[rows::kText], &ms) || !(ms >= 0 && ms <= kLongestMs)) {
+      return absl::StrCat("not a number of milliseconds from 0 to ", kLongestMs);
     }
     intervals_ns.push_back(static_cast<int64_t>(std::llround(ms * kNsPerMs)));
-  }
-  if (stream.bad()) return errors::NotFound(file, ": cannot read");
+    return "";
+  }));
   if (intervals_ns.empty()) return errors::InvalidArgument(file, ": no intervals");
   return intervals_ns;
 }
@@ -128,25 +139,16 @@ const Request& RequestMix::Next() {
 }
 
 absl::StatusOr<Texts> ReadTexts(const std::string& file) {
-  using Outcome = rows::RowFile::Outcome;
   ASSIGN_OR_RETURN(const rows::Format format, rows::FormatOfFile(file, rows::Format::kText));
-  ASSIGN_OR_RETURN(const auto opened, rows::RowFile::Open(file, {.format = format}));
   Texts texts;
   bool labelled = false;
-  rows::Row row;
-  while (true) {
-    const Outcome outcome = opened->Next(std::chrono::hours(1), &row);
-    if (outcome == Outcome::kNothingYet) continue;
-    if (outcome == Outcome::kFailed) return opened->error();
-    if (outcome == Outcome::kEnd) break;
-    if (!row.problem.empty()) {
-      return errors::InvalidArgument(opened->name(), ":", row.line, ": ", row.problem);
-    }
+  RETURN_IF_ERROR(ForEachRow(file, format, [&](rows::Row& row) -> std::string {
     texts.items.push_back(ItemOf(*std::move(row.values[rows::kText])));
     if (row.values[rows::kPair]) texts.items.back().set_text_pair(*row.values[rows::kPair]);
     texts.labels.push_back(std::move(row.values[rows::kLabel]).value_or(""));
     labelled = labelled || !texts.labels.back().empty();
-  }
+    return "";
+  }));
   if (texts.items.empty()) return errors::InvalidArgument(file, ": no texts");
   if (!labelled) texts.labels.clear();
   return texts;
@@ -162,17 +164,15 @@ std::string TextOfTokens(int tokens, size_t variant) {
 }
 
 absl::StatusOr<std::vector<v1::Item>> TextsOfLengths(const std::string& file) {
-  std::ifstream stream(file);
-  if (!stream) return errors::NotFound(file, ": cannot open: ", std::strerror(errno));
   std::vector<v1::Item> items;
-  for (std::string line; std::getline(stream, line);) {
+  RETURN_IF_ERROR(ForEachRow(file, rows::Format::kText, [&](rows::Row& row) -> std::string {
     int tokens = 0;
-    if (!absl::SimpleAtoi(absl::StripSuffix(line, "\r"), &tokens) || tokens < kFewestTokens || tokens > kMostTokens) {
-      return errors::InvalidArgument(file, ":", items.size() + 1, ": not a number of tokens from ", kFewestTokens,
-                                     " to ", kMostTokens);
+    if (!absl::SimpleAtoi(*row.values[rows::kText], &tokens) || tokens < kFewestTokens || tokens > kMostTokens) {
+      return absl::StrCat("not a number of tokens from ", kFewestTokens, " to ", kMostTokens);
     }
     items.push_back(ItemOf(TextOfTokens(tokens, items.size())));
-  }
+    return "";
+  }));
   if (items.empty()) return errors::InvalidArgument(file, ": no lengths");
   return items;
 }

@@ -207,6 +207,15 @@ std::optional<Row> RowParser::Take(std::string_view* rest, bool ended) {
 }
 
 std::optional<Record> RowParser::TakeRecord(std::string_view* rest, bool ended) {
+  std::optional<Record> record;
+  do {
+    record = TakeRecordOrBlank(rest, ended);
+  } while (record && options_.format != Format::kText && record->problem.empty() && record->values.size() == 1 &&
+           record->values.front().empty() && record->bytes <= 1);  // 1: a carriage return of CSV
+  return record;
+}
+
+std::optional<Record> RowParser::TakeRecordOrBlank(std::string_view* rest, bool ended) {
   if (rest->empty()) return std::nullopt;
   if (options_.format != Format::kCsv) {
     if (!ended && rest->find('\n') == std::string_view::npos) return std::nullopt;

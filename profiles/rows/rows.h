@@ -44,7 +44,8 @@ Record TakeCsvRecord(std::string_view* rest, size_t* lines);
 ///   JSONL   A JSON object a line, with the same names as fields; text must be there. Other fields are passed over, and
 ///           null is as good as absent. label and id may be integers. JSON is read strictly, see ParseStrictJson.
 ///
-/// Lines end in LF or CRLF; the last one may end in neither. A byte order mark at the start is passed over. Texts and
+/// Lines end in LF or CRLF; the last one may end in neither. A byte order mark at the start is passed over, and so are
+/// empty lines, but for those of text, which count as texts so that results stand in the order of the lines. Texts and
 /// ids are UTF-8. An empty text_pair is as good as none.
 enum class Format { kText, kTsv, kCsv, kJsonl };
 
@@ -101,6 +102,7 @@ class RowParser {
  private:
   bool is_table() const { return options_.format == Format::kTsv || options_.format == Format::kCsv; }
   std::optional<Record> TakeRecord(std::string_view* rest, bool ended);
+  std::optional<Record> TakeRecordOrBlank(std::string_view* rest, bool ended);
   std::string ReadHeader(const Record& header);
   void ReadValues(Record record, Row* row) const;
   void ReadObject(std::string_view text, Row* row) const;

@@ -14,6 +14,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "profiles/errors/errors.h"
 #include "server/config/checks.h"
 
@@ -141,7 +142,8 @@ absl::Status CheckShadow(const ServerConfig& config) {
 }  // namespace
 
 absl::StatusOr<ServerConfig> ParseConfig(std::string_view text, Format format, std::string_view file) {
-  const std::string input(text), name(file);
+  const std::string input(absl::StripPrefix(absl::string_view(text.data(), text.size()), "\xEF\xBB\xBF"));
+  const std::string name(file);
   ServerConfig config;
   if (format == Format::kJson) {
     const auto status = google::protobuf::util::JsonStringToMessage(input, &config);

@@ -39,7 +39,7 @@ TEST(ReadCredentials, FilesAreRead) {
                                             .ca = Tls("ca.pem"),
                                             .certificate = Tls("caller.pem"),
                                             .key = Tls("caller.key"),
-                                            .token = FileWith("secret-1.2_3\n")});
+                                            .token = FileWith("\xEF\xBB\xBFsecret-1.2_3\r\n\r\n")});
   ASSERT_TRUE(credentials.ok()) << credentials.status();
   EXPECT_THAT(credentials->ca_pem, HasSubstr("BEGIN CERTIFICATE"));
   EXPECT_THAT(credentials->key_pem, HasSubstr("BEGIN PRIVATE KEY"));

@@ -86,6 +86,7 @@ RunRecord FullRecord() {
   result.client_cpu_seconds = 0.75;
   result.client_cores = 1;
   result.windows.resize(2);
+  result.window_seconds = 4;
   result.windows[1] = {.sent = 5, .answered = 2, .refused = 1, .other = 1};
   result.windows[1].from_intended.Add(12'345'678);
   record.quality = {
@@ -238,6 +239,24 @@ TEST(RunRecord, FilesFromBeforeProfilesHadASummaryAreRead) {
   const auto series = FromJson(whole.dump());
   ASSERT_TRUE(series.ok()) << series.status();
   EXPECT_EQ(series->runs.at(0).server.profiles.at(0).summary, "");
+}
+
+TEST(RunRecord, FilesFromBeforeIntervalsHadALengthAreReadBySecond) {
+  json whole = json::parse(ToJson(FullSeries()));
+  EXPECT_EQ(whole["runs"][0]["result"].erase("window_seconds"), 1u);
+  const auto series = FromJson(whole.dump());
+  ASSERT_TRUE(series.ok()) << series.status();
+  EXPECT_EQ(series->runs.at(0).result.window_seconds, 1);
+  whole["runs"][0]["result"]["window_seconds"] = 0;
+  EXPECT_THAT(std::string(FromJson(whole.dump()).status().message()), HasSubstr("window_seconds is below 1"));
+}
+
+TEST(RunRecord, AByteOrderMarkAndOtherLineEndsAreRead) {
+  std::string text = "\xEF\xBB\xBF\r\n\r\n";
+  for (const char c : ToJson(FullSeries())) text += c == '\n' ? "\r\n" : std::string(1, c);
+  const auto series = FromJson(text + "\r\n\r\n");
+  ASSERT_TRUE(series.ok()) << series.status();
+  EXPECT_EQ(ToJson(*series), ToJson(FullSeries()));
 }
 
 TEST(RunRecord, WhatIsMissingIsNamed) {

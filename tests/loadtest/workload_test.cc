@@ -99,14 +99,14 @@ TEST(Arrivals, RecordedOnesEnd) {
 }
 
 TEST(Arrivals, ReadsIntervals) {
-  const auto intervals = ReadIntervals(FileOf("intervals.txt", "1\n0.5\r\n0\n"));
+  const auto intervals = ReadIntervals(FileOf("intervals.txt", "\xEF\xBB\xBF\n1\r\n\n0.5\r\n\r\n0"));
   ASSERT_TRUE(intervals.ok()) << intervals.status();
   EXPECT_THAT(*intervals, ElementsAre(1'000'000, 500'000, 0));
 }
 
 TEST(Arrivals, BadIntervalsAreNamedByLine) {
-  for (const char* bad : {"-1", "nan", "x", "", "1e9", "1 2"}) {
-    const auto status = ReadIntervals(FileOf("bad_intervals.txt", std::string("1\n") + bad + "\n")).status();
+  for (const char* bad : {"-1", "nan", "x", " ", "1e9", "1 2"}) {
+    const auto status = ReadIntervals(FileOf("bad_intervals.txt", std::string("\n") + bad + "\n")).status();
     EXPECT_TRUE(absl::IsInvalidArgument(status)) << bad;
     EXPECT_THAT(status.message(), HasSubstr("bad_intervals.txt:2: not a number of milliseconds"));
   }
@@ -115,8 +115,10 @@ TEST(Arrivals, BadIntervalsAreNamedByLine) {
 }
 
 TEST(Texts, ReadsLinesAndTables) {
-  const auto lines = ReadTexts(FileOf("texts.txt", "one\ntwo\n"));
+  const auto lines = ReadTexts(FileOf("texts.txt", "\xEF\xBB\xBFone\r\n\r\n\ntwo\n\n"));
   ASSERT_TRUE(lines.ok()) << lines.status();
+  ASSERT_EQ(lines->items.size(), 2u);
+  EXPECT_EQ(lines->items.at(0).text(), "one");
   EXPECT_EQ(lines->items.at(1).text(), "two");
   EXPECT_THAT(lines->labels, IsEmpty());
   const auto table = ReadTexts(FileOf("texts.tsv", "label\ttext\ttext_pair\npositive\tone\tother\n"));
@@ -142,14 +144,16 @@ TEST(Texts, BadFilesAreNamed) {
 }
 
 TEST(Texts, LengthsBecomeTextsOfSoManyWords) {
-  const auto items = TextsOfLengths(FileOf("lengths.txt", "3\n10\n"));
+  const auto items = TextsOfLengths(FileOf("lengths.txt",
+                                           "\xEF\xBB\xBF"
+                                           "3\r\n\r\n10\n\n"));
   ASSERT_TRUE(items.ok()) << items.status();
   EXPECT_EQ(std::count(items->at(0).text().begin(), items->at(0).text().end(), ' '), 1);
   EXPECT_EQ(std::count(items->at(1).text().begin(), items->at(1).text().end(), ' '), 8);
 }
 
 TEST(Texts, BadLengthsAreNamedByLine) {
-  for (const char* bad : {"2", "100001", "x", "", "1.5"}) {
+  for (const char* bad : {"2", "100001", "x", " ", "1.5"}) {
     const auto status = TextsOfLengths(FileOf("bad_lengths.txt", std::string("5\n") + bad + "\n")).status();
     EXPECT_THAT(status.message(), HasSubstr("bad_lengths.txt:2: not a number of tokens from 3 to 100000")) << bad;
   }

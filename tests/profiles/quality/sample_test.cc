@@ -66,7 +66,7 @@ TEST(ParseData, NamesFileLineAndColumnOfWhatIsWrong) {
   EXPECT_EQ(ErrorOf("text\n"), "s.tsv:1: there is no example after the header");
   EXPECT_EQ(ErrorOf("label\ttext\n1\tfine\n1\n"), "s.tsv:3: 1 fields; the header has 2");
   EXPECT_EQ(ErrorOf("label\ttext\n1\t \n"), "s.tsv:2: text is blank");
-  EXPECT_EQ(ErrorOf("text\n\nfine\n"), "s.tsv:2: text is blank");
+  EXPECT_EQ(ErrorOf("text\n\n\t\nfine\n"), "s.tsv:3: 2 fields; the header has 1");
   EXPECT_EQ(ErrorOf("text\nab\xff\n"), "s.tsv:2: text: invalid UTF-8 at byte 2");
 }
 

@@ -12,6 +12,7 @@
 namespace roberta::rows {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 /// The only row of `text`, which is taken whole.
@@ -104,7 +105,7 @@ TEST(Rows, AJsonIdMayBeAnInteger) {
 
 TEST(Rows, BadJsonLinesAreNamed) {
   EXPECT_THAT(ProblemOf(Format::kJsonl, "{broken"), HasSubstr("not JSON: parse error at line 1, column 2"));
-  EXPECT_THAT(ProblemOf(Format::kJsonl, "\n"), HasSubstr("not JSON"));
+  EXPECT_THAT(ProblemOf(Format::kJsonl, " \n"), HasSubstr("not JSON"));
   EXPECT_THAT(ProblemOf(Format::kJsonl, "[1]"), HasSubstr("not a JSON object"));
   EXPECT_THAT(ProblemOf(Format::kJsonl, "{}"), HasSubstr("text is missing"));
   EXPECT_THAT(ProblemOf(Format::kJsonl, R"({"text": null})"), HasSubstr("text is missing"));
@@ -116,6 +117,28 @@ TEST(Rows, AnEmptyPairIsNone) {
   EXPECT_EQ(OnlyRow(Format::kTsv, "text\ttext_pair\na\t\n").values[kPair], std::nullopt);
   EXPECT_EQ(OnlyRow(Format::kCsv, "text,text_pair\na,\"\"\n").values[kPair], std::nullopt);
   EXPECT_EQ(OnlyRow(Format::kJsonl, R"({"text": "a", "text_pair": ""})").values[kPair], std::nullopt);
+}
+
+TEST(Rows, EmptyLinesArePassedOverButForThoseOfText) {
+  for (const std::string end : {"\n", "\r\n"}) {
+    const std::pair<Format, std::vector<std::string>> files[] = {
+        {Format::kTsv, {"", "text\tid", "", "a\t1", "", "", "b\t2", ""}},
+        {Format::kCsv, {"", "text,id", "", "a,1", "", "", "b,2", ""}},
+        {Format::kJsonl, {"", "", "", R"({"text": "a"})", "", "", R"({"text": "b"})", ""}}};
+    for (const auto& [format, lines] : files) {
+      std::string text = "\xEF\xBB\xBF";
+      for (const std::string& line : lines) text += line + end;
+      RowParser parser({.format = format});
+      std::string_view rest = text;
+      std::vector<std::string> rows;
+      while (const auto row = parser.Take(&rest, true)) {
+        rows.push_back(std::to_string(row->line) + ":" + row->values[kText].value_or("") + row->problem);
+      }
+      EXPECT_THAT(rows, ElementsAre("4:a", "7:b"));
+    }
+  }
+  EXPECT_EQ(OnlyRow(Format::kText, "\n").values[kText], "");
+  EXPECT_EQ(OnlyRow(Format::kCsv, "text\n\"\"\n").values[kText], "") << "a value, and not an empty line";
 }
 
 /// Texts of every format, cut at every place, give the rows that they give whole.

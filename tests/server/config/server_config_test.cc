@@ -44,6 +44,18 @@ TEST(ParseConfig, ReadsJson) {
   EXPECT_EQ(config->profiles(0).name(), "baseline");
 }
 
+TEST(ParseConfig, PassesOverAByteOrderMarkCarriageReturnsAndEmptyLines) {
+  const std::string mark = "\xEF\xBB\xBF";
+  const std::pair<Format, std::string> texts[] = {
+      {Format::kTextProto, "\r\n\r\nlisten {\r\n\r\n  port: 9  # a remark\r\n}\r\n\r\n"},
+      {Format::kJson, "\r\n{\"listen\":\r\n\r\n{\"port\": 9}}\r\n\r\n"}};
+  for (const auto& [format, text] : texts) {
+    const auto config = ParseConfig(mark + text, format, "f");
+    ASSERT_TRUE(config.ok()) << config.status();
+    EXPECT_EQ(config->listen().port(), 9u);
+  }
+}
+
 TEST(ParseConfig, NamesFilePlaceAndFieldOfAnUnknownTextProtoField) {
   const auto config = ParseConfig("model {\n  directroy: \"m\"\n}", Format::kTextProto, "server.textproto");
   EXPECT_EQ(config.status().code(), absl::StatusCode::kInvalidArgument);
