@@ -25,8 +25,8 @@ namespace roberta::terminal {
 int RunProgram(const char* name, const std::function<int()>& run);
 
 /// Runs the subcommand of a command line; the program's other options are in `app`, but for --version, and its
-/// subcommands set `*exit_code` when they have run. Returns it; 2, after a line on standard error, for wrong usage, with
-/// `advice` about arguments that are not expected. The only short option is -h.
+/// subcommands set `*exit_code` when they have run. Returns it; 2, after a line on standard error, for wrong usage,
+/// with `advice` about arguments that are not expected. The only short option is -h.
 int RunSubcommand(CLI::App* app, std::vector<std::string> arguments, const int* exit_code, const char* advice = "");
 
 /// From now on SIGINT and SIGTERM only ask for a stop and end waits in system calls; the next one ends the program.
