@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 
 struct MHD_Daemon;
+struct sockaddr;
 
 namespace roberta::metrics {
 
@@ -48,10 +49,11 @@ class HttpEndpoint {
   std::optional<Page> PageAt(std::string_view path);
 
  private:
-  explicit HttpEndpoint(Pages pages) : pages_(std::move(pages)) {}
+  HttpEndpoint(uint16_t port, Pages pages) : pages_(std::move(pages)), port_(port) {}
+  bool ListenAt(sockaddr* address);  ///< false, with errno, if that cannot be done
 
   const Pages pages_;
-  uint16_t port_ = 0;
+  uint16_t port_;                     ///< 0: a free one
   std::mutex mutex_;                  // held by PageAt
   std::vector<MHD_Daemon*> daemons_;  // one for each address
 };
