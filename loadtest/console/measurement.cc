@@ -8,7 +8,6 @@
 #include "profiles/errors/errors.h"
 
 namespace roberta::loadtest::console {
-
 namespace {
 
 using Clock = std::chrono::steady_clock;

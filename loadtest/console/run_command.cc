@@ -10,7 +10,6 @@
 #include "loadtest/record/figures.h"
 
 namespace roberta::loadtest::console {
-
 namespace {
 
 int ExitCodeOf(const Measured& measured) {

@@ -8,7 +8,6 @@
 #include "profiles/errors/errors.h"
 
 namespace roberta::loadtest::console {
-
 namespace {
 
 constexpr series::LevelLimits kUsers = {.least = 1, .most = 20'000, .whole = true};

@@ -9,7 +9,6 @@
 #include "profiles/terminal/terminal.h"
 
 namespace roberta::loadtest::console {
-
 namespace {
 
 std::string ProcessText(const record::RunRecord& record) {

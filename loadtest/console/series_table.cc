@@ -14,7 +14,6 @@
 #include "profiles/terminal/terminal.h"
 
 namespace roberta::loadtest::console {
-
 namespace {
 
 using record::kBaseline;

@@ -13,7 +13,6 @@
 #include "profiles/errors/errors.h"
 
 namespace roberta::loadtest::console {
-
 namespace {
 
 using record::kAuto;

@@ -15,7 +15,6 @@
 #include "profiles/errors/errors.h"
 
 namespace roberta::loadtest::console {
-
 namespace {
 
 using record::kReady;

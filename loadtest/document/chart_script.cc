@@ -16,7 +16,6 @@
 #include "profiles/errors/errors.h"
 
 namespace roberta::loadtest::document {
-
 namespace {
 
 constexpr char kNewLine[] = "\\n";

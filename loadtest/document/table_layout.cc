@@ -4,7 +4,6 @@
 #include <cctype>
 
 namespace roberta::loadtest::document {
-
 namespace {
 
 constexpr double kGap = 14;       // between columns

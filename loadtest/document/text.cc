@@ -6,7 +6,6 @@
 #include <sstream>
 
 namespace roberta::loadtest::document {
-
 namespace {
 
 constexpr char kFamily[] = "Inter, DejaVu Sans, sans-serif";

@@ -19,7 +19,6 @@
 #include "profiles/errors/errors.h"
 
 namespace roberta::loadtest::process {
-
 namespace {
 
 /// Why a child cannot run; it sends this to its parent.

@@ -11,7 +11,6 @@
 #include "profiles/errors/errors.h"
 
 namespace roberta::loadtest::quality {
-
 namespace {
 
 /// `count` of the numbers below `of`, in ascending order.

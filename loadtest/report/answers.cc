@@ -6,7 +6,6 @@
 #include "absl/strings/str_cat.h"
 
 namespace roberta::loadtest::report {
-
 namespace {
 
 using record::Quality;

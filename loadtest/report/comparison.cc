@@ -9,7 +9,6 @@
 #include "loadtest/report/verdict.h"
 
 namespace roberta::loadtest::report {
-
 namespace {
 
 /// Why there is no run of `profile`.

@@ -10,7 +10,6 @@
 #include "loadtest/report/verdict.h"
 
 namespace roberta::loadtest::report {
-
 namespace {
 
 /// The key and the value of "token budget 2048".

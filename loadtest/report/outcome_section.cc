@@ -8,7 +8,6 @@
 #include "absl/strings/str_join.h"
 
 namespace roberta::loadtest::report {
-
 namespace {
 
 constexpr size_t kMostGaps = 4;  // that are listed

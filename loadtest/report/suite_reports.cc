@@ -5,7 +5,6 @@
 #include "loadtest/report/verdict.h"
 
 namespace roberta::loadtest::report {
-
 namespace {
 
 using document::Document;

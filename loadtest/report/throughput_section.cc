@@ -6,7 +6,6 @@
 #include "loadtest/report/verdict.h"
 
 namespace roberta::loadtest::report {
-
 namespace {
 
 using document::Series;

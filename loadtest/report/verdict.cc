@@ -8,7 +8,6 @@
 #include "absl/strings/str_format.h"
 
 namespace roberta::loadtest::report {
-
 namespace {
 
 bool AnsweredNothing(const ProfileRuns& profile) {

@@ -9,7 +9,6 @@
 #include "loadtest/report/verdict.h"
 
 namespace roberta::loadtest::report {
-
 namespace {
 
 Cell SpeedUpCell(const ProfileRuns* baseline, const ProfileRuns& runs, bool strong) {

@@ -5,7 +5,6 @@
 #include <utility>
 
 namespace roberta::loadtest::runner {
-
 namespace {
 
 using std::chrono::milliseconds;

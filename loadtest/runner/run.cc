@@ -16,7 +16,6 @@
 #include "loadtest/runner/ledger.h"
 
 namespace roberta::loadtest::runner {
-
 namespace {
 
 // Lateness up to here cannot be told from the system's timers.

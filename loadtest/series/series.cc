@@ -12,7 +12,6 @@
 #include "profiles/errors/errors.h"
 
 namespace roberta::loadtest::series {
-
 namespace {
 
 constexpr size_t kMostLevels = 1000;

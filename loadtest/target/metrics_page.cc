@@ -11,7 +11,6 @@
 #include "profiles/errors/errors.h"
 
 namespace roberta::loadtest::target {
-
 namespace {
 
 /// What came of a request, whatever its status.

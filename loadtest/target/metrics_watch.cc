@@ -5,7 +5,6 @@
 #include <utility>
 
 namespace roberta::loadtest::target {
-
 namespace {
 
 using std::chrono::milliseconds;

@@ -22,7 +22,6 @@
 #include "profiles/errors/errors.h"
 
 namespace roberta::loadtest::target {
-
 namespace {
 
 constexpr size_t kMostLineBytes = 4096;  // of which more are dropped

@@ -13,7 +13,6 @@
 #include "profiles/rows/row_file.h"
 
 namespace roberta::loadtest::workload {
-
 namespace {
 
 constexpr double kNsPerSecond = 1e9;

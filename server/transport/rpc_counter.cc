@@ -11,7 +11,6 @@
 #include "server/call/failure_reason.h"
 
 namespace roberta::transport {
-
 namespace {
 
 using Clock = std::chrono::steady_clock;
