@@ -61,10 +61,9 @@ std::vector<int32_t> SumsOf(const std::vector<int8_t>& bytes, int64_t in, int64_
   return sums;
 }
 
-double SecondsOf(const Product& product, int64_t in, int64_t out, int64_t rows) {
+absl::StatusOr<double> SecondsOf(const Product& product, int64_t in, int64_t out, int64_t rows) {
   constexpr int kRounds = 5;
-  const auto weight = product.Blank();
-  if (!weight.ok()) return std::numeric_limits<double>::infinity();
+  ASSIGN_OR_RETURN(const auto weight, product.Blank());
   const auto rounded = static_cast<size_t>(product.RoundedRows(rows));
   AlignedBuffer<float> from(rounded * static_cast<size_t>(in)), to(rounded * static_cast<size_t>(out));
   AlignedBuffer<unsigned char> scratch(product.scratch_bytes());
@@ -72,7 +71,7 @@ double SecondsOf(const Product& product, int64_t in, int64_t out, int64_t rows) 
   double least = std::numeric_limits<double>::infinity();
   for (int round = 0; round < kRounds; ++round) {
     const auto start = std::chrono::steady_clock::now();
-    if (!runner->Run({weight->get(), from.data(), rows, to.data(), scratch.data()}, 0, product.parts())) break;
+    if (!runner->Run({weight.get(), from.data(), rows, to.data(), scratch.data()}, 0, product.parts())) break;
     least = std::min(least, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
   }
   return least;
@@ -98,15 +97,17 @@ Choice Measure(int64_t in, int64_t out, Precision precision) {
   Choice best;
   for (const Backend backend : {Backend::kTiles, Backend::kOneDnn}) {
     const MadeProduct product = MakeProduct(in, out, precision, backend, {kProbeRows});
-    if (!product.ok()) {
-      best.status = product.status();  // oneDNN's, which is asked last, says most
+    const absl::StatusOr<double> seconds =
+        product.ok() ? SecondsOf(**product, in, out, kProbeRows) : absl::StatusOr<double>(product.status());
+    if (!seconds.ok()) {
+      // oneDNN's, which is asked last, says most, unless memory is all that lacks.
+      if (!absl::IsResourceExhausted(best.status)) best.status = seconds.status();
       continue;
     }
-    const double seconds = SecondsOf(**product, in, out, kProbeRows);
     const bool is_first = std::isinf(best.seconds);
-    if (seconds < best.seconds * (is_first ? 1 : kWorthwhile)) {
+    if (*seconds < best.seconds * (is_first ? 1 : kWorthwhile)) {
       best.backend = backend;
-      best.seconds = seconds;
+      best.seconds = *seconds;
     }
   }
   if (!std::isinf(best.seconds)) best.status = absl::OkStatus();
@@ -123,9 +124,12 @@ Choice FastestBackend(int64_t in, int64_t out, Precision precision) {
   static std::mutex mutex;
   static std::map<Key, Choice>* const choices = new std::map<Key, Choice>;
   const std::lock_guard lock(mutex);
-  const auto [found, is_new] = choices->try_emplace({in, out, precision});
-  if (is_new) found->second = Measure(in, out, precision);
-  return found->second;
+  const auto found = choices->find({in, out, precision});
+  if (found != choices->end()) return found->second;
+  const Choice choice = Measure(in, out, precision);
+  // There may be memory another time.
+  if (!absl::IsResourceExhausted(choice.status)) choices->emplace(Key{in, out, precision}, choice);
+  return choice;
 }
 
 }  // namespace
@@ -161,7 +165,8 @@ absl::StatusOr<PackedWeight> LinearShape::Pack(absl::Span<const float> weight) c
 }
 
 double SecondsPerProduct(const std::shared_ptr<const LinearShape>& shape, int64_t rows) {
-  return SecondsOf(*shape->product_, shape->in(), shape->out(), rows);
+  const auto seconds = SecondsOf(*shape->product_, shape->in(), shape->out(), rows);
+  return seconds.ok() ? *seconds : std::numeric_limits<double>::infinity();
 }
 
 absl::StatusOr<Precision> LinearShape::Fastest(int64_t in, int64_t out, absl::Span<const Precision> candidates) {

@@ -49,6 +49,8 @@ absl::Status CatchDnnl(const char* what, Function&& function) {
   try {
     return function();
   } catch (const dnnl::error& error) {
+    if (error.status == dnnl_out_of_memory)
+      return absl::ResourceExhaustedError(absl::StrCat("oneDNN: ", what, ": no memory"));
     return absl::InternalError(absl::StrCat("oneDNN: ", what, ": ", error.what()));
   } catch (const std::bad_alloc&) {
     return absl::ResourceExhaustedError(absl::StrCat("oneDNN: ", what, ": no memory"));

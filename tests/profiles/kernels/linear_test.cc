@@ -2,8 +2,11 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <cmath>
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <thread>
 #include <vector>
@@ -266,6 +269,24 @@ TEST(Linear, MakesNoPrimitiveAfterItsShapeIsMade) {
   for (const int64_t rows : {1, 20, 64}) product.Run({input.begin(), input.begin() + rows * 64}, rows);
   EXPECT_EQ(PrimitivesCreated(), before);
 }
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // which reserve more than the limit
+/// Makes a product of 2 GiB of weights with 1 GiB of memory, and says what came of it.
+void MakeWithLittleMemory() {
+  const rlimit little = {rlim_t{1} << 30, RLIM_INFINITY};
+  setrlimit(RLIMIT_AS, &little);
+  const auto shape = LinearShape::Make(1 << 16, 1 << 13, 16, Precision::kFloat32);
+  const rlimit any = {RLIM_INFINITY, RLIM_INFINITY};
+  setrlimit(RLIMIT_AS, &any);
+  std::fprintf(stderr, "%s\n", shape.status().ToString().c_str());
+  std::_Exit(0);
+}
+
+TEST(LinearDeathTest, LackOfMemoryIsSaidAsSuch) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(MakeWithLittleMemory(), testing::ExitedWithCode(0), "RESOURCE_EXHAUSTED: .*no memory");
+}
+#endif
 
 TEST(Linear, WeightsOfAnotherSizeAreRefused) {
   const Ready product(8, 8, 16);
