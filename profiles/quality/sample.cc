@@ -34,7 +34,7 @@ class Parser {
     absl::StatusOr<rows::Format> format = rows::FormatOfFile(file_, rows::Format::kTsv);
     if (options_.format) format = *options_.format;
     RETURN_IF_ERROR(format.status());
-    rows::RowParser rows({.format = *format, .refuse_other_columns = true});
+    rows::RowParser rows({.format = *format});
     while (const std::optional<Row> row = rows.Take(&text, /*ended=*/true)) {
       RETURN_IF_ERROR(Take(*row));
     }
@@ -130,9 +130,18 @@ absl::StatusOr<Data> ReadData(const std::string& path, const checkpoint::ModelCo
   return ParseData(text.view(), config, path, options);
 }
 
-absl::StatusOr<Sample> ReadSample(const std::string& path, const checkpoint::ModelConfig& config) {
-  ASSIGN_OR_RETURN(auto data, ReadData(path, config, {}));
-  return std::move(data.sample);
+absl::StatusOr<Sample> ReadSample(const std::string& path, const checkpoint::ModelConfig& config,
+                                  std::string* warning) {
+  auto data = ReadData(path, config, {});
+  if (absl::IsInvalidArgument(data.status())) {
+    const absl::Status problem = data.status();
+    data = ReadData(path, config, {.skip_bad_rows = true, .read_labels = false});
+    if (data.ok() && warning != nullptr) {
+      *warning = absl::StrCat(problem.message(), "; the ", data->sample.size(), " good rows are read without labels");
+    }
+  }
+  if (!data.ok()) return data.status();
+  return std::move(data->sample);
 }
 
 absl::StatusOr<TokenizedSample> Tokenize(const Sample& sample, const tokenizer::Tokenizer& tokenizer,

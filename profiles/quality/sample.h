@@ -44,8 +44,8 @@ struct Data {
 
 inline constexpr size_t kMostProblems = 5;
 
-/// Parses examples in the dialect of rows::Format: text and, if wanted, label and text_pair; TSV and CSV may have no
-/// other columns. A label is a name out of `config.labels`, else the index of one.
+/// Parses examples in the dialect of rows::Format: text and, if wanted, label and text_pair. A label is a name out of
+/// `config.labels`, else the index of one.
 ///
 /// `file` is the name in errors. InvalidArgument, in one line, names file, line, column and value of a row that is bad:
 /// what rows::Row has as a problem, a text that is blank, a label that the model does not have, or a label in some rows
@@ -58,8 +58,10 @@ absl::StatusOr<Data> ParseData(std::string_view text, const checkpoint::ModelCon
 absl::StatusOr<Data> ReadData(const std::string& path, const checkpoint::ModelConfig& config,
                               const DataOptions& options);
 
-/// The examples of a file in which every row is good.
-absl::StatusOr<Sample> ReadSample(const std::string& path, const checkpoint::ModelConfig& config);
+/// The examples of a file that profiles are compared on. Where a row is bad, or labels are not those of the model, the
+/// good rows are read without labels, and `*warning` (unless it is nullptr) says what is wrong, in one line.
+absl::StatusOr<Sample> ReadSample(const std::string& path, const checkpoint::ModelConfig& config,
+                                  std::string* warning = nullptr);
 
 /// A sample as the model reads it.
 struct TokenizedSample {

@@ -232,14 +232,10 @@ std::optional<Record> RowParser::TakeRecordOrBlank(std::string_view* rest, bool 
 }
 
 std::string RowParser::ReadHeader(const Record& header) {
-  const auto known = kColumnNames.begin() + static_cast<std::ptrdiff_t>(known_columns());
   for (size_t i = 0; i < header.values.size(); ++i) {
-    const std::string& name = header.values[i];
-    const auto found = std::find(kColumnNames.begin(), known, name);
-    if (found == known) {
-      if (!options_.refuse_other_columns) continue;
-      return absl::StrCat("column ", json::Quoted(name), " is unknown; they are text, label and text_pair");
-    }
+    const std::string name = absl::AsciiStrToLower(header.values[i]);
+    const auto found = std::ranges::find(kColumnNames, name);
+    if (found == kColumnNames.end()) continue;
     std::optional<size_t>& column = column_of_[static_cast<size_t>(found - kColumnNames.begin())];
     if (column) return absl::StrCat("the header names column ", json::Quoted(name), " twice");
     column = i;
@@ -270,7 +266,7 @@ void RowParser::ReadObject(std::string_view text, Row* row) const {
   } else if (!object->is_object()) {
     row->problem = absl::StrCat(json::ShownValue(*object), " is not a JSON object");
   } else {
-    for (size_t column = 0; column < known_columns() && row->problem.empty(); ++column) {
+    for (size_t column = 0; column < kColumns && row->problem.empty(); ++column) {
       ReadField(*object, column, row);
     }
     if (row->problem.empty() && !row->values[kText]) row->problem = "text is missing";

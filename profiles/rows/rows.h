@@ -37,8 +37,9 @@ Record TakeCsvRecord(std::string_view* rest, size_t* lines);
 /// Files of texts, as every program here reads them. One dialect:
 ///
 ///   text    A text a line.
-///   TSV     The first line names the columns, in any order: text and, if there are any, label, text_pair and id. Each
-///           further line has as many values, between tabs. There are no quotes, and no tab or line end in a value.
+///   TSV     The first line names the columns, in any order and in capitals or not: text and, if there are any, label,
+///           text_pair and id; others are passed over. Each further line has as many values, between tabs. There are no
+///           quotes, and no tab or line end in a value.
 ///   CSV     The same by RFC 4180: values between commas; a value in double quotes may hold commas, line ends and
 ///           double quotes, which are written twice.
 ///   JSONL   A JSON object a line, with the same names as fields; text must be there. Other fields are passed over, and
@@ -78,9 +79,6 @@ struct Row {
 
 struct RowOptions {
   Format format = Format::kText;
-  /// Refuse columns of TSV and CSV other than text, label and text_pair, so that a misspelled label is not overlooked;
-  /// id is not read then. Otherwise they are passed over.
-  bool refuse_other_columns = false;
 };
 
 /// Takes rows off the front of a text that may still be arriving. One thread.
@@ -106,7 +104,6 @@ class RowParser {
   std::string ReadHeader(const Record& header);
   void ReadValues(Record record, Row* row) const;
   void ReadObject(std::string_view text, Row* row) const;
-  size_t known_columns() const { return options_.refuse_other_columns ? kId : kColumns; }
 
   const RowOptions options_;
   bool at_start_ = true;
