@@ -8,6 +8,7 @@
 #include "profiles/errors/errors.h"
 
 namespace roberta::loadtest::console {
+
 namespace {
 
 using Clock = std::chrono::steady_clock;

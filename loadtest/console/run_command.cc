@@ -10,6 +10,7 @@
 #include "loadtest/record/figures.h"
 
 namespace roberta::loadtest::console {
+
 namespace {
 
 int ExitCodeOf(const Measured& measured) {

@@ -8,6 +8,7 @@
 #include "profiles/errors/errors.h"
 
 namespace roberta::loadtest::console {
+
 namespace {
 
 constexpr series::LevelLimits kUsers = {.least = 1, .most = 20'000, .whole = true};

@@ -11,6 +11,7 @@
 #include "profiles/errors/errors.h"
 
 namespace roberta::loadtest::console {
+
 namespace {
 
 // Below the 256 that a server takes by default, so that no call waits unseen in this program.

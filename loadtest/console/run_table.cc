@@ -9,6 +9,7 @@
 #include "profiles/terminal/terminal.h"
 
 namespace roberta::loadtest::console {
+
 namespace {
 
 std::string ProcessText(const record::RunRecord& record) {

@@ -14,6 +14,7 @@
 #include "profiles/terminal/terminal.h"
 
 namespace roberta::loadtest::console {
+
 namespace {
 
 using record::kBaseline;

@@ -13,6 +13,7 @@
 #include "profiles/errors/errors.h"
 
 namespace roberta::loadtest::console {
+
 namespace {
 
 using record::kAuto;

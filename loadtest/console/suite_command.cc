@@ -15,6 +15,7 @@
 #include "profiles/errors/errors.h"
 
 namespace roberta::loadtest::console {
+
 namespace {
 
 using record::kReady;

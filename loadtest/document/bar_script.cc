@@ -7,6 +7,7 @@
 #include "absl/strings/str_format.h"
 
 namespace roberta::loadtest::document {
+
 namespace {
 
 constexpr double kPointsOfAxis = 55;   // beside the bars: the axis and its labels

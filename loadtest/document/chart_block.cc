@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 
 namespace roberta::loadtest::document {
+
 namespace {
 
 constexpr double kSampleOfLine = 20, kSampleOfBar = 8, kGapToName = 5, kGapBetween = 16, kBelow = 3;

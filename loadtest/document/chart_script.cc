@@ -16,6 +16,7 @@
 #include "profiles/errors/errors.h"
 
 namespace roberta::loadtest::document {
+
 namespace {
 
 constexpr char kNewLine[] = "\\n";

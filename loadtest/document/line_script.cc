@@ -9,6 +9,7 @@
 #include "absl/strings/str_join.h"
 
 namespace roberta::loadtest::document {
+
 namespace {
 
 constexpr std::array<int, 8> kPointTypes = {7, 5, 9, 13, 11, 6, 4, 8};  // gnuplot's: filled ones first

@@ -18,6 +18,7 @@
 #include "profiles/errors/errors.h"
 
 namespace roberta::loadtest::document {
+
 namespace {
 
 constexpr double kPageWidth = 595.276;  // A4 in points

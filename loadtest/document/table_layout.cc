@@ -4,6 +4,7 @@
 #include <cctype>
 
 namespace roberta::loadtest::document {
+
 namespace {
 
 constexpr double kGap = 14;       // between columns

@@ -6,6 +6,7 @@
 #include <sstream>
 
 namespace roberta::loadtest::document {
+
 namespace {
 
 constexpr char kFamily[] = "Inter, DejaVu Sans, sans-serif";

@@ -19,6 +19,7 @@
 #include "profiles/errors/errors.h"
 
 namespace roberta::loadtest::process {
+
 namespace {
 
 /// Why a child cannot run; it sends this to its parent.

@@ -11,6 +11,7 @@
 #include "profiles/errors/errors.h"
 
 namespace roberta::loadtest::quality {
+
 namespace {
 
 /// `count` of the numbers below `of`, in ascending order.

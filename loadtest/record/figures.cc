@@ -9,6 +9,7 @@
 #include "absl/strings/str_replace.h"
 
 namespace roberta::loadtest::record {
+
 namespace {
 
 constexpr double kMicrosecondsPerMillisecond = 1e3;

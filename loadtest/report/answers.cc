@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 
 namespace roberta::loadtest::report {
+
 namespace {
 
 using record::Quality;

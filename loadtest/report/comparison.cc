@@ -9,6 +9,7 @@
 #include "loadtest/report/verdict.h"
 
 namespace roberta::loadtest::report {
+
 namespace {
 
 /// Why there is no run of `profile`.

@@ -10,6 +10,7 @@
 #include "loadtest/report/verdict.h"
 
 namespace roberta::loadtest::report {
+
 namespace {
 
 /// The key and the value of "token budget 2048".

@@ -8,6 +8,7 @@
 #include "absl/strings/str_join.h"
 
 namespace roberta::loadtest::report {
+
 namespace {
 
 constexpr size_t kMostGaps = 4;  // that are listed

@@ -7,6 +7,7 @@
 #include "loadtest/report/presentation.h"
 
 namespace roberta::loadtest::report {
+
 namespace {
 
 /// What tells apart runs of the same profile: everything about how and where they ran that differs within the records.

@@ -7,6 +7,7 @@
 #include "absl/strings/str_format.h"
 
 namespace roberta::loadtest::report {
+
 namespace {
 
 constexpr std::array<const char*, 6> kPhasesInOrder = {"tokenize", "queue", "form", "infer", "post", "outside"};

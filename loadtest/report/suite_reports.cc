@@ -5,6 +5,7 @@
 #include "loadtest/report/verdict.h"
 
 namespace roberta::loadtest::report {
+
 namespace {
 
 using document::Document;

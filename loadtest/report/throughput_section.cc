@@ -6,6 +6,7 @@
 #include "loadtest/report/verdict.h"
 
 namespace roberta::loadtest::report {
+
 namespace {
 
 using document::Series;

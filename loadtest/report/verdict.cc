@@ -8,6 +8,7 @@
 #include "absl/strings/str_format.h"
 
 namespace roberta::loadtest::report {
+
 namespace {
 
 bool AnsweredNothing(const ProfileRuns& profile) {

@@ -9,6 +9,7 @@
 #include "loadtest/report/verdict.h"
 
 namespace roberta::loadtest::report {
+
 namespace {
 
 Cell SpeedUpCell(const ProfileRuns* baseline, const ProfileRuns& runs, bool strong) {

@@ -5,6 +5,7 @@
 #include <utility>
 
 namespace roberta::loadtest::runner {
+
 namespace {
 
 using std::chrono::milliseconds;

@@ -16,6 +16,7 @@
 #include "loadtest/runner/ledger.h"
 
 namespace roberta::loadtest::runner {
+
 namespace {
 
 // Lateness up to here cannot be told from the system's timers.

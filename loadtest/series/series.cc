@@ -12,6 +12,7 @@
 #include "profiles/errors/errors.h"
 
 namespace roberta::loadtest::series {
+
 namespace {
 
 constexpr size_t kMostLevels = 1000;

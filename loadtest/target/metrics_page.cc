@@ -11,6 +11,7 @@
 #include "profiles/errors/errors.h"
 
 namespace roberta::loadtest::target {
+
 namespace {
 
 /// What came of a request, whatever its status.

@@ -5,6 +5,7 @@
 #include <utility>
 
 namespace roberta::loadtest::target {
+
 namespace {
 
 using std::chrono::milliseconds;

@@ -22,6 +22,7 @@
 #include "profiles/errors/errors.h"
 
 namespace roberta::loadtest::target {
+
 namespace {
 
 constexpr size_t kMostLineBytes = 4096;  // of which more are dropped

@@ -13,6 +13,7 @@
 #include "profiles/rows/row_file.h"
 
 namespace roberta::loadtest::workload {
+
 namespace {
 
 constexpr double kNsPerSecond = 1e9;

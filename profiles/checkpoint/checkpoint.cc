@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "profiles/checkpoint/safetensors.h"
 #include "profiles/json/strict_json.h"
 
@@ -24,18 +25,14 @@ constexpr char kSingleFile[] = "model.safetensors";
 constexpr char kIndexFile[] = "model.safetensors.index.json";
 constexpr char kPickleFile[] = "pytorch_model.bin";
 
-/// name of a shard -> names of its tensors, as the index has them.
-using ShardMap = std::map<std::string, std::set<std::string>>;
-
 bool Exists(const std::string& path) {
   struct stat status {};
   return lstat(path.c_str(), &status) == 0;
 }
 
-bool IsPlainShardName(const std::string& name) {
-  constexpr std::string_view kSuffix = ".safetensors";
-  return name.size() > kSuffix.size() && name.ends_with(kSuffix) && name.front() != '.' &&
-         name.find('/') == std::string::npos && name.find('\0') == std::string::npos;
+bool IsShardWithinDirectory(const std::string& name) {
+  return name.ends_with(".safetensors") && name.front() != '/' && name.find('\0') == std::string::npos &&
+         absl::StrCat("/", name).find("/../") == std::string::npos;
 }
 
 /// Maps and parses one file. Where that fails, reports a problem and marks the weights incomplete.
@@ -52,9 +49,10 @@ bool MapInto(const std::string& path, WeightFiles* weights, std::vector<Problem>
   return true;
 }
 
-std::optional<ShardMap> ReadIndex(const std::string& path, std::vector<Problem>* problems) {
+/// Names of the shards. What the index says of tensors does not count: they are in the shard that holds them.
+std::optional<std::set<std::string>> ReadIndex(const std::string& path, std::vector<Problem>* problems) {
   const auto text = ReadTextFile(path, kLongestIndexBytes);
-  const auto json = text.ok() ? json::ParseStrictJson(*text) : text.status();
+  const auto json = text.ok() ? json::ParsePythonJson(*text) : text.status();
   if (!json.ok()) {
     problems->push_back({path, std::string(json.status().message()), json.status().code()});
     return std::nullopt;
@@ -70,32 +68,16 @@ std::optional<ShardMap> ReadIndex(const std::string& path, std::vector<Problem>*
                        "it must be an object from tensor names to file names");
     return std::nullopt;
   }
-  ShardMap shards;
+  std::set<std::string> shards;
   for (const auto& [tensor, shard] : weight_map->items()) {
-    if (shard.is_string() && IsPlainShardName(shard.get_ref<const std::string&>())) {
-      shards[shard.get<std::string>()].insert(tensor);
+    if (shard.is_string() && IsShardWithinDirectory(shard.get_ref<const std::string&>())) {
+      shards.insert(shard.get<std::string>());
     } else {
       fields.ReportValue(absl::StrCat("weight_map.", tensor), shard,
-                         "it must be the plain name of a .safetensors file in the directory");
+                         "it must be the path of a .safetensors file within the directory");
     }
   }
   return shards;
-}
-
-void MapShard(const std::string& path, std::set<std::string> indexed, WeightFiles* weights,
-              std::vector<Problem>* problems) {
-  const size_t first = weights->tensors.size();
-  if (!MapInto(path, weights, problems)) return;
-  for (size_t i = first; i < weights->tensors.size(); ++i) {
-    const std::string& name = weights->tensors[i].view.name;
-    if (indexed.erase(name) == 0) {
-      problems->push_back(
-          {path, absl::StrCat("holds tensor ", json::Quoted(name), ", which the index does not place there")});
-    }
-  }
-  for (const std::string& name : indexed) {
-    problems->push_back({path, absl::StrCat("lacks tensor ", json::Quoted(name), ", which the index places there")});
-  }
 }
 
 Problem NoWeights(const std::string& directory) {
@@ -111,7 +93,6 @@ Problem NoWeights(const std::string& directory) {
 }
 
 /// Maps `directory`/model.safetensors or, where that is absent, every shard that model.safetensors.index.json names.
-/// Shards must be plain names of .safetensors files in the directory and hold exactly the tensors that the index says.
 /// Everything that is wrong is appended to `*problems`; what could be read is returned nonetheless.
 WeightFiles MapWeightFiles(const std::string& directory, std::vector<Problem>* problems) {
   WeightFiles weights;
@@ -129,43 +110,69 @@ WeightFiles MapWeightFiles(const std::string& directory, std::vector<Problem>* p
   const auto shards = ReadIndex(weights.listing, problems);
   weights.complete = shards.has_value();
   if (!shards) return weights;
-  for (const auto& [shard, tensors] : *shards)
-    MapShard(absl::StrCat(directory, "/", shard), tensors, &weights, problems);
+  for (const std::string& shard : *shards) MapInto(absl::StrCat(directory, "/", shard), &weights, problems);
   return weights;
 }
 
-/// Holds the tensors of the files against the table of the config.
-void CheckTensors(const ModelConfig& config, const PruningMask& mask, const WeightFiles& weights,
+/// The name under which transformers looks for a tensor that a file calls `name`: LayerNorm's parts had other names
+/// once, and the prefix of all tensors but the head's may be missing, or be there where it should not.
+std::string NameInModel(const std::string& name, const std::string& prefix,
+                        const std::set<std::string_view>& expected) {
+  const std::string renamed =
+      absl::StrReplaceAll(name, {{"LayerNorm.gamma", "LayerNorm.weight"}, {"LayerNorm.beta", "LayerNorm.bias"}});
+  if (renamed.starts_with(prefix) && expected.contains(std::string_view(renamed).substr(prefix.size()))) {
+    return renamed.substr(prefix.size());
+  }
+  return expected.contains(prefix + renamed) ? prefix + renamed : renamed;
+}
+
+/// Holds the tensors of the files against the table of the config. What is left over, like the head of a language model
+/// or the states of an optimizer, is as good as absent.
+void CheckTensors(const ModelConfig& config, const PruningMask& mask, WeightFiles* weights,
                   std::vector<Problem>* problems) {
+  const std::vector<TensorSpec> specs = ExpectedTensors(config, mask);
+  std::set<std::string_view> expected;
+  for (const TensorSpec& spec : specs) expected.insert(spec.name);
   std::map<std::string_view, const StoredTensor*> stored;
-  for (const StoredTensor& tensor : weights.tensors) stored.emplace(tensor.view.name, &tensor);
-  for (const TensorSpec& spec : ExpectedTensors(config, mask)) {
+  for (StoredTensor& tensor : weights->tensors) {
+    const std::string in_file = tensor.view.name;
+    tensor.view.name = NameInModel(in_file, std::string(config.family->tensor_prefix), expected);
+    if (stored.emplace(tensor.view.name, &tensor).second || !expected.contains(tensor.view.name)) continue;
+    problems->push_back({weights->files[tensor.file]->path(),
+                         absl::StrCat("tensor ", json::Quoted(in_file), " is another ", tensor.view.name)});
+  }
+  const size_t problems_before = problems->size();
+  bool is_one_missing = false;
+  for (const TensorSpec& spec : specs) {
     const auto found = stored.find(spec.name);
+    const std::string tensor = absl::StrCat("tensor ", json::Quoted(spec.name));
     if (found == stored.end()) {
-      problems->push_back({weights.listing, absl::StrCat("tensor ", json::Quoted(spec.name), " ", ShapeText(spec.shape),
-                                                         " is missing")});
+      is_one_missing = true;
+      problems->push_back({weights->listing, absl::StrCat(tensor, " ", ShapeText(spec.shape), " is missing")});
       continue;
     }
-    const StoredTensor& tensor = *found->second;
+    const TensorView& view = found->second->view;
+    const std::string& file = weights->files[found->second->file]->path();
     stored.erase(found);
-    const std::string& file = weights.files[tensor.file]->path();
-    if (tensor.view.shape != spec.shape) {
-      problems->push_back(
-          {file, absl::StrCat("tensor ", json::Quoted(spec.name), " has shape ", ShapeText(tensor.view.shape),
-                              "; config.json makes it ", ShapeText(spec.shape))});
+    if (view.shape != spec.shape) {
+      problems->push_back({file, absl::StrCat(tensor, " has shape ", ShapeText(view.shape), "; config.json makes it ",
+                                              ShapeText(spec.shape))});
     }
-    if (tensor.view.dtype == Dtype::kI64) {
-      problems->push_back(
-          {file, absl::StrCat("tensor ", json::Quoted(spec.name), " has dtype I64; it must be F32, F16 or BF16")});
+    if (!IsFloat(view.dtype)) {
+      problems->push_back({file, absl::StrCat(tensor, " has dtype ", std::string(DtypeName(view.dtype)),
+                                              "; it must be F32, F16, BF16 or F64")});
     }
   }
-  for (const auto& [name, tensor] : stored) {
-    if (IsUnusedTensor(name, config)) continue;
-    problems->push_back(
-        {weights.files[tensor->file]->path(),
-         absl::StrCat("tensor ", json::Quoted(name), " ", ShapeText(tensor->view.shape), " is not the model's")});
+  if (is_one_missing && !stored.empty()) {
+    problems->insert(
+        problems->begin() + static_cast<std::ptrdiff_t>(problems_before),
+        {weights->listing, absl::StrCat("holds ", stored.size(), " tensors that are not the model's, like ",
+                                        json::Quoted(stored.begin()->first))});
   }
 }
+
+// Once read of config.json and part of a revision; nothing is computed from them.
+constexpr int64_t kBosTokenId = 0, kEosTokenId = 2;
 
 uint64_t HashInteger(int64_t value, uint64_t seed) {
   return ContentHash({reinterpret_cast<const std::byte*>(&value), sizeof value}, seed);
@@ -173,11 +180,10 @@ uint64_t HashInteger(int64_t value, uint64_t seed) {
 
 uint64_t HashConfig(const ModelConfig& config) {
   uint64_t hash = 0;
-  for (const int64_t value :
-       {config.vocab_size, config.hidden_size, config.num_hidden_layers, config.num_attention_heads,
-        config.intermediate_size, config.max_position_embeddings, config.type_vocab_size,
-        std::bit_cast<int64_t>(config.layer_norm_eps), int64_t{config.pad_token_id}, int64_t{config.bos_token_id},
-        int64_t{config.eos_token_id}, config.num_labels()}) {
+  for (const int64_t value : {config.vocab_size, config.hidden_size, config.num_hidden_layers,
+                              config.num_attention_heads, config.intermediate_size, config.max_position_embeddings,
+                              config.type_vocab_size, std::bit_cast<int64_t>(config.layer_norm_eps),
+                              int64_t{config.pad_token_id}, kBosTokenId, kEosTokenId, config.num_labels()}) {
     hash = HashInteger(value, hash);
   }
   if (config.hidden_act != "gelu") hash = ContentHash(config.hidden_act, hash);
@@ -217,7 +223,7 @@ std::unique_ptr<const Checkpoint> Checkpoint::Open(const std::string& directory,
       config.reset();  // nor can the tensors be checked then
     }
   }
-  if (config && weights.complete) CheckTensors(*config, mask, weights, problems);
+  if (config && weights.complete) CheckTensors(*config, mask, &weights, problems);
   if (problems->size() > problems_before) return nullptr;
   return std::unique_ptr<const Checkpoint>(
       new Checkpoint(directory, *std::move(config), std::move(mask), std::move(weights)));
@@ -229,15 +235,13 @@ Checkpoint::Checkpoint(std::string directory, ModelConfig config, PruningMask ma
       mask_(std::move(mask)),
       weights_(std::move(weights)) {
   std::map<std::string_view, const TensorView*> stored;
-  for (const StoredTensor& tensor : weights_.tensors) {
-    stored.emplace(tensor.view.name, &tensor.view);
-    if (IsUnusedTensor(tensor.view.name, config_)) unused_tensors_.push_back(tensor.view.name);
-  }
-  std::sort(unused_tensors_.begin(), unused_tensors_.end());
+  for (const StoredTensor& tensor : weights_.tensors) stored.emplace(tensor.view.name, &tensor.view);
   for (const TensorSpec& spec : ExpectedTensors(config_, mask_)) {
     index_.emplace(spec.name, tensors_.size());
     tensors_.push_back(*stored.at(spec.name));
+    stored.erase(spec.name);
   }
+  for (const auto& [name, view] : stored) unused_tensors_.push_back(*view);
 }
 
 const TensorView& Checkpoint::tensor(std::string_view name) const {

@@ -39,8 +39,8 @@ struct WeightFiles {
 class Checkpoint final {
  public:
   /// Maps and checks `directory`. NotFound names the missing file. InvalidArgument names the file, the field and the
-  /// value, and lists every tensor that is missing, extra or misshapen in one message (up to 1,000; the other Open
-  /// gives all). A directory with only pytorch_model.bin is refused with the way to convert it.
+  /// value, and lists every tensor that is missing or misshapen in one message (up to ten; the other Open gives
+  /// all). A directory with only pytorch_model.bin is refused with the way to convert it.
   static absl::StatusOr<std::unique_ptr<const Checkpoint>> Open(const std::string& directory);
 
   /// As Open, but appends all that is wrong to `*problems`, a problem each, and then returns nullptr.
@@ -52,10 +52,10 @@ class Checkpoint final {
   const std::string& directory() const { return directory_; }
   /// The tensor of that name; it must be one of ExpectedTensors(config(), mask()), else the process aborts.
   const TensorView& tensor(std::string_view name) const;
-  /// Every one of ExpectedTensors(config(), mask()), in that order. All are F32, F16 or BF16.
+  /// Every one of ExpectedTensors(config(), mask()), in that order. All have an IsFloat dtype.
   absl::Span<const TensorView> tensors() const { return tensors_; }
-  /// Names of the tensors that the files hold and the model does not use (see IsUnusedTensor), sorted.
-  const std::vector<std::string>& unused_tensors() const { return unused_tensors_; }
+  /// The tensors that the files hold and the model does not use, of any dtype, by name.
+  absl::Span<const TensorView> unused_tensors() const { return unused_tensors_; }
   /// Sizes of the mapped files together.
   uint64_t bytes_on_disk() const;
   /// Hash of what the computation depends on, 16 hex digits: every field of config(), mask() and every tensor's name,
@@ -73,7 +73,7 @@ class Checkpoint final {
   WeightFiles weights_;  ///< owns what tensors_ points into
   std::vector<TensorView> tensors_;
   std::map<std::string, size_t, std::less<>> index_;  ///< name -> place in tensors_
-  std::vector<std::string> unused_tensors_;
+  std::vector<TensorView> unused_tensors_;
   mutable std::once_flag revision_computed_;
   mutable std::string revision_;
 };

@@ -12,7 +12,7 @@
 
 namespace roberta::checkpoint {
 
-/// `problem_type` of config.json: which function turns logits into scores.
+/// `problem_type` of config.json: which function turns logits into scores. Anything else is as good as none.
 enum class ProblemType { kUnspecified, kRegression, kSingleLabel, kMultiLabel };
 
 /// How a family of models makes token ids of a text.
@@ -43,9 +43,7 @@ struct ModelConfig {
   int64_t type_vocab_size = 0;
   double layer_norm_eps = 0;
   std::string_view hidden_act = "gelu";  ///< one of HiddenActs()
-  int32_t pad_token_id = 1;
-  int32_t bos_token_id = 0;
-  int32_t eos_token_id = 2;
+  int32_t pad_token_id = 1;  ///< only moves the positions; -1 is no token, and leaves position 0 to the first one
   ProblemType problem_type = ProblemType::kUnspecified;
   std::vector<std::string> labels;  ///< [labels], by index (id2label)
 
@@ -56,9 +54,9 @@ struct ModelConfig {
 };
 
 /// Parses and checks the text of a config.json. `file` is its name in errors. InvalidArgument names the file, the field
-/// and the value of everything that is wrong. An absent or null field takes the default of Hugging Face's RobertaConfig
-/// where the architecture has a usual value: layer_norm_eps 1e-12, pad/bos/eos_token_id 1/0/2, type_vocab_size 2,
-/// hidden_act gelu, two labels LABEL_0 and LABEL_1. The six sizes vocab_size ... max_position_embeddings must be there.
+/// and the value of everything that is wrong. An absent or null field takes the default of Hugging Face's
+/// RobertaConfig; only model_type must be there. Fields that nothing is computed from may hold anything. The text is
+/// read as by json::ParsePythonJson.
 absl::StatusOr<ModelConfig> ParseModelConfig(std::string_view json, std::string_view file);
 
 /// The same for `directory`/config.json. Further errors: NotFound or what else the system says where it cannot be read.

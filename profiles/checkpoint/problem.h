@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <nlohmann/json.hpp>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,7 +20,7 @@ struct Problem {
 /// "file: text".
 std::string ProblemLine(const Problem& problem);
 
-/// All of them in one line: each file named once, every problem spelled out up to 1,000, the others counted. The code
+/// All of them in one line: each file named once, every problem spelled out up to ten, the others counted. The code
 /// is the first problem's; OK if there is none.
 absl::Status ProblemsToStatus(const std::vector<Problem>& problems);
 
@@ -36,10 +35,10 @@ class JsonFields {
   /// nullptr where the field is absent or null.
   const nlohmann::json* Find(std::string_view field) const;
 
-  /// An integer in [least, most]. Without a fallback the field must be there.
-  int64_t Integer(std::string_view field, int64_t least, int64_t most, std::optional<int64_t> fallback = std::nullopt);
-  /// A number in (0, most).
-  double PositiveNumber(std::string_view field, double most, double fallback);
+  /// An integer in [least, most].
+  int64_t Integer(std::string_view field, int64_t least, int64_t most, int64_t fallback);
+  /// A number in [least, most].
+  double Number(std::string_view field, double least, double most, double fallback);
   /// A string that is one of `allowed`; the empty string where the field is absent or null.
   std::string OneOf(std::string_view field, const std::vector<std::string>& allowed);
   /// Reports the field unless it is absent, null or false.

@@ -16,8 +16,6 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr size_t kMostDimensions = 8;
-
 constexpr std::string_view kMetadataName = "__metadata__";
 
 /// A tensor as the header of a safetensors file declares it. Nothing but the types of the fields has been checked.
@@ -48,6 +46,7 @@ enum class State {
   kMetadataBegin,
   kMetadata,
   kMetadataValue,
+  kUnknownField,
   kDone
 };
 
@@ -74,23 +73,20 @@ std::string_view Wanted(State state) {
 }
 
 /// Reads the JSON of a header as its parser goes, without building a tree of it: memory stays in proportion to the
-/// tensors declared. Wrong are a tensor or field twice, a field that is missing, not known or of another type or range,
-/// and a name that is not valid.
+/// tensors declared. Wrong are a tensor or field twice and a field that is missing or of another type or range. As for
+/// the safetensors library, metadata may be null, and fields that the format does not have may hold anything.
 class HeaderBuilder final : public nlohmann::json_sax<Json> {
  public:
   SafetensorsHeader TakeHeader() { return std::move(header_); }
   const std::string& error() const { return error_; }
 
-  bool null() override { return Unexpected("null"); }
+  bool null() override { return state_ == State::kMetadataBegin ? Go(State::kTop) : Unexpected("null"); }
   bool boolean(bool value) override { return Unexpected(value ? "true" : "false"); }
   bool number_integer(number_integer_t value) override { return Unexpected(absl::StrCat(value)); }
   bool number_float(number_float_t, const string_t& text) override { return Unexpected(text); }
   bool binary(binary_t&) override { return Unexpected("binary"); }
   bool number_unsigned(number_unsigned_t value) override {
     if (state_ == State::kShape && value <= static_cast<uint64_t>(std::numeric_limits<int64_t>::max())) {
-      if (tensor_.shape.size() == kMostDimensions) {
-        return Fail(absl::StrCat("field \"shape\" has more than ", kMostDimensions, " dimensions"));
-      }
       tensor_.shape.push_back(static_cast<int64_t>(value));
       return true;
     }
@@ -102,17 +98,18 @@ class HeaderBuilder final : public nlohmann::json_sax<Json> {
   }
   bool string(string_t& value) override {
     if (state_ == State::kMetadataValue) {
-      header_.metadata.emplace(std::move(metadata_key_), std::move(value));
+      header_.metadata[std::move(metadata_key_)] = std::move(value);
       return Go(State::kMetadata);
     }
     if (state_ != State::kDtype) return Unexpected(value);
     const std::optional<Dtype> dtype = DtypeFromName(value);
     if (!dtype)
-      return Fail(absl::StrCat("field \"dtype\" is ", json::Quoted(value), "; F32, F16, BF16 and I64 are supported"));
+      return Fail(absl::StrCat("field \"dtype\" is ", json::Quoted(value), ", which is no type of the format"));
     tensor_.dtype = *dtype;
     return Go(State::kTensor);
   }
   bool start_object(std::size_t) override {
+    if (state_ == State::kUnknownField) return Skip(1);
     if (state_ == State::kStart) return Go(State::kTop);
     if (state_ == State::kMetadataBegin) return Go(State::kMetadata);
     if (state_ != State::kTensorBegin) return Unexpected("{");
@@ -123,10 +120,12 @@ class HeaderBuilder final : public nlohmann::json_sax<Json> {
     return Go(State::kTensor);
   }
   bool key(string_t& name) override {
+    if (state_ == State::kUnknownField) return true;
     if (state_ == State::kTop) return TopKey(name);
     return state_ == State::kTensor ? TensorKey(name) : MetadataKey(name);
   }
   bool end_object() override {
+    if (state_ == State::kUnknownField) return Skip(-1);
     if (state_ == State::kTop) return Go(State::kDone);
     if (state_ == State::kMetadata) return Go(State::kTop);
     for (const char* field : {"dtype", "shape", "data_offsets"}) {
@@ -138,11 +137,13 @@ class HeaderBuilder final : public nlohmann::json_sax<Json> {
     return Go(State::kTop);
   }
   bool start_array(std::size_t) override {
+    if (state_ == State::kUnknownField) return Skip(1);
     if (state_ == State::kShapeBegin) return Go(State::kShape);
     if (state_ == State::kOffsetsBegin) return Go(State::kOffsets);
     return Unexpected("[");
   }
   bool end_array() override {
+    if (state_ == State::kUnknownField) return Skip(-1);
     if (state_ == State::kOffsets && offsets_.size() != 2) return Unexpected("fewer");
     return Go(State::kTensor);
   }
@@ -157,31 +158,36 @@ class HeaderBuilder final : public nlohmann::json_sax<Json> {
     error_ = absl::StrCat(inside ? absl::StrCat("tensor ", json::Quoted(name_), ": ") : "", std::string(text));
     return false;
   }
+  /// A value that no state but that of an unknown field takes.
   bool Unexpected(std::string_view value) {
+    if (state_ == State::kUnknownField) return Skip(0);
     return Fail(absl::StrCat(std::string(Wanted(state_)), ", not ", json::Quoted(value)));
   }
   bool Go(State next) {
     state_ = next;
     return true;
   }
+  /// Within the value of an unknown field, of which `opened` more objects and arrays are open.
+  bool Skip(int opened) {
+    depth_ += opened;
+    return depth_ > 0 || Go(State::kTensor);
+  }
   bool TopKey(std::string& name) {
-    const bool is_metadata = name == kMetadataName;
-    if (!is_metadata && !IsValidTensorName(name)) {
-      return Fail(absl::StrCat("tensor name ", json::Quoted(name), " is empty or holds control characters"));
-    }
     if (!names_.insert(name).second) return Fail(absl::StrCat("tensor ", json::Quoted(name), " is declared twice"));
     name_ = std::move(name);
-    return Go(is_metadata ? State::kMetadataBegin : State::kTensorBegin);
+    return Go(name_ == kMetadataName ? State::kMetadataBegin : State::kTensorBegin);
   }
   bool TensorKey(const std::string& field) {
-    if (!fields_.insert(field).second) return Fail(absl::StrCat("field ", json::Quoted(field), " occurs twice"));
-    if (field == "dtype") return Go(State::kDtype);
-    if (field == "shape") return Go(State::kShapeBegin);
-    if (field == "data_offsets") return Go(State::kOffsetsBegin);
-    return Fail(absl::StrCat("field ", json::Quoted(field), " is not known"));
+    const State next = field == "dtype"          ? State::kDtype
+                       : field == "shape"        ? State::kShapeBegin
+                       : field == "data_offsets" ? State::kOffsetsBegin
+                                                 : State::kUnknownField;
+    if (next != State::kUnknownField && !fields_.insert(field).second) {
+      return Fail(absl::StrCat("field ", json::Quoted(field), " occurs twice"));
+    }
+    return Go(next);
   }
   bool MetadataKey(std::string& name) {
-    if (header_.metadata.count(name) != 0) return Fail(absl::StrCat("key ", json::Quoted(name), " occurs twice"));
     metadata_key_ = std::move(name);
     return Go(State::kMetadataValue);
   }
@@ -194,6 +200,7 @@ class HeaderBuilder final : public nlohmann::json_sax<Json> {
   TensorDeclaration tensor_;
   std::set<std::string> fields_;  ///< of tensor_, read so far
   std::vector<uint64_t> offsets_;
+  int64_t depth_ = 0;  ///< of the value of an unknown field
   std::string error_;
 };
 
@@ -201,6 +208,9 @@ constexpr uint64_t kPrefixBytes = 8;
 
 /// The header's text, within the bytes of the file.
 absl::StatusOr<std::string_view> HeaderText(absl::Span<const std::byte> bytes) {
+  const std::string_view file(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  const std::string_view mistaken = json::MistakenContent(file.substr(0, 256));
+  if (!mistaken.empty()) return errors::InvalidArgument("is ", mistaken);
   if (bytes.size() < kPrefixBytes) {
     return errors::InvalidArgument("is ", bytes.size(), " bytes long; a safetensors file has at least 8");
   }
@@ -208,15 +218,13 @@ absl::StatusOr<std::string_view> HeaderText(absl::Span<const std::byte> bytes) {
   std::memcpy(&length, bytes.data(), kPrefixBytes);
   if (length > kLongestHeaderBytes) {
     return errors::InvalidArgument("header length is ", length, " bytes; at most ", kLongestHeaderBytes,
-                                   " are allowed");
+                                   " are allowed: the file begins with ", json::Quoted(file.substr(0, 24)));
   }
   if (length > bytes.size() - kPrefixBytes) {
     return errors::InvalidArgument("header length is ", length, " bytes, but only ", bytes.size() - kPrefixBytes,
                                    " follow: the file is cut short");
   }
-  const std::string_view text(reinterpret_cast<const char*>(bytes.data() + kPrefixBytes), length);
-  if (text.empty() || text.front() != '{') return absl::InvalidArgumentError("header: must begin with {");
-  return text;
+  return file.substr(kPrefixBytes, length);
 }
 
 /// Checks `tensor` against the end of its predecessor's data and the size of all data.
@@ -224,10 +232,13 @@ absl::Status CheckRange(const TensorDeclaration& tensor, uint64_t previous_end_b
   const std::string where = absl::StrCat("tensor ", json::Quoted(tensor.name), ": field \"data_offsets\" is [",
                                          tensor.begin_bytes, ", ", tensor.end_bytes, "], ");
   const auto shape_bytes = ShapeBytes(tensor.dtype, tensor.shape);
-  if (!shape_bytes) return errors::InvalidArgument("tensor ", json::Quoted(tensor.name), ": field \"shape\" overflows");
+  if (!shape_bytes) {
+    return errors::InvalidArgument("tensor ", json::Quoted(tensor.name),
+                                   ": field \"shape\" overflows or ends in a byte");
+  }
   if (tensor.end_bytes < tensor.begin_bytes) return errors::InvalidArgument(where, "which ends before it begins");
   if (tensor.end_bytes > data_bytes) {
-    return errors::InvalidArgument(where, "but the file has ", data_bytes, " bytes of data");
+    return errors::InvalidArgument(where, "but the file has ", data_bytes, " bytes of data: it is cut short");
   }
   if (tensor.end_bytes - tensor.begin_bytes != *shape_bytes) {
     return errors::InvalidArgument(where, "but dtype and shape take ", *shape_bytes, " bytes");
@@ -241,11 +252,6 @@ absl::Status CheckRange(const TensorDeclaration& tensor, uint64_t previous_end_b
 }
 
 }  // namespace
-
-bool IsValidTensorName(std::string_view name) {
-  const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; };
-  return !name.empty() && name != kMetadataName && std::none_of(name.begin(), name.end(), is_control);
-}
 
 absl::StatusOr<SafetensorsFile> ParseSafetensors(absl::Span<const std::byte> bytes) {
   ASSIGN_OR_RETURN(const auto text, HeaderText(bytes));

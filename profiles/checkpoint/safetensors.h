@@ -13,9 +13,6 @@
 
 namespace roberta::checkpoint {
 
-/// True for a name that a tensor may have: not empty, no control characters, not the reserved __metadata__.
-bool IsValidTensorName(std::string_view name);
-
 /// Length of the JSON header at most, as the safetensors library has it.
 inline constexpr uint64_t kLongestHeaderBytes = 100'000'000;
 
@@ -26,7 +23,8 @@ struct SafetensorsFile {
 };
 
 /// Parses the bytes of a whole safetensors file (https://github.com/huggingface/safetensors#format): 8 bytes
-/// little-endian length of the header, the header, the data, which the tensors must cover without gap or overlap.
+/// little-endian length of the header, the header, the data, which the tensors must cover without gap or overlap. As
+/// for that library, names may be anything, and so may fields of a tensor that the format does not have.
 /// InvalidArgument (without the name of the file) names the tensor, the field and the value.
 absl::StatusOr<SafetensorsFile> ParseSafetensors(absl::Span<const std::byte> bytes);
 

@@ -21,12 +21,14 @@ namespace {
 using OrderedJson = nlohmann::ordered_json;
 
 constexpr size_t kHeaderAlignmentBytes = 8;
+constexpr char kMetadataName[] = "__metadata__";
 
 absl::Status CheckTensors(absl::Span<const TensorView> tensors) {
   std::set<std::string_view> names;
   for (const TensorView& tensor : tensors) {
     const std::string where = absl::StrCat("tensor ", json::Quoted(tensor.name), ": ");
-    if (!IsValidTensorName(tensor.name)) return absl::InvalidArgumentError(where + "not a name for a tensor");
+    if (tensor.name.empty() || tensor.name == kMetadataName)
+      return absl::InvalidArgumentError(where + "not a name for a tensor");
     if (!names.insert(tensor.name).second) return absl::InvalidArgumentError(where + "occurs twice");
     const auto shape_bytes = ShapeBytes(tensor.dtype, tensor.shape);
     if (shape_bytes != tensor.data.size()) {
@@ -48,7 +50,7 @@ std::vector<const TensorView*> FileOrder(absl::Span<const TensorView> tensors) {
 absl::StatusOr<std::string> HeaderText(const std::vector<const TensorView*>& order,
                                        const std::map<std::string, std::string>& metadata) {
   OrderedJson header = OrderedJson::object();
-  if (!metadata.empty()) header["__metadata__"] = metadata;
+  if (!metadata.empty()) header[kMetadataName] = metadata;
   uint64_t begin_bytes = 0;
   for (const TensorView* tensor : order) {
     const uint64_t end_bytes = begin_bytes + tensor->data.size();

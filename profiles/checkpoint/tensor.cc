@@ -1,10 +1,12 @@
 #include "profiles/checkpoint/tensor.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <iterator>
 #include <limits>
 
 #include "absl/strings/str_join.h"
@@ -17,18 +19,18 @@ namespace {
 static_assert(std::endian::native == std::endian::little, "safetensors is little-endian and is read in place");
 
 struct DtypeRow {
-  Dtype dtype;
   std::string_view name;
-  size_t bytes;
+  size_t bits;
 };
-constexpr DtypeRow kDtypes[] = {
-    {Dtype::kF32, "F32", 4}, {Dtype::kF16, "F16", 2}, {Dtype::kBF16, "BF16", 2}, {Dtype::kI64, "I64", 8}};
+/// By Dtype.
+constexpr DtypeRow kDtypes[] = {{"F32", 32},    {"F16", 16},    {"BF16", 16},       {"F64", 64},        {"I64", 64},
+                                {"I32", 32},    {"I16", 16},    {"I8", 8},          {"U64", 64},        {"U32", 32},
+                                {"U16", 16},    {"U8", 8},      {"BOOL", 8},        {"C64", 64},        {"F8_E4M3", 8},
+                                {"F8_E5M2", 8}, {"F8_E8M0", 8}, {"F8_E4M3FNUZ", 8}, {"F8_E5M2FNUZ", 8}, {"F6_E2M3", 6},
+                                {"F6_E3M2", 6}, {"F4", 4}};
 
 const DtypeRow& RowOf(Dtype dtype) {
-  for (const DtypeRow& row : kDtypes) {
-    if (row.dtype == dtype) return row;
-  }
-  std::abort();
+  return kDtypes[static_cast<size_t>(dtype)];
 }
 
 float Bf16ToFloat32(uint16_t half) {
@@ -48,20 +50,20 @@ float F16ToFloat32(uint16_t half) {
   return std::bit_cast<float>(bits | (static_cast<uint32_t>(half & 0x8000u) << 16));
 }
 
-template <typename Convert>
-void Widen(const std::byte* in, absl::Span<float> out, Convert convert) {
+template <typename Stored, typename Convert>
+void ConvertEach(const std::byte* in, absl::Span<float> out, Convert convert) {
   float* to = out.data();
   const size_t count = out.size();
   for (size_t i = 0; i < count; ++i) {
-    uint16_t half;
-    std::memcpy(&half, in + i * sizeof half, sizeof half);  // the data of a file need not be aligned
-    to[i] = convert(half);
+    Stored value;
+    std::memcpy(&value, in + i * sizeof value, sizeof value);  // the data of a file need not be aligned
+    to[i] = convert(value);
   }
 }
 
 /// Aborts, naming `what`, unless `bytes` of `dtype` are that many floats.
 void CheckCopy(const char* what, Dtype dtype, size_t bytes, size_t floats) {
-  if (floats * DtypeBytes(dtype) == bytes && dtype != Dtype::kI64) return;
+  if (floats * DtypeBytes(dtype) == bytes && IsFloat(dtype)) return;
   std::fprintf(stderr, "CopyToFloat32: %s has %zu bytes of another dtype or size than the %zu floats asked for\n", what,
                bytes, floats);
   std::abort();
@@ -105,18 +107,21 @@ absl::Status Unfit(const TensorView& tensor, size_t element, float value, const 
 
 }  // namespace
 
+bool IsFloat(Dtype dtype) {
+  return dtype <= Dtype::kF64;
+}
 size_t DtypeBytes(Dtype dtype) {
-  return RowOf(dtype).bytes;
+  return RowOf(dtype).bits / 8;
 }
 std::string_view DtypeName(Dtype dtype) {
   return RowOf(dtype).name;
 }
 
 std::optional<Dtype> DtypeFromName(std::string_view name) {
-  for (const DtypeRow& row : kDtypes) {
-    if (row.name == name) return row.dtype;
-  }
-  return std::nullopt;
+  const auto found =
+      std::find_if(std::begin(kDtypes), std::end(kDtypes), [&](const auto& row) { return row.name == name; });
+  if (found == std::end(kDtypes)) return std::nullopt;
+  return static_cast<Dtype>(found - kDtypes);
 }
 
 int64_t ElementsOf(absl::Span<const int64_t> shape) {
@@ -127,7 +132,7 @@ int64_t ElementsOf(absl::Span<const int64_t> shape) {
 
 std::optional<uint64_t> ShapeBytes(Dtype dtype, absl::Span<const int64_t> shape) {
   constexpr uint64_t kMost = std::numeric_limits<int64_t>::max();
-  uint64_t product = DtypeBytes(dtype);
+  uint64_t product = RowOf(dtype).bits;
   bool empty = false;
   for (const int64_t dimension : shape) {
     if (dimension < 0) return std::nullopt;
@@ -139,7 +144,8 @@ std::optional<uint64_t> ShapeBytes(Dtype dtype, absl::Span<const int64_t> shape)
       product *= static_cast<uint64_t>(dimension);
     }
   }
-  return empty ? 0 : product;
+  if (empty) return 0;
+  return product % 8 == 0 ? std::optional(product / 8) : std::nullopt;
 }
 
 std::string ShapeText(absl::Span<const int64_t> shape) {
@@ -159,11 +165,11 @@ void CopyToFloat32(Dtype dtype, absl::Span<const std::byte> data, absl::Span<flo
       std::memcpy(out.data(), data.data(), data.size());
       return;
     case Dtype::kF16:
-      return Widen(data.data(), out, F16ToFloat32);
+      return ConvertEach<uint16_t>(data.data(), out, F16ToFloat32);
     case Dtype::kBF16:
-      return Widen(data.data(), out, Bf16ToFloat32);
-    case Dtype::kI64:
-      return;
+      return ConvertEach<uint16_t>(data.data(), out, Bf16ToFloat32);
+    default:
+      return ConvertEach<double>(data.data(), out, [](double value) { return static_cast<float>(value); });
   }
 }
 
@@ -177,6 +183,11 @@ absl::StatusOr<std::vector<std::byte>> ConvertValues(const TensorView& tensor, D
     std::byte* const to = converted.data() + i * element_bytes;
     if (dtype == Dtype::kF32) {
       std::memcpy(to, &values[i], sizeof(float));
+      continue;
+    }
+    if (dtype == Dtype::kF64) {
+      const double value = values[i];
+      std::memcpy(to, &value, sizeof value);
       continue;
     }
     const std::optional<uint16_t> half = dtype == Dtype::kF16 ? ToF16(values[i]) : ToBf16(values[i]);

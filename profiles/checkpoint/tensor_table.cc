@@ -80,11 +80,4 @@ std::vector<TensorSpec> ExpectedTensors(const ModelConfig& config, const Pruning
   return std::move(list.specs);
 }
 
-bool IsUnusedTensor(std::string_view name, const ModelConfig& config) {
-  const std::string_view prefix = config.family->tensor_prefix;
-  if (!name.starts_with(prefix)) return false;
-  name.remove_prefix(prefix.size());
-  return name == "embeddings.position_ids" || name == "pooler.dense.weight" || name == "pooler.dense.bias";
-}
-
 }  // namespace roberta::checkpoint

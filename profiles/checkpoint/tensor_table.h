@@ -47,9 +47,4 @@ struct TensorSpec {
 /// Face stores them. With a `mask`, layers have the widths that it keeps.
 std::vector<TensorSpec> ExpectedTensors(const ModelConfig& config, const PruningMask& mask = {});
 
-/// True for tensors that old saves have and the classifier never reads: roberta.embeddings.position_ids (a buffer that
-/// counts 0, 1, 2, ...) and roberta.pooler.dense.{weight,bias} (the classification head reads <s> without a pooler).
-/// They are allowed with any shape, and ignored.
-bool IsUnusedTensor(std::string_view name, const ModelConfig& config);
-
 }  // namespace roberta::checkpoint

@@ -153,8 +153,9 @@ class PackedClassifier final : public TimedProfile {
       std::copy(ids.begin(), ids.end(), w->token_ids() + row);
       const auto end = row + static_cast<int32_t>(ids.size());
       row += static_cast<int32_t>(piece.batch.computed_tokens(piece.begin + s, 1));
-      std::fill(w->position_ids() + end, w->position_ids() + row, config_.pad_token_id);
-      std::fill(w->token_ids() + end, w->token_ids() + row, config_.pad_token_id);
+      const int32_t pad = std::max(config_.pad_token_id, 0);  // whatever has a row
+      std::fill(w->position_ids() + end, w->position_ids() + row, pad);
+      std::fill(w->token_ids() + end, w->token_ids() + row, pad);
     }
     w->cu_seqlens()[piece.sequences()] = row;
   }

@@ -14,10 +14,19 @@ std::string Escaped(std::string_view text);
 /// Escaped(text) in double quotes, of bounded length: for names that come from outside.
 std::string Quoted(std::string_view text);
 
+/// What a file is in place of what it should be, as its beginning shows: a Git LFS pointer or an HTML page. Empty for
+/// others.
+std::string_view MistakenContent(std::string_view text);
+
 /// Parses one JSON text (RFC 8259) from outside. Refuses, beyond what the grammar refuses, what hides mistakes or costs
 /// memory: a key twice in one object, more than 32 levels of nesting, a NUL byte, a number that float64 cannot hold.
 /// InvalidArgument (without the name of the file) names the place.
 absl::StatusOr<nlohmann::json> ParseStrictJson(std::string_view text);
+
+/// Parses one JSON text as Python's json module reads it, which transformers' files come from: of two equal keys the
+/// last one counts, halves of surrogate pairs become U+FFFD, and NaN, Infinity and numbers that float64 cannot hold
+/// become strings, which no reader takes for a number. Refuses more than 500 levels of nesting and a NUL byte.
+absl::StatusOr<nlohmann::json> ParsePythonJson(std::string_view text);
 
 /// Runs a SAX `handler` over `text`, as nlohmann::json::sax_parse does, but refuses NUL bytes, which that takes for the
 /// end.

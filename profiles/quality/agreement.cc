@@ -71,17 +71,9 @@ size_t BinOf(float score) {
 }  // namespace
 
 ScoreFunction ScoreFunctionOf(const checkpoint::ModelConfig& config) {
-  switch (config.problem_type) {
-    case checkpoint::ProblemType::kRegression:
-      return ScoreFunction::kNone;
-    case checkpoint::ProblemType::kSingleLabel:
-      return ScoreFunction::kSoftmax;
-    case checkpoint::ProblemType::kMultiLabel:
-      return ScoreFunction::kSigmoid;
-    case checkpoint::ProblemType::kUnspecified:
-      break;
-  }
-  return config.num_labels() == 1 ? ScoreFunction::kSigmoid : ScoreFunction::kSoftmax;
+  if (config.problem_type == checkpoint::ProblemType::kRegression) return ScoreFunction::kNone;
+  const bool is_sigmoid = config.problem_type == checkpoint::ProblemType::kMultiLabel || config.num_labels() == 1;
+  return is_sigmoid ? ScoreFunction::kSigmoid : ScoreFunction::kSoftmax;
 }
 
 void ApplyScoreFunction(ScoreFunction function, absl::Span<float> logits) {

@@ -16,8 +16,8 @@ namespace roberta::quality {
 /// From logits to scores.
 enum class ScoreFunction { kNone, kSigmoid, kSoftmax };
 
-/// The model's own: by problem_type of config.json (none for regression), where it has none sigmoid for one label and
-/// softmax for more.
+/// The model's own, as in a pipeline of transformers: none for regression, sigmoid for multi-label and for one label,
+/// whose softmax would be 1 for every text, softmax for the others.
 ScoreFunction ScoreFunctionOf(const checkpoint::ModelConfig& config);
 
 /// Turns the finite logits [labels] of one text into scores, in place. Softmax subtracts the largest logit first.

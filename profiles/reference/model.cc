@@ -93,8 +93,9 @@ PaddedBatch Pad(absl::Span<const absl::Span<const int32_t>> sequences, int32_t p
   size_t longest = 0;
   for (const auto& ids : sequences) longest = std::max(longest, ids.size());
   const std::vector<int64_t> shape = {static_cast<int64_t>(sequences.size()), static_cast<int64_t>(longest)};
-  PaddedBatch padded{.token_ids = at::full(shape, pad_token_id, at::kLong),
-                     .position_ids = at::full(shape, pad_token_id, at::kLong),
+  const int32_t pad = std::max(pad_token_id, 0);  // whatever has a row
+  PaddedBatch padded{.token_ids = at::full(shape, pad, at::kLong),
+                     .position_ids = at::full(shape, pad, at::kLong),
                      .attention_mask = at::full(shape, std::numeric_limits<float>::lowest(), at::kFloat)};
   std::vector<int32_t> positions(longest);
   size_t row = 0;

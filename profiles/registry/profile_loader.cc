@@ -26,25 +26,17 @@ absl::StatusOr<std::shared_ptr<const Tokenizer>> LoadTokenizer(const std::string
   return Tokenizer::Load(directory);
 }
 
-/// The checkpoint must have an embedding for every token and the tokenizer's special tokens where its config puts them.
+/// The checkpoint must have an embedding for every token.
 absl::Status CheckTokenizer(const Tokenizer& tokenizer, const ModelConfig& config) {
   if (static_cast<int64_t>(tokenizer.vocabulary_size()) > config.vocab_size) {
     return errors::InvalidArgument("the tokenizer has ", tokenizer.vocabulary_size(),
                                    " tokens, but config.json has vocab_size ", config.vocab_size);
   }
-  tokenizer::Encoding empty;
-  RETURN_IF_ERROR(tokenizer.Encode("", std::nullopt, {}, &empty));
-  if (empty.ids.size() != 2 || empty.ids[0] != config.bos_token_id || empty.ids[1] != config.eos_token_id) {
-    return errors::InvalidArgument("the tokenizer wraps a text in ids ", absl::StrJoin(empty.ids, ", "),
-                                   ", but config.json has bos_token_id ", config.bos_token_id, " and eos_token_id ",
-                                   config.eos_token_id);
-  }
   return absl::OkStatus();
 }
 
 std::string TokensOf(const ModelConfig& config) {
-  return absl::StrCat(config.vocab_size, " tokens with pad, bos, eos at ", config.pad_token_id, ", ",
-                      config.bos_token_id, ", ", config.eos_token_id);
+  return absl::StrCat(config.vocab_size, " tokens with pad at ", config.pad_token_id);
 }
 
 std::string AnswersOf(const ModelConfig& config) {
@@ -81,12 +73,10 @@ absl::Status CheckVocabulary(const std::string& directory, const Tokenizer& mode
   return absl::OkStatus();
 }
 
-constexpr char kNoSample[] = "there is no sample: the config names none and the model's directory has no sample.tsv";
-
 /// Runs one sequence of that many tokens, so that the first request pays for no lazy initialization and a profile that
 /// cannot run fails here.
 absl::Status WarmUp(const encoder::Profile& profile, const ModelConfig& config, int64_t length) {
-  const std::vector<int32_t> ids(static_cast<size_t>(length), config.eos_token_id);
+  const std::vector<int32_t> ids(static_cast<size_t>(length), 0);
   const std::vector<int32_t> cu_seqlens = {0, static_cast<int32_t>(length)};
   std::vector<float> logits(static_cast<size_t>(config.num_labels()));
   return profile.Run({ids, cu_seqlens}, absl::MakeSpan(logits));
@@ -149,13 +139,21 @@ class ProfileLoader::Clock {
 
 absl::StatusOr<std::unique_ptr<ProfileLoader>> ProfileLoader::Open(const Model& model, const std::string& sample_file,
                                                                    const std::vector<Recipe>& recipes,
-                                                                   const quality::RunAll& run_all) {
+                                                                   const quality::RunAll& run_all, const Warn& warn) {
   std::unique_ptr<ProfileLoader> loader(new ProfileLoader(model, recipes, run_all));
   const std::string own = absl::StrCat(model.checkpoint->directory(), "/", quality::kSampleFile);
   std::error_code failure;
   if (sample_file.empty() && !std::filesystem::exists(own, failure)) return loader;
   const ModelConfig& config = model.checkpoint->config();
-  ASSIGN_OR_RETURN(loader->sample_, quality::ReadSample(sample_file.empty() ? own : sample_file, config));
+  std::string warning;
+  auto sample = quality::ReadSample(sample_file.empty() ? own : sample_file, config, &warning);
+  if (!sample.ok()) {
+    if (!sample_file.empty()) return sample.status();
+    warning = loader->no_sample_ = absl::StrCat("the sample cannot be read: ", sample.status().message());
+  }
+  if (!warning.empty() && warn) warn(warning);
+  if (!sample.ok()) return loader;
+  loader->sample_ = *std::move(sample);
   ASSIGN_OR_RETURN(loader->tokenized_, quality::Tokenize(loader->sample_, *model.tokenizer, config));
   return loader;
 }
@@ -254,7 +252,7 @@ absl::StatusOr<std::unique_ptr<const ProfileLoader::Calibration>> ProfileLoader:
 
 absl::Status ProfileLoader::Measure(const ProfileSpec& spec, const Recipe& recipe, const encoder::Profile& profile,
                                     Clock& clock, LoadOutcome* outcome) {
-  outcome->quality_reason = kNoSample;
+  outcome->quality_reason = no_sample_;
   if (sample_.empty()) return absl::OkStatus();
   if (!IsBaseline(spec)) {
     absl::Status status = EnsureBaseline(clock);

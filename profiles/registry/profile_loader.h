@@ -60,12 +60,14 @@ struct LoadOutcome {
 class ProfileLoader {
  public:
   using OnStep = std::function<void(const LoadStep& step)>;
+  using Warn = std::function<void(const std::string& line)>;
 
   /// Opens the sample: `sample_file`, or the model's own where that is empty and there is one. `run_all` finds threads
-  /// for running it. Errors are those of quality::ReadSample.
+  /// for running it. What is wrong with the sample is told to `warn`, in a line; where the model's own cannot be read
+  /// at all, there is none. Errors are those of quality::ReadSample for `sample_file`.
   static absl::StatusOr<std::unique_ptr<ProfileLoader>> Open(const Model& model, const std::string& sample_file,
                                                              const std::vector<Recipe>& recipes,
-                                                             const quality::RunAll& run_all);
+                                                             const quality::RunAll& run_all, const Warn& warn);
 
   /// A loader without a sample: it compares nothing, so that every profile that runs passes its gate.
   static std::unique_ptr<ProfileLoader> WithoutSample(const Model& model, const std::vector<Recipe>& recipes);
@@ -104,6 +106,7 @@ class ProfileLoader {
   const std::vector<Recipe> recipes_;
   const quality::RunAll run_all_;
   quality::Sample sample_;  ///< empty: there is none
+  std::string no_sample_ = "there is no sample: the config names none and the model's directory has no sample.tsv";
   quality::TokenizedSample tokenized_;
   std::vector<float> baseline_logits_;  ///< [examples, labels]; empty until the baseline has run
 };

@@ -262,7 +262,8 @@ class RegistryImpl final : public Registry {
 absl::StatusOr<std::unique_ptr<Registry>> Registry::Open(const RegistryOptions& options) {
   RETURN_IF_ERROR(CheckSpecs(options));
   ASSIGN_OR_RETURN(auto model, OpenModel(options.directory));
-  ASSIGN_OR_RETURN(auto loader, ProfileLoader::Open(model, options.sample_file, options.recipes, options.run_all));
+  ASSIGN_OR_RETURN(auto loader,
+                   ProfileLoader::Open(model, options.sample_file, options.recipes, options.run_all, options.warn));
   return std::make_unique<RegistryImpl>(options, std::move(model), std::move(loader));
 }
 

@@ -6,6 +6,7 @@
 #include "profiles/checkpoint/tensor_table.h"
 #include "profiles/errors/errors.h"
 #include "profiles/pruned/pruned.h"
+#include "profiles/quality/sample.h"
 #include "profiles/registry/profile_loader.h"
 #include "profiles/registry/recipes.h"
 #include "profiles/tokenizer/tokenizer.h"
@@ -78,6 +79,19 @@ void ReadCompanions(Examined* examined, Findings* findings) {
   if (record.ok()) examined->pruning = *std::move(record);
 }
 
+/// The sample that profiles are compared on, as a server reads it.
+void ReadSample(Findings* findings) {
+  const std::string file = absl::StrCat(findings->directory, "/", quality::kSampleFile);
+  std::string warning;
+  const auto sample = quality::ReadSample(file, findings->model.checkpoint->config(), &warning);
+  if (sample.ok()) {
+    findings->sample = absl::StrCat(sample->size(), " texts", sample->front().label ? " with labels" : "",
+                                    warning.empty() ? "" : ": ", warning);
+  } else if (!absl::IsNotFound(sample.status())) {
+    AddProblem(file, sample.status(), findings);
+  }
+}
+
 /// The pruned variant of a dense model, as profiles open it.
 void OpenVariant(std::shared_ptr<const tokenizer::Tokenizer> tokenizer, Findings* findings) {
   if (!findings->model.checkpoint->mask().empty()) return;
@@ -132,6 +146,7 @@ Findings Examine(const std::string& directory) {
   if (findings.model.checkpoint == nullptr) return findings;
   CheckVocabularySize(&findings);
   ReadCompanions(&findings.model, &findings);
+  ReadSample(&findings);
   if (tokenizer != nullptr) OpenVariant(tokenizer, &findings);
   auto weights =
       WeighProfiles(*findings.model.checkpoint, findings.variant ? findings.variant->checkpoint.get() : nullptr);

@@ -101,13 +101,15 @@ void AddFacts(const Findings& findings, Json* report) {
                   {"macs_per_token", macs.linear},
                   {"attention_macs_per_token_and_length", macs.attention},
                   {"dtypes", CountDtypes(checkpoint)},
-                  {"unused_tensors", checkpoint.unused_tensors()},
+                  {"unused_tensors", Json::array()},
                   {"bytes_on_disk", checkpoint.bytes_on_disk()},
                   {"revision", checkpoint.revision()},
+                  {"sample", findings.sample},
                   {"profiles", Json::array()},
                   {"pruning", PruningJson(findings.model)},
                   {"calibration", CalibrationJson(findings.model)},
                   {"variants", Json::array()}});
+  for (const auto& tensor : checkpoint.unused_tensors()) (*report)["unused_tensors"].push_back(tensor.name);
   for (const ProfileWeight& weight : findings.weights) {
     (*report)["profiles"].push_back({{"name", weight.profile}, {"weight_bytes", weight.bytes}});
   }
@@ -178,9 +180,13 @@ FactRows FactsOf(const Findings& findings) {
   const Checkpoint& checkpoint = *findings.model.checkpoint;
   const ModelConfig& config = checkpoint.config();
   const Macs macs = CountMacs(config, checkpoint.mask());
-  std::vector<std::string> dtypes;
+  std::vector<std::string> dtypes, unused;
   for (const auto& [dtype, count] : CountDtypes(checkpoint))
     dtypes.push_back(absl::StrCat(dtype, " in ", count, " tensors"));
+  for (const auto& tensor : checkpoint.unused_tensors()) {
+    unused.push_back(absl::StrCat(json::Escaped(tensor.name), " ", std::string(checkpoint::DtypeName(tensor.dtype)),
+                                  " ", checkpoint::ShapeText(tensor.shape)));
+  }
   FactRows rows = {{"Model type", std::string(config.family->model_type)}, {"Problem type", ProblemTypeText(config)}};
   for (size_t i = 0; i < config.labels.size(); ++i) {
     rows.emplace_back(i == 0 ? "Labels" : "", absl::StrCat(i, "  ", json::Escaped(config.labels[i])));
@@ -198,10 +204,10 @@ FactRows FactsOf(const Findings& findings) {
       {"MACs per token", absl::StrCat(CountText(macs.linear), " in linear layers, ", CountText(macs.attention),
                                       " in attention for each token of the text")},
       {"Data types", absl::StrJoin(dtypes, ", ")},
-      {"Unused tensors",
-       checkpoint.unused_tensors().empty() ? "none" : absl::StrJoin(checkpoint.unused_tensors(), ", ")},
+      {"Unused tensors", unused.empty() ? "none" : absl::StrJoin(unused, ", ")},
       {"Weights on disk", terminal::WithSeparators(checkpoint.bytes_on_disk()) + " bytes"},
-      {"Revision", checkpoint.revision()}};
+      {"Revision", checkpoint.revision()},
+      {"Sample", findings.sample.empty() ? "none" : json::Escaped(findings.sample)}};
   rows.insert(rows.end(), others.begin(), others.end());
   for (const ProfileWeight& weight : findings.weights) {
     rows.emplace_back(&weight == &findings.weights.front() ? "Weights in memory" : "",

@@ -4,9 +4,8 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <cstdio>
 #include <utility>
-
-#include "profiles/json/strict_json.h"
 
 namespace roberta::app {
 namespace {
@@ -15,8 +14,19 @@ namespace {
 class JsonMessage final : public spdlog::custom_flag_formatter {
  public:
   void format(const spdlog::details::log_msg& message, const std::tm&, spdlog::memory_buf_t& out) override {
-    const std::string text = json::Escaped({message.payload.data(), message.payload.size()});
-    out.append(text.data(), text.data() + text.size());
+    for (const char c : message.payload) {
+      const auto byte = static_cast<unsigned char>(c);
+      if (c == '"' || c == '\\') {
+        out.push_back('\\');
+        out.push_back(c);
+      } else if (byte < 0x20) {
+        char escape[8];
+        const int length = std::snprintf(escape, sizeof escape, "\\u%04x", static_cast<unsigned>(byte));
+        out.append(escape, escape + length);
+      } else {
+        out.push_back(c);
+      }
+    }
   }
   std::unique_ptr<custom_flag_formatter> clone() const override { return std::make_unique<JsonMessage>(); }
 };

@@ -66,6 +66,7 @@ void LogChange(const BrownOut::Change& change) {
 registry::RegistryOptions ToRegistryOptions(const config::ServerConfig& config,
                                             std::shared_ptr<const std::atomic<size_t>> sample_threads) {
   registry::RegistryOptions options;
+  options.warn = [](const std::string& line) { spdlog::warn("{}", line); };
   options.directory = config.model().directory();
   options.sample_file = config.model().sample_file();
   options.default_profile = config.default_profile();

@@ -12,7 +12,6 @@
 #include "absl/status/statusor.h"
 
 struct MHD_Daemon;
-struct sockaddr;
 
 namespace roberta::metrics {
 
@@ -49,11 +48,10 @@ class HttpEndpoint {
   std::optional<Page> PageAt(std::string_view path);
 
  private:
-  HttpEndpoint(uint16_t port, Pages pages) : pages_(std::move(pages)), port_(port) {}
-  bool ListenAt(sockaddr* address);  ///< false, with errno, if that cannot be done
+  explicit HttpEndpoint(Pages pages) : pages_(std::move(pages)) {}
 
   const Pages pages_;
-  uint16_t port_;                     ///< 0: a free one
+  uint16_t port_ = 0;
   std::mutex mutex_;                  // held by PageAt
   std::vector<MHD_Daemon*> daemons_;  // one for each address
 };

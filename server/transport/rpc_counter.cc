@@ -11,6 +11,7 @@
 #include "server/call/failure_reason.h"
 
 namespace roberta::transport {
+
 namespace {
 
 using Clock = std::chrono::steady_clock;

@@ -27,9 +27,9 @@ class SequenceMaker {
       : config_(config), token_(4, static_cast<int32_t>(config.vocab_size) - 1) {}
 
   void AddTo(Batch* batch, int length) {
-    batch->ids.push_back(config_.bos_token_id);
+    batch->ids.push_back(0);
     for (int k = 2; k < length; ++k) batch->ids.push_back(token_(random_));
-    batch->ids.push_back(config_.eos_token_id);
+    batch->ids.push_back(2);
     batch->cu_seqlens.push_back(static_cast<int32_t>(batch->ids.size()));
   }
 

@@ -67,6 +67,27 @@ TEST(Safetensors, HeaderMayBePaddedWithSpaces) {
   EXPECT_TRUE(ParseSafetensors(AsBytes(SafetensorsBytes("{}      ", 0))).ok());
 }
 
+TEST(Safetensors, WhatTheLibraryPassesOverIsPassedOver) {
+  constexpr char kHeader[] =
+      " \n{\"__metadata__\":null,\"a\":{\"x\":[1,{\"y\":[null,\"z\",-1.5,true]},{}],\"dtype\":\"F4\",\"x\":2,\"shape\":"
+      "[1,1,1,1,1,1,1,1,1,2],"
+      "\"data_offsets\":[0,1],\"y\":{\"dtype\":1}},\"\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[1,2]},"
+      "\"a\\n\":{\"dtype\":\"BOOL\",\"shape\":[],\"data_offsets\":[2,3]}}";
+  const std::string bytes = SafetensorsBytes(kHeader, 3);
+  const auto file = ParseSafetensors(AsBytes(bytes));
+  ASSERT_TRUE(file.ok()) << file.status();
+  ASSERT_EQ(file->tensors.size(), 3u);
+  EXPECT_EQ(DtypeName(file->tensors[0].dtype), "F4");
+  EXPECT_EQ(file->tensors[0].shape.size(), 10u);
+  EXPECT_EQ(file->tensors[1].name, "");
+  EXPECT_EQ(file->tensors[2].name, "a\n");
+}
+
+TEST(Safetensors, MetadataOfTheSameNameAreTheLast) {
+  const std::string bytes = SafetensorsBytes(R"({"__metadata__":{"a":"1","a":"2"}})", 0);
+  EXPECT_EQ(ParseSafetensors(AsBytes(bytes))->metadata.at("a"), "2");
+}
+
 TEST(Safetensors, EmptyHeaderHasNoTensors) {
   EXPECT_THAT(ParseSafetensors(AsBytes(SafetensorsBytes("{}", 0)))->tensors, IsEmpty());
 }
@@ -125,15 +146,16 @@ TEST_P(RefusedHeaders, AreNamedWithTensorFieldAndValue) {
 INSTANTIATE_TEST_SUITE_P(
     All, RefusedHeaders,
     ::testing::Values(
-        Refusal{"", 0, "must begin with {"}, Refusal{" {}", 0, "must begin with {"},
-        Refusal{"[]", 0, "must begin with {"}, Refusal{"{", 0, "not JSON"}, Refusal{"{}{}", 0, "not JSON"},
-        Refusal{R"({"a":1})", 0, R"(tensor "a": must be an object)"},
+        Refusal{"", 0, "not JSON"}, Refusal{"[]", 0, "the header must be an object"}, Refusal{"{", 0, "not JSON"},
+        Refusal{"{}{}", 0, "not JSON"}, Refusal{R"({"a":1})", 0, R"(tensor "a": must be an object)"},
         Refusal{R"({"a":[]})", 0, R"(tensor "a": must be an object)"},
         Refusal{R"({"a":{}})", 0, R"(tensor "a": field "dtype" is missing)"},
         Refusal{R"({"a":{"dtype":"F32","data_offsets":[0,4]}})", 4, R"(tensor "a": field "shape" is missing)"},
         Refusal{R"({"a":{"dtype":"F32","shape":[1]}})", 4, R"(tensor "a": field "data_offsets" is missing)"},
-        Refusal{R"({"a":{"dtype":"F64","shape":[1],"data_offsets":[0,8]}})", 8,
-                R"(tensor "a": field "dtype" is "F64")"},
+        Refusal{R"({"a":{"dtype":"F128","shape":[1],"data_offsets":[0,16]}})", 16,
+                R"(tensor "a": field "dtype" is "F128", which is no type of the format)"},
+        Refusal{R"({"a":{"dtype":"F4","shape":[3],"data_offsets":[0,2]}})", 2,
+                R"(tensor "a": field "shape" overflows or)"},
         Refusal{R"({"a":{"dtype":5,"shape":[1],"data_offsets":[0,4]}})", 4,
                 R"(field "dtype" must be a string, not "5")"},
         Refusal{R"({"a":{"dtype":"F32","shape":4,"data_offsets":[0,4]}})", 4, R"(field "shape" must be an array)"},
@@ -143,25 +165,18 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{R"({"a":{"dtype":"F32","shape":[[1]],"data_offsets":[0,4]}})", 4, R"(not "[")"},
         Refusal{R"({"a":{"dtype":"F32","shape":[9223372036854775808],"data_offsets":[0,4]}})", 4,
                 R"(not "9223372036854775808")"},
-        Refusal{R"({"a":{"dtype":"F32","shape":[1,1,1,1,1,1,1,1,1],"data_offsets":[0,4]}})", 4,
-                "more than 8 dimensions"},
         Refusal{R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0]}})", 4, "array of two non-negative integers"},
         Refusal{R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4,4]}})", 4, "array of two non-negative integers"},
         Refusal{R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[-4,0]}})", 4, R"(not "-4")"},
         Refusal{R"({"a":{"dtype":"F32","shape":[1],"data_offsets":null}})", 4, R"(not "null")"},
-        Refusal{R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4],"x":1}})", 4,
-                R"(tensor "a": field "x" is not known)"},
         Refusal{R"({"a":{"dtype":"F32","dtype":"F32","shape":[1],"data_offsets":[0,4]}})", 4,
                 R"(field "dtype" occurs twice)"},
         Refusal{
             R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}})",
             8, R"(tensor "a" is declared twice)"},
-        Refusal{R"({"":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", 4, "is empty or holds control characters"},
-        Refusal{R"({"a\n":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", 4, R"(tensor name "a\n")"},
         Refusal{R"({"__metadata__":{"format":1}})", 0,
                 R"(tensor "__metadata__": must be an object of strings, not "1")"},
         Refusal{R"({"__metadata__":"pt"})", 0, R"(must be an object of strings, not "pt")"},
-        Refusal{R"({"__metadata__":{"a":"1","a":"2"}})", 0, R"(key "a" occurs twice)"},
         Refusal{R"({"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,0]}})", 0,
                 R"(field "shape" overflows)"},
         Refusal{R"({"a":{"dtype":"F32","shape":[9223372036854775807],"data_offsets":[0,0]}})", 0,

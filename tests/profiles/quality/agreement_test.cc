@@ -131,6 +131,7 @@ TEST(ScoreFunction, IsTheModelsOwn) {
   EXPECT_EQ(ScoreFunctionOf(kMulti), ScoreFunction::kSigmoid);
   EXPECT_EQ(ScoreFunctionOf(kOne), ScoreFunction::kNone);
   EXPECT_EQ(ScoreFunctionOf(ConfigOf({"a"}, checkpoint::ProblemType::kUnspecified)), ScoreFunction::kSigmoid);
+  EXPECT_EQ(ScoreFunctionOf(ConfigOf({"a"}, checkpoint::ProblemType::kSingleLabel)), ScoreFunction::kSigmoid);
   EXPECT_EQ(ScoreFunctionOf(ConfigOf({"a", "b"}, checkpoint::ProblemType::kUnspecified)), ScoreFunction::kSoftmax);
 }
 

@@ -5,10 +5,12 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <filesystem>
 #include <future>
 #include <limits>
 #include <thread>
 
+#include "tests/profiles/checkpoint/checkpoint_fixture.h"
 #include "tests/profiles/registry/puppet_recipes.h"
 
 namespace roberta::registry {
@@ -104,6 +106,28 @@ TEST(Registry, WhenLoadingAgainFailsTheOldOneServesOn) {
   EXPECT_EQ(status.state, ProfileState::kReady);
   EXPECT_EQ(status.reason, "loading it again failed: gone");
   EXPECT_TRUE(registry->Get("other").ok());
+}
+
+TEST(Registry, ASampleThatCannotBeReadCostsTheGateAndNotTheStart) {
+  const checkpoint_fixture::ScratchDirectory scratch;
+  for (const char* name : {"config.json", "model.safetensors", "vocab.json", "merges.txt"}) {
+    std::filesystem::create_symlink(test_paths::InRepository("models/demo-sst2/") + name, scratch.In(name));
+  }
+  checkpoint_fixture::WriteFile(scratch.In("sample.tsv"), "txt\nfine\n");
+  std::vector<std::string> warnings;
+  const auto registry = Registry::Open({.directory = scratch.path(),
+                                        .sample_file = "",
+                                        .profiles = {{.name = "baseline", .recipe = "baseline"}},
+                                        .default_profile = "baseline",
+                                        .recipes = {PuppetRecipe("baseline")},
+                                        .warn = [&](const std::string& line) { warnings.push_back(line); }});
+  ASSERT_TRUE(registry.ok()) << registry.status();
+  ASSERT_TRUE((*registry)->Load("baseline").ok());
+  EXPECT_EQ((*registry)->StatusOf("baseline")->quality, std::nullopt);
+  ASSERT_EQ(warnings.size(), 1u);
+  EXPECT_THAT(warnings[0],
+              HasSubstr("the sample cannot be read: " + scratch.In("sample.tsv") + ":1: the header names no"));
+  EXPECT_EQ((*registry)->StatusOf("baseline")->quality_reason, warnings[0]);
 }
 
 /// A recipe that waits until the test lets it go.

@@ -81,23 +81,22 @@ TEST(Inspect, RevisionIsTheSameInEveryProcess) {
 
 TEST(Inspect, EveryProblemIsListed) {
   const ScratchDirectory scratch;
-  LinkDemoModel(scratch, {{"num_hidden_layers", 3}, {"intermediate_size", 1000}});
+  LinkDemoModel(scratch, {{"num_hidden_layers", 9}, {"intermediate_size", 1000}});
   const std::string report = ReportOfBroken(scratch);
   EXPECT_THAT(report,
-              StartsWith(scratch.path() + ": 57 problems\n"));  // 3 layers too many, 3 with 3 tensors of another shape
-  for (int layer = 0; layer < 3; ++layer) {
+              StartsWith(scratch.path() + ": 66 problems\n"));  // 3 layers too few, 6 with 3 tensors of another shape
+  for (int layer = 0; layer < 6; ++layer) {
     EXPECT_THAT(report, HasSubstr("layer." + std::to_string(layer) +
                                   ".output.dense.weight\" has shape [384, 1536]; config.json makes it [384, 1000]\n"));
   }
-  for (int layer = 3; layer < 6; ++layer) {
-    EXPECT_THAT(report,
-                HasSubstr("layer." + std::to_string(layer) + ".attention.self.key.bias\" [384] is not the model's\n"));
+  for (int layer = 6; layer < 9; ++layer) {
+    EXPECT_THAT(report, HasSubstr("layer." + std::to_string(layer) + ".attention.self.key.bias\" [384] is missing\n"));
   }
 }
 
 TEST(Inspect, JsonReportListsEveryProblemWithItsFile) {
   const ScratchDirectory scratch;
-  LinkDemoModel(scratch, {{"num_hidden_layers", 3}});
+  LinkDemoModel(scratch, {{"num_hidden_layers", 9}});
   const json report = JsonReport(ShellWord(scratch.path()));
   EXPECT_EQ(report["sound"], false);
   EXPECT_THAT(report["problems"], SizeIs(48));
@@ -106,11 +105,12 @@ TEST(Inspect, JsonReportListsEveryProblemWithItsFile) {
 
 TEST(Inspect, ProblemsOfConfigAndVocabularyAreToldTogether) {
   const ScratchDirectory scratch;
-  LinkDemoModel(scratch, {{"hidden_act", "prelu"}, {"hidden_size", nullptr}});
+  LinkDemoModel(scratch, {{"hidden_act", "prelu"}, {"hidden_size", "x"}});
   std::filesystem::remove(scratch.In("vocab.json"));
-  EXPECT_THAT(ReportOfBroken(scratch),
-              AllOf(HasSubstr("config.json: field \"hidden_act\" is \"prelu\"; supported: gelu, "),
-                    HasSubstr("config.json: field \"hidden_size\" is missing\n"), HasSubstr("vocab.json")));
+  EXPECT_THAT(
+      ReportOfBroken(scratch),
+      AllOf(HasSubstr("config.json: field \"hidden_act\" is \"prelu\"; supported: gelu, "),
+            HasSubstr("config.json: field \"hidden_size\" is \"x\"; it must be an integer"), HasSubstr("vocab.json")));
 }
 
 TEST(Inspect, VocabularyLargerThanTheEmbeddingsIsAProblem) {
@@ -135,7 +135,21 @@ TEST(Inspect, UnusedTensorsAreNamed) {
   checkpoint_fixture::WriteCheckpoint(scratch.path(), config, tensors);
   const auto result = RunTool("inspect " + ShellWord(scratch.path()));
   EXPECT_EQ(result.exit_code, 0);
-  EXPECT_THAT(result.output, HasSubstr("\n  Unused tensors     roberta.embeddings.position_ids\n"));
+  EXPECT_THAT(result.output, HasSubstr("\n  Unused tensors     roberta.embeddings.position_ids I64 [1, 8]\n"));
+}
+
+TEST(Inspect, TheSampleIsReadAsAServerReadsIt) {
+  const ScratchDirectory scratch;
+  LinkDemoModel(scratch, {{"problem_type", "multi_label_classification"}});
+  EXPECT_EQ(JsonReport(DemoModel())["sample"], "256 texts with labels");
+  const std::string sample = scratch.In("sample.tsv");
+  std::filesystem::remove(sample);
+  EXPECT_EQ(JsonReport(ShellWord(scratch.path()))["sample"], "");
+  checkpoint_fixture::WriteFile(sample, "text\tlabel\nfine\t1\n");
+  EXPECT_THAT(RunTool("inspect " + ShellWord(scratch.path())).output,
+              HasSubstr("\n  Sample             1 texts: " + sample + ":2: column label: labels are compared"));
+  checkpoint_fixture::WriteFile(sample, "txt\nfine\n");
+  EXPECT_THAT(ReportOfBroken(scratch), HasSubstr("sample.tsv:1: the header names no column \"text\""));
 }
 
 TEST(Inspect, MacsAndTheWeightOfEachProfileAreTold) {
