@@ -139,20 +139,20 @@ TEST_P(BadLines, AreToldInPlace) {
   EXPECT_EQ(error["code"], "INVALID_ARGUMENT");
   EXPECT_THAT(error["message"].get<std::string>(), HasSubstr(GetParam().second));
 }
-INSTANTIATE_TEST_SUITE_P(
-    All, BadLines,
-    ::testing::Values(std::pair{std::string(""), "not JSON"}, std::pair{std::string("{"), "not JSON"},
-                      std::pair{std::string("[\"text\"]"), "not a JSON object"},
-                      std::pair{std::string("{\"texts\": \"x\"}"), "text is missing"},
-                      std::pair{std::string("{\"text\": 5}"), "text is 5; it must be a string"},
-                      std::pair{std::string("{\"text\": null}"), "text is missing"},
-                      std::pair{std::string("{\"text\": \"x\", \"text_pair\": 5}"),
-                                "text_pair is 5; it must be a string"},
-                      std::pair{std::string("{\"text\": \"x\", \"text\": \"y\"}"), "key \"text\" occurs twice"},
-                      std::pair{std::string("{\"text\": \"\xff\"}"), "not JSON"},
-                      std::pair{std::string("{\"text\": \"\\ud800\"}"), "not JSON"},
-                      std::pair{std::string("{\"text\": \"x\"}\0{", 15), "NUL byte"},
-                      std::pair{std::string(100'000, '['), "nested deeper"}));
+INSTANTIATE_TEST_SUITE_P(All, BadLines,
+                         ::testing::Values(std::pair{std::string("{"), "not JSON"},
+                                           std::pair{std::string("[\"text\"]"), "not a JSON object"},
+                                           std::pair{std::string("{\"texts\": \"x\"}"), "text is missing"},
+                                           std::pair{std::string("{\"text\": 5}"), "text is 5; it must be a string"},
+                                           std::pair{std::string("{\"text\": null}"), "text is missing"},
+                                           std::pair{std::string("{\"text\": \"x\", \"text_pair\": 5}"),
+                                                     "text_pair is 5; it must be a string"},
+                                           std::pair{std::string("{\"text\": \"x\", \"text\": \"y\"}"),
+                                                     "key \"text\" occurs twice"},
+                                           std::pair{std::string("{\"text\": \"\xff\"}"), "not JSON"},
+                                           std::pair{std::string("{\"text\": \"\\ud800\"}"), "not JSON"},
+                                           std::pair{std::string("{\"text\": \"x\"}\0{", 15), "NUL byte"},
+                                           std::pair{std::string(100'000, '['), "nested deeper"}));
 
 TEST(Tokenize, BadLineDoesNotStopTheOthers) {
   const CommandResult result = Tokenize(std::string(kFine) + "bad\n" + kFine);
