@@ -29,11 +29,7 @@ class PuppetRegistry final : public registry::Registry {
  public:
   explicit PuppetRegistry(std::shared_ptr<const encoder::Profile> baseline,
                           std::shared_ptr<const encoder::Profile> quantized = nullptr)
-      : baseline_(std::move(baseline)), quantized_(std::move(quantized)) {
-    const std::string directory = test_paths::InRepository("models/demo-sst2");
-    checkpoint_ = checkpoint::Checkpoint::Open(directory).value();
-    tokenizer_ = tokenizer::Tokenizer::Load(directory).value();
-  }
+      : baseline_(std::move(baseline)), quantized_(std::move(quantized)) {}
 
   /// Makes `quantized` READY, or, by nullptr, not. Not while calls are under way.
   void SetQuantized(std::shared_ptr<const encoder::Profile> quantized) {
@@ -44,7 +40,7 @@ class PuppetRegistry final : public registry::Registry {
   void MakeBackends(metrics::ServerMetrics* metrics) {
     metrics_ = metrics;
     if (metrics == nullptr) return;
-    const auto labels = static_cast<size_t>(checkpoint_->config().num_labels());
+    const auto labels = static_cast<size_t>(checkpoint().config().num_labels());
     const auto backend_of = [&](const std::string& name) -> std::shared_ptr<const ProfileBackend> {
       auto profile = Get(name);
       if (!profile.ok()) return nullptr;
@@ -84,17 +80,28 @@ class PuppetRegistry final : public registry::Registry {
     status.quality->agreement = name == "baseline" ? 1 : 0.95;
     return status;
   }
-  const checkpoint::Checkpoint& checkpoint() const override { return *checkpoint_; }
-  const tokenizer::Tokenizer& tokenizer() const override { return *tokenizer_; }
+  const checkpoint::Checkpoint& checkpoint() const override { return *Demo().checkpoint; }
+  const tokenizer::Tokenizer& tokenizer() const override { return *Demo().tokenizer; }
 
  private:
+  struct Model {
+    std::unique_ptr<const checkpoint::Checkpoint> checkpoint;
+    std::unique_ptr<const tokenizer::Tokenizer> tokenizer;
+  };
+  /// Read once for all tests of a program: it never changes, and under sanitizers that takes longer than most of them.
+  static const Model& Demo() {
+    static const Model model = [] {
+      const std::string directory = test_paths::InRepository("models/demo-sst2");
+      return Model{checkpoint::Checkpoint::Open(directory).value(), tokenizer::Tokenizer::Load(directory).value()};
+    }();
+    return model;
+  }
+
   const std::vector<std::string> names_ = {"baseline", "quantized"};
   std::shared_ptr<const encoder::Profile> baseline_;
   std::shared_ptr<const encoder::Profile> quantized_;
   std::shared_ptr<const ProfileBackend> baseline_backend_, quantized_backend_;
   metrics::ServerMetrics* metrics_ = nullptr;
-  std::unique_ptr<const checkpoint::Checkpoint> checkpoint_;
-  std::unique_ptr<const tokenizer::Tokenizer> tokenizer_;
 };
 
 /// The service, without gRPC, around a puppet profile.
