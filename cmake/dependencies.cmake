@@ -7,6 +7,7 @@ find_package(ICU REQUIRED COMPONENTS uc)
 find_package(Protobuf REQUIRED)
 
 find_package(PkgConfig REQUIRED)
+pkg_check_modules(pcre2 REQUIRED IMPORTED_TARGET libpcre2-8)
 pkg_check_modules(prometheus REQUIRED IMPORTED_TARGET prometheus-cpp-core)
 # Not prometheus-cpp-pull: its civetweb starts threads with 100 KiB of stack, which LibTorch's thread-local storage fills.
 pkg_check_modules(microhttpd REQUIRED IMPORTED_TARGET libmicrohttpd)

@@ -9,6 +9,7 @@
 #include "profiles/checkpoint/files.h"
 #include "profiles/encoder/calibration.h"
 #include "profiles/errors/errors.h"
+#include "profiles/json/strict_json.h"
 
 namespace roberta::registry {
 namespace {
@@ -26,13 +27,12 @@ absl::StatusOr<std::shared_ptr<const Tokenizer>> LoadTokenizer(const std::string
   return Tokenizer::Load(directory);
 }
 
-/// The checkpoint must have an embedding for every token.
+/// The checkpoint must have an embedding for every token that a text can have.
 absl::Status CheckTokenizer(const Tokenizer& tokenizer, const ModelConfig& config) {
-  if (static_cast<int64_t>(tokenizer.vocabulary_size()) > config.vocab_size) {
-    return errors::InvalidArgument("the tokenizer has ", tokenizer.vocabulary_size(),
-                                   " tokens, but config.json has vocab_size ", config.vocab_size);
-  }
-  return absl::OkStatus();
+  const int32_t largest = tokenizer.largest_id();
+  if (largest < config.vocab_size) return absl::OkStatus();
+  return errors::InvalidArgument("the tokenizer has token ", json::Quoted(tokenizer.TokenText(largest)), " with id ",
+                                 largest, ", but config.json has vocab_size ", config.vocab_size);
 }
 
 std::string TokensOf(const ModelConfig& config) {

@@ -87,19 +87,12 @@ std::optional<std::string> BytesOfToken(std::string_view token) {
 
 std::string TokenOfBytes(std::string_view bytes) {
   std::string token;
-  for (const char byte : bytes) {
-    const uint16_t character = kAlphabet.character_of_byte[static_cast<unsigned char>(byte)];
-    if (character < 0x80) {
-      token.push_back(static_cast<char>(character));
-    } else {  // at most U+0143: two bytes of UTF-8
-      token.push_back(static_cast<char>(0xC0 | character >> 6));
-      token.push_back(static_cast<char>(0x80 | (character & 0x3F)));
-    }
-  }
+  for (const char byte : bytes) AppendUtf8(kAlphabet.character_of_byte[static_cast<unsigned char>(byte)], &token);
   return token;
 }
 
-BytePairEncoder::BytePairEncoder(const Vocabulary& vocabulary) {
+BytePairEncoder::BytePairEncoder(const Vocabulary& vocabulary)
+    : unknown_id_(vocabulary.unknown_id), fuse_unknown_(vocabulary.fuse_unknown) {
   id_of_byte_.fill(-1);
   merges_.resize(std::bit_ceil(2 * vocabulary.merges.size() + 1));
   words_.resize(std::bit_ceil(2 * vocabulary.bytes.size() + 1));
@@ -113,9 +106,11 @@ BytePairEncoder::BytePairEncoder(const Vocabulary& vocabulary) {
   BpeScratch scratch;
   for (size_t id = 0; id < vocabulary.bytes.size(); ++id) {
     if (vocabulary.bytes[id].empty()) continue;
+    const auto token = static_cast<int32_t>(id);
     Merged(vocabulary.bytes[id], &scratch);
-    const BpeScratch::Symbol& first = scratch.symbols.front();
-    if (first.next < 0 && first.id == static_cast<int32_t>(id)) AddWord(vocabulary.bytes[id], first.id);
+    const bool is_one_token =
+        !scratch.symbols.empty() && scratch.symbols.front().next < 0 && scratch.symbols.front().id == token;
+    if (vocabulary.ignore_merges || is_one_token) AddWord(vocabulary.bytes[id], token);
   }
 }
 
@@ -163,7 +158,7 @@ void BytePairEncoder::Encode(std::string_view word, BpeScratch* scratch, std::ve
     return;
   }
   Merged(word, scratch);
-  for (int32_t i = 0; i >= 0; i = scratch->symbols[static_cast<size_t>(i)].next) {
+  for (int32_t i = scratch->symbols.empty() ? -1 : 0; i >= 0; i = scratch->symbols[static_cast<size_t>(i)].next) {
     const BpeScratch::Symbol& symbol = scratch->symbols[static_cast<size_t>(i)];
     ids->push_back(symbol.id);
     if (lengths_bytes != nullptr) lengths_bytes->push_back(symbol.length_bytes);
@@ -171,13 +166,22 @@ void BytePairEncoder::Encode(std::string_view word, BpeScratch* scratch, std::ve
 }
 
 void BytePairEncoder::Merged(std::string_view word, BpeScratch* scratch) const {
-  const auto count = static_cast<int32_t>(word.size());
-  scratch->symbols.resize(word.size());
-  for (int32_t i = 0; i < count; ++i) {
-    scratch->symbols[static_cast<size_t>(i)] = {id_of_byte_[static_cast<unsigned char>(word[static_cast<size_t>(i)])],
-                                                i - 1, i + 1 < count ? i + 1 : -1, 1};
+  std::vector<BpeScratch::Symbol>& symbols = scratch->symbols;
+  symbols.clear();
+  bool after_unknown = false;
+  for (const char byte : word) {
+    const int32_t known = id_of_byte_[static_cast<unsigned char>(byte)];
+    if (known < 0 && unknown_id_ < 0) continue;
+    if (known < 0 && after_unknown && fuse_unknown_) {
+      ++symbols.back().length_bytes;
+      continue;
+    }
+    const auto index = static_cast<int32_t>(symbols.size());
+    symbols.push_back({known >= 0 ? known : unknown_id_, index - 1, index + 1, 1});
+    after_unknown = known < 0;
   }
-  if (word.size() <= kShortWordBytes) {
+  if (!symbols.empty()) symbols.back().next = -1;
+  if (symbols.size() <= kShortWordBytes) {
     MergeShort(scratch);
   } else {
     MergeLong(scratch);

@@ -79,7 +79,9 @@ class BytePairEncoder {
   void MergeLong(BpeScratch* scratch) const;
   void PushCandidate(int32_t left, BpeScratch* scratch) const;
 
-  std::array<int32_t, 256> id_of_byte_;
+  std::array<int32_t, 256> id_of_byte_;  ///< -1: none
+  const int32_t unknown_id_;
+  const bool fuse_unknown_;
   std::vector<MergeSlot> merges_;  ///< open addressing; size is a power of two
   std::vector<WordSlot> words_;    ///< likewise
   std::string word_bytes_;

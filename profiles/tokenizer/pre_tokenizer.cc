@@ -11,22 +11,6 @@ bool TouchesWord(std::string_view before, std::string_view after) {
          (!after.empty() && IsWordCharacter(FirstCodePoint(after).value));
 }
 
-bool IsSpace(CodePoint code_point) {
-  return ClassOf(code_point.value) == CharacterClass::kSpace;
-}
-
-size_t TrailingSpaceBytes(std::string_view text) {
-  std::string_view rest = text;
-  while (!rest.empty() && IsSpace(LastCodePoint(rest))) rest.remove_suffix(LastCodePoint(rest).length_bytes);
-  return text.size() - rest.size();
-}
-
-size_t LeadingSpaceBytes(std::string_view text) {
-  std::string_view rest = text;
-  while (!rest.empty() && IsSpace(FirstCodePoint(rest))) rest.remove_prefix(FirstCodePoint(rest).length_bytes);
-  return text.size() - rest.size();
-}
-
 /// Length of the English contraction that `text` starts with, apostrophe included; 0 if there is none.
 size_t ContractionLength(std::string_view text) {
   for (const std::string_view contraction : {"'s", "'t", "'re", "'ve", "'m", "'ll", "'d"}) {
@@ -37,27 +21,27 @@ size_t ContractionLength(std::string_view text) {
 
 }  // namespace
 
-AddedTokenSplitter::AddedTokenSplitter(std::vector<AddedToken> tokens) {
-  for (AddedToken& token : tokens) {
-    Group& group = groups_[token.normalized ? 1 : 0];
-    group.first_bytes.set(static_cast<unsigned char>(token.content[0]));
-    group.tokens.push_back(std::move(token));
+AddedTokenSplitter::AddedTokenSplitter(const std::vector<AddedToken>& tokens, bool normalized, bool split_special)
+    : split_special_(split_special) {
+  for (const AddedToken& token : tokens) {
+    if (token.normalized != normalized) continue;
+    first_bytes_.set(static_cast<unsigned char>(token.content[0]));
+    tokens_.push_back(token);
   }
-  for (Group& group : groups_) {
-    std::stable_sort(group.tokens.begin(), group.tokens.end(),
-                     [](const AddedToken& a, const AddedToken& b) { return a.content.size() > b.content.size(); });
-    if (group.first_bytes.count() == 1) group.only_first_byte = static_cast<unsigned char>(group.tokens[0].content[0]);
-  }
+  std::stable_sort(tokens_.begin(), tokens_.end(),
+                   [](const AddedToken& a, const AddedToken& b) { return a.content.size() > b.content.size(); });
+  if (first_bytes_.count() == 1) only_first_byte_ = static_cast<unsigned char>(tokens_[0].content[0]);
 }
 
-size_t AddedTokenSplitter::NextCandidate(const Group& group, std::string_view text, size_t position) {
-  if (group.only_first_byte >= 0) return text.find(static_cast<char>(group.only_first_byte), position);
-  while (position < text.size() && !group.first_bytes[static_cast<unsigned char>(text[position])]) ++position;
+size_t AddedTokenSplitter::NextCandidate(std::string_view text, size_t position) const {
+  if (tokens_.empty()) return std::string_view::npos;
+  if (only_first_byte_ >= 0) return text.find(static_cast<char>(only_first_byte_), position);
+  while (position < text.size() && !first_bytes_[static_cast<unsigned char>(text[position])]) ++position;
   return position < text.size() ? position : std::string_view::npos;
 }
 
-const AddedToken* AddedTokenSplitter::LongestMatch(const Group& group, std::string_view text) {
-  for (const AddedToken& token : group.tokens) {
+const AddedToken* AddedTokenSplitter::LongestMatch(std::string_view text) const {
+  for (const AddedToken& token : tokens_) {
     if (text.starts_with(token.content)) return &token;
   }
   return nullptr;
@@ -65,29 +49,21 @@ const AddedToken* AddedTokenSplitter::LongestMatch(const Group& group, std::stri
 
 void AddedTokenSplitter::Split(std::string_view text, std::vector<Piece>* pieces) const {
   pieces->clear();
-  SplitStretch(0, text, 0, pieces);
-}
-
-void AddedTokenSplitter::SplitStretch(size_t group_index, std::string_view text, size_t offset,
-                                      std::vector<Piece>* pieces) const {
-  if (text.empty()) return;
-  if (group_index == groups_.size()) {
-    pieces->push_back({Piece::kText, offset, offset + text.size()});
-    return;
-  }
-  const Group& group = groups_[group_index];
   size_t done = 0;        // everything before is in pieces
   size_t spaces_end = 0;  // of the last run of spaces that was swallowed, so that no run is measured twice
-  size_t position = group.tokens.empty() ? std::string_view::npos : NextCandidate(group, text, 0);
-  while (position != std::string_view::npos) {
-    const AddedToken* token = LongestMatch(group, text.substr(position));
+  const auto add_text = [&](size_t end) {
+    if (done < end) pieces->push_back({Piece::kText, done, end});
+  };
+  for (size_t position = NextCandidate(text, 0); position != std::string_view::npos;) {
+    const AddedToken* token = LongestMatch(text.substr(position));
     if (token == nullptr) {
-      position = NextCandidate(group, text, position + 1);
+      position = NextCandidate(text, position + 1);
       continue;
     }
     const size_t content_end = position + token->content.size();
     size_t begin = position, end = content_end;
-    position = NextCandidate(group, text, content_end);
+    position = NextCandidate(text, content_end);
+    if (token->special && split_special_) continue;
     // Where the token before has swallowed this one's first spaces, it begins after them, as Hugging Face's does.
     if (end <= done || (token->single_word && TouchesWord(text.substr(0, begin), text.substr(end)))) continue;
     if (begin < done) {
@@ -99,11 +75,11 @@ void AddedTokenSplitter::SplitStretch(size_t group_index, std::string_view text,
       if (end >= spaces_end) spaces_end = end + LeadingSpaceBytes(text.substr(end));
       end = spaces_end;
     }
-    SplitStretch(group_index + 1, text.substr(done, begin - done), offset + done, pieces);
-    pieces->push_back({token->id, offset + begin, offset + end});
+    add_text(begin);
+    pieces->push_back({token->id, begin, end});
     done = end;
   }
-  SplitStretch(group_index + 1, text.substr(done), offset + done, pieces);
+  add_text(text.size());
 }
 
 PreTokenizer::PreTokenizer() : classes_(UnicodeClasses::Get()) {

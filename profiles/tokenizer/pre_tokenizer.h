@@ -21,29 +21,25 @@ struct Piece {
   size_t end = 0;
 };
 
-/// Finds added tokens in text, as Hugging Face's AddedVocabulary does: leftmost, then longest; those that are not
-/// `normalized` in the whole text first, the others in what is left. Immutable.
+/// Finds added tokens in text, as Hugging Face's AddedVocabulary does: leftmost, then longest. Immutable.
 class AddedTokenSplitter {
  public:
-  explicit AddedTokenSplitter(std::vector<AddedToken> tokens);
+  /// Of `tokens` those that are `normalized`, or those that are not. Special tokens are found, but stay text, if
+  /// `split_special`.
+  AddedTokenSplitter(const std::vector<AddedToken>& tokens, bool normalized, bool split_special);
 
   /// Cuts `text` (valid UTF-8) into pieces that cover it, in order, into `*pieces`. Time is linear in the text for a
   /// given set of tokens.
   void Split(std::string_view text, std::vector<Piece>* pieces) const;
 
  private:
-  /// Tokens that are looked for in the same pass.
-  struct Group {
-    std::vector<AddedToken> tokens;  ///< longest first
-    std::bitset<256> first_bytes;
-    int only_first_byte = -1;  ///< if all start with the same byte
-  };
+  size_t NextCandidate(std::string_view text, size_t position) const;
+  const AddedToken* LongestMatch(std::string_view text) const;
 
-  static size_t NextCandidate(const Group& group, std::string_view text, size_t position);
-  static const AddedToken* LongestMatch(const Group& group, std::string_view text);
-  void SplitStretch(size_t group, std::string_view text, size_t offset, std::vector<Piece>* pieces) const;
-
-  std::array<Group, 2> groups_;  ///< not normalized, normalized
+  std::vector<AddedToken> tokens_;  ///< longest first
+  std::bitset<256> first_bytes_;
+  int only_first_byte_ = -1;  ///< if all start with the same byte
+  const bool split_special_;
 };
 
 /// Cuts text into words by GPT-2's pattern (Radford et al. 2019):

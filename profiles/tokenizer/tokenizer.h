@@ -56,13 +56,14 @@ struct Encoding {
   size_t tokens_dropped = 0;    ///< by truncation; 0 means the text is whole
 };
 
-/// RoBERTa's byte-level BPE (Radford et al. 2019, "Language Models are Unsupervised Multitask Learners"), exact to
-/// Hugging Face's `RobertaTokenizerFast`. Immutable after Load: any number of threads may call.
+/// Byte-level BPE (Radford et al. 2019, "Language Models are Unsupervised Multitask Learners") with all that Hugging
+/// Face's files may put before and after it, exact to AutoTokenizer. Immutable after Load: any number of threads may
+/// call.
 class Tokenizer {
  public:
-  /// Reads `vocab.json` + `merges.txt` of `directory`, or `tokenizer.json` where those are absent or do not say all
-  /// (there is an added_tokens.json). Errors: NotFound names the missing file; InvalidArgument names the file, the
-  /// field and the value that is not RoBERTa's.
+  /// Reads `tokenizer.json` of `directory`, or `vocab.json` + `merges.txt` where it is absent, and what
+  /// `tokenizer_config.json`, `special_tokens_map.json` and `added_tokens.json` say about them. Errors: NotFound names
+  /// the missing file; InvalidArgument names the file, the field and the value that is wrong or not supported.
   static absl::StatusOr<std::unique_ptr<const Tokenizer>> Load(const std::string& directory);
 
   /// From a vocabulary that was read and checked already.
@@ -72,8 +73,10 @@ class Tokenizer {
 
   /// Encodes `text` (and `pair`) into `*out`, reusing its memory. Errors, with `*out` unspecified:
   /// InvalidArgument for invalid UTF-8 (names the byte offset), OutOfRange for more than `max_tokens` with
-  /// Truncation::kError (names both counts), InvalidArgument if `max_tokens` has no room for the special tokens alone.
-  /// Time is O(n log n) in the length of the text, whatever it holds.
+  /// Truncation::kError (names both counts), InvalidArgument if `max_tokens` has no room for the special tokens alone
+  /// or if there is no token at all, ResourceExhausted for a text that a pattern of the tokenizer.json takes too long
+  /// for. A text that may be cut is cut at the tokenizer's model_max_length if that is less than `max_tokens`. Time is
+  /// O(n log n) in the length of the text, whatever it holds, but for such patterns.
   virtual absl::Status Encode(std::string_view text, std::optional<std::string_view> pair, const EncodeOptions& options,
                               Encoding* out) const = 0;
 
@@ -81,6 +84,11 @@ class Tokenizer {
   virtual size_t vocabulary_size() const = 0;
   /// The token as `vocab.json` spells it ("Ġworld"); empty for an id that names no token.
   virtual std::string_view TokenText(int32_t id) const = 0;
+  /// The largest id that a text can come to have.
+  virtual int32_t largest_id() const = 0;
+  /// Where releases of `transformers` read the files differently, and which of them this follows: a line each, for the
+  /// log.
+  virtual const std::vector<std::string>& notes() const = 0;
 };
 
 }  // namespace roberta::tokenizer

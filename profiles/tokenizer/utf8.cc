@@ -1,6 +1,7 @@
 #include "profiles/tokenizer/utf8.h"
 
 #include <unicode/uchar.h>
+#include <unicode/utf8.h>
 
 #include <algorithm>
 #include <cstring>
@@ -100,12 +101,7 @@ size_t CountCodePoints(std::string_view text) {
 }
 
 bool IsBlank(std::string_view text) {
-  while (!text.empty()) {
-    const CodePoint first = FirstCodePoint(text);
-    if (ClassOf(first.value) != CharacterClass::kSpace) return false;
-    text.remove_prefix(first.length_bytes);
-  }
-  return true;
+  return LeadingSpaceBytes(text) == text.size();
 }
 
 CodePoint FirstCodePoint(std::string_view text) {
@@ -121,6 +117,29 @@ CodePoint LastCodePoint(std::string_view text) {
   size_t begin = text.size() - 1;
   while (IsContinuationByte(text[begin])) --begin;
   return FirstCodePoint(text.substr(begin));
+}
+
+void AppendUtf8(uint32_t code_point, std::string* text) {
+  uint8_t units[4];
+  int32_t length = 0;
+  U8_APPEND_UNSAFE(units, length, code_point);
+  text->append(reinterpret_cast<const char*>(units), static_cast<size_t>(length));
+}
+
+size_t LeadingSpaceBytes(std::string_view text) {
+  std::string_view rest = text;
+  while (!rest.empty() && ClassOf(FirstCodePoint(rest).value) == CharacterClass::kSpace) {
+    rest.remove_prefix(FirstCodePoint(rest).length_bytes);
+  }
+  return text.size() - rest.size();
+}
+
+size_t TrailingSpaceBytes(std::string_view text) {
+  std::string_view rest = text;
+  while (!rest.empty() && ClassOf(LastCodePoint(rest).value) == CharacterClass::kSpace) {
+    rest.remove_suffix(LastCodePoint(rest).length_bytes);
+  }
+  return text.size() - rest.size();
 }
 
 UnicodeClasses::UnicodeClasses() {

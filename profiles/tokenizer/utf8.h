@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -16,7 +17,7 @@ std::optional<size_t> FirstInvalidUtf8(std::string_view text);
 /// Code points of valid UTF-8.
 size_t CountCodePoints(std::string_view text);
 
-/// True if valid UTF-8 holds nothing but white space (Unicode's White_Space), or nothing at all.
+/// True if valid UTF-8 holds nothing but white space, or nothing at all.
 bool IsBlank(std::string_view text);
 
 /// The code point at the start of valid, non-empty UTF-8, and its length in bytes.
@@ -28,6 +29,13 @@ CodePoint FirstCodePoint(std::string_view text);
 
 /// The last code point of valid, non-empty UTF-8.
 CodePoint LastCodePoint(std::string_view text);
+
+/// Appends a code point to a text.
+void AppendUtf8(uint32_t code_point, std::string* text);
+
+/// Bytes of white space (Unicode's White_Space) at the start of valid UTF-8, and at its end.
+size_t LeadingSpaceBytes(std::string_view text);
+size_t TrailingSpaceBytes(std::string_view text);
 
 /// True for a byte that continues a code point.
 inline bool IsContinuationByte(char byte) {

@@ -5,6 +5,7 @@
 #include "profiles/checkpoint/tensor.h"
 #include "profiles/checkpoint/tensor_table.h"
 #include "profiles/errors/errors.h"
+#include "profiles/json/strict_json.h"
 #include "profiles/pruned/pruned.h"
 #include "profiles/quality/sample.h"
 #include "profiles/registry/profile_loader.h"
@@ -54,15 +55,17 @@ std::shared_ptr<const tokenizer::Tokenizer> ReadVocabulary(Findings* findings) {
     return nullptr;
   }
   findings->vocabulary_tokens = (*tokenizer)->vocabulary_size();
+  findings->tokenizer_notes = (*tokenizer)->notes();
   return *std::move(tokenizer);
 }
 
-void CheckVocabularySize(Findings* findings) {
+void CheckVocabularySize(const tokenizer::Tokenizer& tokenizer, Findings* findings) {
   const int64_t vocab_size = findings->model.checkpoint->config().vocab_size;
-  if (findings->vocabulary_tokens <= static_cast<uint64_t>(vocab_size)) return;
-  findings->problems.push_back({findings->directory + "/config.json",
-                                absl::StrCat("field \"vocab_size\" is ", vocab_size,
-                                             ", but the vocabulary has ids up to ", findings->vocabulary_tokens - 1)});
+  if (tokenizer.largest_id() < vocab_size) return;
+  findings->problems.push_back(
+      {findings->directory + "/config.json",
+       absl::StrCat("field \"vocab_size\" is ", vocab_size, ", but token ",
+                    json::Quoted(tokenizer.TokenText(tokenizer.largest_id())), " has id ", tokenizer.largest_id())});
 }
 
 /// Reads what lies beside the weights.
@@ -144,7 +147,7 @@ Findings Examine(const std::string& directory) {
   findings.model.checkpoint = Checkpoint::Open(directory, &findings.problems);
   const auto tokenizer = ReadVocabulary(&findings);
   if (findings.model.checkpoint == nullptr) return findings;
-  CheckVocabularySize(&findings);
+  if (tokenizer != nullptr) CheckVocabularySize(*tokenizer, &findings);
   ReadCompanions(&findings.model, &findings);
   ReadSample(&findings);
   if (tokenizer != nullptr) OpenVariant(tokenizer, &findings);

@@ -51,10 +51,11 @@ struct Findings {
   std::string directory;
   std::vector<checkpoint::Problem> problems;  ///< with all that it holds
   Examined model;
-  std::optional<Examined> variant;     ///< the pruned one of a dense model, if it has one that can be opened
-  std::string sample;                  ///< what there is to compare profiles on, in a line
-  size_t vocabulary_tokens = 0;        ///< 0 if the vocabulary cannot be read
-  std::vector<ProfileWeight> weights;  ///< of each profile; empty if the model cannot be opened
+  std::optional<Examined> variant;           ///< the pruned one of a dense model, if it has one that can be opened
+  std::string sample;                        ///< what there is to compare profiles on, in a line
+  size_t vocabulary_tokens = 0;              ///< 0 if the vocabulary cannot be read
+  std::vector<std::string> tokenizer_notes;  ///< see Tokenizer::notes
+  std::vector<ProfileWeight> weights;        ///< of each profile; empty if the model cannot be opened
 };
 
 /// Opens all that `directory` holds.

@@ -97,6 +97,7 @@ void AddFacts(const Findings& findings, Json* report) {
                   {"layer_norm_eps", config.layer_norm_eps},
                   {"max_tokens", config.max_tokens()},
                   {"vocabulary_tokens", findings.vocabulary_tokens},
+                  {"tokenizer_notes", findings.tokenizer_notes},
                   {"parameters", CountParameters(config, checkpoint.mask())},
                   {"macs_per_token", macs.linear},
                   {"attention_macs_per_token_and_length", macs.attention},
@@ -209,6 +210,7 @@ FactRows FactsOf(const Findings& findings) {
       {"Revision", checkpoint.revision()},
       {"Sample", findings.sample.empty() ? "none" : json::Escaped(findings.sample)}};
   rows.insert(rows.end(), others.begin(), others.end());
+  for (const std::string& note : findings.tokenizer_notes) rows.emplace_back("Tokenizer", note);
   for (const ProfileWeight& weight : findings.weights) {
     rows.emplace_back(&weight == &findings.weights.front() ? "Weights in memory" : "",
                       absl::StrFormat("%-10s  %s bytes%s", weight.profile, CountText(weight.bytes),

@@ -108,9 +108,9 @@ void DeclareTokenizeOptions(CLI::App* command, TokenizeOptions* options) {
       ->type_name("N")
       ->default_str("the model's limit");
   command->footer(
-      R"(A line of input is an object with text and, for pairs, text_pair; its other fields are ignored. A line of output is
-{"ids": [...], "tokens": [...], "offsets": [[begin, end], ...], "tokens_dropped": N}, offsets in code points of the
-text. A bad line gives {"line": N, "error": {...}} in its place, a message on standard error and exit code 1.
+      R"(A line of input is an object with text and, for pairs, text_pair; its other fields are ignored, and so are empty lines.
+A line of output is {"ids": [...], "tokens": [...], "offsets": [[begin, end], ...], "tokens_dropped": N}, offsets in code
+points of the text. A bad line gives {"line": N, "error": {...}} in its place, a message on standard error and exit code 1.
 
 Examples:
   echo '{"text": "A fine film."}' | roberta-model tokenize --model models/demo-sst2

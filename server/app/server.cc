@@ -192,6 +192,7 @@ class ServerImpl final : public Server {
     const cores::CpuBudget budget = cores::ReadCpuBudget();
     spdlog::info("roberta-server {}: model {} (revision {}) from {}", version::kLong, config_.model().name(),
                  registry_->checkpoint().revision(), config_.model().directory());
+    for (const std::string& note : registry_->tokenizer().notes()) spdlog::warn("{}", note);
     std::vector<std::string> isas;
     for (const kernels::Isa isa : kernels::HostIsas()) isas.emplace_back(kernels::IsaName(isa));
     spdlog::info(

@@ -27,11 +27,31 @@ ATOMS = ["a", "word", "wor", "words", " ", "  ", "\n", "\u3000", "é", "éz", "e
          "\u3000z", "1", "²", "日本", "🎬", "'s", "'", "!", "...", "_", "Ġ", "\0", "\u0085", "ǅ", "A", "The", "-", "Ⅷ", "\u180e"]
 
 
+NORMALIZERS = {
+    "nfkc": {"type": "Sequence", "normalizers": [{"type": "NFKC"}, {"type": "Lowercase"}]},
+    "nfd": {"type": "Sequence", "normalizers": [{"type": "NFD"}, {"type": "Replace", "pattern": {"Regex": "\\p{Mn}+"}, "content": "~"},
+                                                {"type": "Replace", "pattern": {"String": "a"}, "content": "an"}]},
+    "nfc": {"type": "Sequence", "normalizers": [{"type": "Strip", "strip_left": True, "strip_right": True}, {"type": "NFC"}, {"type": "Prepend", "prepend": "\u00e9x"}]},
+    "nfkd": {"type": "NFKD"},
+}
+SPLITS = {"splits": [{"type": "Split", "pattern": {"Regex": "[.,!?-]"}, "behavior": "MergedWithPrevious", "invert": False}, {"type": "Digits", "individual_digits": True}]}
+
+NORMALIZED_ATOMS = ["a", "A", "FIN", "\ufb01n", "\uff26in", "\u00e9", "e\u0301", "\u0301", "\u0327\u0301", "\u0301\u0327", "\u1ec7", "\u0130", "\u212b", "\ud55c", "\u1112\u1161\u11ab", "\u1112\u1161",
+                    "\u11ab", "\u0958", "\ufdfa", "\u00bd", "\u2126", "\u0344", " ", "  ", "\u3000", "1", "\u0662", "\u2460", "-", ".", "!?", "x", "\U0001d15e", "\u0f73", "<mask>"]
+
+
 def variant(name):
-    """The demo's tokenizer.json with a prefix space, with added tokens of every kind, or as it is. The test does the same."""
+    """The demo's tokenizer.json with a prefix space, with added tokens of every kind, with normalizers, split further, or as it is.
+    The test does the same."""
     description = json.loads(DEMO.read_text())
     if name == "prefix":
         description["pre_tokenizer"]["add_prefix_space"] = True
+        description["post_processor"]["add_prefix_space"] = True
+    if name in NORMALIZERS:
+        description["normalizer"] = NORMALIZERS[name]
+        description["added_tokens"].append({"id": 12288, "content": "FIN", "single_word": False, "lstrip": True, "rstrip": False, "normalized": True, "special": False})
+    if name in SPLITS:
+        description["pre_tokenizer"] = {"type": "Sequence", "pretokenizers": [*SPLITS[name], {**description["pre_tokenizer"], "add_prefix_space": True}]}
         description["post_processor"]["add_prefix_space"] = True
     if name == "added":
         plain = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": False}
@@ -68,6 +88,10 @@ def main():
             pieces = [chance.choice(ATOMS) for _ in range(chance.randint(1, 10))]
             pair = None if chance.random() < 0.7 else "".join(chance.choice(ATOMS) for _ in range(chance.randint(0, 6)))
             case(tokenizer, name, "".join(pieces), pair)
+    for name in (*NORMALIZERS, *SPLITS):
+        tokenizer = variant(name)
+        for _ in range(80):
+            case(tokenizer, name, "".join(chance.choice(NORMALIZED_ATOMS) for _ in range(chance.randint(1, 10))))
     tokenizer = variant("plain")
     for max_tokens in (4, 5, 8, 13):
         for side in ("right", "left"):

@@ -9,9 +9,9 @@ namespace roberta::tokenizer {
 namespace {
 
 /// The pieces with their ids, text as "-".
-std::string SplitUp(const std::vector<AddedToken>& tokens, const std::string& text) {
+std::string SplitUp(const std::vector<AddedToken>& tokens, const std::string& text, bool split_special = false) {
   std::vector<Piece> pieces;
-  AddedTokenSplitter(tokens).Split(text, &pieces);
+  AddedTokenSplitter(tokens, false, split_special).Split(text, &pieces);
   std::string shown;
   size_t covered = 0;
   for (const Piece& piece : pieces) {
@@ -53,9 +53,15 @@ TEST(AddedTokenSplitter, SingleWordsTouchNoWord) {
   EXPECT_EQ(SplitUp(tokens, "cat concat cats a-cat!"), "1(cat)-( concat cats a-)1(cat)-(!)");
 }
 
-TEST(AddedTokenSplitter, NormalizedTokensComeSecond) {
+TEST(AddedTokenSplitter, NormalizedTokensAreAnotherSplitters) {
   EXPECT_EQ(SplitUp({{.id = 1, .content = "ab", .normalized = true}, {.id = 2, .content = "bc"}}, "abc ab"),
-            "-(a)2(bc)-( )1(ab)");
+            "-(a)2(bc)-( ab)");
+}
+
+TEST(AddedTokenSplitter, SpecialTokensStayTextOnRequest) {
+  const std::vector<AddedToken> tokens = {{.id = 1, .content = "<s>", .special = true}, {.id = 2, .content = "s>"}};
+  EXPECT_EQ(SplitUp(tokens, "<s>s>"), "1(<s>)2(s>)");
+  EXPECT_EQ(SplitUp(tokens, "<s>s>", true), "-(<s>)2(s>)");
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "profiles/tokenizer/tokenizer.h"
+#include "profiles/tokenizer/vocabulary.h"
 #include "tests/test_paths.h"
 
 namespace roberta::tokenizer {
@@ -84,7 +85,7 @@ nlohmann::json AddedTokens() {
 
 const std::string kDemoGolden = test_paths::InRepository("tests/golden/tokenizer_demo.jsonl");
 
-TEST(TokenizerGolden, DemoFromVocabAndMerges) {
+TEST(TokenizerGolden, DemoFromItsDirectory) {
   EXPECT_EQ(CompareAll(*LoadOrDie(test_paths::InRepository("models/demo-sst2")), kDemoGolden, "plain"), 220u);
 }
 
@@ -98,6 +99,7 @@ TEST(TokenizerGolden, DemoWithAPrefixSpace) {
   description["pre_tokenizer"]["add_prefix_space"] = true;
   description["post_processor"]["add_prefix_space"] = true;
   const TokenizerJsonAlone alone(description.dump());
+  std::ofstream(alone.directory + "/tokenizer_config.json") << R"({"add_prefix_space": true})";
   EXPECT_EQ(CompareAll(*LoadOrDie(alone.directory), kDemoGolden, "prefix"), 180u);
 }
 
@@ -108,7 +110,65 @@ TEST(TokenizerGolden, DemoWithAddedTokensOfEveryKind) {
   EXPECT_EQ(CompareAll(*LoadOrDie(alone.directory), kDemoGolden, "added"), 180u);
 }
 
-TEST(TokenizerGolden, RobertaBaseFromVocabAndMerges) {
+TEST(TokenizerGolden, DemoWithNormalizersAndSplits) {
+  const nlohmann::json normalizers = nlohmann::json::parse(R"({
+    "nfkc": {"type": "Sequence", "normalizers": [{"type": "NFKC"}, {"type": "Lowercase"}]},
+    "nfd": {"type": "Sequence", "normalizers": [{"type": "NFD"}, {"type": "Replace", "pattern": {"Regex": "\\p{Mn}+"}, "content": "~"},
+                                                {"type": "Replace", "pattern": {"String": "a"}, "content": "an"}]},
+    "nfc": {"type": "Sequence", "normalizers": [{"type": "Strip", "strip_left": true, "strip_right": true}, {"type": "NFC"},
+                                                {"type": "Prepend", "prepend": "\u00e9x"}]},
+    "nfkd": {"type": "NFKD"}})");
+  const auto check = [](nlohmann::json description, const std::string& variant) {
+    const TokenizerJsonAlone alone(description.dump());
+    // This class has no add_prefix_space of its own to put into the file.
+    std::ofstream(alone.directory + "/tokenizer_config.json") << R"({"tokenizer_class": "PreTrainedTokenizerFast"})";
+    EXPECT_EQ(CompareAll(*LoadOrDie(alone.directory), kDemoGolden, variant), 80u);
+  };
+  for (const auto& [variant, normalizer] : normalizers.items()) {
+    nlohmann::json description = DemoTokenizerJson();
+    description["normalizer"] = normalizer;
+    description["added_tokens"].push_back({{"id", 12288}, {"content", "FIN"}, {"lstrip", true}, {"normalized", true}});
+    check(description, variant);
+  }
+  nlohmann::json description = DemoTokenizerJson();
+  description["pre_tokenizer"]["add_prefix_space"] = true;
+  description["post_processor"]["add_prefix_space"] = true;
+  const nlohmann::json split = {
+      {"type", "Split"}, {"pattern", {{"Regex", "[.,!?-]"}}}, {"behavior", "MergedWithPrevious"}};
+  description["pre_tokenizer"] = {
+      {"type", "Sequence"},
+      {"pretokenizers", {split, {{"type", "Digits"}, {"individual_digits", true}}, description["pre_tokenizer"]}}};
+  check(description, "splits");
+}
+
+TEST(TokenizerGolden, DemoWithFilesBesideIt) {
+  const auto ids = [](const nlohmann::json& description, const std::string& config, const std::string& added,
+                      const std::string& text) {
+    auto vocabulary = ParseVocabulary({.directory = "DIR",
+                                       .tokenizer_json = description.dump(),
+                                       .tokenizer_config_json = config,
+                                       .added_tokens_json = added});
+    EXPECT_TRUE(vocabulary.ok()) << vocabulary.status();
+    Encoding encoding;
+    EXPECT_TRUE(Tokenizer::FromVocabulary(*std::move(vocabulary))->Encode(text, {}, {}, &encoding).ok());
+    return encoding.ids;
+  };
+  using Ids = std::vector<int32_t>;
+  nlohmann::json description = DemoTokenizerJson();
+  EXPECT_EQ(ids(description, R"({"split_special_tokens": true})", "{}", "good </s> bad"),
+            (Ids{0, 3139, 4129, 19, 87, 34, 812, 2}));
+  EXPECT_EQ(ids(description, "{}", R"({"[ALERT]": 12288})", "[ALERT] login failed")[1], 12288);
+  description["pre_tokenizer"]["add_prefix_space"] = true;
+  EXPECT_EQ(ids(description, R"({"add_prefix_space": false})", "{}", "good film"), (Ids{0, 3139, 416, 2}));
+  description = DemoTokenizerJson();
+  description["normalizer"] = {{"type", "Lowercase"}};
+  EXPECT_EQ(ids(description, "{}", "{}", "NOT BAD AT ALL"), ids(DemoTokenizerJson(), "{}", "{}", "not bad at all"));
+  description = DemoTokenizerJson();
+  description["added_tokens"].push_back({{"id", 271}, {"content", "ing"}, {"special", true}});
+  EXPECT_EQ(ids(description, "{}", "{}", "singing loudly"), (Ids{0, 87, 271, 271, 4297, 304, 2}));
+}
+
+TEST(TokenizerGolden, RobertaBaseFromItsDirectory) {
   ROBERTA_SHARED_OR_SKIP(vocabulary, "data/roberta-base");
   ROBERTA_SHARED_OR_SKIP(golden, "data/tokenizer-golden/roberta-base.jsonl");
   EXPECT_EQ(CompareAll(*LoadOrDie(vocabulary), golden), 2351u);

@@ -120,7 +120,7 @@ TEST(Inspect, VocabularyLargerThanTheEmbeddingsIsAProblem) {
   const json config = checkpoint_fixture::TinyConfig();
   checkpoint_fixture::WriteCheckpoint(scratch.path(), config, checkpoint_fixture::MakeTensors(config));
   EXPECT_THAT(ReportOfBroken(scratch),
-              HasSubstr("config.json: field \"vocab_size\" is 11, but the vocabulary has ids up to 12287"));
+              HasSubstr("config.json: field \"vocab_size\" is 11, but token \"Ġimmature\" has id 12287"));
 }
 
 TEST(Inspect, UnusedTensorsAreNamed) {

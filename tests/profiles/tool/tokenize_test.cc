@@ -65,6 +65,12 @@ TEST(Tokenize, GivesIdsTokensAndOffsets) {
   EXPECT_EQ(line["tokens_dropped"], 0);
 }
 
+TEST(Tokenize, EmptyLinesAreNoTexts) {
+  const CommandResult result = Tokenize(std::string("\xEF\xBB\xBF\r\n\n") + kFine + "\n");
+  EXPECT_EQ(result.exit_code, 0) << result.errors;
+  EXPECT_THAT(ParseLines(result.output), SizeIs(1));
+}
+
 TEST(Tokenize, OffsetsCountCodePoints) {
   EXPECT_EQ(OneLine({{"text", "é 😀 fine"}})["offsets"],
             json::parse("[[0,0],[0,1],[2,2],[2,3],[2,3],[2,3],[2,3],[4,8],[0,0]]"));
