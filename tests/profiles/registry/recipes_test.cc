@@ -202,12 +202,12 @@ TEST_F(Recipes, WithoutASampleAProfileIsReadyAndNotMeasured) {
   EXPECT_FALSE(status.expected_tokens_per_second.has_value());
 }
 
-TEST_F(Recipes, ASampleThatCannotBeReadIsAnErrorAtOnce) {
+TEST_F(Recipes, ASampleThatIsNotThereIsAnErrorAtOnceAndABadLabelCostsTheLabels) {
   options_.sample_file = "/nonexistent/sample.tsv";
   EXPECT_THAT(std::string(Registry::Open(options_).status().message()), HasSubstr("/nonexistent/sample.tsv"));
   options_.sample_file.clear();
   options_.directory = CopyOfModel("sample.tsv", "label\ttext\nsplendid\tfine\n");
-  EXPECT_THAT(std::string(Registry::Open(options_).status().message()), HasSubstr("sample.tsv:2: label \"splendid\""));
+  EXPECT_TRUE(Registry::Open(options_).ok());
 }
 
 TEST_F(Recipes, AVariantWithACheckpointOfItsOwn) {
