@@ -41,6 +41,23 @@ std::string ErrorOf(float value, Dtype dtype) {
   return std::string(status.message());
 }
 
+TEST(ConvertValues, ToF64AndBackKeepsEveryValue) {
+  const std::vector<float> values = {0.1f, -3e38f, 1e-45f, -0.0f};
+  EXPECT_EQ(There(values, Dtype::kF64), values);
+}
+
+TEST(ConvertValues, OfF64RoundsToFloat32First) {
+  const double values[] = {0.1, 1e300};
+  const TensorView tensor = {"weight", Dtype::kF64, {2}, {reinterpret_cast<const std::byte*>(values), sizeof values}};
+  EXPECT_THAT(std::string(ConvertValues(tensor, Dtype::kF32).status().message()), HasSubstr("holds inf at element 1"));
+  const TensorView first = {"weight", Dtype::kF64, {1}, {reinterpret_cast<const std::byte*>(values), sizeof(double)}};
+  const auto bytes = ConvertValues(first, Dtype::kF32);
+  ASSERT_TRUE(bytes.ok()) << bytes.status();
+  float value = 0;
+  std::memcpy(&value, bytes->data(), sizeof value);
+  EXPECT_EQ(value, 0.1f);
+}
+
 class HalfDtypes : public testing::TestWithParam<Dtype> {};
 INSTANTIATE_TEST_SUITE_P(All, HalfDtypes, testing::Values(Dtype::kF16, Dtype::kBF16));
 
