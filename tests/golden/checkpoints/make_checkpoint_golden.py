@@ -214,7 +214,7 @@ def combined(rng, cases):
             else:
                 edits[key] = value
     here = "; ".join(dict.fromkeys(reason for _, _, reason in chosen if reason))
-    return " + ".join(name for name, _, _ in chosen), edits, here
+    return " + ".join(name for name, _, _ in chosen), edits, here and f"may be {here}"
 
 
 def main():
