@@ -13,8 +13,9 @@
 
 namespace roberta::checkpoint {
 
-/// Length of the JSON header at most, as the safetensors library has it.
-inline constexpr uint64_t kLongestHeaderBytes = 100'000'000;
+/// Length of the JSON header at most: for some hundred thousand tensors. The safetensors library allows six times as
+/// much, of which a tree would take gigabytes.
+inline constexpr uint64_t kLongestHeaderBytes = 16'000'000;
 
 /// What a safetensors file holds. Views point into the bytes that were parsed.
 struct SafetensorsFile {

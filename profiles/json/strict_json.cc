@@ -20,6 +20,14 @@ constexpr size_t kLongestQuotedBytes = 200;
 constexpr size_t kDeepestNesting = 32, kDeepestNestingOfPython = 500;
 constexpr size_t kLongestShownBytes = 120;
 
+/// What the parser says about a broken text: line, column and reason, in one line.
+std::string SyntaxErrorText(const Json::exception& error) {
+  std::string_view what = error.what();
+  const size_t tag_end = what.find("] ");  // "[json.exception.parse_error.101] parse error at line 1, column 2: ..."
+  if (tag_end != std::string_view::npos) what.remove_prefix(tag_end + 2);
+  return absl::StrCat("not JSON: ", Escaped(what.substr(0, 2 * kLongestShownBytes)));
+}
+
 /// Looks for what the parser of the second pass would let pass: it keeps the last of two equal keys and nests without
 /// limit.
 class StrictnessChecker final : public nlohmann::json_sax<Json> {
@@ -71,7 +79,9 @@ class StrictnessChecker final : public nlohmann::json_sax<Json> {
 absl::StatusOr<Json> Parse(std::string_view text, StrictnessChecker checker) {
   const std::string_view mistaken = MistakenContent(text);
   if (!mistaken.empty()) return absl::InvalidArgumentError(absl::StrCat("is ", std::string(mistaken)));
-  if (!ScanJson(text, &checker)) return absl::InvalidArgumentError(checker.error());
+  const size_t nul = text.find('\0');  // which the parser takes for the end
+  if (nul != text.npos) return absl::InvalidArgumentError(absl::StrCat("not JSON: NUL byte at offset ", nul));
+  if (!Json::sax_parse(text, &checker)) return absl::InvalidArgumentError(checker.error());
   Json value = Json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (value.is_discarded()) return absl::InvalidArgumentError("not JSON");
   return value;
@@ -150,22 +160,6 @@ absl::StatusOr<Json> ParseStrictJson(std::string_view text) {
 
 absl::StatusOr<Json> ParsePythonJson(std::string_view text) {
   return Parse(FromPython(text), {kDeepestNestingOfPython, /*may_repeat_keys=*/true});
-}
-
-bool ScanJson(std::string_view text, nlohmann::json_sax<Json>* handler) {
-  const size_t nul = text.find('\0');
-  if (nul != std::string_view::npos) {
-    const auto error = Json::parse_error::create(101, nul + 1, absl::StrCat("NUL byte at offset ", nul), nullptr);
-    return handler->parse_error(nul, "", error);
-  }
-  return Json::sax_parse(text, handler);
-}
-
-std::string SyntaxErrorText(const Json::exception& error) {
-  std::string_view what = error.what();
-  const size_t tag_end = what.find("] ");  // "[json.exception.parse_error.101] parse error at line 1, column 2: ..."
-  if (tag_end != std::string_view::npos) what.remove_prefix(tag_end + 2);
-  return absl::StrCat("not JSON: ", Escaped(what.substr(0, 2 * kLongestShownBytes)));
 }
 
 std::string ShownValue(const Json& value) {

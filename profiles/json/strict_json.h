@@ -28,13 +28,6 @@ absl::StatusOr<nlohmann::json> ParseStrictJson(std::string_view text);
 /// become strings, which no reader takes for a number. Refuses more than 500 levels of nesting and a NUL byte.
 absl::StatusOr<nlohmann::json> ParsePythonJson(std::string_view text);
 
-/// Runs a SAX `handler` over `text`, as nlohmann::json::sax_parse does, but refuses NUL bytes, which that takes for the
-/// end.
-bool ScanJson(std::string_view text, nlohmann::json_sax<nlohmann::json>* handler);
-
-/// What the parser says about a broken text: line, column and reason, in one line.
-std::string SyntaxErrorText(const nlohmann::json::exception& error);
-
 /// A JSON value as errors show it: one line, bounded in length, ASCII.
 std::string ShownValue(const nlohmann::json& value);
 

@@ -69,7 +69,7 @@ TEST(Safetensors, HeaderMayBePaddedWithSpaces) {
 
 TEST(Safetensors, WhatTheLibraryPassesOverIsPassedOver) {
   constexpr char kHeader[] =
-      " \n{\"__metadata__\":null,\"a\":{\"x\":[1,{\"y\":[null,\"z\",-1.5,true]},{}],\"dtype\":\"F4\",\"x\":2,\"shape\":"
+      " \n{\"__metadata__\":null,\"a\":{\"x\":[1,{\"y\":[null,\"z\",-1.5,true]},{}],\"dtype\":\"F4\",\"shape\":"
       "[1,1,1,1,1,1,1,1,1,2],"
       "\"data_offsets\":[0,1],\"y\":{\"dtype\":1}},\"\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[1,2]},"
       "\"a\\n\":{\"dtype\":\"BOOL\",\"shape\":[],\"data_offsets\":[2,3]}}";
@@ -81,11 +81,6 @@ TEST(Safetensors, WhatTheLibraryPassesOverIsPassedOver) {
   EXPECT_EQ(file->tensors[0].shape.size(), 10u);
   EXPECT_EQ(file->tensors[1].name, "");
   EXPECT_EQ(file->tensors[2].name, "a\n");
-}
-
-TEST(Safetensors, MetadataOfTheSameNameAreTheLast) {
-  const std::string bytes = SafetensorsBytes(R"({"__metadata__":{"a":"1","a":"2"}})", 0);
-  EXPECT_EQ(ParseSafetensors(AsBytes(bytes))->metadata.at("a"), "2");
 }
 
 TEST(Safetensors, EmptyHeaderHasNoTensors) {
@@ -119,8 +114,8 @@ TEST(Safetensors, HeaderLongerThanTheFileIsRefused) {
   EXPECT_THAT(ErrorOf(PrefixOf(3) + "{}"), HasSubstr("header length is 3 bytes, but only 2 follow"));
 }
 
-TEST(Safetensors, HeaderOfMoreThan100MegabytesIsRefused) {
-  EXPECT_THAT(ErrorOf(PrefixOf(100'000'001) + "{}"), HasSubstr("header length is 100000001 bytes; at most 100000000"));
+TEST(Safetensors, HeaderOfMoreThan16MegabytesIsRefused) {
+  EXPECT_THAT(ErrorOf(PrefixOf(16'000'001) + "{}"), HasSubstr("header length is 16000001 bytes; at most 16000000"));
 }
 
 TEST(Safetensors, HeaderLengthThatOverflowsIsRefused) {
@@ -146,37 +141,40 @@ TEST_P(RefusedHeaders, AreNamedWithTensorFieldAndValue) {
 INSTANTIATE_TEST_SUITE_P(
     All, RefusedHeaders,
     ::testing::Values(
-        Refusal{"", 0, "not JSON"}, Refusal{"[]", 0, "the header must be an object"}, Refusal{"{", 0, "not JSON"},
-        Refusal{"{}{}", 0, "not JSON"}, Refusal{R"({"a":1})", 0, R"(tensor "a": must be an object)"},
-        Refusal{R"({"a":[]})", 0, R"(tensor "a": must be an object)"},
-        Refusal{R"({"a":{}})", 0, R"(tensor "a": field "dtype" is missing)"},
-        Refusal{R"({"a":{"dtype":"F32","data_offsets":[0,4]}})", 4, R"(tensor "a": field "shape" is missing)"},
-        Refusal{R"({"a":{"dtype":"F32","shape":[1]}})", 4, R"(tensor "a": field "data_offsets" is missing)"},
+        Refusal{"", 0, "not JSON"}, Refusal{"[]", 0, "header: is [], not an object"}, Refusal{"{", 0, "not JSON"},
+        Refusal{"{}{}", 0, "not JSON"},
+        Refusal{R"({"a":1})", 0, R"(tensor "a": field "dtype" is 1; it must be in an object)"},
+        Refusal{R"({"a":[]})", 0, R"(tensor "a": field "dtype" is []; it must be in an object)"},
+        Refusal{R"({"a":{}})", 0, R"(tensor "a": field "dtype" is null; it must be a type of the format)"},
+        Refusal{R"({"a":{"dtype":"F32","data_offsets":[0,4]}})", 4,
+                R"(tensor "a": field "shape" is null; it must be an array)"},
+        Refusal{R"({"a":{"dtype":"F32","shape":[1]}})", 4,
+                R"(tensor "a": field "data_offsets" is null; it must be an)"},
         Refusal{R"({"a":{"dtype":"F128","shape":[1],"data_offsets":[0,16]}})", 16,
-                R"(tensor "a": field "dtype" is "F128", which is no type of the format)"},
+                R"(tensor "a": field "dtype" is "F128"; it must be a type of the format)"},
         Refusal{R"({"a":{"dtype":"F4","shape":[3],"data_offsets":[0,2]}})", 2,
                 R"(tensor "a": field "shape" overflows or)"},
-        Refusal{R"({"a":{"dtype":5,"shape":[1],"data_offsets":[0,4]}})", 4,
-                R"(field "dtype" must be a string, not "5")"},
-        Refusal{R"({"a":{"dtype":"F32","shape":4,"data_offsets":[0,4]}})", 4, R"(field "shape" must be an array)"},
-        Refusal{R"({"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}})", 4, R"(not "-1")"},
-        Refusal{R"({"a":{"dtype":"F32","shape":[1.0],"data_offsets":[0,4]}})", 4, R"(not "1.0")"},
-        Refusal{R"({"a":{"dtype":"F32","shape":["1"],"data_offsets":[0,4]}})", 4, R"(not "1")"},
-        Refusal{R"({"a":{"dtype":"F32","shape":[[1]],"data_offsets":[0,4]}})", 4, R"(not "[")"},
+        Refusal{R"({"a":{"dtype":5,"shape":[1],"data_offsets":[0,4]}})", 4, R"(field "dtype" is 5; it must be a type)"},
+        Refusal{R"({"a":{"dtype":"F32","shape":4,"data_offsets":[0,4]}})", 4,
+                R"(field "shape" is 4; it must be an array)"},
+        Refusal{R"({"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}})", 4, R"(is [-1]; it)"},
+        Refusal{R"({"a":{"dtype":"F32","shape":[1.0],"data_offsets":[0,4]}})", 4, R"(is [1.0]; it)"},
+        Refusal{R"({"a":{"dtype":"F32","shape":["1"],"data_offsets":[0,4]}})", 4, R"(is ["1"]; it)"},
+        Refusal{R"({"a":{"dtype":"F32","shape":[[1]],"data_offsets":[0,4]}})", 4, R"(is [[1]]; it)"},
         Refusal{R"({"a":{"dtype":"F32","shape":[9223372036854775808],"data_offsets":[0,4]}})", 4,
-                R"(not "9223372036854775808")"},
-        Refusal{R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0]}})", 4, "array of two non-negative integers"},
-        Refusal{R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4,4]}})", 4, "array of two non-negative integers"},
-        Refusal{R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[-4,0]}})", 4, R"(not "-4")"},
-        Refusal{R"({"a":{"dtype":"F32","shape":[1],"data_offsets":null}})", 4, R"(not "null")"},
+                R"(is [9223372036854775808]; it)"},
+        Refusal{R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0]}})", 4, "an array of two integers"},
+        Refusal{R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4,4]}})", 4, "an array of two integers"},
+        Refusal{R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[-4,0]}})", 4, R"(is [-4,0]; it)"},
+        Refusal{R"({"a":{"dtype":"F32","shape":[1],"data_offsets":null}})", 4, R"(is null; it)"},
         Refusal{R"({"a":{"dtype":"F32","dtype":"F32","shape":[1],"data_offsets":[0,4]}})", 4,
-                R"(field "dtype" occurs twice)"},
+                R"(key "dtype" occurs twice in one object)"},
         Refusal{
             R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}})",
-            8, R"(tensor "a" is declared twice)"},
+            8, R"(key "a" occurs twice in one object)"},
         Refusal{R"({"__metadata__":{"format":1}})", 0,
-                R"(tensor "__metadata__": must be an object of strings, not "1")"},
-        Refusal{R"({"__metadata__":"pt"})", 0, R"(must be an object of strings, not "pt")"},
+                R"(__metadata__ is {"format":1}; it must be an object of strings)"},
+        Refusal{R"({"__metadata__":"pt"})", 0, R"(__metadata__ is "pt"; it must be an object of strings)"},
         Refusal{R"({"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,0]}})", 0,
                 R"(field "shape" overflows)"},
         Refusal{R"({"a":{"dtype":"F32","shape":[9223372036854775807],"data_offsets":[0,0]}})", 0,
@@ -188,7 +186,7 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[4,0]}})", 4, "[4, 0], which ends before it begins"},
         Refusal{R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})", 4,
                 "[0, 8], but the file has 4 bytes of data"},
-        Refusal{R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[18446744073709551612,18446744073709551615]}})", 4,
+        Refusal{R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[9223372036854775804,9223372036854775807]}})", 4,
                 "but the file has 4 bytes of data"},
         Refusal{R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}})", 8, "[4, 8], which leaves a gap"},
         Refusal{
@@ -205,8 +203,9 @@ TEST(Safetensors, NameThatIsNotUtf8IsRefused) {
               HasSubstr("not JSON"));
 }
 
-TEST(Safetensors, DeepNestingIsRefusedAtItsFirstLevel) {
-  EXPECT_THAT(ErrorOf(SafetensorsBytes("{\"a\":" + std::string(1'000'000, '['), 0)), HasSubstr("must be an object"));
+TEST(Safetensors, DeepNestingIsRefused) {
+  EXPECT_THAT(ErrorOf(SafetensorsBytes("{\"a\":" + std::string(1'000'000, '['), 0)),
+              HasSubstr("nested deeper than 32 levels"));
 }
 
 }  // namespace
