@@ -51,16 +51,8 @@ bool MapInto(const std::string& path, WeightFiles* weights, std::vector<Problem>
 
 /// Names of the shards. What the index says of tensors does not count: they are in the shard that holds them.
 std::optional<std::set<std::string>> ReadIndex(const std::string& path, std::vector<Problem>* problems) {
-  const auto text = ReadTextFile(path, kLongestIndexBytes);
-  const auto json = text.ok() ? json::ParsePythonJson(*text) : text.status();
-  if (!json.ok()) {
-    problems->push_back({path, std::string(json.status().message()), json.status().code()});
-    return std::nullopt;
-  }
-  if (!json->is_object()) {
-    problems->push_back({path, absl::StrCat("is ", json::ShownValue(*json), "; it must be an object")});
-    return std::nullopt;
-  }
+  const auto json = ReadObject(ReadTextFile(path, kLongestIndexBytes), path, problems);
+  if (!json) return std::nullopt;
   JsonFields fields(*json, path, problems);
   const Json* weight_map = fields.Find("weight_map");
   if (weight_map == nullptr || !weight_map->is_object()) {

@@ -145,16 +145,10 @@ ProblemType ReadProblemType(const JsonFields& fields) {
   return ProblemType::kUnspecified;
 }
 
-std::optional<ModelConfig> Parse(std::string_view text, std::string_view file, std::vector<Problem>* problems) {
-  const auto json = json::ParsePythonJson(text);
-  if (!json.ok()) {
-    problems->push_back({std::string(file), std::string(json.status().message())});
-    return std::nullopt;
-  }
-  if (!json->is_object()) {
-    problems->push_back({std::string(file), absl::StrCat("is ", json::ShownValue(*json), "; it must be an object")});
-    return std::nullopt;
-  }
+std::optional<ModelConfig> Parse(const absl::StatusOr<std::string>& text, const std::string& file,
+                                 std::vector<Problem>* problems) {
+  const auto json = ReadObject(text, file, problems);
+  if (!json) return std::nullopt;
   const size_t problems_before = problems->size();
   JsonFields fields(*json, file, problems);
   ModelConfig config;
@@ -179,7 +173,7 @@ absl::StatusOr<ModelConfig> ConfigOrProblems(std::optional<ModelConfig> config, 
 
 absl::StatusOr<ModelConfig> ParseModelConfig(std::string_view json, std::string_view file) {
   std::vector<Problem> problems;
-  auto config = Parse(json, file, &problems);
+  auto config = Parse(std::string(json), std::string(file), &problems);
   return ConfigOrProblems(std::move(config), problems);
 }
 
@@ -191,12 +185,7 @@ absl::StatusOr<ModelConfig> ReadModelConfig(const std::string& directory) {
 
 std::optional<ModelConfig> ReadModelConfig(const std::string& directory, std::vector<Problem>* problems) {
   const std::string path = directory + "/config.json";
-  const auto text = ReadTextFile(path, kLongestConfigBytes);
-  if (!text.ok()) {
-    problems->push_back({path, std::string(text.status().message()), text.status().code()});
-    return std::nullopt;
-  }
-  return Parse(*text, path, problems);
+  return Parse(ReadTextFile(path, kLongestConfigBytes), path, problems);
 }
 
 absl::StatusOr<std::string> ReadConfigText(const std::string& directory) {

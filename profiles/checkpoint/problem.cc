@@ -40,6 +40,17 @@ absl::Status ProblemsToStatus(const std::vector<Problem>& problems) {
   return absl::Status(problems.front().code, line);
 }
 
+std::optional<Json> ReadObject(const absl::StatusOr<std::string>& text, const std::string& file,
+                               std::vector<Problem>* problems) {
+  auto json = text.ok() ? json::ParsePythonJson(*text) : text.status();
+  if (json.ok() && json->is_object()) return *std::move(json);
+  problems->push_back({file,
+                       json.ok() ? absl::StrCat("is ", json::ShownValue(*json), "; it must be an object")
+                                 : std::string(json.status().message()),
+                       json.ok() ? absl::StatusCode::kInvalidArgument : json.status().code()});
+  return std::nullopt;
+}
+
 const Json* JsonFields::Find(std::string_view field) const {
   const auto found = object_.find(std::string(field));
   return found == object_.end() || found->is_null() ? nullptr : &*found;

@@ -2,11 +2,12 @@
 
 #include <cstdint>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 
 namespace roberta::checkpoint {
 
@@ -23,6 +24,10 @@ std::string ProblemLine(const Problem& problem);
 /// All of them in one line: each file named once, every problem spelled out up to ten, the others counted. The code
 /// is the first problem's; OK if there is none.
 absl::Status ProblemsToStatus(const std::vector<Problem>& problems);
+
+/// The object that a file of JSON holds, read by json::ParsePythonJson; else a problem more, and nullopt.
+std::optional<nlohmann::json> ReadObject(const absl::StatusOr<std::string>& text, const std::string& file,
+                                         std::vector<Problem>* problems);
 
 /// Reads the fields of one JSON object and collects what is wrong with them. After a problem a reader returns a value
 /// that is safe to compute with.
