@@ -2,16 +2,18 @@
 // refusal. The edits and the answers are in tests/golden/checkpoints/variations.jsonl; make_checkpoint_golden.py beside
 // it says what an edit means.
 #include <gtest/gtest.h>
-#include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <cstring>
 #include <deque>
 #include <filesystem>
 #include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "profiles/checkpoint/checkpoint.h"
