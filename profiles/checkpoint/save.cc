@@ -155,10 +155,10 @@ absl::Status WriteNewCheckpoint(const std::string& directory, const NewCheckpoin
 
 std::string WithTorchDtype(std::string_view config, Dtype dtype) {
   const char* name = dtype == Dtype::kF16 ? "float16" : dtype == Dtype::kBF16 ? "bfloat16" : "float32";
-  auto json = nlohmann::ordered_json::parse(config);
-  json["torch_dtype"] = name;
-  if (json.contains("dtype")) json["dtype"] = name;
-  return json.dump(2) + "\n";
+  auto fields = OrderedJson::parse(json::FromPython(config));
+  fields["torch_dtype"] = name;
+  if (fields.contains("dtype")) fields["dtype"] = name;
+  return fields.dump(2) + "\n";
 }
 
 }  // namespace roberta::checkpoint

@@ -104,31 +104,6 @@ size_t TakeCharacter(std::string_view text, std::string* replacement) {
   return size;
 }
 
-/// JSON of what Python takes for JSON.
-std::string FromPython(std::string_view text) {
-  constexpr std::string_view kOfNumbers = "+-.0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
-  std::string json;
-  bool in_string = false;
-  while (!text.empty()) {
-    size_t size = 1;
-    double value = 0;
-    if (in_string && text.front() != '"') {
-      size = TakeCharacter(text, &json);
-    } else if (const size_t end = std::min(text.find_first_not_of(kOfNumbers), text.size()); !in_string && end > 0) {
-      const std::string_view token = text.substr(0, size = end);
-      const bool is_number = absl::SimpleAtod(absl::string_view(token.data(), token.size()), &value);
-      const bool is_own = token == "NaN" || token == "Infinity" || token == "-Infinity" ||
-                          (is_number && std::isinf(value) && token.find_first_of("0123456789") != token.npos);
-      absl::StrAppend(&json, is_own ? "\"" : "", std::string(token), is_own ? "\"" : "");
-    } else {
-      in_string ^= text.front() == '"';
-      json += text.front();
-    }
-    text.remove_prefix(size);
-  }
-  return json;
-}
-
 }  // namespace
 
 std::string Escaped(std::string_view text) {
@@ -156,6 +131,30 @@ std::string_view MistakenContent(std::string_view text) {
 
 absl::StatusOr<Json> ParseStrictJson(std::string_view text) {
   return Parse(text, {kDeepestNesting, /*may_repeat_keys=*/false});
+}
+
+std::string FromPython(std::string_view text) {
+  constexpr std::string_view kOfNumbers = "+-.0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+  std::string json;
+  bool in_string = false;
+  while (!text.empty()) {
+    size_t size = 1;
+    double value = 0;
+    if (in_string && text.front() != '"') {
+      size = TakeCharacter(text, &json);
+    } else if (const size_t end = std::min(text.find_first_not_of(kOfNumbers), text.size()); !in_string && end > 0) {
+      const std::string_view token = text.substr(0, size = end);
+      const bool is_number = absl::SimpleAtod(absl::string_view(token.data(), token.size()), &value);
+      const bool is_own = token == "NaN" || token == "Infinity" || token == "-Infinity" ||
+                          (is_number && std::isinf(value) && token.find_first_of("0123456789") != token.npos);
+      absl::StrAppend(&json, is_own ? "\"" : "", std::string(token), is_own ? "\"" : "");
+    } else {
+      in_string ^= text.front() == '"';
+      json += text.front();
+    }
+    text.remove_prefix(size);
+  }
+  return json;
 }
 
 absl::StatusOr<Json> ParsePythonJson(std::string_view text) {

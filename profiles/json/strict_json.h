@@ -23,9 +23,12 @@ std::string_view MistakenContent(std::string_view text);
 /// InvalidArgument (without the name of the file) names the place.
 absl::StatusOr<nlohmann::json> ParseStrictJson(std::string_view text);
 
-/// Parses one JSON text as Python's json module reads it, which transformers' files come from: of two equal keys the
-/// last one counts, halves of surrogate pairs become U+FFFD, and NaN, Infinity and numbers that float64 cannot hold
-/// become strings, which no reader takes for a number. Refuses more than 500 levels of nesting and a NUL byte.
+/// JSON of what Python's json module takes for JSON: halves of surrogate pairs become U+FFFD, and NaN, Infinity and
+/// numbers that float64 cannot hold become strings, which no reader takes for a number.
+std::string FromPython(std::string_view text);
+
+/// Parses one JSON text as Python reads it, which transformers' files come from: of two equal keys in FromPython(text)
+/// the last one counts. Refuses more than 500 levels of nesting and a NUL byte.
 absl::StatusOr<nlohmann::json> ParsePythonJson(std::string_view text);
 
 /// A JSON value as errors show it: one line, bounded in length, ASCII.

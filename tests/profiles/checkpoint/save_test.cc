@@ -84,6 +84,11 @@ TEST(WithTorchDtype, KeepsAllOtherFieldsInTheirOrder) {
             "{\n  \"b\": 1e-05,\n  \"torch_dtype\": \"bfloat16\",\n  \"a\": [\n    null\n  ]\n}\n");
 }
 
+TEST(WithTorchDtype, TakesWhatOnlyPythonTakesForJson) {
+  EXPECT_EQ(WithTorchDtype(R"({"a": NaN, "b": "\ud800", "a": 2})", Dtype::kF32),
+            "{\n  \"a\": 2,\n  \"b\": \"\uFFFD\",\n  \"torch_dtype\": \"float32\"\n}\n");
+}
+
 TEST(WithTorchDtype, SetsTheNewerFieldWhereItIsThere) {
   const json config = json::parse(WithTorchDtype(R"({"dtype": "float16"})", Dtype::kF32));
   EXPECT_EQ(config["dtype"], "float32");
