@@ -44,7 +44,7 @@ constexpr double kNoLimit = 1e9;
 
 absl::StatusOr<Json> ParseFile(const std::optional<std::string>& text, const std::string& file) {
   if (!text) return Json::object();
-  absl::StatusOr<Json> json = json::ParseStrictJson(*text);
+  absl::StatusOr<Json> json = json::ParsePythonJson(*text);
   if (!json.ok()) return errors::In(file, json.status());
   return json;
 }
@@ -253,8 +253,9 @@ class DirectoryReader {
         return errors::InvalidArgument(added_file_, ": token ", json::Quoted(content), " has id ", json::ShownValue(id),
                                        ", not an id");
       }
-      const bool is_special = std::any_of(special.begin(), special.end(),
-                                          [&](const AddedToken& token) { return token.content == content; });
+      const bool is_special =
+          std::any_of(special.begin(), special.end(),
+                      [&content = content](const AddedToken& token) { return token.content == content; });
       (*listed)[id.get<int64_t>()] = {.content = content, .normalized = !is_special, .special = is_special};
     }
     return absl::OkStatus();
@@ -362,7 +363,10 @@ absl::StatusOr<std::optional<std::string>> ReadIfThere(const std::string& path) 
   const bool is_file = std::filesystem::is_regular_file(path, failure);
   std::ifstream file(path, std::ios::binary);
   if (!is_file || !file) return errors::NotFound(path, ": not a file, or not readable");
-  return std::string(std::istreambuf_iterator<char>(file), {});
+  std::string text(std::istreambuf_iterator<char>(file), {});
+  const std::string_view mistaken = json::MistakenContent(text);
+  if (!mistaken.empty()) return errors::InvalidArgument(path, ": is ", mistaken);
+  return text;
 }
 
 }  // namespace

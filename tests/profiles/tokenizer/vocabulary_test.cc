@@ -149,6 +149,12 @@ TEST(Vocabulary, FieldsOfTheConfigMustBeOfTheirType) {
   EXPECT_THAT(ConfigError(R"({"sep_token": null})"), HasSubstr("sep_token is null"));
 }
 
+TEST(Vocabulary, FilesAreReadAsPythonReadsThem) {
+  EXPECT_EQ(
+      ConfigError("\xEF\xBB\xBF{\"x\": NaN, \"add_prefix_space\": 3, \"add_prefix_space\": true, \"y\": \"\\ud800\"}"),
+      "");
+}
+
 TEST(Vocabulary, AConfigSaysWhereATextIsCut) {
   TokenizerFiles files = VocabFiles(SmallVocab());
   files.tokenizer_config_json = R"({"model_max_length": 3})";
@@ -226,6 +232,12 @@ TEST_F(Directory, SaysWhatIsMissing) {
   EXPECT_THAT(Error(), HasSubstr("merges.txt: no such file"));
   Write("merges.txt", "h e\n");
   EXPECT_EQ(Error(), "");
+}
+
+TEST_F(Directory, SaysWhatAFileIsInPlaceOfWhatItShouldBe) {
+  Write("vocab.json", SmallVocab().dump());
+  Write("merges.txt", "version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 456318\n");
+  EXPECT_THAT(Error(), HasSubstr("merges.txt: is a Git LFS pointer"));
 }
 
 TEST_F(Directory, AddedTokensAreReadFromTheFileThatNamesThem) {
