@@ -14,6 +14,7 @@ namespace {
 constexpr float kDecision = 0.5f;
 constexpr double kCloseScores = 0.01;
 constexpr double kRounding = 1e-9;  // a share that equals its limit must pass
+constexpr double kMostDifferenceOfOneAnswer = 0.05;
 
 using Scores = absl::Span<const float>;
 
@@ -29,6 +30,27 @@ bool Agrees(Agreement agreement, Scores one, Scores other) {
   }
   return std::equal(one.begin(), one.end(), other.begin(),
                     [](float a, float b) { return std::abs(static_cast<double>(a) - b) <= kCloseScores; });
+}
+
+/// Whether `scores` say what the example's label or labels say.
+bool IsRight(const Example& example, Scores scores) {
+  if (!example.labels) return LabelOf(scores) == static_cast<size_t>(*example.label);
+  auto expected = example.labels->begin();
+  for (size_t label = 0; label < scores.size(); ++label) {
+    const bool is_expected = expected != example.labels->end() && *expected == static_cast<int32_t>(label);
+    if (is_expected != (scores[label] >= kDecision)) return false;
+    expected += is_expected;
+  }
+  return true;
+}
+
+/// Whether the first answer of several is every other one's.
+bool IsOneAnswer(Agreement agreement, size_t labels, Scores scores) {
+  const Scores first = scores.subspan(0, labels);
+  for (size_t at = labels; at < scores.size(); at += labels) {
+    if (!Agrees(agreement, first, scores.subspan(at, labels))) return false;
+  }
+  return true;
 }
 
 constexpr size_t kBins = 15;
@@ -127,10 +149,9 @@ Quality CompareLogits(absl::Span<const float> logits, absl::Span<const float> ba
   }
   size_t right = 0, baseline_right = 0;
   statistics::PairedAnswers paired = {.texts = static_cast<int64_t>(sample.size())};
-  for (size_t i = 0; i < sample.size() && sample.front().label; ++i) {
-    const auto label = static_cast<size_t>(*sample[i].label);
-    const bool is_right = LabelOf(absl::MakeConstSpan(own).subspan(i * labels, labels)) == label;
-    const bool baseline_is_right = LabelOf(absl::MakeConstSpan(baseline).subspan(i * labels, labels)) == label;
+  for (size_t i = 0; i < sample.size() && HasLabels(sample); ++i) {
+    const bool is_right = IsRight(sample[i], Scores(own).subspan(i * labels, labels));
+    const bool baseline_is_right = IsRight(sample[i], Scores(baseline).subspan(i * labels, labels));
     right += is_right;
     baseline_right += baseline_is_right;
     paired.only_first_correct += baseline_is_right && !is_right;
@@ -143,8 +164,9 @@ Quality CompareLogits(absl::Span<const float> logits, absl::Span<const float> ba
                      .mean_abs_dp = sum / (examples * static_cast<double>(labels)),
                      .max_abs_dp = largest,
                      .accuracy = std::nullopt,
-                     .baseline_accuracy = std::nullopt};
-  if (sample.front().label) {
+                     .baseline_accuracy = std::nullopt,
+                     .one_answer = IsOneAnswer(AgreementOf(config), labels, baseline)};
+  if (HasLabels(sample)) {
     quality.accuracy = static_cast<double>(right) / examples;
     quality.baseline_accuracy = static_cast<double>(baseline_right) / examples;
     quality.paired = paired;
@@ -168,6 +190,11 @@ absl::Status CheckGate(const Gate& gate, const Quality& quality) {
   std::vector<std::string> missed;
   if (gate.min_agreement && quality.agreement < *gate.min_agreement - kRounding) {
     missed.push_back(absl::StrFormat("agreement is below %.2f %%", *gate.min_agreement * 100));
+  }
+  const bool lets_all_pass = gate.min_agreement.value_or(0) == 0;
+  if (quality.one_answer && !lets_all_pass && quality.mean_abs_dp > kMostDifferenceOfOneAnswer) {
+    missed.push_back(absl::StrFormat("baseline gives all %d texts one answer, and mean |dp| is above %.2f",
+                                     quality.examples, kMostDifferenceOfOneAnswer));
   }
   if (gate.max_mean_abs_dp && quality.mean_abs_dp > *gate.max_mean_abs_dp) {
     missed.push_back(absl::StrFormat("mean |dp| is above %.4f", *gate.max_mean_abs_dp));

@@ -52,6 +52,7 @@ struct Quality {
   std::optional<double> baseline_accuracy;  ///< the baseline's on the same sample
   /// The baseline is the first of the two classifiers, the profile the second; absent for a sample without labels.
   std::optional<statistics::PairedAnswers> paired = std::nullopt;
+  bool one_answer = false;  ///< the baseline gives all texts the same label or labels: agreement alone shows little
 };
 
 /// Compares finite `logits` [examples, labels] with the baseline's, of the same shape.
@@ -83,7 +84,8 @@ struct Gate {
 std::string QualityText(const Quality& quality);
 
 /// FailedPrecondition, with every limit that is missed and all that was measured; also where a limit cannot be checked,
-/// because the sample has no labels.
+/// because the sample has no labels. Where the baseline gives one answer to all texts, a profile that always gives that
+/// would agree: the mean difference of a score must then be small as well (0.05), unless the gate lets all pass.
 absl::Status CheckGate(const Gate& gate, const Quality& quality);
 
 }  // namespace roberta::quality

@@ -5,10 +5,13 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <sstream>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
+#include "absl/strings/str_split.h"
 #include "profiles/checkpoint/files.h"
 #include "profiles/errors/errors.h"
 #include "profiles/json/strict_json.h"
@@ -54,8 +57,8 @@ class Parser {
   }
 
   absl::Status Take(const Row& row) {
-    if (options_.read_labels && row.values[rows::kLabel] && AgreementOf(config_) != Agreement::kSameLabel) {
-      return Wrong(row.line, "column label: labels are compared only where a model gives a text one of several");
+    if (options_.read_labels && row.values[rows::kLabel] && AgreementOf(config_) == Agreement::kClose) {
+      return Wrong(row.line, "column label: labels are not compared with the score of a model that has one");
     }
     Example example;
     const std::string problem = Read(row, &example);
@@ -88,18 +91,37 @@ class Parser {
   }
 
   std::string ReadLabel(const std::optional<std::string>& label, Example* example) const {
-    if (!data_.sample.empty() && data_.sample.front().label.has_value() != label.has_value()) {
+    if (!data_.sample.empty() && HasLabels(data_.sample) != label.has_value()) {
       return label ? "there is a label, and rows before it have none" : "label is missing; rows before it have one";
     }
     if (!label) return "";
-    const auto named = std::find(config_.labels.begin(), config_.labels.end(), *label);
-    int32_t index = static_cast<int32_t>(named - config_.labels.begin());
-    if (named == config_.labels.end() &&
-        (!absl::SimpleAtoi(*label, &index) || index < 0 || index >= config_.num_labels())) {
-      return absl::StrCat("label ", json::Quoted(*label), " is neither a label of the model nor the index of one");
+    std::set<int32_t> indices;
+    std::vector<std::string> names = {*label};
+    // A name may hold a comma: the whole is tried first.
+    const bool is_list = AgreementOf(config_) == Agreement::kSameLabels && !FindLabel(*label);
+    if (is_list) names = absl::StrSplit(*label, ',', absl::SkipWhitespace());
+    for (const std::string& name : names) {
+      const std::string stripped(absl::StripAsciiWhitespace(name));
+      const std::optional<int32_t> index = FindLabel(is_list ? stripped : name);
+      if (!index) {
+        return absl::StrCat("label ", json::Quoted(name), " is neither a label of the model nor the index of one");
+      }
+      indices.insert(*index);
     }
-    example->label = index;
+    if (AgreementOf(config_) == Agreement::kSameLabels) {
+      example->labels.emplace(indices.begin(), indices.end());
+    } else {
+      example->label = *indices.begin();
+    }
     return "";
+  }
+
+  std::optional<int32_t> FindLabel(const std::string& name) const {
+    const auto named = std::ranges::find(config_.labels, name);
+    int32_t index = static_cast<int32_t>(named - config_.labels.begin());
+    const bool is_label =
+        named != config_.labels.end() || (absl::SimpleAtoi(name, &index) && index >= 0 && index < config_.num_labels());
+    return is_label ? std::optional<int32_t>(index) : std::nullopt;
   }
 
   const checkpoint::ModelConfig& config_;

@@ -133,7 +133,7 @@ void AddExampleFlags(CLI::App* command, const std::string& what, ExampleFlags* f
 
 absl::StatusOr<quality::Data> ReadExamples(const ExampleFlags& flags, const checkpoint::ModelConfig& config,
                                            bool with_labels) {
-  const bool read_labels = with_labels && quality::AgreementOf(config) == quality::Agreement::kSameLabel;
+  const bool read_labels = with_labels && quality::AgreementOf(config) != quality::Agreement::kClose;
   auto data = quality::ReadData(
       flags.file, config,
       {.format = rows::FormatNamed(flags.format), .skip_bad_rows = flags.skip_bad_rows, .read_labels = read_labels});

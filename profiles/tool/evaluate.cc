@@ -63,7 +63,7 @@ std::string JsonReport(const EvaluateOptions& options, const Evaluated& evaluate
 std::string TextReport(const EvaluateOptions& options, const Evaluated& evaluated) {
   const quality::Sample& sample = evaluated.data.sample;
   std::string text = absl::StrCat(options.model, " on ", terminal::WithSeparators(sample.size()), " texts of ",
-                                  options.examples.file, sample.front().label ? "" : ", without labels");
+                                  options.examples.file, quality::HasLabels(sample) ? "" : ", without labels");
   if (evaluated.truncated > 0) absl::StrAppend(&text, ", ", evaluated.truncated, " cut to the model's longest input");
   absl::StrAppend(&text, "\n\n",
                   EvaluationText(evaluated.evaluations.profiles, evaluated.model.checkpoint->config().labels));

@@ -104,6 +104,12 @@ std::string GateText(const Evaluation& evaluation) {
   return evaluation.gate.ok() ? "passed" : "missed";
 }
 
+/// Of a multi-label model the share of texts of which all labels are right.
+std::optional<double> AccuracyOf(const Evaluation& evaluation) {
+  if (evaluation.labels) return evaluation.labels->accuracy;
+  return evaluation.quality ? evaluation.quality->accuracy : std::nullopt;
+}
+
 std::vector<std::string> Row(const Evaluation& evaluation) {
   std::vector<std::string> row(9, kNotMeasured);
   row[0] = evaluation.name;
@@ -111,8 +117,8 @@ std::vector<std::string> Row(const Evaluation& evaluation) {
     row[8] = "failed";
     return row;
   }
+  if (const std::optional<double> accuracy = AccuracyOf(evaluation)) row[1] = PercentText(*accuracy);
   if (evaluation.labels) {
-    row[1] = PercentText(evaluation.labels->accuracy);
     row[2] = absl::StrFormat("%.4f", evaluation.labels->macro_f1);
     row[7] = absl::StrFormat("%.4f", evaluation.labels->expected_calibration_error);
   }
@@ -182,11 +188,12 @@ Json ToJson(const Evaluation& evaluation) {
   const std::optional<quality::Quality>& quality = evaluation.quality;
   const std::optional<quality::LabelMetrics>& labels = evaluation.labels;
   const std::optional<statistics::AccuracyDifference>& difference = evaluation.accuracy_difference;
+  const std::optional<double> accuracy = AccuracyOf(evaluation);
   return {{"name", evaluation.name},
           {"status", is_ok ? "ok" : "failed"},
           {"reason", reason.ok() ? Json() : Json(std::string(reason.message()))},
           {"examples", is_ok ? Json(evaluation.examples) : Json()},
-          {"accuracy", Of(labels, &quality::LabelMetrics::accuracy)},
+          {"accuracy", accuracy ? Json(*accuracy) : Json()},
           {"macro_f1", Of(labels, &quality::LabelMetrics::macro_f1)},
           {"agreement", Of(quality, &quality::Quality::agreement)},
           {"flips", is_ok ? Json(evaluation.flips) : Json()},

@@ -88,7 +88,7 @@ void ReadSample(Findings* findings) {
   std::string warning;
   const auto sample = quality::ReadSample(file, findings->model.checkpoint->config(), &warning);
   if (sample.ok()) {
-    findings->sample = absl::StrCat(sample->size(), " texts", sample->front().label ? " with labels" : "",
+    findings->sample = absl::StrCat(sample->size(), " texts", quality::HasLabels(*sample) ? " with labels" : "",
                                     warning.empty() ? "" : ": ", warning);
   } else if (!absl::IsNotFound(sample.status())) {
     AddProblem(file, sample.status(), findings);

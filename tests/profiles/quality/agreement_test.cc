@@ -63,6 +63,29 @@ TEST(CompareLogits, OfMultiLabelModelsTheSetsMustBeTheSame) {
   EXPECT_EQ(quality.agreement, 0.5);  // the order of the first two labels does not matter
 }
 
+TEST(CompareLogits, OfMultiLabelModelsAllLabelsOfATextMustBeRight) {
+  const Sample sample = {
+      {.text = "x", .labels = {{0}}}, {.text = "y", .labels = {{}}}, {.text = "z", .labels = {{0, 1}}}};
+  const Quality quality =
+      CompareLogits(std::vector<float>{1, -1, -1, -1, 1, -1}, std::vector<float>{1, -1, 1, -1, 1, 1}, sample, kMulti);
+  EXPECT_DOUBLE_EQ(quality.accuracy.value(), 2.0 / 3);
+  EXPECT_DOUBLE_EQ(quality.baseline_accuracy.value(), 2.0 / 3);
+  EXPECT_EQ(quality.paired->only_second_correct, 1);
+}
+
+TEST(CheckGate, WhereAllTextsHaveOneAnswerScoresMustBeCloseToo) {
+  const Gate gate = {.min_agreement = 0.9};
+  // No score comes to 0.5: a profile that says nothing at all would agree.
+  const std::vector<float> baseline = {-3, -1, -2, -4}, silent = {-9, -9, -9, -9}, near = {-3, -1.1f, -2.1f, -4};
+  const Quality of_silent = CompareLogits(silent, baseline, Unlabeled(2), kMulti);
+  EXPECT_EQ(of_silent.agreement, 1);
+  EXPECT_THAT(std::string(CheckGate(gate, of_silent).message()), HasSubstr("baseline gives all 2 texts one answer"));
+  EXPECT_TRUE(CheckGate({.min_agreement = 0}, of_silent).ok());
+  EXPECT_TRUE(CheckGate(gate, CompareLogits(near, baseline, Unlabeled(2), kMulti)).ok());
+  const std::vector<float> both = {3, -1, -2, -4};
+  EXPECT_FALSE(CompareLogits(both, both, Unlabeled(2), kMulti).one_answer);
+}
+
 TEST(CompareLogits, OfRegressionScoresMustBeClose) {
   const Quality quality = CompareLogits(std::vector<float>{1.005f, 2.5f}, std::vector<float>{1, 2}, Unlabeled(2), kOne);
   EXPECT_EQ(quality.agreement, 0.5);

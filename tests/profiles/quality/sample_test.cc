@@ -83,10 +83,8 @@ TEST(ParseData, RefusesALabelThatTheModelHasNot) {
   }
 }
 
-TEST(ParseData, RefusesLabelsWhereATextHasNotOneOfSeveral) {
+TEST(ParseData, RefusesLabelsOfAModelWithOneScore) {
   checkpoint::ModelConfig config = TwoLabels();
-  config.problem_type = checkpoint::ProblemType::kMultiLabel;
-  EXPECT_THAT(ErrorOf("label\ttext\n1\tfine\n", config), HasSubstr("column label"));
   config.labels = {"score"};
   config.problem_type = checkpoint::ProblemType::kRegression;
   EXPECT_THAT(ErrorOf("label\ttext\n0\tfine\n", config), HasSubstr("column label"));
@@ -113,13 +111,28 @@ Sample SampleOf(const std::string& text, const checkpoint::ModelConfig& config, 
   return sample.ok() ? *sample : Sample();
 }
 
-TEST(ReadSample, LabelsOfAModelThatAnswersOtherwiseArePassedOverWithAWarning) {
+TEST(ReadSample, LabelsOfAModelWithOneScoreArePassedOverWithAWarning) {
+  checkpoint::ModelConfig config = TwoLabels();
+  config.problem_type = checkpoint::ProblemType::kRegression;
+  std::string warning;
+  EXPECT_EQ(SampleOf("label\ttext\n0.5\tfine\n", config, &warning), (Sample{{"fine", std::nullopt, std::nullopt}}));
+  EXPECT_THAT(warning, HasSubstr("sample.tsv:2: column label: labels are not compared with the score"));
+  EXPECT_THAT(warning, HasSubstr("; the 1 good rows are read without labels"));
+}
+
+TEST(ReadSample, AMultiLabelModelHasAListOfLabels) {
   checkpoint::ModelConfig config = TwoLabels();
   config.problem_type = checkpoint::ProblemType::kMultiLabel;
+  config.labels = {"joy", "sorrow", "hope, faith"};
   std::string warning;
-  EXPECT_EQ(SampleOf("label\ttext\n0,1\tfine\n", config, &warning), (Sample{{"fine", std::nullopt, std::nullopt}}));
-  EXPECT_THAT(warning, HasSubstr("sample.tsv:2: column label: labels are compared only where"));
-  EXPECT_THAT(warning, HasSubstr("; the 1 good rows are read without labels"));
+  const Sample sample = SampleOf("label\ttext\nsorrow, 0\ta\n\tb\nhope, faith\tc\n", config, &warning);
+  EXPECT_EQ(warning, "");
+  ASSERT_EQ(sample.size(), 3u);
+  EXPECT_EQ(sample[0].labels, (std::vector<int32_t>{0, 1}));
+  EXPECT_EQ(sample[1].labels, (std::vector<int32_t>{}));
+  EXPECT_EQ(sample[2].labels, (std::vector<int32_t>{2}));
+  EXPECT_EQ(SampleOf("label\ttext\njoy,anger\ta\n", config, &warning).front().labels, std::nullopt);
+  EXPECT_THAT(warning, HasSubstr("label \"anger\" is neither a label of the model"));
 }
 
 TEST(ReadSample, RowsThatAreBadArePassedOverWithAWarning) {

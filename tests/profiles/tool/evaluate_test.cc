@@ -110,11 +110,12 @@ TEST_F(Evaluate, WithoutLabelsThereIsAgreementStill) {
 }
 
 TEST_F(Evaluate, AMultiLabelOrARegressionModelHasAgreementToo) {
+  const std::string lists = "label\ttext\n0,1\tA warm, funny film.\n\tA dull, lifeless mess.\n";
   for (const char* model : {"models/odd-multilabel-bf16", "models/regression-fp16"}) {
     ROBERTA_SHARED_OR_SKIP(directory, model);
-    const json report = ReportOf("--profiles amp --model " + ShellWord(directory) + " --data " + Examples(kLabeled));
+    const json report = ReportOf("--profiles amp --model " + ShellWord(directory) + " --data " + Examples(lists));
     EXPECT_EQ(report["profiles"][0]["agreement"], 1) << model;
-    EXPECT_TRUE(report["profiles"][0]["accuracy"].is_null()) << model;
+    EXPECT_EQ(report["profiles"][0]["accuracy"].is_null(), std::string(model) == "models/regression-fp16");
   }
 }
 

@@ -140,14 +140,14 @@ TEST(Inspect, UnusedTensorsAreNamed) {
 
 TEST(Inspect, TheSampleIsReadAsAServerReadsIt) {
   const ScratchDirectory scratch;
-  LinkDemoModel(scratch, {{"problem_type", "multi_label_classification"}});
+  LinkDemoModel(scratch, {{"problem_type", "regression"}});
   EXPECT_EQ(JsonReport(DemoModel())["sample"], "256 texts with labels");
   const std::string sample = scratch.In("sample.tsv");
   std::filesystem::remove(sample);
   EXPECT_EQ(JsonReport(ShellWord(scratch.path()))["sample"], "");
   checkpoint_fixture::WriteFile(sample, "text\tlabel\nfine\t1\n");
   EXPECT_THAT(RunTool("inspect " + ShellWord(scratch.path())).output,
-              HasSubstr("\n  Sample             1 texts: " + sample + ":2: column label: labels are compared"));
+              HasSubstr("\n  Sample             1 texts: " + sample + ":2: column label: labels are not compared"));
   checkpoint_fixture::WriteFile(sample, "txt\nfine\n");
   EXPECT_THAT(ReportOfBroken(scratch), HasSubstr("sample.tsv:1: the header names no column \"text\""));
 }
