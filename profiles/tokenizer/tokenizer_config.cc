@@ -128,9 +128,7 @@ class DirectoryReader {
     }
     const bool plain_words = pre_tokenizer["type"] == "ByteLevel" && vocabulary_.split_words;
     if (pre_tokenizer["type"] == "ByteLevel") vocabulary_.add_prefix_space = add_prefix_space_;
-    const auto is_byte = [](const std::string& bytes) { return bytes.size() == 1; };
-    const bool unknown_occurs =
-        vocabulary_.unknown_id >= 0 && std::count_if(vocabulary_.bytes.begin(), vocabulary_.bytes.end(), is_byte) < 256;
+    const bool unknown_occurs = vocabulary_.unknown_id >= 0 && !builder_.HasAllBytes();
     const bool other_ends = kind_ == ClassKind::kRoberta && root_["post_processor"]["type"] != "RobertaProcessing";
     as_version_4_ =
         !vocabulary_.normalizer.empty() || !plain_words || vocabulary_.ignore_merges || unknown_occurs || other_ends;

@@ -108,10 +108,10 @@ class TokenizerJsonReader {
     RETURN_IF_ERROR(must_be("dropout", {kNull, 0.0}));
     RETURN_IF_ERROR(must_be("continuing_subword_prefix", {"", kNull}));
     RETURN_IF_ERROR(must_be("end_of_word_suffix", {"", kNull}));
-    RETURN_IF_ERROR(must_be("byte_fallback", {false, kNull}));
     ASSIGN_OR_RETURN(vocabulary_.ignore_merges, ReadFlag(model, "ignore_merges", false, file_, "model."));
     ASSIGN_OR_RETURN(vocabulary_.fuse_unknown, ReadFlag(model, "fuse_unk", false, file_, "model."));
     RETURN_IF_ERROR(builder_.AddTokens(Field(model, "vocab"), file_));
+    if (!builder_.HasAllBytes()) RETURN_IF_ERROR(must_be("byte_fallback", {false, kNull}));
     if (const Json& unknown = Field(model, "unk_token"); unknown.is_string()) {
       vocabulary_.unknown_id = builder_.FindId(unknown.get<std::string>()).value_or(-1);
     }

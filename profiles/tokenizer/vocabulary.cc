@@ -66,6 +66,10 @@ std::optional<int32_t> VocabularyBuilder::FindId(const std::string& token) const
   return found->second;
 }
 
+bool VocabularyBuilder::HasAllBytes() const {
+  return std::ranges::count(vocabulary_.bytes, size_t{1}, &std::string::size) == 256;
+}
+
 absl::Status VocabularyBuilder::AddMerge(std::string_view text, const std::string& file, const std::string& place) {
   const size_t space = text.find(' ');
   if (space == std::string_view::npos || text.find(' ', space + 1) != std::string_view::npos) {

@@ -85,6 +85,8 @@ class VocabularyBuilder {
   /// The id of a token, if there is one.
   std::optional<int32_t> FindId(const std::string& token) const;
   bool IsAdded(const std::string& content) const { return added_.contains(content); }
+  /// Whether every byte has a token, so that nothing is unknown.
+  bool HasAllBytes() const;
 
   /// Checks that everything fits together.
   absl::StatusOr<Vocabulary> Finish(const std::string& file);

@@ -174,7 +174,12 @@ TEST(Vocabulary, OtherKindsOfTokenizersAreRefusedByName) {
     return TokenizerError([&](json* d) { (*d)[json::json_pointer(pointer)] = value; });
   };
   EXPECT_THAT(with("/model/type", "WordPiece"), HasSubstr("model.type is \"WordPiece\""));
-  EXPECT_THAT(with("/model/byte_fallback", true), HasSubstr("model.byte_fallback is true"));
+  EXPECT_EQ(with("/model/byte_fallback", true), "") << "no byte is unknown";
+  EXPECT_THAT(TokenizerError([](json* d) {
+                (*d)["model"]["byte_fallback"] = true;
+                (*d)["model"]["vocab"].erase("z");
+              }),
+              HasSubstr("model.byte_fallback is true"));
   EXPECT_THAT(with("/model/dropout", 0.1), HasSubstr("model.dropout is 0.1"));
   EXPECT_THAT(with("/normalizer", json{{"type", "Nmt"}}), HasSubstr("normalizer.type is \"Nmt\"; supported: Lower"));
   EXPECT_THAT(with("/pre_tokenizer/type", "Whitespace"), HasSubstr("pre_tokenizer.type is \"Whitespace\""));
