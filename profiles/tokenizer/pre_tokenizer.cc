@@ -1,6 +1,7 @@
 #include "profiles/tokenizer/pre_tokenizer.h"
 
 #include <algorithm>
+#include <functional>
 #include <utility>
 
 namespace roberta::tokenizer {
@@ -25,23 +26,26 @@ AddedTokenSplitter::AddedTokenSplitter(const std::vector<AddedToken>& tokens, bo
     : split_special_(split_special) {
   for (const AddedToken& token : tokens) {
     if (token.normalized != normalized) continue;
-    first_bytes_.set(static_cast<unsigned char>(token.content[0]));
-    tokens_.push_back(token);
+    const auto first = static_cast<unsigned char>(token.content[0]);
+    only_first_byte_ = is_empty_ || only_first_byte_ == first ? first : -1;
+    is_empty_ = false;
+    tokens_[first].push_back(token);
   }
-  std::stable_sort(tokens_.begin(), tokens_.end(),
-                   [](const AddedToken& a, const AddedToken& b) { return a.content.size() > b.content.size(); });
-  if (first_bytes_.count() == 1) only_first_byte_ = static_cast<unsigned char>(tokens_[0].content[0]);
+  for (std::vector<AddedToken>& starting : tokens_) {
+    std::ranges::stable_sort(starting, std::ranges::greater(),
+                             [](const AddedToken& token) { return token.content.size(); });
+  }
 }
 
 size_t AddedTokenSplitter::NextCandidate(std::string_view text, size_t position) const {
-  if (tokens_.empty()) return std::string_view::npos;
+  if (is_empty_) return std::string_view::npos;
   if (only_first_byte_ >= 0) return text.find(static_cast<char>(only_first_byte_), position);
-  while (position < text.size() && !first_bytes_[static_cast<unsigned char>(text[position])]) ++position;
+  while (position < text.size() && tokens_[static_cast<unsigned char>(text[position])].empty()) ++position;
   return position < text.size() ? position : std::string_view::npos;
 }
 
 const AddedToken* AddedTokenSplitter::LongestMatch(std::string_view text) const {
-  for (const AddedToken& token : tokens_) {
+  for (const AddedToken& token : tokens_[static_cast<unsigned char>(text[0])]) {
     if (text.starts_with(token.content)) return &token;
   }
   return nullptr;

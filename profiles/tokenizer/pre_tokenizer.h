@@ -1,7 +1,6 @@
 #pragma once
 
 #include <array>
-#include <bitset>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -36,8 +35,8 @@ class AddedTokenSplitter {
   size_t NextCandidate(std::string_view text, size_t position) const;
   const AddedToken* LongestMatch(std::string_view text) const;
 
-  std::vector<AddedToken> tokens_;  ///< longest first
-  std::bitset<256> first_bytes_;
+  std::array<std::vector<AddedToken>, 256> tokens_;  ///< by their first byte, longest first
+  bool is_empty_ = true;
   int only_first_byte_ = -1;  ///< if all start with the same byte
   const bool split_special_;
 };

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
@@ -181,20 +182,34 @@ int WaitForSignal() {
   return signal;
 }
 
-/// Server::Start, which takes as long as profiles take to load. A signal meanwhile ends the process, which has not
-/// accepted anything yet.
+/// Server::Start, which takes as long as profiles take to load. A signal before the first call is accepted ends the
+/// process; a later one is the next that WaitForSignal gives.
 absl::StatusOr<std::unique_ptr<roberta::app::Server>> StartUnlessStopped(const config::ServerConfig& config) {
   constexpr int kStarted = 0;
+  enum class Phase { kLoading, kReady, kStopped };
+  std::atomic<Phase> phase{Phase::kLoading};
+  const auto enter = [&phase](Phase next) {
+    Phase loading = Phase::kLoading;
+    return phase.compare_exchange_strong(loading, next);
+  };
   absl::StatusOr<std::unique_ptr<roberta::app::Server>> server;
   std::thread starting([&] {
-    server = roberta::app::Server::Start(config);
+    server = roberta::app::Server::Start(config, [&] {
+      while (!enter(Phase::kReady)) pause();  // the process is about to end
+    });
     WriteToPipe(kStarted);
   });
-  if (const int signal = WaitForSignal(); signal != kStarted) {
-    spdlog::info("stopped on signal {}, before the profiles were loaded", signal);
-    _exit(0);
+  int early = kStarted;
+  for (int signal = WaitForSignal(); signal != kStarted; signal = WaitForSignal()) {
+    if (enter(Phase::kStopped)) {
+      spdlog::info("stopped on signal {}, before the profiles were loaded", signal);
+      _exit(0);
+    }
+    if (early != kStarted) _exit(128 + signal);
+    early = signal;
   }
   starting.join();
+  if (early != kStarted) WriteToPipe(early);
   return server;
 }
 

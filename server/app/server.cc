@@ -177,12 +177,13 @@ class ServerImpl final : public Server {
     return absl::OkStatus();
   }
 
-  absl::Status LoadProfiles() {
+  absl::Status LoadProfiles(const std::function<void()>& before_ready) {
     for (const std::string& name : LoadOrder(config_)) {
       const absl::Status status = registry_->Load(name);
       if (status.ok() || name != config_.default_profile()) continue;
       return errors::In(absl::StrCat("the default profile, ", name, ", did not load"), status);
     }
+    before_ready();
     concurrency_.SetReady();
     SetReadiness(Readiness::kServing);
     return absl::OkStatus();
@@ -281,13 +282,14 @@ class ServerImpl final : public Server {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Server>> Server::Start(const config::ServerConfig& config) {
+absl::StatusOr<std::unique_ptr<Server>> Server::Start(const config::ServerConfig& config,
+                                                      const std::function<void()>& before_ready) {
   const auto sample_threads = std::make_shared<std::atomic<size_t>>(config.execution().executors());
   ASSIGN_OR_RETURN(auto registry, registry::Registry::Open(ToRegistryOptions(config, sample_threads)));
   auto server = std::make_unique<ServerImpl>(config, std::move(registry));
   RETURN_IF_ERROR(server->Listen());
   server->LogStart();
-  RETURN_IF_ERROR(server->LoadProfiles());
+  RETURN_IF_ERROR(server->LoadProfiles(before_ready));
   *sample_threads = 1;  // a load at run time leaves the other cores to requests
   server->LogServing();
   return server;

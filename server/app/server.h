@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 
 #include "absl/status/statusor.h"
@@ -16,8 +17,10 @@ class Server {
   /// all of them have loaded or failed, calls end as UNAVAILABLE and health is NOT_SERVING: a client that repeats such
   /// a call gets its response, while a client would give up if the status were that its profile is not ready. Errors:
   /// those of the model or its sample, a port that cannot be bound (AlreadyExists), a default profile that does not
-  /// load or fails its quality gate. Any other profile that fails is logged and listed as FAILED.
-  static absl::StatusOr<std::unique_ptr<Server>> Start(const config::ServerConfig& config);
+  /// load or fails its quality gate. Any other profile that fails is logged and listed as FAILED. `before_ready` is
+  /// called before the first call is accepted; until then nothing is lost if the process ends.
+  static absl::StatusOr<std::unique_ptr<Server>> Start(
+      const config::ServerConfig& config, const std::function<void()>& before_ready = [] {});
 
   /// Stops everything that still runs at once; call Drain before for an orderly shutdown.
   virtual ~Server() = default;
