@@ -159,6 +159,8 @@ class ClientsThatDoNotRead(unittest.TestCase):
     # Of a ClassifyStreamRequest: an item with text and id. Answers to some thousands fill every window of the connection.
     ITEM = b"\x12\x6c\x0a\x04good\x1a\x64" + b"i" * 100
     MESSAGE = ITEM * 1000
+    # Windows that do not grow are full after a few thousand answers, not after many more.
+    OPTIONS = [("grpc.http2.lookahead_bytes", 65536), ("grpc.http2.bdp_probe", 0)]
 
     def open_stream(self, channel, messages):
         return channel.stream_stream("/roberta.v1.Classifier/ClassifyStream")(messages, timeout=600)
@@ -166,7 +168,7 @@ class ClientsThatDoNotRead(unittest.TestCase):
     def test_they_lose_their_permits_and_are_told_why(self):
         ended = '"reason":"client_does_not_read"'
         with configured("execution { queue_capacity_calls: 4 } limits { stream_write_timeout_ms: 500 }") as flags, \
-                Server(*flags) as server, grpc.insecure_channel(server.address) as channel:
+                Server(*flags) as server, grpc.insecure_channel(server.address, self.OPTIONS) as channel:
             stuck = [self.open_stream(channel, itertools.repeat(self.MESSAGE)) for _ in range(2)]  # all that streams may have
             wait_until(lambda: sum(ended in line for line in list(server.log)) == 2, timeout=300)
             answers = b"".join(self.open_stream(channel, iter([self.ITEM])))  # few, so that it need not be read at once
@@ -179,7 +181,7 @@ class ClientsThatDoNotRead(unittest.TestCase):
 
     def test_they_do_not_keep_a_server_from_stopping(self):
         sent = itertools.count()
-        with Server() as server, grpc.insecure_channel(server.address) as channel:
+        with Server() as server, grpc.insecure_channel(server.address, self.OPTIONS) as channel:
             stream = self.open_stream(channel, (self.MESSAGE for _ in sent))
             before = -1
             while before != (before := repr(sent)):  # until the server reads no more
