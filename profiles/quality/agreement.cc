@@ -32,8 +32,9 @@ bool Agrees(Agreement agreement, Scores one, Scores other) {
                     [](float a, float b) { return std::abs(static_cast<double>(a) - b) <= kCloseScores; });
 }
 
-/// Whether `scores` say what the example's label or labels say.
+/// Whether `scores` say what the example's label or labels say; a single score, whether it is within 0.5 of the label.
 bool IsRight(const Example& example, Scores scores) {
+  if (example.score) return std::abs(scores[0] - *example.score) <= kDecision;
   if (!example.labels) return LabelOf(scores) == static_cast<size_t>(*example.label);
   auto expected = example.labels->begin();
   for (size_t label = 0; label < scores.size(); ++label) {

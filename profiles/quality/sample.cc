@@ -57,8 +57,9 @@ class Parser {
   }
 
   absl::Status Take(const Row& row) {
-    if (options_.read_labels && row.values[rows::kLabel] && AgreementOf(config_) == Agreement::kClose) {
-      return Wrong(row.line, "column label: labels are not compared with the score of a model that has one");
+    if (options_.read_labels && row.values[rows::kLabel] && AgreementOf(config_) == Agreement::kClose &&
+        config_.num_labels() > 1) {
+      return Wrong(row.line, "column label: a text has one label, and the model ", config_.num_labels(), " scores");
     }
     Example example;
     const std::string problem = Read(row, &example);
@@ -95,6 +96,14 @@ class Parser {
       return label ? "there is a label, and rows before it have none" : "label is missing; rows before it have one";
     }
     if (!label) return "";
+    if (AgreementOf(config_) == Agreement::kClose) {
+      float score = 0;
+      if (!absl::SimpleAtof(*label, &score) || !std::isfinite(score)) {
+        return absl::StrCat("label ", json::Quoted(*label), " is not a number, as the model's score is");
+      }
+      example->score = score;
+      return "";
+    }
     std::set<int32_t> indices;
     std::vector<std::string> names = {*label};
     // A name may hold a comma: the whole is tried first.

@@ -24,14 +24,15 @@ struct Example {
   std::optional<std::string> pair;
   std::optional<int32_t> label;                ///< index in the model's labels
   std::optional<std::vector<int32_t>> labels;  ///< of a multi-label model, in ascending order; perhaps none
+  std::optional<float> score;                  ///< of a model with a single score
   friend bool operator==(const Example&, const Example&) = default;
 };
 
-/// Texts that profiles are compared on. At least one; either all have a label (or labels) or none.
+/// Texts that profiles are compared on. At least one; either all have a label (or labels, or a score) or none.
 using Sample = std::vector<Example>;
 
 inline bool HasLabels(const Sample& sample) {
-  return sample.front().label || sample.front().labels;
+  return sample.front().label || sample.front().labels || sample.front().score;
 }
 
 struct DataOptions {
@@ -50,7 +51,8 @@ struct Data {
 inline constexpr size_t kMostProblems = 5;
 
 /// Parses examples in the dialect of rows::Format: text and, if wanted, label and text_pair. A label is a name out of
-/// `config.labels`, else the index of one; of a multi-label model it is a list of them with commas, perhaps empty.
+/// `config.labels`, else the index of one; of a multi-label model it is a list of them with commas, perhaps empty, and
+/// of a model with a single score a number.
 ///
 /// `file` is the name in errors. InvalidArgument, in one line, names file, line, column and value of a row that is bad:
 /// what rows::Row has as a problem, a text that is blank, a label that the model does not have, or a label in some rows

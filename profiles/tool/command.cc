@@ -133,10 +133,11 @@ void AddExampleFlags(CLI::App* command, const std::string& what, ExampleFlags* f
 
 absl::StatusOr<quality::Data> ReadExamples(const ExampleFlags& flags, const checkpoint::ModelConfig& config,
                                            bool with_labels) {
-  const bool read_labels = with_labels && quality::AgreementOf(config) != quality::Agreement::kClose;
-  auto data = quality::ReadData(
-      flags.file, config,
-      {.format = rows::FormatNamed(flags.format), .skip_bad_rows = flags.skip_bad_rows, .read_labels = read_labels});
+  const bool one_label = quality::AgreementOf(config) != quality::Agreement::kClose || config.num_labels() == 1;
+  auto data = quality::ReadData(flags.file, config,
+                                {.format = rows::FormatNamed(flags.format),
+                                 .skip_bad_rows = flags.skip_bad_rows,
+                                 .read_labels = with_labels && one_label});
   if (!data.ok() || data->bad_rows == 0) return data;
   for (const std::string& problem : data->problems) std::fprintf(stderr, "skipped: %s\n", problem.c_str());
   if (data->bad_rows > data->problems.size()) {

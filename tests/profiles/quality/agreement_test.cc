@@ -73,6 +73,13 @@ TEST(CompareLogits, OfMultiLabelModelsAllLabelsOfATextMustBeRight) {
   EXPECT_EQ(quality.paired->only_second_correct, 1);
 }
 
+TEST(CompareLogits, ASingleScoreIsRightWithinAHalf) {
+  const Sample sample = {{.text = "x", .score = 1}, {.text = "y", .score = 3}};
+  const Quality quality = CompareLogits(std::vector<float>{1.4f, 2.0f}, std::vector<float>{0.6f, 3.2f}, sample, kOne);
+  EXPECT_EQ(quality.accuracy, 0.5);
+  EXPECT_EQ(quality.baseline_accuracy, 1.0);
+}
+
 TEST(CheckGate, WhereAllTextsHaveOneAnswerScoresMustBeCloseToo) {
   const Gate gate = {.min_agreement = 0.9};
   // No score comes to 0.5: a profile that says nothing at all would agree.

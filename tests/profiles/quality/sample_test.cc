@@ -83,9 +83,8 @@ TEST(ParseData, RefusesALabelThatTheModelHasNot) {
   }
 }
 
-TEST(ParseData, RefusesLabelsOfAModelWithOneScore) {
+TEST(ParseData, RefusesOneLabelForSeveralScores) {
   checkpoint::ModelConfig config = TwoLabels();
-  config.labels = {"score"};
   config.problem_type = checkpoint::ProblemType::kRegression;
   EXPECT_THAT(ErrorOf("label\ttext\n0\tfine\n", config), HasSubstr("column label"));
 }
@@ -111,13 +110,24 @@ Sample SampleOf(const std::string& text, const checkpoint::ModelConfig& config, 
   return sample.ok() ? *sample : Sample();
 }
 
-TEST(ReadSample, LabelsOfAModelWithOneScoreArePassedOverWithAWarning) {
+TEST(ReadSample, LabelsForSeveralScoresArePassedOverWithAWarning) {
   checkpoint::ModelConfig config = TwoLabels();
   config.problem_type = checkpoint::ProblemType::kRegression;
   std::string warning;
   EXPECT_EQ(SampleOf("label\ttext\n0.5\tfine\n", config, &warning), (Sample{{"fine", std::nullopt, std::nullopt}}));
-  EXPECT_THAT(warning, HasSubstr("sample.tsv:2: column label: labels are not compared with the score"));
+  EXPECT_THAT(warning, HasSubstr("sample.tsv:2: column label: a text has one label, and the model 2 scores"));
   EXPECT_THAT(warning, HasSubstr("; the 1 good rows are read without labels"));
+}
+
+TEST(ReadSample, AModelWithASingleScoreHasANumber) {
+  checkpoint::ModelConfig config = TwoLabels();
+  config.problem_type = checkpoint::ProblemType::kRegression;
+  config.labels = {"score"};
+  std::string warning;
+  EXPECT_EQ(SampleOf("label\ttext\n-1.5\tfine\n", config, &warning).front().score, -1.5f);
+  EXPECT_EQ(warning, "");
+  EXPECT_EQ(SampleOf("label\ttext\nnan\tfine\n", config, &warning).front().score, std::nullopt);
+  EXPECT_THAT(warning, HasSubstr("label \"nan\" is not a number, as the model's score is"));
 }
 
 TEST(ReadSample, AMultiLabelModelHasAListOfLabels) {

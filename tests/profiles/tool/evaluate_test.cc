@@ -110,12 +110,14 @@ TEST_F(Evaluate, WithoutLabelsThereIsAgreementStill) {
 }
 
 TEST_F(Evaluate, AMultiLabelOrARegressionModelHasAgreementToo) {
-  const std::string lists = "label\ttext\n0,1\tA warm, funny film.\n\tA dull, lifeless mess.\n";
-  for (const char* model : {"models/odd-multilabel-bf16", "models/regression-fp16"}) {
+  const std::pair<const char*, const char*> examples[] = {
+      {"models/odd-multilabel-bf16", "label\ttext\n0,1\tA warm, funny film.\n\tA dull, lifeless mess.\n"},
+      {"models/regression-fp16", "label\ttext\n0.5\tA warm, funny film.\n-1\tA dull, lifeless mess.\n"}};
+  for (const auto& [model, text] : examples) {
     ROBERTA_SHARED_OR_SKIP(directory, model);
-    const json report = ReportOf("--profiles amp --model " + ShellWord(directory) + " --data " + Examples(lists));
+    const json report = ReportOf("--profiles amp --model " + ShellWord(directory) + " --data " + Examples(text));
     EXPECT_EQ(report["profiles"][0]["agreement"], 1) << model;
-    EXPECT_EQ(report["profiles"][0]["accuracy"].is_null(), std::string(model) == "models/regression-fp16");
+    EXPECT_TRUE(report["profiles"][0]["accuracy"].is_number()) << model;
   }
 }
 

@@ -147,7 +147,7 @@ TEST(Inspect, TheSampleIsReadAsAServerReadsIt) {
   EXPECT_EQ(JsonReport(ShellWord(scratch.path()))["sample"], "");
   checkpoint_fixture::WriteFile(sample, "text\tlabel\nfine\t1\n");
   EXPECT_THAT(RunTool("inspect " + ShellWord(scratch.path())).output,
-              HasSubstr("\n  Sample             1 texts: " + sample + ":2: column label: labels are not compared"));
+              HasSubstr("\n  Sample             1 texts: " + sample + ":2: column label: a text has one label"));
   checkpoint_fixture::WriteFile(sample, "txt\nfine\n");
   EXPECT_THAT(ReportOfBroken(scratch), HasSubstr("sample.tsv:1: the header names no column \"text\""));
 }
