@@ -147,9 +147,6 @@ class DirectoryReader {
     RETURN_IF_ERROR(builder_.AddTokens(tokens, vocab_file_));
     RETURN_IF_ERROR(AddMerges(files_.merges_txt.value_or(""), files_.directory + "/merges.txt", &builder_));
     vocabulary_.add_prefix_space = add_prefix_space_;
-    vocabulary_.single = {kTextPlace};
-    vocabulary_.pair = {kTextPlace, kPairPlace};
-    vocabulary_.trim_offsets = false;
     return absl::OkStatus();
   }
 

@@ -52,9 +52,6 @@ class TokenizerJsonReader {
     RETURN_IF_ERROR(InSequence(Field(root, "pre_tokenizer"), "pre_tokenizer", "pretokenizers",
                                &TokenizerJsonReader::ReadPreTokenizer));
     if (!has_byte_level_) return Wrong("pre_tokenizer", "has no ByteLevel; only byte-level BPE is supported");
-    vocabulary_.single = {kTextPlace};
-    vocabulary_.pair = {kTextPlace, kPairPlace};
-    vocabulary_.trim_offsets = false;
     return InSequence(Field(root, "post_processor"), "post_processor", "processors",
                       &TokenizerJsonReader::ReadPostProcessor);
   }

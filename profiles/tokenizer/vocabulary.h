@@ -49,8 +49,8 @@ struct Vocabulary {
   bool split_words = true;  ///< by GPT-2's pattern, after `splits`
   bool add_prefix_space = false;
   /// Ids around a text, and around a text and its pair, with kTextPlace and kPairPlace for the texts.
-  std::vector<int32_t> single, pair;
-  bool trim_offsets = true;
+  std::vector<int32_t> single = {kTextPlace}, pair = {kTextPlace, kPairPlace};
+  bool trim_offsets = false;
   bool trim_keeps_prefix_space = false;  ///< the post-processor's add_prefix_space
   size_t model_max_length = 0;           ///< where a text is cut that may be; 0: nowhere
   std::vector<std::string> notes;        ///< where releases of `transformers` differ, one line each
