@@ -98,7 +98,7 @@ class DirectoryReader {
     ASSIGN_OR_RETURN(const auto model, ParseFile(files_.config_json, files_.directory + "/config.json"));
     const Json* name = Find("tokenizer_class");
     const auto of_model = model.is_object() ? model.find("tokenizer_class") : model.end();
-    if (name == nullptr && model.is_object() && of_model != model.end() && !of_model->is_null()) name = &*of_model;
+    if (name == nullptr && of_model != model.end() && !of_model->is_null()) name = &*of_model;
     if (name == nullptr) return absl::OkStatus();
     if (name->is_string()) {
       std::string_view wanted = name->get_ref<const std::string&>();
