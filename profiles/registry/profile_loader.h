@@ -63,8 +63,8 @@ class ProfileLoader {
   using Warn = std::function<void(const std::string& line)>;
 
   /// Opens the sample: `sample_file`, or the model's own where that is empty and there is one. `run_all` finds threads
-  /// for running it. What is wrong with the sample is told to `warn`, in a line; where the model's own cannot be read
-  /// at all, there is none. Errors are those of quality::ReadSample for `sample_file`.
+  /// for running it. Calls `warn` with one line if the sample has errors. A model's own sample that cannot be read at
+  /// all counts as absent. Errors are those of quality::ReadSample for `sample_file`.
   static absl::StatusOr<std::unique_ptr<ProfileLoader>> Open(const Model& model, const std::string& sample_file,
                                                              const std::vector<Recipe>& recipes,
                                                              const quality::RunAll& run_all, const Warn& warn);

@@ -58,7 +58,7 @@ struct RegistryOptions {
   size_t executors = 1;                          ///< threads that will run profiles: for expected_tokens_per_second
   quality::RunAll run_all = quality::RunInTurn;  ///< finds threads for running the sample, which takes most of a load
   std::vector<Recipe> recipes = BuiltInRecipes();
-  ProfileLoader::Warn warn;  ///< is told what is wrong with the sample
+  ProfileLoader::Warn warn;  ///< called with the errors of the sample
 };
 
 /// Observes a registry; called on the thread that makes the change.
