@@ -6,6 +6,7 @@ import pathlib
 import re
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -19,7 +20,18 @@ DEMO_MODEL = SOURCE / "models/demo-sst2"
 QUICK_DEMO_MODEL = BUILD / "tests/models/demo-sst2"  # with a quarter of its sample, on which every start compares profiles
 START_TIMEOUT_SECONDS = 120  # generous: sanitizers and shared machines are slow
 
+# With the packages of tests/requirements.txt; made by tests/run.
+VIRTUAL_ENVIRONMENT = SOURCE / "build/venv"
+
 _SERVING = re.compile(r"serving gRPC on (\S+):(\d+), metrics on http://\S+:(\d+)/metrics")
+
+
+def use_python_packages():
+    """Goes on in the environment that has the packages of tests/requirements.txt, where there is one. A test calls this before it
+    imports one of them, and skips what needs them if they cannot be imported all the same."""
+    python = VIRTUAL_ENVIRONMENT / "bin/python"
+    if (VIRTUAL_ENVIRONMENT / "requirements.txt").exists() and pathlib.Path(sys.prefix) != VIRTUAL_ENVIRONMENT:
+        os.execv(python, [str(python), *sys.argv])
 
 
 def run(program, *arguments, stdin=None, environment=None, timeout=300):
