@@ -2,3 +2,4 @@ roberta_fuzzer(NAME server_config_fuzz SOURCES server_config_fuzz.cc DEPS config
 roberta_fuzzer(NAME trace_context_fuzz SOURCES trace_context_fuzz.cc DEPS call request_log
   CORPUS "${CMAKE_CURRENT_SOURCE_DIR}/corpus/trace_context")
 roberta_fuzzer(NAME request_fuzz SOURCES request_fuzz.cc DEPS service tokenizer CORPUS "${CMAKE_CURRENT_SOURCE_DIR}/corpus/request")
+roberta_fuzzer(NAME credentials_fuzz SOURCES credentials_fuzz.cc DEPS security CORPUS "${CMAKE_CURRENT_SOURCE_DIR}/corpus/credentials")
