@@ -7,6 +7,7 @@
 #include <initializer_list>
 
 #include "absl/status/status.h"
+#include "server/security/role.h"
 
 // What every call has: a method, a priority and phases.
 namespace roberta::call {
@@ -22,9 +23,10 @@ enum class Method {
   kSetDefaultProfile,
 };
 
-/// A method, and the codes with which its calls end.
+/// A method, who may call it, and the codes with which its calls end, but for those of callers that may not.
 struct MethodRow {
   const char* name;                                       ///< in the metrics and the log
+  security::Role role;                                    ///< that its callers need
   std::initializer_list<absl::StatusCode> codes;          ///< of calls that were given a profile
   std::initializer_list<absl::StatusCode> codes_without;  ///< of calls that were given none
 };
@@ -33,23 +35,32 @@ inline constexpr size_t kMethods = 7;
 /// The row of a method.
 inline const MethodRow& RowOf(Method method) {
   using enum absl::StatusCode;
+  using enum security::Role;
   static constexpr std::array<MethodRow, kMethods> kRows = {{
       {"Classify",
+       kInference,
        {kOk, kInvalidArgument, kResourceExhausted, kDeadlineExceeded, kCancelled, kUnavailable, kInternal},
        {kInvalidArgument, kFailedPrecondition, kResourceExhausted, kDeadlineExceeded, kCancelled, kUnavailable}},
       {"ClassifyStream",
+       kInference,
        {kOk, kInvalidArgument, kResourceExhausted, kDeadlineExceeded, kCancelled, kUnavailable, kInternal},
        {kInvalidArgument, kFailedPrecondition, kResourceExhausted, kDeadlineExceeded, kCancelled, kUnavailable}},
       {"Compare",
+       kInference,
        {},  // it runs several profiles
        {kOk, kInvalidArgument, kFailedPrecondition, kResourceExhausted, kDeadlineExceeded, kCancelled, kUnavailable,
         kInternal}},
-      {"ListProfiles", {}, {kOk}},
-      {"LoadProfile", {kOk, kResourceExhausted, kUnavailable}, {kInvalidArgument, kResourceExhausted, kUnavailable}},
+      {"ListProfiles", kMetadata, {}, {kOk}},
+      {"LoadProfile",
+       kAdmin,
+       {kOk, kResourceExhausted, kUnavailable},
+       {kInvalidArgument, kResourceExhausted, kUnavailable}},
       {"UnloadProfile",
+       kAdmin,
        {kOk, kFailedPrecondition, kResourceExhausted, kUnavailable},
        {kInvalidArgument, kResourceExhausted, kUnavailable}},
       {"SetDefaultProfile",
+       kAdmin,
        {kOk, kFailedPrecondition, kResourceExhausted, kUnavailable},
        {kInvalidArgument, kResourceExhausted, kUnavailable}},
   }};

@@ -17,7 +17,7 @@ constexpr std::chrono::milliseconds kLongestRetryDelay(std::chrono::minutes(5));
 
 }  // namespace
 
-const std::array<FailureReasonRow, 22> kFailureReasons = {{
+const std::array<FailureReasonRow, 25> kFailureReasons = {{
     {FailureReason::kMalformedMessage, "malformed_message", StatusCode::kInvalidArgument},
     {FailureReason::kNoItems, "no_items", StatusCode::kInvalidArgument},
     {FailureReason::kTooManyItems, "too_many_items", StatusCode::kInvalidArgument},
@@ -40,6 +40,9 @@ const std::array<FailureReasonRow, 22> kFailureReasons = {{
     {FailureReason::kLoading, "loading", StatusCode::kUnavailable},
     {FailureReason::kDraining, "draining", StatusCode::kUnavailable},
     {FailureReason::kBackendFailure, "backend_failure", StatusCode::kInternal},
+    {FailureReason::kNoCredentials, "no_credentials", StatusCode::kUnauthenticated},
+    {FailureReason::kBadCredentials, "bad_credentials", StatusCode::kUnauthenticated},
+    {FailureReason::kNotPermitted, "not_permitted", StatusCode::kPermissionDenied},
 }};
 
 absl::StatusCode CodeOf(FailureReason reason) {

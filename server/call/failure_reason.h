@@ -34,6 +34,9 @@ enum class FailureReason {
   kLoading,
   kDraining,
   kBackendFailure,
+  kNoCredentials,
+  kBadCredentials,
+  kNotPermitted,
 };
 
 struct FailureReasonRow {
@@ -44,7 +47,7 @@ struct FailureReasonRow {
 
 /// The one table from a failure reason to its status code. The names are those of the golden file, of the label
 /// `reason` of the metrics and of the request log.
-extern const std::array<FailureReasonRow, 22> kFailureReasons;
+extern const std::array<FailureReasonRow, 25> kFailureReasons;
 
 absl::StatusCode CodeOf(FailureReason reason);
 

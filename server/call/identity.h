@@ -2,9 +2,12 @@
 
 #include <chrono>
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+
+#include "server/security/role.h"
 
 namespace roberta::call {
 
@@ -38,6 +41,7 @@ struct Head {
   Identity identity;
   std::string metadata_profile;  ///< from the metadata x-profile; empty if absent
   std::chrono::system_clock::time_point deadline = std::chrono::system_clock::time_point::max();
+  std::shared_ptr<const security::Caller> caller = nullptr;  ///< nullptr if nobody looked who calls
 };
 
 }  // namespace roberta::call
