@@ -1,0 +1,115 @@
+#pragma once
+
+#include <google/protobuf/message_lite.h>
+#include <grpcpp/grpcpp.h>
+
+#include <memory>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "server/call/call.h"
+#include "server/service/unary_call.h"
+#include "server/transport/metadata.h"
+
+// Unary calls between gRPC's callback API and the service. Requests and responses are read and written here, as bytes.
+namespace roberta::transport {
+
+/// Parses a message from the wire. Failure reasons: kMalformedMessage; kCancelled if there is no message, since the
+/// client cancelled before sending it. `*message` is then empty.
+absl::Status ReadMessage(const grpc::ByteBuffer& bytes, google::protobuf::MessageLite* message);
+
+/// Serializes a message for the wire. INTERNAL if it is larger than a message can be.
+grpc::Status WriteMessage(const google::protobuf::MessageLite& message, grpc::ByteBuffer* bytes);
+
+/// How the messages of a method become a call of the service and its outcome becomes a response. One object lives as
+/// long as its call. This one is for methods whose messages are those of the call itself; the others, for other APIs,
+/// have the same members (see tei.h and oip.h).
+template <typename ServiceCall>
+struct Direct {
+  using Call = ServiceCall;
+  using Response = typename Call::Response;
+
+  /// Where the request is read to.
+  auto* request(Call* call) { return &call->request; }
+  /// Makes the request of `*call` of what was read; may shorten its deadline. A failure ends the call.
+  absl::Status Begin(Call* /*call*/) { return absl::OkStatus(); }
+  /// Puts an outcome that is ok into a response, which `*storage` may hold. Or names the fields of one that is not as
+  /// the client knows them, and returns anything.
+  const Response* End(service::Outcome<Response>& outcome, Response* /*storage*/) { return &outcome.response; }
+};
+
+/// Carries one unary call. Owned by gRPC, whose own DefaultReactor does not report that a call was cancelled.
+template <typename Translation>
+class UnaryReactor final : public grpc::ServerUnaryReactor {
+ public:
+  using Call = typename Translation::Call;
+
+  UnaryReactor(grpc::CallbackServerContext* context, grpc::ByteBuffer* response, Translation translation)
+      : context_(context),
+        response_(response),
+        translation_(std::move(translation)),
+        call_(std::make_shared<Call>(call::PhaseClock::Clock::now())) {
+    static_cast<call::Head&>(*call_) = ReadHead(context);
+    call_->done = [this](service::Outcome<typename Call::Response>& outcome) { Complete(outcome); };
+  }
+
+  /// Reads the message and calls `(service->*start)(call)`. The reactor may be gone when this returns.
+  template <typename Service>
+  void Start(Service* service, void (Service::*start)(std::shared_ptr<Call>), const grpc::ByteBuffer& request) {
+    call_->outcome.status = ReadMessage(request, translation_.request(call_.get()));
+    if (call_->outcome.status.ok()) call_->outcome.status = translation_.Begin(call_.get());
+    (service->*start)(call_);
+  }
+
+  void OnCancel() override { call_->cancelled.store(true, std::memory_order_relaxed); }
+  void OnDone() override { delete this; }
+
+ private:
+  void Complete(service::Outcome<typename Call::Response>& outcome) {
+    AddTrailers(*call_, context_);
+    typename Translation::Response storage;
+    const auto* translated = translation_.End(outcome, &storage);
+    grpc::Status status = ToGrpcStatus(outcome.status, outcome.problems);
+    if (status.ok()) status = WriteMessage(*translated, response_);
+    Finish(std::move(status));
+  }
+
+  grpc::CallbackServerContext* const context_;
+  grpc::ByteBuffer* const response_;
+  Translation translation_;
+  const std::shared_ptr<Call> call_;
+};
+
+/// Starts a unary call, see UnaryReactor::Start.
+template <typename Translation, typename Service>
+grpc::ServerUnaryReactor* StartTranslated(Translation translation, Service* service,
+                                          void (Service::*start)(std::shared_ptr<typename Translation::Call>),
+                                          grpc::CallbackServerContext* context, const grpc::ByteBuffer& request,
+                                          grpc::ByteBuffer* response) {
+  auto* reactor = new UnaryReactor<Translation>(context, response, std::move(translation));
+  reactor->Start(service, start, request);
+  return reactor;
+}
+
+template <typename Call, typename Service>
+grpc::ServerUnaryReactor* StartUnary(Service* service, void (Service::*start)(std::shared_ptr<Call>),
+                                     grpc::CallbackServerContext* context, const grpc::ByteBuffer& request,
+                                     grpc::ByteBuffer* response) {
+  return StartTranslated(Direct<Call>(), service, start, context, request, response);
+}
+
+/// Answers a call at once: `answer` makes an absl::StatusOr of the response message.
+template <typename Request, typename Answer>
+grpc::ServerUnaryReactor* AnswerAtOnce(grpc::CallbackServerContext* context, const grpc::ByteBuffer& bytes,
+                                       grpc::ByteBuffer* response, const Answer& answer) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  ReadHead(context);
+  Request request;
+  absl::Status read = ReadMessage(bytes, &request);
+  const auto answered = read.ok() ? answer(request) : decltype(answer(request))(std::move(read));
+  reactor->Finish(answered.ok() ? WriteMessage(*answered, response) : ToGrpcStatus(answered.status(), {}));
+  return reactor;
+}
+
+}  // namespace roberta::transport
