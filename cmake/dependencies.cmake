@@ -5,6 +5,7 @@ find_package(nlohmann_json REQUIRED)
 find_package(CLI11 REQUIRED)
 find_package(ICU REQUIRED COMPONENTS uc)
 find_package(Protobuf REQUIRED)
+find_package(Boost 1.74 REQUIRED)  # headers alone: Asio and Beast
 find_package(OpenSSL REQUIRED)
 
 find_package(PkgConfig REQUIRED)

@@ -1,0 +1,164 @@
+#include "server/http/tls.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <openssl/ssl.h>
+
+#include <fstream>
+#include <future>
+#include <sstream>
+
+#include "tests/server/http/raw_client.h"
+#include "tests/test_paths.h"
+
+namespace roberta::http {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+std::string PathOf(const std::string& name) {
+  return test_paths::InRepository("tests/client/tls/" + name);
+}
+
+std::string TextOf(const std::string& name) {
+  std::ifstream file(PathOf(name));
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+TlsMaterial ServerMaterial() {
+  return {.certificate_chain = TextOf("server.pem"), .key = TextOf("server.key")};
+}
+
+std::shared_ptr<const TlsContext> ContextOf(const TlsMaterial& material) {
+  const auto context = TlsContext::Make(material);
+  EXPECT_TRUE(context.ok()) << context.status();
+  return context.value_or(nullptr);
+}
+
+/// A client that trusts ca.pem.
+struct TlsClient {
+  explicit TlsClient(uint16_t port, bool has_certificate = false, int version = 0) : tcp(port) {
+    SSL_CTX_load_verify_locations(context.get(), PathOf("ca.pem").c_str(), nullptr);
+    SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, nullptr);
+    SSL_CTX_set_security_level(context.get(), 0);
+    SSL_CTX_set_max_proto_version(context.get(), version);
+    if (has_certificate) {
+      SSL_CTX_use_certificate_file(context.get(), PathOf("caller.pem").c_str(), SSL_FILETYPE_PEM);
+      SSL_CTX_use_PrivateKey_file(context.get(), PathOf("caller.key").c_str(), SSL_FILETYPE_PEM);
+    }
+    ssl.reset(SSL_new(context.get()));
+    SSL_set_fd(ssl.get(), tcp.descriptor());
+  }
+  /// What comes in answer to `request`; empty if the handshake fails, which TLS 1.3 tells with the first read.
+  std::string Ask(const std::string& request) {
+    if (SSL_connect(ssl.get()) != 1) return "";
+    SSL_write(ssl.get(), request.data(), static_cast<int>(request.size()));
+    char buffer[4096];
+    const int got = SSL_read(ssl.get(), buffer, sizeof buffer);
+    return got > 0 ? std::string(buffer, static_cast<size_t>(got)) : "";
+  }
+
+  RawClient tcp;
+  std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> context{SSL_CTX_new(TLS_client_method()), SSL_CTX_free};
+  std::unique_ptr<SSL, decltype(&SSL_free)> ssl{nullptr, SSL_free};
+};
+
+/// Answers with the names of the client's certificate.
+void AnswerNames(const Request& request, Responder responder) {
+  std::string names;
+  for (const std::string& name : request.certificate_names) names += "<" + name + ">";
+  responder.Respond({.body = names});
+}
+
+TEST(HttpTls, ServesTls12And13AndNothingOlder) {
+  const auto server = StartServer(Echo);
+  server->SetTls(ContextOf(ServerMaterial()));
+  for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+    EXPECT_THAT(TlsClient(server->port(), false, version).Ask(Get("/a")), EndsWith("GET /a? ")) << version;
+  }
+  EXPECT_EQ(TlsClient(server->port(), false, TLS1_1_VERSION).Ask(Get("/a")), "");
+}
+
+TEST(HttpTls, ClearTextGetsNoAnswer) {
+  const auto server = StartServer(Echo);
+  server->SetTls(ContextOf(ServerMaterial()));
+  RawClient client(server->port());
+  client.Send(Get("/"));
+  EXPECT_THAT(client.ReadAll(), Not(HasSubstr("HTTP")));
+}
+
+TEST(HttpTls, AHandshakeThatIsNotFinishedInTimeEnds) {
+  const auto server = StartServer(Echo, {.handshake_timeout = std::chrono::milliseconds(50)});
+  server->SetTls(ContextOf(ServerMaterial()));
+  RawClient client(server->port());
+  client.Send("\x16\x03\x01");
+  EXPECT_EQ(client.ReadAll(), "");
+}
+
+TEST(HttpTls, TheHandlerLearnsTheNamesOfAVerifiedClient) {
+  const auto server = StartServer(AnswerNames);
+  TlsMaterial material = ServerMaterial();
+  material.client_ca = TextOf("ca.pem");
+  server->SetTls(ContextOf(material));
+  EXPECT_THAT(TlsClient(server->port(), true).Ask(Get("/")), EndsWith("\r\n\r\n<localhost><caller for tests>"));
+  EXPECT_THAT(TlsClient(server->port()).Ask(Get("/")), EndsWith("\r\n\r\n"));
+}
+
+TEST(HttpTls, AClientWithoutTheCertificateThatIsRequiredIsRefused) {
+  const auto server = StartServer(AnswerNames);
+  TlsMaterial material = ServerMaterial();
+  material.client_ca = TextOf("ca.pem");
+  material.require_client_certificate = true;
+  server->SetTls(ContextOf(material));
+  EXPECT_EQ(TlsClient(server->port()).Ask(Get("/")), "");
+  EXPECT_THAT(TlsClient(server->port(), true).Ask(Get("/")), HasSubstr("200 OK"));
+  material.client_ca = TextOf("other_ca.pem");
+  server->SetTls(ContextOf(material));
+  EXPECT_EQ(TlsClient(server->port(), true).Ask(Get("/")), "");
+}
+
+TEST(HttpTls, NewMaterialIsForNewConnections) {
+  const auto server = StartServer(Echo);
+  server->SetTls(ContextOf(ServerMaterial()));
+  TlsClient before(server->port());
+  EXPECT_THAT(before.Ask(Get("/a")), EndsWith("GET /a? "));
+  server->SetTls(ContextOf({.certificate_chain = TextOf("caller.pem"), .key = TextOf("caller.key")}));
+  TlsClient after(server->port());
+  EXPECT_THAT(after.Ask(Get("/a")), EndsWith("GET /a? "));
+  char name[64];
+  X509_NAME_get_text_by_NID(X509_get_subject_name(SSL_get0_peer_certificate(after.ssl.get())), NID_commonName, name,
+                            64);
+  EXPECT_STREQ(name, "caller for tests");
+  const std::string again = Get("/b");
+  EXPECT_EQ(SSL_write(before.ssl.get(), again.data(), static_cast<int>(again.size())), static_cast<int>(again.size()));
+  char buffer[4096];
+  EXPECT_GT(SSL_read(before.ssl.get(), buffer, sizeof buffer), 0);
+}
+
+TEST(TlsContext, SaysWhatIsWrongWithTheMaterial) {
+  TlsMaterial good = ServerMaterial();
+  const auto error = [&](const auto& change) {
+    TlsMaterial bad = good;
+    change(bad);
+    return std::string(TlsContext::Make(bad).status().message());
+  };
+  EXPECT_THAT(error([](TlsMaterial& bad) { bad.certificate_chain = ""; }),
+              HasSubstr("certificate chain cannot be read"));
+  EXPECT_THAT(error([](TlsMaterial& bad) { bad.certificate_chain += "-----BEGIN CERTIFICATE-----\nx\n"; }),
+              HasSubstr("certificate chain cannot be read"));
+  EXPECT_THAT(error([](TlsMaterial& bad) { bad.key = "no key"; }), HasSubstr("the key cannot be read"));
+  EXPECT_THAT(error([](TlsMaterial& bad) { bad.key = TextOf("caller.key"); }),
+              HasSubstr("not that of the certificate"));
+  EXPECT_THAT(error([](TlsMaterial& bad) { bad.client_ca = "no CA"; }), HasSubstr("the client CA cannot be read"));
+  EXPECT_THAT(error([](TlsMaterial& bad) { bad.require_client_certificate = true; }),
+              HasSubstr("there is no client CA"));
+  EXPECT_THAT(error([](TlsMaterial&) {}), IsEmpty());
+}
+
+}  // namespace
+}  // namespace roberta::http
