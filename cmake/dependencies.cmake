@@ -11,8 +11,6 @@ find_package(OpenSSL REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(pcre2 REQUIRED IMPORTED_TARGET libpcre2-8)
 pkg_check_modules(prometheus REQUIRED IMPORTED_TARGET prometheus-cpp-core)
-# Not prometheus-cpp-pull: its civetweb starts threads with 100 KiB of stack, which LibTorch's thread-local storage fills.
-pkg_check_modules(microhttpd REQUIRED IMPORTED_TARGET libmicrohttpd)
 
 if(NOT ROBERTA_CORE_ONLY)
   pkg_check_modules(grpcpp REQUIRED IMPORTED_TARGET grpc++)

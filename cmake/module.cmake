@@ -1,5 +1,5 @@
 # roberta_module(NAME tokenizer [FOLDER profiles/tokenizer] [SOURCES a.cc ...] [HEADERS a.h ...]
-#                [HOT] [DEPS public targets ...] [PRIVATE_DEPS targets ...] [USES grpc torch prometheus microhttpd boost dnnl drawing])
+#                [HOT] [DEPS public targets ...] [PRIVATE_DEPS targets ...] [USES grpc torch prometheus boost dnnl drawing])
 #
 # A module is a folder, a namespace and a target of one name. Its headers are seen under their full path from the root of the
 # repository, but only by modules that name it in DEPS: each module exports an include directory that holds links to its own
@@ -66,7 +66,6 @@ function(roberta_use target scope)
   set(libraries_grpc PkgConfig::grpcpp)
   set(libraries_torch torch_headers_and_libraries)
   set(libraries_prometheus PkgConfig::prometheus)
-  set(libraries_microhttpd PkgConfig::microhttpd)
   set(libraries_boost Boost::boost)
   set(libraries_dnnl dnnl)
   set(libraries_drawing PkgConfig::drawing)

@@ -1,7 +1,7 @@
 # Heavy third-party headers live on the compiler's default path, so every file could include them. A wall is a directory,
 # searched before the default path, whose headers carry the same names and stop the compiler. A module that does not
 # declare `USES torch` (say) is compiled behind torch's wall.
-set(ROBERTA_WALLED grpc torch prometheus microhttpd boost dnnl)
+set(ROBERTA_WALLED grpc torch prometheus boost dnnl)
 
 function(_roberta_build_wall name)
   set(wall "${CMAKE_BINARY_DIR}/walls/${name}")
@@ -28,7 +28,6 @@ if(NOT EXISTS "${walls_complete}")
   _roberta_build_wall(grpc grpc/* grpcpp/*)
   _roberta_build_wall(torch torch/* ATen/* c10/* caffe2/*)
   _roberta_build_wall(prometheus prometheus/*)
-  _roberta_build_wall(microhttpd microhttpd*)
   _roberta_build_wall(boost boost/asio/* boost/beast/* boost/asio* boost/beast*)
   _roberta_build_wall(dnnl oneapi/dnnl/* dnnl*)
   file(WRITE "${walls_complete}" "")

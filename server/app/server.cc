@@ -33,7 +33,7 @@
 #include "server/batching/batch_queue.h"
 #include "server/batching/executors.h"
 #include "server/call/failure_reason.h"
-#include "server/metrics/http_endpoint.h"
+#include "server/http/listening_sockets.h"
 #include "server/metrics/server_metrics.h"
 #include "server/service/admission_control.h"
 #include "server/service/classification.h"
@@ -48,7 +48,7 @@
 namespace roberta::app {
 namespace {
 
-using metrics::HostPort;
+using http::HostPort;
 using metrics::Readiness;
 
 constexpr std::chrono::milliseconds kQuietAfterClose(100);

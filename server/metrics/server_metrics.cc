@@ -3,22 +3,24 @@
 #include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
 
-#include <optional>
 #include <string_view>
+#include <utility>
 
 #include "profiles/errors/errors.h"
-#include "server/metrics/http_endpoint.h"
 
 namespace roberta::metrics {
 namespace {
 
 constexpr char kPlainPage[] = "text/plain; charset=utf-8";
+constexpr size_t kMostConnections = 64;
+constexpr size_t kMostBodyBytes = 1024;  // of requests, which need none
+constexpr std::chrono::seconds kIdleTimeout(10);
 
 /// [Readiness]
 constexpr const char* kReadiness[] = {"not ready: the profiles are being loaded\n", "ready\n",
                                       "not ready: the server is shutting down\n"};
 
-Page ReadyPage(Readiness readiness) {
+http::Response ReadyPage(Readiness readiness) {
   return {readiness == Readiness::kServing ? 200u : 503u, kPlainPage, kReadiness[static_cast<size_t>(readiness)]};
 }
 
@@ -41,14 +43,29 @@ ServerMetrics::ServerMetrics(const MetricsOptions& options)
 ServerMetrics::~ServerMetrics() = default;
 
 absl::StatusOr<uint16_t> ServerMetrics::Expose(const std::string& host, uint16_t port) {
-  const auto page_at = [this](std::string_view path) -> std::optional<Page> {
-    if (path == "/metrics") return Page{200, "text/plain; version=0.0.4; charset=utf-8", Scrape()};
-    if (path == "/healthz") return Page{200, kPlainPage, "alive\n"};
-    if (path == "/readyz") return ReadyPage(readiness_);
-    return std::nullopt;
+  http::Options options = {.host = host, .port = port, .purpose = "for metrics"};
+  options.max_connections = kMostConnections;
+  options.max_body_bytes = kMostBodyBytes;
+  options.idle_timeout = kIdleTimeout;
+  const auto answer = [this](const http::Request& request, http::Responder responder) {
+    const bool reads = request.method == "GET" || request.method == "HEAD";
+    responder.Respond(
+        reads ? PageAt(request.path)
+              : http::Response{405, kPlainPage, "this server answers only GET and HEAD\n", {{"Allow", "GET, HEAD"}}});
   };
-  ASSIGN_OR_RETURN(endpoint_, HttpEndpoint::Start(host, port, page_at));
+  ASSIGN_OR_RETURN(endpoint_, http::Server::Start(std::move(options), answer));
   return endpoint_->port();
+}
+
+void ServerMetrics::PageLater(std::string path, std::function<void(http::Response)> take) {
+  endpoint_->Post([this, path = std::move(path), take = std::move(take)] { take(PageAt(path)); });
+}
+
+http::Response ServerMetrics::PageAt(std::string_view path) {
+  if (path == "/metrics") return {200, "text/plain; version=0.0.4; charset=utf-8", Scrape()};
+  if (path == "/healthz") return {200, kPlainPage, "alive\n"};
+  if (path == "/readyz") return ReadyPage(readiness_);
+  return {404, kPlainPage, "there is no such page\n"};
 }
 
 std::string ServerMetrics::Scrape() {

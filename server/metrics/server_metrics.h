@@ -5,10 +5,12 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "server/http/server.h"
 #include "server/metrics/call_metrics.h"
 #include "server/metrics/load_metrics.h"
 #include "server/metrics/process_metrics.h"
@@ -17,8 +19,6 @@ namespace roberta::metrics {
 
 /// Whether the server takes requests, which /readyz reports.
 enum class Readiness { kLoading, kServing, kDraining };
-
-class HttpEndpoint;
 
 struct MetricsOptions {
   std::vector<std::string> profiles;         ///< values of the label `profile`
@@ -55,13 +55,18 @@ class ServerMetrics {
 
   /// Serves HTTP on `host`:`port` (0: a free port) and returns the port. The pages are /metrics; /healthz, which always
   /// answers 200; /readyz, which answers 200 while the server serves and otherwise 503 with the reason. Errors: see
-  /// HttpEndpoint::Start.
+  /// http::ListenOn.
   absl::StatusOr<uint16_t> Expose(const std::string& host, uint16_t port);
+
+  /// Hands over the page at `path`, on the thread that makes all pages. Only after Expose; any thread may call.
+  void PageLater(std::string path, std::function<void(http::Response)> take);
 
   /// All metrics in Prometheus' text format. One thread at a time may call; after Expose only the endpoint may.
   std::string Scrape();
 
  private:
+  http::Response PageAt(std::string_view path);
+
   const std::shared_ptr<prometheus::Registry> registry_;
   CallMetrics calls_;
   ItemMetrics items_;
@@ -76,7 +81,7 @@ class ServerMetrics {
   ProcessMetrics process_;
   std::atomic<Readiness> readiness_{Readiness::kLoading};
   std::function<void()> refresh_ = [] {};
-  std::unique_ptr<HttpEndpoint> endpoint_;  // last, because it reads the others until it is destroyed
+  std::unique_ptr<http::Server> endpoint_;  // last, because it reads the others until it is destroyed
 };
 
 }  // namespace roberta::metrics
