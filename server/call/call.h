@@ -21,6 +21,7 @@ enum class Method {
   kLoadProfile,
   kUnloadProfile,
   kSetDefaultProfile,
+  kTokenize,
 };
 
 /// A method, who may call it, and the codes with which its calls end, but for those of callers that may not.
@@ -31,7 +32,7 @@ struct MethodRow {
   std::initializer_list<absl::StatusCode> codes_without;  ///< of calls that were given none
 };
 
-inline constexpr size_t kMethods = 7;
+inline constexpr size_t kMethods = 8;
 /// The row of a method.
 inline const MethodRow& RowOf(Method method) {
   using enum absl::StatusCode;
@@ -63,6 +64,10 @@ inline const MethodRow& RowOf(Method method) {
        kAdmin,
        {kOk, kFailedPrecondition, kResourceExhausted, kUnavailable},
        {kInvalidArgument, kResourceExhausted, kUnavailable}},
+      {"Tokenize",
+       kInference,
+       {},  // it needs no profile
+       {kOk, kInvalidArgument, kResourceExhausted, kDeadlineExceeded, kCancelled, kUnavailable}},
   }};
   return kRows[static_cast<size_t>(method)];
 }

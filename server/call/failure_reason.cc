@@ -17,7 +17,7 @@ constexpr std::chrono::milliseconds kLongestRetryDelay(std::chrono::minutes(5));
 
 }  // namespace
 
-const std::array<FailureReasonRow, 25> kFailureReasons = {{
+const std::array<FailureReasonRow, 27> kFailureReasons = {{
     {FailureReason::kMalformedMessage, "malformed_message", StatusCode::kInvalidArgument},
     {FailureReason::kNoItems, "no_items", StatusCode::kInvalidArgument},
     {FailureReason::kTooManyItems, "too_many_items", StatusCode::kInvalidArgument},
@@ -27,6 +27,8 @@ const std::array<FailureReasonRow, 25> kFailureReasons = {{
     {FailureReason::kTooManyCharacters, "too_many_characters", StatusCode::kInvalidArgument},
     {FailureReason::kTooManyTokens, "too_many_tokens", StatusCode::kInvalidArgument},
     {FailureReason::kUnknownProfile, "unknown_profile", StatusCode::kInvalidArgument},
+    {FailureReason::kUnknownModel, "unknown_model", StatusCode::kNotFound},
+    {FailureReason::kNotOffered, "not_offered", StatusCode::kUnimplemented},
     {FailureReason::kProfileNotReady, "profile_not_ready", StatusCode::kFailedPrecondition},
     {FailureReason::kObjectiveNotMet, "objective_not_met", StatusCode::kFailedPrecondition},
     {FailureReason::kProfileInUse, "profile_in_use", StatusCode::kFailedPrecondition},

@@ -21,6 +21,8 @@ enum class FailureReason {
   kTooManyCharacters,
   kTooManyTokens,
   kUnknownProfile,
+  kUnknownModel,
+  kNotOffered,
   kProfileNotReady,
   kObjectiveNotMet,
   kProfileInUse,
@@ -47,7 +49,7 @@ struct FailureReasonRow {
 
 /// The one table from a failure reason to its status code. The names are those of the golden file, of the label
 /// `reason` of the metrics and of the request log.
-extern const std::array<FailureReasonRow, 25> kFailureReasons;
+extern const std::array<FailureReasonRow, 27> kFailureReasons;
 
 absl::StatusCode CodeOf(FailureReason reason);
 

@@ -50,6 +50,7 @@ CallMetrics::CallMetrics(prometheus::Registry* registry, const std::vector<std::
     for (size_t method = 0; method < kMethods; ++method) {
       handles.requests[method] = ExpectedRequests(static_cast<Method>(method), profile);
     }
+    handles.totals = &totals_.emplace_back();
     handles_.Add(profile, handles);
   }
   auto& failures = AddCounters(*registry, "roberta_request_failures_total",
@@ -57,7 +58,7 @@ CallMetrics::CallMetrics(prometheus::Registry* registry, const std::vector<std::
   for (const std::string& reason : failure_reasons) failures_[reason] = &failures.Add({{"reason", reason}});
   failures_[kOtherReason] = &failures.Add({{"reason", kOtherReason}});
   inflight_ = AddGauge(*registry, "roberta_inflight_requests",
-                       "Number of Classify, ClassifyStream and Compare calls that are in the service now.");
+                       "Number of Classify, ClassifyStream, Compare and Tokenize calls that are in the service now.");
 }
 
 CallMetrics::CountersByCode CallMetrics::ExpectedRequests(Method method, const std::string& profile) {
@@ -103,9 +104,38 @@ void CallMetrics::Ended(const End& end, const call::PhaseClock& clock) {
     (found != failures_.end() ? found : failures_.find(kOtherReason))->second->Increment();
   }
   if (end.method != Method::kClassify) return;
+  Add(end, clock, handles.totals);
   for (size_t phase = 0; phase < kPhases; ++phase) {
     handles.phases[phase]->Observe(Seconds(clock.spent_ns(static_cast<Phase>(phase))));
   }
+}
+
+void CallMetrics::Add(const End& end, const call::PhaseClock& clock, SharedTotals* totals) {
+  const auto add = [](uint64_t number, std::atomic<uint64_t>* total) {
+    total->fetch_add(number, std::memory_order_relaxed);
+  };
+  const bool succeeded = end.code == StatusCode::kOk;
+  add(1, succeeded ? &totals->succeeded : &totals->failed);
+  add(static_cast<uint64_t>(clock.total_ns()), succeeded ? &totals->succeeded_ns : &totals->failed_ns);
+  if (!succeeded) return;
+  for (size_t phase = 0; phase < kPhases; ++phase) {
+    add(static_cast<uint64_t>(clock.spent_ns(static_cast<Phase>(phase))), &totals->phase_ns[phase]);
+  }
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  totals->last_ms = static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
+}
+
+CallTotals CallMetrics::TotalsOf(std::string_view profile) const {
+  const Handles* handles = handles_.Find(profile);
+  if (handles == nullptr) return {};
+  const SharedTotals& shared = *handles->totals;
+  CallTotals totals = {.succeeded = shared.succeeded,
+                       .succeeded_ns = shared.succeeded_ns,
+                       .failed = shared.failed,
+                       .failed_ns = shared.failed_ns,
+                       .last_ms = shared.last_ms};
+  for (size_t phase = 0; phase < kPhases; ++phase) totals.phase_ns[phase] = shared.phase_ns[phase];
+  return totals;
 }
 
 ItemMetrics::ItemMetrics(prometheus::Registry* registry, const std::vector<std::string>& profiles) {
@@ -128,6 +158,11 @@ void ItemMetrics::Count(std::string_view profile, const Items& items) {
   handles.failed->Increment(static_cast<double>(items.failed));
   truncated_->Increment(static_cast<double>(items.truncated));
   if (items.answered > 0) input_tokens_->Observe(static_cast<double>(items.tokens));
+}
+
+uint64_t ItemMetrics::Answered(std::string_view profile) const {
+  const Handles* handles = handles_.Find(profile);
+  return handles == nullptr ? 0 : static_cast<uint64_t>(handles->answered->Value());
 }
 
 RpcMetrics::RpcMetrics(prometheus::Registry* registry, const std::vector<std::string>& methods,

@@ -1,8 +1,11 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -17,6 +20,18 @@
 namespace roberta::metrics {
 
 inline constexpr size_t kCodes = 17;  ///< gRPC's status codes, 0 to 16; absl's numbers are the same
+
+/// What the Classify calls that were given a profile come to.
+template <typename Number>
+struct Totals {
+  Number succeeded = 0;
+  Number succeeded_ns = 0;
+  Number failed = 0;
+  Number failed_ns = 0;
+  std::array<Number, call::kPhases> phase_ns = {};  ///< of those that succeeded
+  Number last_ms = 0;                               ///< when the last one succeeded, since 1970; 0: none did
+};
+using CallTotals = Totals<uint64_t>;
 
 /// How calls end and how long they take: requests_total, request_failures_total, request_duration_seconds,
 /// phase_duration_seconds, inflight_requests. Any thread may call.
@@ -37,7 +52,7 @@ class CallMetrics {
   };
   /// Counts a call as in flight until it is destroyed.
   using InFlight = std::unique_ptr<prometheus::Gauge, EndInFlight>;
-  /// A Classify, ClassifyStream or Compare call has begun.
+  /// A Classify, ClassifyStream, Compare or Tokenize call has begun.
   [[nodiscard]] InFlight Started();
 
   struct End {
@@ -49,7 +64,12 @@ class CallMetrics {
   /// A call has ended, and took the time of `clock`.
   void Ended(const End& end, const call::PhaseClock& clock);
 
+  /// Zeros for a profile that is not in the list. Calls that end meanwhile may be in some of the numbers only.
+  CallTotals TotalsOf(std::string_view profile) const;
+
  private:
+  using SharedTotals = Totals<std::atomic<uint64_t>>;
+
   /// nullptr for a code that is not expected; its series is added when the first such call ends.
   using CountersByCode = std::array<prometheus::Counter*, kCodes>;
 
@@ -57,12 +77,15 @@ class CallMetrics {
     std::array<CountersByCode, call::kMethods> requests = {};
     std::array<prometheus::Histogram*, call::kMethods> duration = {};
     std::array<prometheus::Histogram*, call::kPhases> phases = {};
+    SharedTotals* totals = nullptr;
   };
   CountersByCode ExpectedRequests(call::Method method, const std::string& profile);
   prometheus::Counter& Requests(call::Method method, const std::string& profile, absl::StatusCode code);
   void CountRequest(const End& end, const Handles& handles);
+  static void Add(const End& end, const call::PhaseClock& clock, SharedTotals* totals);
 
   prometheus::Family<prometheus::Counter>* requests_;
+  std::deque<SharedTotals> totals_;  ///< of one profile after another, which `handles_` point to
   PerProfile<Handles> handles_;
   std::map<std::string, prometheus::Counter*, std::less<>> failures_;
   prometheus::Gauge* inflight_;
@@ -82,6 +105,9 @@ class ItemMetrics {
     size_t tokens = 0;
   };
   void Count(std::string_view profile, const Items& items);
+
+  /// Items that were answered by a profile so far.
+  uint64_t Answered(std::string_view profile) const;
 
  private:
   struct Handles {

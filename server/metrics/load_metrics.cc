@@ -138,6 +138,11 @@ void BatchMetrics::Count(std::string_view profile, const Batch& batch) {
   handles->padding->Observe(padding);
 }
 
+uint64_t BatchMetrics::Counted(std::string_view profile) const {
+  const Handles* handles = handles_.Find(profile);
+  return handles == nullptr ? 0 : static_cast<uint64_t>(handles->batches->Value());
+}
+
 AdmissionMetrics::AdmissionMetrics(prometheus::Registry* registry, const std::vector<std::string>& profiles) {
   auto& selected =
       AddCounters(*registry, "roberta_profile_selected_total",

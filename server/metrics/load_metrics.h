@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -109,6 +110,9 @@ class BatchMetrics {
     size_t padded_tokens = 0;  ///< computed in addition, only to make the items equally long
   };
   void Count(std::string_view profile, const Batch& batch);
+
+  /// Batches of a profile so far.
+  uint64_t Counted(std::string_view profile) const;
 
  private:
   struct Handles {

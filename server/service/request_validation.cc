@@ -123,11 +123,16 @@ std::optional<FieldProblem> ValidateItem(const internal::RawItem& item, const st
 std::optional<FieldProblem> EncodeItem(const registry::Registry& registry, const internal::RawItem& item,
                                        const std::string& field, tokenizer::Truncation truncation,
                                        tokenizer::Encoding* encoding) {
+  const auto max_tokens = static_cast<size_t>(registry.checkpoint().config().max_tokens());
+  return EncodeItem(registry.tokenizer(), item, field, {.max_tokens = max_tokens, .truncation = truncation}, encoding);
+}
+
+std::optional<FieldProblem> EncodeItem(const tokenizer::Tokenizer& tokenizer, const internal::RawItem& item,
+                                       const std::string& field, const tokenizer::EncodeOptions& options,
+                                       tokenizer::Encoding* encoding) {
   std::optional<std::string_view> pair;
   if (!item.text_pair().empty()) pair = item.text_pair();
-  const auto max_tokens = static_cast<size_t>(registry.checkpoint().config().max_tokens());
-  const absl::Status encoded =
-      registry.tokenizer().Encode(item.text(), pair, {.max_tokens = max_tokens, .truncation = truncation}, encoding);
+  const absl::Status encoded = tokenizer.Encode(item.text(), pair, options, encoding);
   if (encoded.ok()) return std::nullopt;
   return Problem(field + ".text", FailureReason::kTooManyTokens, std::string(encoded.message()));
 }

@@ -55,6 +55,11 @@ std::optional<FieldProblem> EncodeItem(const registry::Registry& registry, const
                                        const std::string& field, tokenizer::Truncation truncation,
                                        tokenizer::Encoding* encoding);
 
+/// The same with other options; max_tokens 0 is no limit.
+std::optional<FieldProblem> EncodeItem(const tokenizer::Tokenizer& tokenizer, const internal::RawItem& item,
+                                       const std::string& field, const tokenizer::EncodeOptions& options,
+                                       tokenizer::Encoding* encoding);
+
 /// Bytes of both texts of an item.
 inline size_t BytesOf(const internal::RawItem& item) {
   return item.text().size() + item.text_pair().size();

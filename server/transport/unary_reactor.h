@@ -11,6 +11,7 @@
 #include "server/call/call.h"
 #include "server/service/unary_call.h"
 #include "server/transport/metadata.h"
+#include "server/transport/translation.h"
 
 // Unary calls between gRPC's callback API and the service. Requests and responses are read and written here, as bytes.
 namespace roberta::transport {
@@ -22,24 +23,8 @@ absl::Status ReadMessage(const grpc::ByteBuffer& bytes, google::protobuf::Messag
 /// Serializes a message for the wire. INTERNAL if it is larger than a message can be.
 grpc::Status WriteMessage(const google::protobuf::MessageLite& message, grpc::ByteBuffer* bytes);
 
-/// How the messages of a method become a call of the service and its outcome becomes a response. One object lives as
-/// long as its call. This one is for methods whose messages are those of the call itself; the others, for other APIs,
-/// have the same members (see tei.h and oip.h).
-template <typename ServiceCall>
-struct Direct {
-  using Call = ServiceCall;
-  using Response = typename Call::Response;
-
-  /// Where the request is read to.
-  auto* request(Call* call) { return &call->request; }
-  /// Makes the request of `*call` of what was read; may shorten its deadline. A failure ends the call.
-  absl::Status Begin(Call* /*call*/) { return absl::OkStatus(); }
-  /// Puts an outcome that is ok into a response, which `*storage` may hold. Or names the fields of one that is not as
-  /// the client knows them, and returns anything.
-  const Response* End(service::Outcome<Response>& outcome, Response* /*storage*/) { return &outcome.response; }
-};
-
-/// Carries one unary call. Owned by gRPC, whose own DefaultReactor does not report that a call was cancelled.
+/// Carries one unary call; `Translation` is one of translation.h. Owned by gRPC, whose own DefaultReactor does not
+/// report that a call was cancelled.
 template <typename Translation>
 class UnaryReactor final : public grpc::ServerUnaryReactor {
  public:

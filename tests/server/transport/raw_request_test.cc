@@ -4,6 +4,7 @@
 #include "roberta/internal/requests.pb.h"
 #include "roberta/v1/classifier.pb.h"
 #include "roberta/v1/profiles.pb.h"
+#include "tei/v1/tei.pb.h"
 
 namespace roberta {
 namespace {
@@ -52,6 +53,28 @@ TEST(RawProfileRequest, IsTheTwinOfEveryMessageThatNamesAProfile) {
   ExpectTwins(v1::LoadProfileRequest::descriptor(), internal::RawProfileRequest::descriptor());
   ExpectTwins(v1::UnloadProfileRequest::descriptor(), internal::RawProfileRequest::descriptor());
   ExpectTwins(v1::SetDefaultProfileRequest::descriptor(), internal::RawProfileRequest::descriptor());
+}
+
+TEST(RawPredictRequest, IsTheTwinOfThePairsMessage) {
+  ExpectTwins(tei::v1::PredictPairRequest::descriptor(), internal::RawPredictRequest::descriptor());
+}
+
+TEST(RawPredictRequest, ReadsTheMessageOfOneText) {
+  tei::v1::PredictRequest request;
+  request.set_inputs("good");
+  request.set_truncate(true);
+  request.set_raw_scores(true);
+  request.set_truncation_direction(tei::v1::TRUNCATION_DIRECTION_LEFT);
+  internal::RawPredictRequest raw;
+  ASSERT_TRUE(raw.ParseFromString(request.SerializeAsString()));
+  EXPECT_EQ(raw.SerializeAsString(), request.SerializeAsString());
+  EXPECT_EQ(raw.inputs(0), "good");
+  EXPECT_TRUE(raw.truncate() && raw.raw_scores());
+  EXPECT_EQ(raw.truncation_direction(), tei::v1::TRUNCATION_DIRECTION_LEFT);
+}
+
+TEST(RawEncodeRequest, IsTheTwinOfTheMessageClientsSend) {
+  ExpectTwins(tei::v1::EncodeRequest::descriptor(), internal::RawEncodeRequest::descriptor());
 }
 
 }  // namespace
