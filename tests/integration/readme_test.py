@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 import unittest
 
-from binaries import BIN, BUILD, SOURCE, Server
+from binaries import BIN, BUILD, SOURCE, VIRTUAL_ENVIRONMENT, Server
 
 FOLDERS = ("client", "cmake", "deploy", "loadtest", "models", "profiles", "proto", "server", "tests")
 DOCUMENTS = ["README.md", "CONTRIBUTING.md",
@@ -19,6 +19,7 @@ LONGEST_FIRST_PAGE = 150
 # A fenced block, and the reason not to run it, if the line before it is a comment that says so.
 BLOCK = re.compile(r"^(?:<!-- not run: ([^\n]+) -->\n)?```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PROGRAM = re.compile(r"build/release/bin/(\S+)")
+PYTHON = re.compile(r"pip install|python3 -m roberta_serve ")  # test_the_python_package_and_its_examples runs these
 SLOW = re.compile(r"roberta-loadtest suite|build/results/|build/my-model")  # readme_slow_test runs these
 LOAD_TEST = re.compile(r"\broberta-loadtest (run|suite) ")
 MEASURED = (0, 4)  # 4: the machine was too busy for the load generator to keep up, which it says
@@ -79,8 +80,8 @@ class Reader(unittest.TestCase):
         count = 0
         for document in DOCUMENTS:
             for command in commands(document, run=True):
-                if command.startswith("protoc") or slow != bool(SLOW.search(command)):
-                    continue  # test_the_python_example runs protoc
+                if PYTHON.match(command) or slow != bool(SLOW.search(command)):
+                    continue
                 with self.subTest(document=document, command=command):
                     result = self.run_here(command)
                     expected = MEASURED if LOAD_TEST.search(command) else (0,)
@@ -110,18 +111,30 @@ class Commands(Reader):
                 checked.add(found[0])
         self.assertLessEqual({"deploy/quickstart", "tests/run", "build/release/bin/roberta-server"}, checked)
 
-    def test_the_python_example(self):
-        if subprocess.run(["/usr/bin/python3", "-c", "import google.protobuf, grpc"], capture_output=True, check=False).returncode != 0:
-            self.skipTest("not run: /usr/bin/python3 has no grpcio and protobuf")
-        (generate,) = [command for command in commands("README.md", run=True) if command.startswith("protoc")]
-        os.makedirs(pathlib.Path(self.directory.name, "python"), exist_ok=True)
-        result = self.run_here(generate)
-        self.assertEqual(result.returncode, 0, result.stderr)
-        (example,) = blocks("README.md", "python")
-        result = subprocess.run(["/usr/bin/python3", "-c", self.here(example)], cwd=SOURCE, capture_output=True, text=True,
-                                timeout=60, check=False)
-        self.assertEqual(result.returncode, 0, result.stderr)
-        self.assertRegex(result.stdout, r"^positive 0\.9\d\d\n$")
+    def test_the_python_package_and_its_examples(self):
+        if not (VIRTUAL_ENVIRONMENT / "requirements.txt").exists():
+            self.skipTest("not run: no packages of PyPI here; tests/run installs them into build/venv")
+        site = pathlib.Path(self.directory.name, "site")
+        # As the document has it, but into a folder of the test's, with what the environment has.
+        install = f"{VIRTUAL_ENVIRONMENT}/bin/pip install --quiet --no-build-isolation --no-deps --target {site}"
+        found = [command for document in DOCUMENTS for command in commands(document, run=True) if PYTHON.match(command)]
+        self.assertEqual(found[0], "pip install ./client/python")
+        self.assertGreater(len(found), 4)
+        examples = [(document, text) for document in ("README.md", "client/README.md") for text in blocks(document, "python")]
+        for number, (document, text) in enumerate(examples):
+            path = pathlib.Path(self.directory.name, f"example_{number}.py")
+            path.write_text(self.here(text))
+            found.append(f"python3 {path}")
+        outputs = []
+        for command in found:
+            command = command.replace("pip install", install).replace("python3", f"PYTHONPATH={site} {VIRTUAL_ENVIRONMENT}/bin/python")
+            with self.subTest(command=command):
+                result = self.run_here(command)
+                self.assertEqual(result.returncode, 0, result.stderr)
+            outputs.append(result.stdout)
+        self.assertRegex(outputs[-3], r"^positive 0\.9\d\d\n$")
+        self.assertIn("INVALID_ARGUMENT", outputs[-2])
+        self.assertEqual(len(outputs[-1].splitlines()), 2 * len(text_of("models/demo-sst2/sample.tsv").splitlines()))
 
     def test_the_cpp_example(self):
         if "san" in BUILD.name:
