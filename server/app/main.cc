@@ -72,6 +72,8 @@ void Declare(CLI::App& app, Flags& flags) {
   AddOverride(app, "--port", overrides.port, "ROBERTA_PORT", "gRPC port (8001); 0 takes a free one");
   AddOverride(app, "--metrics-port", overrides.metrics_port, "ROBERTA_METRICS_PORT",
               "HTTP port of /metrics (8002); 0 takes a free one");
+  AddOverride(app, "--unix-socket", overrides.unix_socket, "ROBERTA_UNIX_SOCKET", "Unix socket with gRPC as well")
+      ->type_name("PATH");
   app.add_option("--profiles", overrides.profiles,
                  "Profiles to load, separated by commas (all of the config, or all but reference)")
       ->delimiter(',')

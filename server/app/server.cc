@@ -6,6 +6,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <condition_variable>
 #include <initializer_list>
@@ -33,7 +34,6 @@
 #include "server/batching/batch_queue.h"
 #include "server/batching/executors.h"
 #include "server/call/failure_reason.h"
-#include "server/http/listening_sockets.h"
 #include "server/metrics/server_metrics.h"
 #include "server/service/admission_control.h"
 #include "server/service/classification.h"
@@ -41,6 +41,8 @@
 #include "server/service/comparison.h"
 #include "server/service/profile_administration.h"
 #include "server/service/profile_backend.h"
+#include "server/sockets/acceptor.h"
+#include "server/sockets/listening.h"
 #include "server/transport/rpc_counter.h"
 #include "server/transport/services.h"
 #include "version/version.h"
@@ -48,13 +50,19 @@
 namespace roberta::app {
 namespace {
 
-using http::HostPort;
 using metrics::Readiness;
+using sockets::HostPort;
 
 constexpr std::chrono::milliseconds kQuietAfterClose(100);
 constexpr std::chrono::milliseconds kLongestWaitForQuiet(1000);
 constexpr std::chrono::milliseconds kLongestWriteOfDrain(3000);
 constexpr std::chrono::milliseconds kWatchInterval(200);
+constexpr size_t kOtherOpenFiles = 256;  // than those of connections
+
+/// A limit for gRPC, for which 0 is no number of its own.
+uint32_t OrForever(uint32_t milliseconds) {
+  return milliseconds == 0 ? INT32_MAX : milliseconds;
+}
 
 batching::BatchQueueOptions QueueOptions(const config::ServerConfig& config, const registry::Registry& registry,
                                          batching::QueueObserver* observer) {
@@ -130,6 +138,7 @@ class ServerImpl final : public Server {
     if (grpc_server_ == nullptr) return;
     StopShadow();
     permits_.Close();
+    acceptor_->StopListening();
     grpc_server_->Shutdown(std::chrono::system_clock::now());
     grpc_server_->Wait();
     // A call that was cut off may still be in a pool; the pools' tasks use one another and the core.
@@ -138,42 +147,54 @@ class ServerImpl final : public Server {
   }
 
   absl::Status Listen() {
-    const std::string address = HostPort(config_.listen().host(), config_.listen().port());
-    ASSIGN_OR_RETURN(metrics_port_,
-                     metrics_.Expose(config_.listen().host(), static_cast<uint16_t>(config_.listen().metrics_port())));
+    const config::Listen& listen = config_.listen();
+    ASSIGN_OR_RETURN(metrics_port_, metrics_.Expose(listen.host(), static_cast<uint16_t>(listen.metrics_port())));
+    ASSIGN_OR_RETURN(std::vector<sockets::ListeningSocket> listening,
+                     sockets::ListenOn(listen.host(), static_cast<uint16_t>(listen.port()), "for gRPC"));
+    port_ = listening.front().port();
+    if (!listen.unix_socket().empty()) {
+      ASSIGN_OR_RETURN(sockets::ListeningSocket unix_socket, sockets::ListenAt(listen.unix_socket()));
+      listening.push_back(std::move(unix_socket));
+    }
 
     grpc::EnableDefaultHealthCheckService(true);
     grpc::reflection::InitProtoReflectionServerBuilderPlugin();
     grpc::ServerBuilder builder;
-    int port = 0;
-    builder.AddListeningPort(address, grpc::InsecureServerCredentials(), &port);
+    // In this order: for TCP, for the Unix socket.
+    std::array<std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor>, 2> take_over;
+    for (auto& one : take_over) {
+      one = builder.experimental().AddExternalConnectionAcceptor(
+          grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD, grpc::InsecureServerCredentials());
+    }
     const config::Limits& limits = config_.limits();
     for (const auto& [argument, value] : std::initializer_list<std::pair<const char*, uint32_t>>{
-             {GRPC_ARG_ALLOW_REUSEPORT, 0},  // else a second server would share the port in silence
              {GRPC_ARG_MAX_CONCURRENT_STREAMS, limits.max_concurrent_streams()},
              {GRPC_ARG_MAX_METADATA_SIZE, limits.max_metadata_bytes()},
              {GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, limits.min_ping_interval_ms()},
-             {GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1}}) {
+             {GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1},
+             {GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, limits.handshake_timeout_ms()},
+             {GRPC_ARG_MAX_CONNECTION_IDLE_MS, OrForever(limits.max_connection_idle_ms())},
+             {GRPC_ARG_MAX_CONNECTION_AGE_MS, OrForever(limits.max_connection_age_ms())},
+             {GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS, OrForever(limits.max_connection_age_grace_ms())}}) {
       builder.AddChannelArgument(argument, static_cast<int>(value));
     }
     builder.SetMaxReceiveMessageSize(static_cast<int>(limits.max_message_bytes()));
     builder.RegisterService(&classifier_service_);
     builder.RegisterService(&profiles_service_);
     std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> interceptors;
-    interceptors.push_back(transport::MakeRpcCounter(&metrics_.rpcs()));
+    interceptors.push_back(transport::MakeRpcCounter(&metrics_.rpcs(), [this](std::string_view peer) {
+      acceptor_->CountReset(peer, std::chrono::steady_clock::now());
+    }));
     builder.experimental().SetInterceptorCreators(std::move(interceptors));
     grpc_server_ = builder.BuildAndStart();
-    if (grpc_server_ == nullptr || port == 0) {
-      grpc_server_.reset();
-      return absl::AlreadyExistsError(absl::StrCat(
-          "cannot listen on ", address, ": the port is in use or not permitted, or there is no such address"));
-    }
-    port_ = static_cast<uint16_t>(port);
+    if (grpc_server_ == nullptr) return absl::InternalError("gRPC does not start a server");
+    acceptor_ = MakeAcceptor(std::move(listening), std::move(take_over));
     SetReadiness(Readiness::kLoading);
     reporter_.ReportTo(grpc_server_->GetHealthCheckService());
     for (const std::string& name : registry_->names()) {
       grpc_server_->GetHealthCheckService()->SetServingStatus("profile/" + name, false);
     }
+    acceptor_->Start();
     return absl::OkStatus();
   }
 
@@ -224,6 +245,7 @@ class ServerImpl final : public Server {
     // Once it shuts down, gRPC cancels late calls without asking us. Turn them away as UNAVAILABLE until they cease.
     permits_.WaitUntilQuiet(kQuietAfterClose, kLongestWaitForQuiet);
     // What is answered has still to leave: Shutdown waits for that, but not for long once every answer is given.
+    acceptor_->StopListening();
     grpc_server_->Shutdown(std::chrono::system_clock::now() + std::chrono::seconds(idle ? 5 : 0));
     return idle;
   }
@@ -246,6 +268,32 @@ class ServerImpl final : public Server {
     while (!stopped.wait_for(lock, stop, kWatchInterval, [&] { return stop.stop_requested(); })) {
       streams_.EndWritesSince(std::chrono::steady_clock::now() - longest_write_.load());
     }
+  }
+  std::unique_ptr<sockets::Acceptor> MakeAcceptor(
+      std::vector<sockets::ListeningSocket> listening,
+      std::array<std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor>, 2> take_over) {
+    const config::Limits& limits = config_.limits();
+    const size_t room = (std::max(sockets::RaiseOpenFiles(), 2 * kOtherOpenFiles) - kOtherOpenFiles) / 2;
+    if (room < limits.max_connections()) {
+      spdlog::warn("limits.max_connections is {}, but the system allows open files for {} connections only",
+                   limits.max_connections(), room);
+    }
+    // A function can be copied, and so must be what it holds.
+    auto shared = std::make_shared<decltype(take_over)>(std::move(take_over));
+    return std::make_unique<sockets::Acceptor>(
+        std::move(listening),
+        sockets::AcceptorOptions{
+            .max_connections = std::min<size_t>(limits.max_connections(), room),
+            .max_per_peer = limits.max_connections_per_peer(),
+            .max_resets_per_second = limits.max_resets_per_second(),
+            .hand_over =
+                [shared](int descriptor, bool is_unix) {
+                  grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters connection;
+                  connection.fd = descriptor;
+                  (*shared)[is_unix ? 1 : 0]->HandleNewConnection(&connection);
+                },
+            .count_open = [this](size_t connections) { metrics_.connections().Set(connections); },
+            .count_closed = [this](sockets::Closed reason) { metrics_.connections().CountClosed(reason); }});
   }
   void StopShadow() {
     if (shadow_ != nullptr) shadow_->Stop();
@@ -273,6 +321,7 @@ class ServerImpl final : public Server {
   batching::WorkerPool loads_;
   transport::ClassifierService classifier_service_;
   transport::ProfilesService profiles_service_;
+  std::unique_ptr<sockets::Acceptor> acceptor_;
   std::unique_ptr<grpc::Server> grpc_server_;
   uint16_t port_ = 0;
   uint16_t metrics_port_ = 0;

@@ -65,6 +65,13 @@ constexpr NumberField kNumbers[] = {
     {"limits.stream_write_timeout_ms", 30000, 1, kHourMs},
     {"limits.max_metadata_bytes", 32u << 10, 1024, 1u << 20},
     {"limits.min_ping_interval_ms", 5000, 1, kHourMs},
+    {"limits.max_connections", 16384, 1, kMany},
+    {"limits.max_connections_per_peer", 4096, 0, kMany},
+    {"limits.max_connection_idle_ms", 1800 * 1000, 0, INT32_MAX},
+    {"limits.max_connection_age_ms", 0, 0, INT32_MAX},
+    {"limits.max_connection_age_grace_ms", 0, 0, INT32_MAX},
+    {"limits.handshake_timeout_ms", 10000, 1, kHourMs},
+    {"limits.max_resets_per_second", 1000, 0, kMany},
     {"shutdown.drain_delay_ms", 0, 0, kHourMs},
     {"shutdown.drain_timeout_ms", 30000, 0, kHourMs},
     {"logging.slow_request_ms", 5000, 0, kHourMs},
@@ -180,6 +187,7 @@ void CompleteConfig(const Overrides& overrides, uint32_t usable_cores, const std
   if (overrides.host || !listen.has_host()) listen.set_host(overrides.host.value_or("127.0.0.1"));
   if (overrides.port) listen.set_port(*overrides.port);
   if (overrides.metrics_port) listen.set_metrics_port(*overrides.metrics_port);
+  if (overrides.unix_socket) listen.set_unix_socket(*overrides.unix_socket);
 
   CompleteProfiles(overrides.profiles, overrides.default_profile, recipes, config);
 
@@ -213,6 +221,7 @@ absl::Status ValidateConfig(const ServerConfig& config, const std::vector<KnownR
       CheckUtf8("model.name", config.model().name()),
       CheckUtf8("model.sample_file", config.model().sample_file()),
       CheckUtf8("listen.host", config.listen().host()),
+      CheckUtf8("listen.unix_socket", config.listen().unix_socket()),
       CheckProfiles(config, recipes),
       CheckNumbers(config),
       CheckOneOf("logging.format", config.logging().format(), {"text", "json"}),

@@ -10,7 +10,7 @@
 
 #include "profiles/errors/errors.h"
 #include "server/http/connection.h"
-#include "server/http/listening_sockets.h"
+#include "server/sockets/listening.h"
 
 namespace roberta::http {
 
@@ -28,13 +28,14 @@ Response PlainError(unsigned status, std::string_view sentence) {
 
 class ServerOnLoop final : public Server {
  public:
-  ServerOnLoop(Options options, Handler handler, const ListeningSockets& sockets) : port_(sockets.port) {
+  ServerOnLoop(Options options, Handler handler, std::vector<sockets::ListeningSocket> sockets)
+      : port_(sockets.front().port()) {
     shared_.options = std::move(options);
     if (!shared_.options.error_response) shared_.options.error_response = PlainError;
     shared_.handler = std::move(handler);
     shared_.loop->context = &context_;
     shared_.on_closed = [this](const Connection& connection) { OnClosed(connection); };
-    for (const int listening : sockets.descriptors) AddAcceptor(listening);
+    for (sockets::ListeningSocket& listening : sockets) AddAcceptor(listening.Release());
     thread_ = std::thread([this] {
       for (Acceptor& acceptor : acceptors_) Accept(&acceptor);
       context_.run();
@@ -201,8 +202,9 @@ class ServerOnLoop final : public Server {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(Options options, Handler handler) {
-  ASSIGN_OR_RETURN(const ListeningSockets sockets, ListenOn(options.host, options.port, options.purpose));
-  return std::make_unique<ServerOnLoop>(std::move(options), std::move(handler), sockets);
+  ASSIGN_OR_RETURN(std::vector<sockets::ListeningSocket> listening,
+                   sockets::ListenOn(options.host, options.port, options.purpose));
+  return std::make_unique<ServerOnLoop>(std::move(options), std::move(handler), std::move(listening));
 }
 
 }  // namespace roberta::http

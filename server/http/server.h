@@ -24,9 +24,9 @@ enum class Refusal {
 };
 
 struct Options {
-  std::string host = "127.0.0.1";  ///< see ListenOn
+  std::string host = "127.0.0.1";  ///< see sockets::ListenOn
   uint16_t port = 0;
-  std::string purpose;  ///< see ListenOn
+  std::string purpose;  ///< see sockets::ListenOn
 
   size_t max_connections = 1024;
   size_t max_connections_per_peer = 1024;
@@ -49,7 +49,7 @@ struct Options {
 /// kept alive, and pipelined requests are answered in their order, one at a time. Timeouts are kept to within 0.1 s.
 class Server {
  public:
-  /// Errors: see ListenOn.
+  /// Errors: see sockets::ListenOn.
   static absl::StatusOr<std::unique_ptr<Server>> Start(Options options, Handler handler);
 
   /// Closes all connections at once. Handlers do not run any more; responders that are left do nothing.

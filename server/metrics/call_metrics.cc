@@ -202,4 +202,19 @@ void RpcMetrics::Ended(const Method& method, int code, std::chrono::nanoseconds 
   method.duration->Observe(Seconds(duration.count()));
 }
 
+ConnectionMetrics::ConnectionMetrics(prometheus::Registry* registry)
+    : open_(AddGauge(*registry, "roberta_connections", "Number of open connections to the gRPC services.")) {
+  auto& closed = AddCounters(*registry, "roberta_connections_closed_total",
+                             "Number of connections that the server closed because of a limit.");
+  for (size_t i = 0; i < closed_.size(); ++i) closed_[i] = &closed.Add({{"reason", sockets::kClosedNames[i]}});
+}
+
+void ConnectionMetrics::Set(size_t connections) {
+  open_->Set(static_cast<double>(connections));
+}
+
+void ConnectionMetrics::CountClosed(sockets::Closed reason) {
+  closed_[static_cast<size_t>(reason)]->Increment();
+}
+
 }  // namespace roberta::metrics

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <string>
@@ -16,6 +17,7 @@
 #include "absl/status/status.h"
 #include "server/call/call.h"
 #include "server/metrics/families.h"
+#include "server/sockets/acceptor.h"
 
 namespace roberta::metrics {
 
@@ -148,6 +150,20 @@ class RpcMetrics {
  private:
   std::map<std::string, Method, std::less<>> methods_;
   const Method* other_ = nullptr;
+};
+
+/// Connections to the gRPC port and Unix socket: connections, connections_closed_total. Any thread may call.
+class ConnectionMetrics {
+ public:
+  /// `registry` must outlive this.
+  explicit ConnectionMetrics(prometheus::Registry* registry);
+
+  void Set(size_t connections);
+  void CountClosed(sockets::Closed reason);
+
+ private:
+  prometheus::Gauge* open_;
+  std::array<prometheus::Counter*, std::size(sockets::kClosedNames)> closed_;
 };
 
 }  // namespace roberta::metrics

@@ -37,6 +37,7 @@ ServerMetrics::ServerMetrics(const MetricsOptions& options)
       shadow_(registry_.get(), options.profiles),
       admission_(registry_.get(), options.profiles),
       rpcs_(registry_.get(), options.rpc_methods, options.rpc_codes),
+      connections_(registry_.get()),
       build_(registry_.get(), options.computation),
       process_(registry_.get()) {}
 

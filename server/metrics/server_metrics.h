@@ -48,6 +48,7 @@ class ServerMetrics {
   ShadowMetrics& shadow() { return shadow_; }
   AdmissionMetrics& admission() { return admission_; }
   RpcMetrics& rpcs() { return rpcs_; }
+  ConnectionMetrics& connections() { return connections_; }
   std::atomic<Readiness>& readiness() { return readiness_; }
 
   /// Each scrape calls `refresh` first, on its own thread; what it uses must outlive this. Call before Expose.
@@ -55,7 +56,7 @@ class ServerMetrics {
 
   /// Serves HTTP on `host`:`port` (0: a free port) and returns the port. The pages are /metrics; /healthz, which always
   /// answers 200; /readyz, which answers 200 while the server serves and otherwise 503 with the reason. Errors: see
-  /// http::ListenOn.
+  /// sockets::ListenOn.
   absl::StatusOr<uint16_t> Expose(const std::string& host, uint16_t port);
 
   /// Hands over the page at `path`, on the thread that makes all pages. Only after Expose; any thread may call.
@@ -77,6 +78,7 @@ class ServerMetrics {
   ShadowMetrics shadow_;
   AdmissionMetrics admission_;
   RpcMetrics rpcs_;
+  ConnectionMetrics connections_;
   BuildMetrics build_;
   ProcessMetrics process_;
   std::atomic<Readiness> readiness_{Readiness::kLoading};

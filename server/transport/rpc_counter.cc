@@ -2,8 +2,10 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <algorithm>
 #include <chrono>
 #include <set>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "roberta/v1/classifier.pb.h"
@@ -16,10 +18,12 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+constexpr std::chrono::milliseconds kClockSlack(20);
+
 class RpcCounter final : public grpc::experimental::Interceptor {
  public:
-  RpcCounter(metrics::RpcMetrics* metrics, const char* method)
-      : metrics_(metrics), method_(metrics->Started(method)), start_(Clock::now()) {}
+  RpcCounter(metrics::RpcMetrics* metrics, const CountReset& count_reset, grpc::experimental::ServerRpcInfo* call)
+      : metrics_(metrics), method_(metrics->Started(call->method())), count_reset_(count_reset), call_(call) {}
 
   // A call whose connection broke may end without a status.
   ~RpcCounter() override { End(grpc::StatusCode::CANCELLED); }
@@ -28,10 +32,20 @@ class RpcCounter final : public grpc::experimental::Interceptor {
     if (methods->QueryInterceptionHookPoint(grpc::experimental::InterceptionHookPoints::PRE_SEND_STATUS)) {
       End(methods->GetSendStatus().error_code());
     }
+    if (methods->QueryInterceptionHookPoint(grpc::experimental::InterceptionHookPoints::POST_RECV_CLOSE)) Closed();
     methods->Proceed();
   }
 
  private:
+  /// A client whose deadline passes cancels its call too, perhaps before our clock says so. That is no abuse: such a
+  /// client cannot start calls faster than they end here.
+  void Closed() {
+    grpc::ServerContextBase* const context = call_->server_context();
+    if (!context->IsCancelled()) return;
+    const auto now = std::chrono::system_clock::now();
+    const auto spent = Clock::now() - start_;
+    if (now + std::max<Clock::duration>(spent / 8, kClockSlack) < context->deadline()) count_reset_(context->peer());
+  }
   void End(grpc::StatusCode code) {
     if (ended_) return;
     ended_ = true;
@@ -40,20 +54,24 @@ class RpcCounter final : public grpc::experimental::Interceptor {
 
   metrics::RpcMetrics* const metrics_;
   const metrics::RpcMetrics::Method& method_;
-  const Clock::time_point start_;
+  const CountReset& count_reset_;
+  grpc::experimental::ServerRpcInfo* const call_;
+  const Clock::time_point start_ = Clock::now();
   bool ended_ = false;
 };
 
 class RpcCounterFactory final : public grpc::experimental::ServerInterceptorFactoryInterface {
  public:
-  explicit RpcCounterFactory(metrics::RpcMetrics* metrics) : metrics_(metrics) {}
+  RpcCounterFactory(metrics::RpcMetrics* metrics, CountReset count_reset)
+      : metrics_(metrics), count_reset_(std::move(count_reset)) {}
 
   grpc::experimental::Interceptor* CreateServerInterceptor(grpc::experimental::ServerRpcInfo* call) override {
-    return new RpcCounter(metrics_, call->method());
+    return new RpcCounter(metrics_, count_reset_, call);
   }
 
  private:
   metrics::RpcMetrics* const metrics_;
+  const CountReset count_reset_;
 };
 
 }  // namespace
@@ -78,8 +96,9 @@ std::vector<int> RpcCodes() {
   return {codes.begin(), codes.end()};
 }
 
-std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface> MakeRpcCounter(metrics::RpcMetrics* metrics) {
-  return std::make_unique<RpcCounterFactory>(metrics);
+std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface> MakeRpcCounter(metrics::RpcMetrics* metrics,
+                                                                                      CountReset count_reset) {
+  return std::make_unique<RpcCounterFactory>(metrics, std::move(count_reset));
 }
 
 }  // namespace roberta::transport

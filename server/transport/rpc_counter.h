@@ -2,8 +2,10 @@
 
 #include <grpcpp/support/server_interceptor.h>
 
+#include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "server/metrics/call_metrics.h"
@@ -16,7 +18,11 @@ std::vector<std::string> RpcMethods();
 /// The status codes that a call can end with: those of the table of failure reasons, and gRPC's own.
 std::vector<int> RpcCodes();
 
+/// A call of that peer (grpc::ServerContextBase::peer) was cancelled by its client, well before its deadline.
+using CountReset = std::function<void(std::string_view peer)>;
+
 /// Makes an interceptor for each call that counts its start and its end. `metrics` must outlive the server.
-std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface> MakeRpcCounter(metrics::RpcMetrics* metrics);
+std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface> MakeRpcCounter(metrics::RpcMetrics* metrics,
+                                                                                      CountReset count_reset);
 
 }  // namespace roberta::transport

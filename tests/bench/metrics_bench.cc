@@ -84,7 +84,7 @@ class HealthServer {
     builder.RegisterService(&service_);
     if (rpcs != nullptr) {
       std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> interceptors;
-      interceptors.push_back(roberta::transport::MakeRpcCounter(rpcs));
+      interceptors.push_back(roberta::transport::MakeRpcCounter(rpcs, [](std::string_view) {}));
       builder.experimental().SetInterceptorCreators(std::move(interceptors));
     }
     server_ = builder.BuildAndStart();

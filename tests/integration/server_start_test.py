@@ -96,7 +96,8 @@ class Configuration(unittest.TestCase):
             path.write_text(json.dumps({"model": {"directory": "m"}, "listen": {"port": 1, "host": "::1", "metrics_port": 9}}))
             config = self.printed("--config", path, "--port", "3",
                                   environment={"ROBERTA_PORT": "2", "ROBERTA_METRICS_PORT": "4"})
-        self.assertEqual(config["listen"], {"host": "::1", "port": 3, "metrics_port": 4})
+        self.assertEqual({field: config["listen"][field] for field in ("host", "port", "metrics_port")},
+                         {"host": "::1", "port": 3, "metrics_port": 4})
 
     def test_a_printed_config_is_read_back(self):
         for form, ending in (("textproto", "textproto"), ("json", "json")):

@@ -3,8 +3,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "server/http/listening_sockets.h"
-
 namespace roberta::http {
 namespace {
 
@@ -23,12 +21,6 @@ TEST(RequestHeader, OneThatCameTwiceHasNoValue) {
   EXPECT_EQ(request.Header("x-one"), "1");
   EXPECT_EQ(request.Header("x-two"), std::nullopt);
   EXPECT_EQ(request.Header("x-three"), std::nullopt);
-}
-
-TEST(HostPort, PutsBracketsAroundAnIpv6Address) {
-  EXPECT_EQ(HostPort("::1", 8000), "[::1]:8000");
-  EXPECT_EQ(HostPort("[::1]", 8000), "[::1]:8000");
-  EXPECT_EQ(HostPort("localhost", 0), "localhost:0");
 }
 
 }  // namespace

@@ -9,7 +9,6 @@
 #include <thread>
 #include <vector>
 
-#include "server/http/listening_sockets.h"
 #include "tests/server/http/raw_client.h"
 
 namespace roberta::http {

@@ -1,0 +1,201 @@
+#include "server/sockets/acceptor.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace roberta::sockets {
+namespace {
+
+constexpr int kEventsAtOnce = 64;
+constexpr int kAcceptedAtOnce = 64;  // so that ends of connections are seen meanwhile
+constexpr size_t kNetworkBytes = 8;  // of an IPv6 address: a user is given that much
+
+int OpenSpare() {
+  return open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+/// The peer as gRPC names it and its network, both empty for a Unix socket.
+std::pair<std::string, std::string> NamesOf(const sockaddr_storage& address) {
+  std::array<char, INET6_ADDRSTRLEN> text = {};
+  const void* four = nullptr;
+  in_port_t port = 0;
+  if (address.ss_family == AF_INET) {
+    const auto& in = reinterpret_cast<const sockaddr_in&>(address);
+    four = &in.sin_addr;
+    port = ntohs(in.sin_port);
+  } else if (address.ss_family == AF_INET6) {
+    const auto& in6 = reinterpret_cast<const sockaddr_in6&>(address);
+    port = ntohs(in6.sin6_port);
+    if (!IN6_IS_ADDR_V4MAPPED(&in6.sin6_addr)) {
+      inet_ntop(AF_INET6, &in6.sin6_addr, text.data(), text.size());
+      return {absl::StrCat("ipv6:%5B", text.data(), "%5D:", port),
+              std::string(reinterpret_cast<const char*>(&in6.sin6_addr), kNetworkBytes)};
+    }
+    four = &in6.sin6_addr.s6_addr[12];
+  } else {
+    return {};
+  }
+  inet_ntop(AF_INET, four, text.data(), text.size());
+  return {absl::StrCat("ipv4:", text.data(), ":", port), text.data()};
+}
+
+}  // namespace
+
+size_t RaiseOpenFiles() {
+  rlimit limit = {};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+  getrlimit(RLIMIT_NOFILE, &limit);
+  return limit.rlim_cur;
+}
+
+Acceptor::Acceptor(std::vector<ListeningSocket> sockets, AcceptorOptions options)
+    : options_(std::move(options)),
+      sockets_(std::move(sockets)),
+      spare_descriptor_(OpenSpare()),
+      epoll_(epoll_create1(EPOLL_CLOEXEC)),
+      wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  Watch(wake_, EPOLLIN);
+  for (const ListeningSocket& socket : sockets_) Watch(socket.descriptor(), EPOLLIN);
+}
+
+void Acceptor::Start() {
+  listening_ = true;
+  thread_ = std::thread([this] { Run(); });
+}
+
+Acceptor::~Acceptor() {
+  StopListening();
+  stop_ = true;
+  eventfd_write(wake_, 1);
+  if (thread_.joinable()) thread_.join();
+  for (const auto& [duplicate, connection] : by_duplicate_) close(duplicate);
+  for (const int descriptor : {spare_descriptor_, epoll_, wake_}) close(descriptor);
+}
+
+void Acceptor::StopListening() {
+  stop_listening_ = true;
+  eventfd_write(wake_, 1);
+  listening_.wait(true);
+}
+
+void Acceptor::CountReset(std::string_view peer, std::chrono::steady_clock::time_point now) {
+  if (options_.max_resets_per_second == 0) return;
+  const std::lock_guard lock(mutex_);
+  const auto found = by_peer_.find(peer);
+  if (found == by_peer_.end()) return;
+  Connection& connection = by_duplicate_[found->second];
+  if (now - connection.second >= std::chrono::seconds(1)) {
+    connection.second = now;
+    connection.resets = 0;
+  }
+  if (++connection.resets != options_.max_resets_per_second + 1) return;
+  options_.count_closed(Closed::kResets);
+  // Not shutdown, after which what has arrived already would still be read, and answered.
+  const sockaddr nowhere = {.sa_family = AF_UNSPEC, .sa_data = {}};
+  connect(found->second, &nowhere, sizeof nowhere);
+}
+
+void Acceptor::Watch(int descriptor, uint32_t events) const {
+  epoll_event event = {.events = events, .data = {.fd = descriptor}};
+  epoll_ctl(epoll_, EPOLL_CTL_ADD, descriptor, &event);
+}
+
+void Acceptor::Run() {
+  std::array<epoll_event, kEventsAtOnce> events;
+  while (!stop_) {
+    const int count = epoll_wait(epoll_, events.data(), kEventsAtOnce, -1);
+    if (stop_listening_ && listening_) {
+      sockets_.clear();
+      listening_ = false;
+      listening_.notify_all();
+    }
+    for (int i = 0; i < count; ++i) {
+      const int descriptor = events[i].data.fd;
+      const auto is_it = [&](const ListeningSocket& socket) { return socket.descriptor() == descriptor; };
+      eventfd_t value = 0;
+      if (descriptor == wake_) {
+        eventfd_read(wake_, &value);
+      } else if (std::any_of(sockets_.begin(), sockets_.end(), is_it)) {
+        AcceptFrom(descriptor);
+      } else if ((events[i].events & EPOLLHUP) != 0) {
+        Ended(descriptor);
+      }
+    }
+  }
+}
+
+void Acceptor::AcceptFrom(int listening) {
+  for (int i = 0; i < kAcceptedAtOnce; ++i) {
+    sockaddr_storage address = {};
+    socklen_t length = sizeof address;
+    const int connected =
+        accept4(listening, reinterpret_cast<sockaddr*>(&address), &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (connected < 0 && (errno == EMFILE || errno == ENFILE)) {
+      close(spare_descriptor_);
+      const int refused = accept4(listening, nullptr, nullptr, SOCK_CLOEXEC);
+      if (refused >= 0) close(refused);
+      spare_descriptor_ = OpenSpare();
+      options_.count_closed(Closed::kOpenFiles);
+      return;
+    }
+    if (connected < 0 && (errno == EINTR || errno == ECONNABORTED)) continue;
+    if (connected < 0) return;
+    auto [peer, network] = NamesOf(address);
+    const int duplicate = Admit(connected, {.peer = std::move(peer), .network = std::move(network)});
+    if (duplicate < 0) continue;
+    options_.hand_over(connected, address.ss_family == AF_UNIX);
+    Watch(duplicate, EPOLLET);  // nothing but the end
+  }
+}
+
+int Acceptor::Admit(int connected, Connection connection) {
+  const int duplicate = fcntl(connected, F_DUPFD_CLOEXEC, 0);
+  const std::lock_guard lock(mutex_);
+  const auto networked = per_network_.find(connection.network);
+  const bool peer_is_full = options_.max_per_peer > 0 && !connection.network.empty() &&
+                            networked != per_network_.end() && networked->second >= options_.max_per_peer;
+  if (duplicate < 0 || peer_is_full || by_duplicate_.size() >= options_.max_connections) {
+    options_.count_closed(duplicate < 0 ? Closed::kOpenFiles : peer_is_full ? Closed::kPeerLimit : Closed::kLimit);
+    if (duplicate >= 0) close(duplicate);
+    close(connected);
+    return -1;
+  }
+  if (!connection.network.empty()) ++per_network_[connection.network];
+  if (!connection.peer.empty()) by_peer_[connection.peer] = duplicate;
+  by_duplicate_[duplicate] = std::move(connection);
+  options_.count_open(by_duplicate_.size());
+  return duplicate;
+}
+
+void Acceptor::Ended(int duplicate) {
+  const std::lock_guard lock(mutex_);
+  const auto found = by_duplicate_.find(duplicate);
+  if (found == by_duplicate_.end()) return;
+  const Connection& connection = found->second;
+  if (const auto peer = by_peer_.find(connection.peer); peer != by_peer_.end() && peer->second == duplicate) {
+    by_peer_.erase(peer);
+  }
+  if (const auto count = per_network_.find(connection.network); count != per_network_.end() && --count->second == 0) {
+    per_network_.erase(count);
+  }
+  by_duplicate_.erase(found);
+  options_.count_open(by_duplicate_.size());
+  close(duplicate);
+}
+
+}  // namespace roberta::sockets

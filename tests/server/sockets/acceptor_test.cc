@@ -1,0 +1,232 @@
+#include "server/sockets/acceptor.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+
+namespace roberta::sockets {
+namespace {
+
+using TimePoint = std::chrono::steady_clock::time_point;
+
+/// A client's socket, bound to an address of the loopback network.
+class Client {
+ public:
+  explicit Client(const char* from = "127.0.0.1") : socket_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    const sockaddr_in address = At(from, 0);
+    EXPECT_EQ(bind(socket_, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  }
+  ~Client() { close(socket_); }
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+
+  bool Connect(uint16_t port) {
+    const sockaddr_in address = At("127.0.0.1", port);
+    return connect(socket_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+  }
+  /// Waits until the server closes the connection. Returns false if it sends something instead.
+  bool WaitForEnd() {
+    char byte = 0;
+    return recv(socket_, &byte, 1, 0) <= 0;
+  }
+  int descriptor() const { return socket_; }
+  std::string peer() const {
+    sockaddr_in address = {};
+    socklen_t length = sizeof address;
+    getsockname(socket_, reinterpret_cast<sockaddr*>(&address), &length);
+    std::array<char, INET_ADDRSTRLEN> text = {};
+    inet_ntop(AF_INET, &address.sin_addr, text.data(), text.size());
+    return absl::StrCat("ipv4:", text.data(), ":", ntohs(address.sin_port));
+  }
+
+ private:
+  static sockaddr_in At(const char* host, uint16_t port) {
+    sockaddr_in address = {};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port);
+    inet_pton(AF_INET, host, &address.sin_addr);
+    return address;
+  }
+
+  const int socket_;
+};
+
+/// An acceptor on a free port, and what it handed over.
+class Accepting {
+ public:
+  explicit Accepting(AcceptorOptions limits) {
+    limits.hand_over = [this](int descriptor, bool is_unix) {
+      EXPECT_FALSE(is_unix);
+      EXPECT_NE(fcntl(descriptor, F_GETFL) & O_NONBLOCK, 0);
+      Change([&] { taken_.push_back(descriptor); });
+    };
+    limits.count_open = [this](size_t connections) { Change([&] { open_ = connections; }); };
+    limits.count_closed = [this](Closed reason) { Change([&] { ++closed_[static_cast<size_t>(reason)]; }); };
+    auto listening = ListenOn("127.0.0.1", 0, "for tests");
+    EXPECT_TRUE(listening.ok()) << listening.status();
+    port_ = listening->front().port();
+    acceptor_ = std::make_unique<Acceptor>(*std::move(listening), std::move(limits));
+    acceptor_->Start();
+  }
+  ~Accepting() {
+    acceptor_.reset();
+    for (const int descriptor : taken_) close(descriptor);
+  }
+
+  Acceptor& operator*() const { return *acceptor_; }
+  uint16_t port() const { return port_; }
+  int closed(Closed reason) {
+    const std::lock_guard lock(mutex_);
+    return closed_[static_cast<size_t>(reason)];
+  }
+  void WaitForTaken(size_t count) {
+    Wait([&] { return taken_.size() == count; });
+  }
+  void WaitForOpen(size_t count) {
+    Wait([&] { return open_ == count; });
+  }
+  /// As gRPC does it.
+  void EndTaken(size_t index) {
+    const std::lock_guard lock(mutex_);
+    shutdown(taken_[index], SHUT_RDWR);
+  }
+
+ private:
+  template <typename Action>
+  void Change(const Action& action) {
+    const std::lock_guard lock(mutex_);
+    action();
+    changed_.notify_all();
+  }
+  template <typename Condition>
+  void Wait(const Condition& condition) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, condition);
+  }
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<int> taken_;
+  size_t open_ = 0;
+  std::array<int, std::size(kClosedNames)> closed_ = {};
+  uint16_t port_ = 0;
+  std::unique_ptr<Acceptor> acceptor_;
+};
+
+AcceptorOptions Limits(size_t max_connections, size_t max_per_peer = 0, size_t max_resets_per_second = 0) {
+  return {.max_connections = max_connections,
+          .max_per_peer = max_per_peer,
+          .max_resets_per_second = max_resets_per_second,
+          .hand_over = {},
+          .count_open = {},
+          .count_closed = {}};
+}
+
+TEST(Acceptor, AConnectionCountsUntilItIsShutDown) {
+  Accepting accepting(Limits(8));
+  Client one, two;
+  ASSERT_TRUE(one.Connect(accepting.port()) && two.Connect(accepting.port()));
+  accepting.WaitForTaken(2);
+  accepting.WaitForOpen(2);
+  accepting.EndTaken(0);
+  accepting.WaitForOpen(1);
+}
+
+TEST(Acceptor, WhatIsBeyondTheLimitIsClosedAndCountedUntilThereIsRoom) {
+  Accepting accepting(Limits(1));
+  Client first, refused, next;
+  ASSERT_TRUE(first.Connect(accepting.port()));
+  accepting.WaitForTaken(1);
+  ASSERT_TRUE(refused.Connect(accepting.port()));
+  EXPECT_TRUE(refused.WaitForEnd());
+  EXPECT_EQ(accepting.closed(Closed::kLimit), 1);
+  accepting.EndTaken(0);
+  accepting.WaitForOpen(0);
+  ASSERT_TRUE(next.Connect(accepting.port()));
+  accepting.WaitForTaken(2);
+}
+
+TEST(Acceptor, APeerCannotTakeThePlaceOfOthers) {
+  Accepting accepting(Limits(8, 1));
+  Client first("127.0.0.2"), second("127.0.0.2"), other("127.0.0.3");
+  ASSERT_TRUE(first.Connect(accepting.port()));
+  accepting.WaitForTaken(1);
+  ASSERT_TRUE(second.Connect(accepting.port()));
+  EXPECT_TRUE(second.WaitForEnd());
+  EXPECT_EQ(accepting.closed(Closed::kPeerLimit), 1);
+  ASSERT_TRUE(other.Connect(accepting.port()));
+  accepting.WaitForTaken(2);
+  accepting.EndTaken(0);
+  accepting.WaitForOpen(1);
+  Client third("127.0.0.2");
+  ASSERT_TRUE(third.Connect(accepting.port()));
+  accepting.WaitForTaken(3);
+}
+
+TEST(Acceptor, AConnectionWhoseCallsAreCancelledTooFastIsClosed) {
+  Accepting accepting(Limits(8, 0, 2));
+  Client attacker, other;
+  ASSERT_TRUE(attacker.Connect(accepting.port()) && other.Connect(accepting.port()));
+  accepting.WaitForTaken(2);
+  const TimePoint start(std::chrono::hours(1));
+  for (int i = 0; i < 10; ++i) {  // twice a second is not too fast
+    for (int twice = 0; twice < 2; ++twice) (*accepting).CountReset(attacker.peer(), start + std::chrono::seconds(i));
+  }
+  EXPECT_EQ(accepting.closed(Closed::kResets), 0);
+  for (int i = 0; i < 10; ++i) (*accepting).CountReset(attacker.peer(), start + std::chrono::seconds(20));
+  EXPECT_TRUE(attacker.WaitForEnd());
+  accepting.WaitForOpen(1);
+  EXPECT_EQ(accepting.closed(Closed::kResets), 1);
+}
+
+TEST(Acceptor, ResetsOfAConnectionThatIsGoneMeanNothing) {
+  Accepting accepting(Limits(8, 0, 1));
+  for (int i = 0; i < 10; ++i) (*accepting).CountReset("ipv4:127.0.0.1:1", TimePoint());
+  (*accepting).CountReset("unix:", TimePoint());
+  EXPECT_EQ(accepting.closed(Closed::kResets), 0);
+}
+
+TEST(Acceptor, OnceItHasStoppedListeningNobodyGetsIn) {
+  Accepting accepting(Limits(8));
+  Client before, after;
+  ASSERT_TRUE(before.Connect(accepting.port()));
+  accepting.WaitForTaken(1);
+  (*accepting).StopListening();
+  EXPECT_FALSE(after.Connect(accepting.port()));
+  accepting.EndTaken(0);
+  accepting.WaitForOpen(0);
+}
+
+TEST(Acceptor, WithoutOpenFilesConnectionsAreClosedAndDoNotWait) {
+  Accepting accepting(Limits(8));
+  Client client, next;
+  rlimit limit = {};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  const int lowest_free = dup(client.descriptor());
+  close(lowest_free);
+  const rlimit full = {.rlim_cur = static_cast<rlim_t>(lowest_free), .rlim_max = limit.rlim_max};
+  setrlimit(RLIMIT_NOFILE, &full);
+  ASSERT_TRUE(client.Connect(accepting.port()));
+  EXPECT_TRUE(client.WaitForEnd());
+  setrlimit(RLIMIT_NOFILE, &limit);
+  EXPECT_GE(accepting.closed(Closed::kOpenFiles), 1);
+  ASSERT_TRUE(next.Connect(accepting.port()));
+  accepting.WaitForTaken(1);
+}
+
+}  // namespace
+}  // namespace roberta::sockets
