@@ -7,6 +7,7 @@
 #include <random>
 #include <utility>
 
+#include "profiles/cores/cores.h"
 #include "profiles/quality/sample.h"
 #include "server/batching/executors.h"
 #include "server/service/profile_backend.h"
@@ -144,6 +145,14 @@ service::AdmissionOptions ToAdmissionOptions(const config::ServerConfig& config,
           .capacity_items = config.execution().queue_capacity_items(),
           .capacity_tokens = config.execution().queue_capacity_tokens(),
           .profiles = names};
+}
+
+service::ParkingOptions ToParkingOptions(const config::ServerConfig& config) {
+  // Of a refusal that arrives alone and wakes threads; of many at a time it is half as much.
+  constexpr std::chrono::microseconds kCostOfRefusal(50);
+  constexpr int kPartOfCores = 10;
+  return {.capacity = config.limits().max_parked_refusals(),
+          .interval = kPartOfCores * std::chrono::nanoseconds(kCostOfRefusal) / cores::ReadCpuBudget().usable()};
 }
 
 std::unique_ptr<service::BrownOutLadder> MakeBrownOut(const config::ServerConfig& config, const service::Parts& parts) {

@@ -13,6 +13,7 @@
 #include "server/config/profile_entries.h"
 #include "server/service/admission_control.h"
 #include "server/service/brown_out.h"
+#include "server/service/parked_refusals.h"
 #include "server/service/shadow_traffic.h"
 
 namespace roberta::app {
@@ -40,6 +41,9 @@ admission::Discipline ToDiscipline(const config::ServerConfig& config);
 /// `max_tokens` is the limit of an item.
 service::AdmissionOptions ToAdmissionOptions(const config::ServerConfig& config, const std::vector<std::string>& names,
                                              size_t max_tokens);
+
+/// How refusals wait: so that they take a tenth of the cores.
+service::ParkingOptions ToParkingOptions(const config::ServerConfig& config);
 
 /// Its changes are logged. nullptr if brown-out is off.
 std::unique_ptr<service::BrownOutLadder> MakeBrownOut(const config::ServerConfig& config, const service::Parts& parts);

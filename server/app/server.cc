@@ -39,6 +39,7 @@
 #include "server/service/classification.h"
 #include "server/service/classify_stream.h"
 #include "server/service/comparison.h"
+#include "server/service/parked_refusals.h"
 #include "server/service/profile_administration.h"
 #include "server/service/profile_backend.h"
 #include "server/sockets/acceptor.h"
@@ -100,6 +101,7 @@ class ServerImpl final : public Server {
         admission_(ToAdmissionOptions(config, registry_->names(),
                                       static_cast<size_t>(registry_->checkpoint().config().max_tokens())),
                    &predictor_, &metrics_.admission()),
+        refusals_(ToParkingOptions(config)),
         shadow_(MakeShadow(config, {.registry = registry_.get(), .queue = &queue_, .metrics = &metrics_})),
         parts_({.model_name = config.model().name(),
                 .limits = {.max_items = config.limits().max_items_per_call(),
@@ -113,7 +115,8 @@ class ServerImpl final : public Server {
                 .metrics = &metrics_,
                 .log = request_log_.get(),
                 .brown_out = brown_out_.get(),
-                .shadow = shadow_.get()}),
+                .shadow = shadow_.get(),
+                .refusals = &refusals_}),
         classification_(parts_),
         streams_(&classification_, parts_, {.items_in_flight = config.limits().max_stream_items_in_flight()}),
         comparison_(parts_),
@@ -129,6 +132,7 @@ class ServerImpl final : public Server {
     metrics_.queue().SetCapacity(queue_.capacity_items());
     metrics_.BeforeScrape([this] {
       metrics_.admission().SetLoadRatio(predictor_.load_ratio(admission::WaitPredictor::Clock::now()));
+      metrics_.admission().SetParkedRefusals(refusals_.waiting());
       metrics_.queue().Set(StateOf(queue_));
       if (brown_out_ != nullptr) metrics_.brown_out().SetLevel(brown_out_->level());
     });
@@ -139,6 +143,7 @@ class ServerImpl final : public Server {
     StopShadow();
     permits_.Close();
     acceptor_->StopListening();
+    refusals_.Close();
     grpc_server_->Shutdown(std::chrono::system_clock::now());
     grpc_server_->Wait();
     // A call that was cut off may still be in a pool; the pools' tasks use one another and the core.
@@ -239,6 +244,7 @@ class ServerImpl final : public Server {
     StopShadow();
     std::this_thread::sleep_for(drain_delay);
     permits_.Close();
+    refusals_.Close();
     longest_write_ = std::min({longest_write_.load(), kLongestWriteOfDrain, drain_timeout / 2});
     streams_.Drain();
     const bool idle = permits_.WaitUntilIdle(drain_timeout);
@@ -310,6 +316,7 @@ class ServerImpl final : public Server {
   admission::Permits permits_;
   service::ConcurrencyLimit concurrency_;
   const service::AdmissionControl admission_;
+  service::ParkedRefusals refusals_;
   const std::unique_ptr<service::ShadowTraffic> shadow_;
   const service::Parts parts_;
   service::Classification classification_;

@@ -163,6 +163,8 @@ AdmissionMetrics::AdmissionMetrics(prometheus::Registry* registry, const std::ve
     }
     handles_.Add(profile, handles);
   }
+  parked_refusals_ =
+      AddGauge(*registry, "roberta_parked_refusals", "Number of refused calls that wait before they hear of it.");
   load_ratio_ = AddGauge(*registry, "roberta_load_ratio",
                          "Work of the calls that arrived in the last 10 seconds, including refused calls, divided by "
                          "the work that the executors can do in that time.");
@@ -182,6 +184,10 @@ void AdmissionMetrics::Predicted(std::string_view profile, double error_seconds,
 
 void AdmissionMetrics::SetLoadRatio(double ratio) {
   load_ratio_->Set(ratio);
+}
+
+void AdmissionMetrics::SetParkedRefusals(size_t waiting) {
+  parked_refusals_->Set(static_cast<double>(waiting));
 }
 
 BrownOutMetrics::BrownOutMetrics(prometheus::Registry* registry) {

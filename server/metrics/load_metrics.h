@@ -133,7 +133,7 @@ inline constexpr std::array<const char*, kSelectionReasons> kSelectionReasonName
     "request", "metadata", "default", "brown_out", "auto_most_accurate", "auto_fastest"};
 
 /// How calls are admitted: wait_prediction_error_seconds, wait_prediction_bias_seconds, load_ratio,
-/// profile_selected_total.
+/// parked_refusals, profile_selected_total.
 class AdmissionMetrics {
  public:
   AdmissionMetrics(prometheus::Registry* registry, const std::vector<std::string>& profiles);
@@ -146,6 +146,7 @@ class AdmissionMetrics {
   void Predicted(std::string_view profile, double error_seconds, double bias_seconds);
 
   void SetLoadRatio(double ratio);
+  void SetParkedRefusals(size_t waiting);
 
  private:
   struct Handles {
@@ -156,6 +157,7 @@ class AdmissionMetrics {
 
   PerProfile<Handles> handles_;
   prometheus::Gauge* load_ratio_;
+  prometheus::Gauge* parked_refusals_;
 };
 
 /// Why the level of the brown-out changed, in the order of admission::BrownOut::Cause.

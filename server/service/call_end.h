@@ -17,10 +17,13 @@
 #include "profiles/tokenizer/tokenizer.h"
 #include "roberta/v1/classifier.pb.h"
 #include "server/call/call.h"
+#include "server/call/failure_reason.h"
 #include "server/call/identity.h"
 #include "server/request_log/request_log.h"
 #include "server/service/comparison.h"
+#include "server/service/parked_refusals.h"
 #include "server/service/parts.h"
+#include "server/service/profile_backend.h"
 #include "server/service/unary_call.h"
 
 // The end of a call: its response is filled, and it is counted and logged.
@@ -60,6 +63,13 @@ struct EndedCall {
 
 /// Counts `ended`, and writes its log record if the log wants it: `describe` adds what EndedCall does not have.
 void CountAndLog(const Parts& parts, const EndedCall& ended, absl::FunctionRef<void(request_log::Record*)> describe);
+
+/// Ends a call that was counted, at once, or, if it was refused for overload, when parts.refusals lets it.
+template <typename Call>
+void Complete(const Parts& parts, Call& call) {
+  if (parts.refusals == nullptr || !call::RetryDelayOf(call.outcome.status)) return call.Complete();
+  parts.refusals->Park(call, SteadyDeadline(call.deadline), call.cancelled);
+}
 
 /// The work of a call whose response is complete, and how many of its items failed or lost tokens.
 request_log::Work WorkOf(const ClassifyCall& call);

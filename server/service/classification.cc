@@ -212,7 +212,11 @@ void Classification::Finish(ClassifyCall& call) {
     CountAndLog(parts_, {call::Method::kClassify, call.profile.name, call.outcome.status, call.identity, call.clock},
                 [&](request_log::Record* record) { Describe(call, parts_.registry->names(), record); });
   }
-  call.Complete();
+  if (call.is_part) {
+    call.Complete();
+  } else {
+    Complete(parts_, call);
+  }
   if (shadow) parts_.shadow->Run(*shadow, call.job);
 }
 

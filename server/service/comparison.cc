@@ -217,7 +217,7 @@ void Comparison::Finish(ComparisonCall& call) const {
   call.clock.End(Phase::kPost);
   CountAndLog(parts_, {call::Method::kCompare, /*profile=*/{}, call.outcome.status, call.identity, call.clock},
               [&](request_log::Record* record) { Describe(call, parts_.registry->names(), record); });
-  call.Complete();
+  Complete(parts_, call);
 }
 
 }  // namespace roberta::service

@@ -14,6 +14,7 @@ namespace roberta::service {
 class AdmissionControl;
 class BrownOutLadder;
 class ConcurrencyLimit;
+class ParkedRefusals;
 class ShadowTraffic;
 
 /// What the calls of a server share. All must outlive the classes that are given it. The worker pools and the queue's
@@ -31,6 +32,7 @@ struct Parts {
   request_log::RequestLog* log = nullptr;  ///< nullptr: calls are not logged
   BrownOutLadder* brown_out = nullptr;     ///< nullptr: no brown-out
   ShadowTraffic* shadow = nullptr;         ///< nullptr: no shadow traffic
+  ParkedRefusals* refusals = nullptr;      ///< nullptr: refusals leave at once
 };
 
 }  // namespace roberta::service

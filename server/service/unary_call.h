@@ -15,6 +15,7 @@
 #include "server/metrics/call_metrics.h"
 #include "server/metrics/load_metrics.h"
 #include "server/service/admission_control.h"
+#include "server/service/parked_refusals.h"
 #include "server/service/request_validation.h"
 
 namespace roberta::service {
@@ -30,7 +31,7 @@ struct Outcome {
 /// One unary call on its way through the service. One thread at a time works on it; only `cancelled` may be set by any
 /// thread at any time.
 template <typename RequestMessage, typename ResponseMessage>
-struct UnaryCall : call::Head {
+struct UnaryCall : call::Head, Parkable {
   using Request = RequestMessage;
   using Response = ResponseMessage;
 
@@ -44,6 +45,12 @@ struct UnaryCall : call::Head {
     permit.reset();
   }
 
+  /// The client has given the call up. Any thread may call, until `done` was called.
+  void Cancel() {
+    cancelled = true;
+    Unpark();
+  }
+
   // Set by the transport, with the Head. A call whose message could not be read begins with that status in `outcome`,
   // and ends with it.
   Request request;
@@ -55,6 +62,15 @@ struct UnaryCall : call::Head {
   metrics::CallMetrics::InFlight in_flight;
   admission::Permit permit;
   Outcome<Response> outcome;
+
+ private:
+  void Leave() override { Complete(); }
+  void KeepOnlyTheRefusal() override {
+    in_flight.reset();
+    permit.reset();
+    Request().Swap(&request);
+  }
+  absl::Status& refusal() override { return outcome.status; }
 };
 
 using CallOutcome = Outcome<v1::ClassifyResponse>;
