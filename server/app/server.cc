@@ -4,6 +4,7 @@
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -54,6 +55,9 @@ namespace {
 using metrics::Readiness;
 using sockets::HostPort;
 
+/// The threads of the network inherit it from the one that makes them. Where too much arrives for all of them, a core
+/// goes first of all to what was accepted: a step is a quarter more of a core's time.
+constexpr int kStepsBelowExecutors = 5;
 constexpr std::chrono::milliseconds kQuietAfterClose(100);
 constexpr std::chrono::milliseconds kLongestWaitForQuiet(1000);
 constexpr std::chrono::milliseconds kLongestWriteOfDrain(3000);
@@ -343,7 +347,12 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const config::ServerConfig
   const auto sample_threads = std::make_shared<std::atomic<size_t>>(config.execution().executors());
   ASSIGN_OR_RETURN(auto registry, registry::Registry::Open(ToRegistryOptions(config, sample_threads)));
   auto server = std::make_unique<ServerImpl>(config, std::move(registry));
-  RETURN_IF_ERROR(server->Listen());
+  absl::Status listening;
+  std::thread([&] {
+    [[maybe_unused]] const int lowered = nice(kStepsBelowExecutors);
+    listening = server->Listen();
+  }).join();
+  RETURN_IF_ERROR(listening);
   server->LogStart();
   RETURN_IF_ERROR(server->LoadProfiles(before_ready));
   *sample_threads = 1;  // a load at run time leaves the other cores to requests
