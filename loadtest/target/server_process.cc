@@ -44,8 +44,8 @@ int OpenLog(const std::string& file) {
 
 /// Loopback and free ports, and the line that says which: it must come, and as it is parsed.
 std::vector<std::string> ArgumentsOf(const LaunchOptions& options, const Descriptor& config) {
-  std::vector<std::string> arguments = {"--host",      "127.0.0.1", "--port",       "0",   "--metrics-port", "0",
-                                        "--log-level", "info",      "--log-format", "text"};
+  std::vector<std::string> arguments = {"--host",      "127.0.0.1", "--port",      "0",    "--metrics-port", "0",
+                                        "--http-port", "off",       "--log-level", "info", "--log-format",   "text"};
   if (config.get() >= 0) arguments.insert(arguments.end(), {"--config", config.path()});
   arguments.insert(arguments.end(), options.flags.begin(), options.flags.end());
   return arguments;

@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 #include <atomic>
 #include <cerrno>
+#include <charconv>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -32,7 +33,7 @@ namespace version = roberta::version;
 
 constexpr char kDescription[] =
     "roberta-server serves a RoBERTa classifier over gRPC (roberta.v1.Classifier, roberta.v1.Profiles, "
-    "grpc.health.v1.Health, reflection) and its metrics over HTTP.";
+    "grpc.health.v1.Health, reflection), JSON over HTTP, and its metrics.";
 
 constexpr char kFooter[] = R"(
 Flags win over environment variables, these over the config file. Unknown config fields are errors.
@@ -75,6 +76,21 @@ void Declare(CLI::App& app, Flags& flags) {
               "HTTP port of /metrics (8002); 0 takes a free one");
   AddOverride(app, "--unix-socket", overrides.unix_socket, "ROBERTA_UNIX_SOCKET", "Unix socket with gRPC as well")
       ->type_name("PATH");
+  app.add_option_function<std::string>(
+         "--http-port",
+         [&overrides](const std::string& value) {
+           overrides.http = value != "off";
+           uint32_t port = 0;
+           const char* const end = value.data() + value.size();
+           if (!*overrides.http) return;
+           if (std::from_chars(value.data(), end, port).ptr != end) {
+             throw CLI::ValidationError("--http-port", "neither a port nor off: " + value);
+           }
+           overrides.http_port = port;
+         },
+         "Port of JSON over HTTP (8000 if the host is loopback, else off); 0 takes a free one, off: none")
+      ->envname("ROBERTA_HTTP_PORT")
+      ->type_name("PORT|off");
   app.add_option("--profiles", overrides.profiles,
                  "Profiles to load, separated by commas (all of the config, or all but reference)")
       ->delimiter(',')

@@ -11,6 +11,7 @@
 #include "profiles/quality/sample.h"
 #include "server/batching/executors.h"
 #include "server/service/profile_backend.h"
+#include "server/transport/http_routes.h"
 
 namespace roberta::app {
 
@@ -153,6 +154,22 @@ service::ParkingOptions ToParkingOptions(const config::ServerConfig& config) {
   constexpr int kPartOfCores = 10;
   return {.capacity = config.limits().max_parked_refusals(),
           .interval = kPartOfCores * std::chrono::nanoseconds(kCostOfRefusal) / cores::ReadCpuBudget().usable()};
+}
+
+http::Options ToHttpOptions(const config::ServerConfig& config) {
+  const config::Limits& limits = config.limits();
+  http::Options options = {.host = config.listen().host(),
+                           .port = static_cast<uint16_t>(config.listen().http_port()),
+                           .purpose = "for HTTP",
+                           .max_connections = limits.max_connections(),
+                           .max_head_bytes = limits.max_metadata_bytes(),
+                           .max_body_bytes = limits.max_message_bytes(),
+                           .handshake_timeout = milliseconds(limits.handshake_timeout_ms()),
+                           .write_timeout = milliseconds(limits.stream_write_timeout_ms())};
+  options.max_connections_per_peer =
+      limits.max_connections_per_peer() > 0 ? limits.max_connections_per_peer() : options.max_connections;
+  options.error_response = transport::TransportError;
+  return options;
 }
 
 std::unique_ptr<service::BrownOutLadder> MakeBrownOut(const config::ServerConfig& config, const service::Parts& parts) {

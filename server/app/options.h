@@ -11,6 +11,7 @@
 #include "server/admission/estimates.h"
 #include "server/batching/batch_queue.h"
 #include "server/config/profile_entries.h"
+#include "server/http/server.h"
 #include "server/service/admission_control.h"
 #include "server/service/brown_out.h"
 #include "server/service/parked_refusals.h"
@@ -44,6 +45,9 @@ service::AdmissionOptions ToAdmissionOptions(const config::ServerConfig& config,
 
 /// How refusals wait: so that they take a tenth of the cores.
 service::ParkingOptions ToParkingOptions(const config::ServerConfig& config);
+
+/// How JSON over HTTP is served.
+http::Options ToHttpOptions(const config::ServerConfig& config);
 
 /// Its changes are logged. nullptr if brown-out is off.
 std::unique_ptr<service::BrownOutLadder> MakeBrownOut(const config::ServerConfig& config, const service::Parts& parts);

@@ -35,6 +35,7 @@
 #include "server/batching/batch_queue.h"
 #include "server/batching/executors.h"
 #include "server/call/failure_reason.h"
+#include "server/http/server.h"
 #include "server/metrics/server_metrics.h"
 #include "server/service/admission_control.h"
 #include "server/service/classification.h"
@@ -45,6 +46,7 @@
 #include "server/service/profile_backend.h"
 #include "server/sockets/acceptor.h"
 #include "server/sockets/listening.h"
+#include "server/transport/http_routes.h"
 #include "server/transport/rpc_counter.h"
 #include "server/transport/services.h"
 #include "version/version.h"
@@ -130,6 +132,14 @@ class ServerImpl final : public Server {
         loads_(1),
         classifier_service_(&classification_, &streams_, &comparison_),
         profiles_service_(&administration_),
+        http_services_({.parts = &parts_,
+                        .classification = &classification_,
+                        .comparison = &comparison_,
+                        .administration = &administration_,
+                        .page =
+                            [this](std::string path, std::function<void(http::Response)> take) {
+                              metrics_.PageLater(std::move(path), std::move(take));
+                            }}),
         longest_write_(std::chrono::milliseconds(config.limits().stream_write_timeout_ms())),
         watch_([this](const std::stop_token& stop) { EndStuckWrites(stop); }) {
     registry_->Observe(&reporter_);
@@ -148,6 +158,7 @@ class ServerImpl final : public Server {
     permits_.Close();
     acceptor_->StopListening();
     refusals_.Close();
+    http_server_.reset();
     grpc_server_->Shutdown(std::chrono::system_clock::now());
     grpc_server_->Wait();
     // A call that was cut off may still be in a pool; the pools' tasks use one another and the core.
@@ -164,6 +175,12 @@ class ServerImpl final : public Server {
     if (!listen.unix_socket().empty()) {
       ASSIGN_OR_RETURN(sockets::ListeningSocket unix_socket, sockets::ListenAt(listen.unix_socket()));
       listening.push_back(std::move(unix_socket));
+    }
+
+    if (listen.http()) {
+      ASSIGN_OR_RETURN(http_server_, http::Server::Start(ToHttpOptions(config_), [this](auto request, auto responder) {
+                         transport::AnswerHttp(http_services_, std::move(request), std::move(responder));
+                       }));
     }
 
     grpc::EnableDefaultHealthCheckService(true);
@@ -238,8 +255,10 @@ class ServerImpl final : public Server {
     for (const registry::ProfileStatus& status : registry_->List()) {
       if (status.state == registry::ProfileState::kUnloaded) spdlog::info("{}", ProfileLine(status));
     }
-    spdlog::info("serving gRPC on {}, metrics on http://{}/metrics", HostPort(config_.listen().host(), port_),
-                 HostPort(config_.listen().host(), metrics_port_));
+    const std::string& host = config_.listen().host();
+    spdlog::info("serving gRPC on {}, metrics on http://{}/metrics{}", HostPort(host, port_),
+                 HostPort(host, metrics_port_),
+                 http_server_ ? absl::StrCat(", JSON on http://", HostPort(host, http_server_->port())) : "");
   }
 
   bool Drain(std::chrono::milliseconds drain_delay, std::chrono::milliseconds drain_timeout) override {
@@ -251,17 +270,21 @@ class ServerImpl final : public Server {
     refusals_.Close();
     longest_write_ = std::min({longest_write_.load(), kLongestWriteOfDrain, drain_timeout / 2});
     streams_.Drain();
+    if (http_server_ != nullptr) http_server_->Drain();
     const bool idle = permits_.WaitUntilIdle(drain_timeout);
     // Once it shuts down, gRPC cancels late calls without asking us. Turn them away as UNAVAILABLE until they cease.
     permits_.WaitUntilQuiet(kQuietAfterClose, kLongestWaitForQuiet);
-    // What is answered has still to leave: Shutdown waits for that, but not for long once every answer is given.
+    // What is answered has still to leave: both wait for that, but not for long once every answer is given.
     acceptor_->StopListening();
-    grpc_server_->Shutdown(std::chrono::system_clock::now() + std::chrono::seconds(idle ? 5 : 0));
+    const std::chrono::seconds for_writes(idle ? 5 : 0);
+    if (http_server_ != nullptr) http_server_->Stop(for_writes);
+    grpc_server_->Shutdown(std::chrono::system_clock::now() + for_writes);
     return idle;
   }
 
   uint16_t port() const override { return port_; }
   uint16_t metrics_port() const override { return metrics_port_; }
+  uint16_t http_port() const override { return http_server_ ? http_server_->port() : 0; }
 
  private:
   /// The only place that sets health over HTTP and over gRPC.
@@ -332,7 +355,9 @@ class ServerImpl final : public Server {
   batching::WorkerPool loads_;
   transport::ClassifierService classifier_service_;
   transport::ProfilesService profiles_service_;
+  const transport::HttpServices http_services_;
   std::unique_ptr<sockets::Acceptor> acceptor_;
+  std::unique_ptr<http::Server> http_server_;  // nullptr: off
   std::unique_ptr<grpc::Server> grpc_server_;
   uint16_t port_ = 0;
   uint16_t metrics_port_ = 0;

@@ -13,7 +13,7 @@ namespace roberta::app {
 /// The whole server in one object: model, pools, services, health, metrics.
 class Server {
  public:
-  /// Opens the model, binds both ports and loads the profiles of a config that config::ValidateConfig accepted. Until
+  /// Opens the model, binds all ports and loads the profiles of a config that config::ValidateConfig accepted. Until
   /// all of them have loaded or failed, calls end as UNAVAILABLE and health is NOT_SERVING: a client that repeats such
   /// a call gets its response, while a client would give up if the status were that its profile is not ready. Errors:
   /// those of the model or its sample, a port that cannot be bound (AlreadyExists), a default profile that does not
@@ -31,6 +31,7 @@ class Server {
 
   virtual uint16_t port() const = 0;
   virtual uint16_t metrics_port() const = 0;
+  virtual uint16_t http_port() const = 0;  ///< 0 if JSON over HTTP is off
 };
 
 }  // namespace roberta::app

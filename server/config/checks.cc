@@ -31,6 +31,11 @@ absl::Status CheckUtf8(const std::string& field, const std::string& value) {
   return tokenizer::FirstInvalidUtf8(value) ? WrongValue(field, Shown(value), "UTF-8") : absl::OkStatus();
 }
 
+bool IsLoopbackHost(const std::string& host) {
+  const bool is_ipv4 = host.starts_with("127.") && host.find_first_not_of("0123456789.") == std::string::npos;
+  return is_ipv4 || host == "localhost" || host == "::1" || host == "[::1]";
+}
+
 absl::Status CheckOneOf(const std::string& field, const std::string& value, const std::vector<std::string>& allowed) {
   if (std::find(allowed.begin(), allowed.end(), value) != allowed.end()) return absl::OkStatus();
   return WrongValue(field, Shown(value), absl::StrCat("one of ", absl::StrJoin(allowed, ", ")));

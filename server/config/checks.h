@@ -21,6 +21,8 @@ inline constexpr uint32_t kMostBatchTokens = 1u << 20;
 absl::Status CheckNumber(const std::string& field, double value, double lowest, double highest);
 /// Protobuf's text format lets any bytes into a string, but its other formats and gRPC do not take them.
 absl::Status CheckUtf8(const std::string& field, const std::string& value);
+/// Whether `host` is an address of the loopback interface, or "localhost".
+bool IsLoopbackHost(const std::string& host);
 absl::Status CheckOneOf(const std::string& field, const std::string& value, const std::vector<std::string>& allowed);
 
 }  // namespace roberta::config

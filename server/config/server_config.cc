@@ -50,6 +50,7 @@ struct NumberField {
 constexpr NumberField kNumbers[] = {
     {"listen.port", 8001, 0, 65535},
     {"listen.metrics_port", 8002, 0, 65535},
+    {"listen.http_port", 8000, 0, 65535},
     {"execution.executors", 1, 1, 1024},
     {"execution.tokenizer_workers", 1, 1, 1024},
     {"execution.queue_capacity_calls", 1024, 1, kMany},
@@ -140,6 +141,18 @@ absl::Status CheckBrownOut(const ServerConfig& config) {
   return absl::OkStatus();
 }
 
+absl::Status CheckPortsDiffer(const Listen& listen) {
+  if (listen.port() != 0 && listen.port() == listen.metrics_port()) {
+    return WrongValue("listen.metrics_port", absl::StrCat(listen.port()), "another one than listen.port");
+  }
+  const bool same = listen.http_port() == listen.port() || listen.http_port() == listen.metrics_port();
+  if (listen.http() && listen.http_port() != 0 && same) {
+    return WrongValue("listen.http_port", absl::StrCat(listen.http_port()),
+                      "another one than listen.port and listen.metrics_port");
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckShadow(const ServerConfig& config) {
   const Shadow& shadow = config.shadow();
   RETURN_IF_ERROR(CheckNumber("shadow.fraction", shadow.fraction(), 0, 1));
@@ -189,6 +202,8 @@ void CompleteConfig(const Overrides& overrides, uint32_t usable_cores, const std
   if (overrides.port) listen.set_port(*overrides.port);
   if (overrides.metrics_port) listen.set_metrics_port(*overrides.metrics_port);
   if (overrides.unix_socket) listen.set_unix_socket(*overrides.unix_socket);
+  if (overrides.http_port) listen.set_http_port(*overrides.http_port);
+  if (overrides.http || !listen.has_http()) listen.set_http(overrides.http.value_or(IsLoopbackHost(listen.host())));
 
   CompleteProfiles(overrides.profiles, overrides.default_profile, recipes, config);
 
@@ -231,10 +246,7 @@ absl::Status ValidateConfig(const ServerConfig& config, const std::vector<KnownR
       CheckShadow(config),
   };
   for (const absl::Status& check : checks) RETURN_IF_ERROR(check);
-  if (config.listen().port() != 0 && config.listen().port() == config.listen().metrics_port()) {
-    return WrongValue("listen.metrics_port", absl::StrCat(config.listen().port()), "another one than listen.port");
-  }
-  return absl::OkStatus();
+  return CheckPortsDiffer(config.listen());
 }
 
 std::string PrintConfig(const ServerConfig& config, Format format) {

@@ -28,6 +28,8 @@ struct Overrides {
   std::optional<std::string> host;
   std::optional<uint32_t> port;
   std::optional<uint32_t> metrics_port;
+  std::optional<uint32_t> http_port;
+  std::optional<bool> http;
   std::optional<std::string> unix_socket;
   std::vector<std::string> profiles;  ///< to load, see CompleteProfiles; empty: not overridden
   std::optional<std::string> default_profile;

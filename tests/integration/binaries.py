@@ -18,12 +18,13 @@ BIN = pathlib.Path(os.environ.get("ROBERTA_BIN", BUILD / "bin"))
 LIBTORCH_MODULE = BUILD / "lib/roberta-serve/roberta-libtorch.so"
 DEMO_MODEL = SOURCE / "models/demo-sst2"
 QUICK_DEMO_MODEL = BUILD / "tests/models/demo-sst2"  # with a quarter of its sample, on which every start compares profiles
+os.environ.setdefault("ROBERTA_HTTP_PORT", "0")  # every server that a test starts takes a free one
 START_TIMEOUT_SECONDS = 120  # generous: sanitizers and shared machines are slow
 
 # With the packages of tests/requirements.txt; made by tests/run.
 VIRTUAL_ENVIRONMENT = SOURCE / "build/venv"
 
-_SERVING = re.compile(r"serving gRPC on (\S+):(\d+), metrics on http://\S+:(\d+)/metrics")
+_SERVING = re.compile(r"serving gRPC on (\S+):(\d+), metrics on http://\S+:(\d+)/metrics(?:, JSON on http://\S+:(\d+))?")
 
 
 def use_python_packages():
@@ -76,6 +77,7 @@ class Server:
 
     address = None
     metrics_port = None
+    http_port = None  # None if it serves no HTTP
 
     def _read_log(self):
         for line in self._process.stderr:
@@ -84,6 +86,7 @@ class Server:
             if found:
                 self.address = f"{found[1]}:{found[2]}"
                 self.metrics_port = int(found[3])
+                self.http_port = int(found[4]) if found[4] else None
                 self._serving.set()
         self._serving.set()
 

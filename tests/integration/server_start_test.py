@@ -52,6 +52,15 @@ class StartUpErrors(unittest.TestCase):
             port = str(taken.getsockname()[1])
             self.fails(1, "--model", QUICK_DEMO_MODEL, "--port", "0", "--metrics-port", port, mentions=[port, "in use"])
 
+    def test_http_port_in_use(self):
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = str(taken.getsockname()[1])
+            self.fails(1, "--model", QUICK_DEMO_MODEL, "--port", "0", "--metrics-port", "0", "--http-port", port,
+                       mentions=[port, "for HTTP", "in use"])
+
+    def test_an_http_port_that_is_none_is_wrong_usage(self):
+        self.fails(2, "--http-port", "on", mentions=["--http-port", "on"])
+
     def test_unknown_flag_is_wrong_usage(self):
         self.fails(2, "--frobnicate", mentions=["--frobnicate", "--help"])
 
@@ -98,6 +107,13 @@ class Configuration(unittest.TestCase):
                                   environment={"ROBERTA_PORT": "2", "ROBERTA_METRICS_PORT": "4"})
         self.assertEqual({field: config["listen"][field] for field in ("host", "port", "metrics_port")},
                          {"host": "::1", "port": 3, "metrics_port": 4})
+
+    def test_http_is_on_by_default_on_loopback_only(self):
+        for arguments, served in (((), True), (("--host", "0.0.0.0"), False), (("--host", "0.0.0.0", "--http-port", "5"), True)):
+            listen = self.printed("--model", "m", *arguments, environment={"ROBERTA_HTTP_PORT": ""})["listen"]
+            self.assertEqual(listen["http"], served, arguments)
+            self.assertEqual(listen["http_port"], 5 if "5" in arguments else 8000)
+        self.assertFalse(self.printed("--model", "m", "--http-port", "off")["listen"]["http"])
 
     def test_a_printed_config_is_read_back(self):
         for form, ending in (("textproto", "textproto"), ("json", "json")):

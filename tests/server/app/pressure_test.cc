@@ -21,6 +21,7 @@ config::ServerConfig ConfigWith(const std::string& text) {
   config::CompleteConfig({.model_directory = test_paths::QuickDemoModel(),
                           .port = 0,
                           .metrics_port = 0,
+                          .http_port = 0,
                           .profiles = {"baseline", "quantized"}},
                          2, KnownRecipes(), &config);
   return config;

@@ -34,9 +34,12 @@ config::ServerConfig VariantsConfig(const std::vector<std::string>& loaded) {
       profiles { name: "gone" recipe: "quantized" directory: "/nonexistent/checkpoint" })",
                                                     config::Format::kTextProto, "test")
                                     .value();
-  config::CompleteConfig(
-      {.model_directory = test_paths::QuickDemoModel(), .port = 0, .metrics_port = 0, .profiles = loaded}, 2,
-      KnownRecipes(), &config);
+  config::CompleteConfig({.model_directory = test_paths::QuickDemoModel(),
+                          .port = 0,
+                          .metrics_port = 0,
+                          .http_port = 0,
+                          .profiles = loaded},
+                         2, KnownRecipes(), &config);
   return config;
 }
 
@@ -296,6 +299,7 @@ TEST(ServerStart, ADirectoryWithAPrunedVariantIsOneModelWithSeveralProfiles) {
   config::CompleteConfig({.model_directory = scratch.path(),
                           .port = 0,
                           .metrics_port = 0,
+                          .http_port = 0,
                           .profiles = {"baseline", "pruned", "integrated"}},
                          2, KnownRecipes(), &config);
   RunningServer running(config);

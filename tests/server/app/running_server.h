@@ -18,9 +18,12 @@ namespace roberta::app {
 /// A complete config for the demo model on free ports, which loads only the baseline.
 inline config::ServerConfig DemoConfig() {
   config::ServerConfig config;
-  config::CompleteConfig(
-      {.model_directory = test_paths::QuickDemoModel(), .port = 0, .metrics_port = 0, .profiles = {"baseline"}}, 2,
-      KnownRecipes(), &config);
+  config::CompleteConfig({.model_directory = test_paths::QuickDemoModel(),
+                          .port = 0,
+                          .metrics_port = 0,
+                          .http_port = 0,
+                          .profiles = {"baseline"}},
+                         2, KnownRecipes(), &config);
   return config;
 }
 

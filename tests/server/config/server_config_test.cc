@@ -92,6 +92,8 @@ TEST(CompleteConfig, FillsInEveryDefaultToAValidConfig) {
   EXPECT_EQ(config.listen().host(), "127.0.0.1");
   EXPECT_EQ(config.listen().port(), 8001u);
   EXPECT_EQ(config.listen().metrics_port(), 8002u);
+  EXPECT_EQ(config.listen().http_port(), 8000u);
+  EXPECT_TRUE(config.listen().http());
   EXPECT_EQ(config.default_profile(), "baseline");
   EXPECT_EQ(config.execution().executors(), 3u);
   EXPECT_TRUE(config.execution().predictive_admission());
@@ -182,6 +184,10 @@ TEST(ParseConfig, ErrorsAreOneLine) {
 TEST(ValidateConfig, RefusesOnePortForTwo) {
   EXPECT_THAT(ErrorWith([](ServerConfig& c) { c.mutable_listen()->set_metrics_port(8001); }),
               HasSubstr("listen.metrics_port"));
+  for (const uint32_t port : {8001u, 8002u}) {
+    EXPECT_THAT(ErrorWith([port](ServerConfig& c) { c.mutable_listen()->set_http_port(port); }),
+                HasSubstr("listen.http_port"));
+  }
 }
 
 TEST(PrintConfig, ReadsBackToTheSame) {
