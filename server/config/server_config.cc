@@ -17,6 +17,7 @@
 #include "absl/strings/strip.h"
 #include "profiles/errors/errors.h"
 #include "server/config/checks.h"
+#include "server/config/security_entries.h"
 
 namespace roberta::config {
 namespace {
@@ -82,13 +83,18 @@ constexpr NumberField kNumbers[] = {
     {"brown_out.step_up_at_ms", 100, 0, kHourMs},
     {"brown_out.step_up_after_ms", 10000, 1, kHourMs},
     {"shadow.max_items_in_flight", 1024, 1, kMany},
+    {"tls.reload_interval_ms", 1000, 10, kHourMs},
+    {"access.failure_delay_ms", 250, 0, 10000},
+    {"access.max_delayed_failures", 256, 0, kMany},
 };
 
 /// Fields that are true or false, with their defaults.
 constexpr std::pair<const char*, bool> kSwitches[] = {{"execution.predictive_admission", true},
                                                       {"execution.split_lone_requests", false},
                                                       {"logging.requests", false},
-                                                      {"brown_out.enabled", false}};
+                                                      {"brown_out.enabled", false},
+                                                      {"listen.allow_insecure", false},
+                                                      {"tls.require_client_certificate", false}};
 
 /// A field of one of the entries of a config: "listen.port".
 struct Field {
@@ -216,6 +222,16 @@ void CompleteConfig(const Overrides& overrides, uint32_t usable_cores, const std
   if (overrides.slow_request_ms) logging.set_slow_request_ms(*overrides.slow_request_ms);
   if (overrides.log_requests) logging.set_requests(*overrides.log_requests);
 
+  Tls& tls = *config->mutable_tls();
+  if (overrides.tls_certificate) tls.set_certificate_file(*overrides.tls_certificate);
+  if (overrides.tls_key) tls.set_key_file(*overrides.tls_key);
+  if (overrides.tls_client_ca) tls.set_client_ca_file(*overrides.tls_client_ca);
+  Access& access = *config->mutable_access();
+  if (overrides.credentials_file) access.set_credentials_file(*overrides.credentials_file);
+  if (overrides.anonymous_role) access.set_anonymous_role(*overrides.anonymous_role);
+  if (overrides.allow_insecure) listen.set_allow_insecure(*overrides.allow_insecure);
+  CompleteSecurity(config);
+
   if (!config->shadow().has_fraction()) config->mutable_shadow()->set_fraction(0);
   for (const NumberField& row : kNumbers) {
     const Field at(config, row.path);
@@ -244,6 +260,7 @@ absl::Status ValidateConfig(const ServerConfig& config, const std::vector<KnownR
       CheckOneOf("logging.level", config.logging().level(), {"trace", "debug", "info", "warn", "error"}),
       CheckBrownOut(config),
       CheckShadow(config),
+      CheckSecurity(config),
   };
   for (const absl::Status& check : checks) RETURN_IF_ERROR(check);
   return CheckPortsDiffer(config.listen());

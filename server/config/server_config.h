@@ -37,6 +37,12 @@ struct Overrides {
   std::optional<std::string> log_level;
   std::optional<uint32_t> slow_request_ms;
   std::optional<bool> log_requests;
+  std::optional<std::string> tls_certificate;
+  std::optional<std::string> tls_key;
+  std::optional<std::string> tls_client_ca;
+  std::optional<std::string> credentials_file;
+  std::optional<std::string> anonymous_role;
+  std::optional<bool> allow_insecure;
 };
 
 /// Overrides single fields, then gives every field that is still unset its default. `usable_cores` is the default
