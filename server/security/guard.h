@@ -50,6 +50,7 @@ struct Delay {
 
 struct GuardOptions {
   Role anonymous_role = Role::kAdmin;  ///< of callers without credentials
+  bool certificates = false;           ///< connections may have verified certificates: Presented has theirs
   std::chrono::milliseconds failure_delay{250};
   size_t max_delayed_failures = 256;                     ///< answers that wait at a time; beyond that they do not wait
   std::function<void(Failure)> failed = [](Failure) {};  ///< counts; any thread, and must not block
@@ -60,6 +61,8 @@ struct GuardOptions {
 class Guard {
  public:
   explicit Guard(GuardOptions options);
+
+  bool looks_at_certificates() const { return options_.certificates; }
 
   /// From now on these are the credentials; one thread at a time. Before the first time there are none: everybody is
   /// anonymous, and a header is not looked at.
