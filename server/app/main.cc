@@ -40,7 +40,7 @@ Flags win over environment variables, these over the config file. Unknown config
 
 Examples:
   roberta-server --model models/demo-sst2
-  roberta-server --model models/demo-sst2 --host 0.0.0.0 --port 9001 --profiles baseline,reference
+  roberta-server --model models/demo-sst2 --port 9001 --profiles baseline,reference
   roberta-server --model models/demo-sst2 --log-format json --log-requests --slow-request-ms 200
   roberta-server --config server.textproto --check-config
   roberta-server --model models/demo-sst2 --print-config=json > server.json
@@ -106,7 +106,25 @@ void Declare(CLI::App& app, Flags& flags) {
          "--log-requests", [&overrides](int64_t count) { overrides.log_requests = count > 0; },
          "Log one line for every call, without its texts")
       ->envname("ROBERTA_LOG_REQUESTS");
-  app.add_flag("--check-config", flags.check_config, "Check the configuration and the flags, then exit");
+  AddOverride(app, "--tls-certificate", overrides.tls_certificate, "ROBERTA_TLS_CERTIFICATE",
+              "PEM file of the server's certificate and those that lead to its CA; enables TLS")
+      ->type_name("FILE");
+  AddOverride(app, "--tls-key", overrides.tls_key, "ROBERTA_TLS_KEY", "PEM file of its private key")->type_name("FILE");
+  AddOverride(app, "--tls-client-ca", overrides.tls_client_ca, "ROBERTA_TLS_CLIENT_CA",
+              "PEM file of the CAs of callers' certificates")
+      ->type_name("FILE");
+  AddOverride(app, "--credentials-file", overrides.credentials_file, "ROBERTA_CREDENTIALS_FILE",
+              "Who may call: lines NAME ROLE SHA256 or NAME ROLE certificate:IDENTITY")
+      ->type_name("FILE");
+  AddOverride(app, "--anonymous-role", overrides.anonymous_role, "ROBERTA_ANONYMOUS_ROLE",
+              "Role of callers without credentials: none, metadata, inference or admin (admin, or none if there is a "
+              "credentials file or a client CA)");
+  app.add_flag_function(
+         "--allow-insecure", [&overrides](int64_t count) { overrides.allow_insecure = count > 0; },
+         "Listen on other addresses than loopback without TLS, or with profiles for everybody to load and unload")
+      ->envname("ROBERTA_ALLOW_INSECURE");
+  app.add_flag("--check-config", flags.check_config,
+               "Check the configuration, the flags, and the files of TLS and credentials, then exit");
   app.add_option("--print-config", flags.print_config,
                  "Print the resulting configuration (textproto or json), then exit")
       ->expected(0, 1)
@@ -150,7 +168,9 @@ Instructions ReadCommandLine(int argc, const char* const* argv) {
   }
   const std::vector<config::KnownRecipe> recipes = roberta::app::KnownRecipes();
   config::CompleteConfig(flags.overrides, roberta::cores::ReadCpuBudget().usable(), recipes, &instructions.config);
-  if (absl::Status status = config::ValidateConfig(instructions.config, recipes); !status.ok()) {
+  absl::Status status = config::ValidateConfig(instructions.config, recipes);
+  if (status.ok() && flags.check_config) status = roberta::app::CheckSecurityFiles(instructions.config);
+  if (!status.ok()) {
     instructions.exit_code = Report(status);
   } else if (app.count("--print-config") > 0) {
     const bool json = flags.print_config == "json";

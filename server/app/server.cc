@@ -35,8 +35,11 @@
 #include "server/batching/batch_queue.h"
 #include "server/batching/executors.h"
 #include "server/call/failure_reason.h"
+#include "server/config/security_entries.h"
 #include "server/http/server.h"
 #include "server/metrics/server_metrics.h"
+#include "server/security/files.h"
+#include "server/security/guard.h"
 #include "server/service/admission_control.h"
 #include "server/service/classification.h"
 #include "server/service/classify_stream.h"
@@ -49,6 +52,7 @@
 #include "server/transport/http_routes.h"
 #include "server/transport/rpc_counter.h"
 #include "server/transport/services.h"
+#include "server/transport/tls_credentials.h"
 #include "version/version.h"
 
 namespace roberta::app {
@@ -130,8 +134,10 @@ class ServerImpl final : public Server {
         tokenizers_(config.execution().tokenizer_workers()),
         executors_(&queue_, config.execution().executors()),
         loads_(1),
-        classifier_service_(&classification_, &streams_, &comparison_),
-        profiles_service_(&administration_),
+        guard_(
+            ToGuardOptions(config, [this](security::Failure failure) { metrics_.security().CountFailure(failure); })),
+        classifier_service_(&classification_, &streams_, &comparison_, &guard_),
+        profiles_service_(&administration_, &guard_),
         http_services_({.parts = &parts_,
                         .classification = &classification_,
                         .comparison = &comparison_,
@@ -167,6 +173,7 @@ class ServerImpl final : public Server {
   }
 
   absl::Status Listen() {
+    RETURN_IF_ERROR(OpenSecurityFiles());
     const config::Listen& listen = config_.listen();
     ASSIGN_OR_RETURN(metrics_port_, metrics_.Expose(listen.host(), static_cast<uint16_t>(listen.metrics_port())));
     ASSIGN_OR_RETURN(std::vector<sockets::ListeningSocket> listening,
@@ -188,9 +195,10 @@ class ServerImpl final : public Server {
     grpc::ServerBuilder builder;
     // In this order: for TCP, for the Unix socket.
     std::array<std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor>, 2> take_over;
-    for (auto& one : take_over) {
-      one = builder.experimental().AddExternalConnectionAcceptor(
-          grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD, grpc::InsecureServerCredentials());
+    for (const bool is_unix : {false, true}) {
+      take_over[is_unix ? 1 : 0] = builder.experimental().AddExternalConnectionAcceptor(
+          grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
+          is_unix ? grpc::InsecureServerCredentials() : credentials_);
     }
     const config::Limits& limits = config_.limits();
     for (const auto& [argument, value] : std::initializer_list<std::pair<const char*, uint32_t>>{
@@ -241,6 +249,9 @@ class ServerImpl final : public Server {
     spdlog::info("roberta-server {}: model {} (revision {}) from {}", version::kLong, config_.model().name(),
                  registry_->checkpoint().revision(), config_.model().directory());
     for (const std::string& note : registry_->tokenizer().notes()) spdlog::warn("{}", note);
+    if (const std::string open = config::WhatIsOpen(config_); !open.empty()) {
+      spdlog::warn("others can connect to {}: {}", config_.listen().host(), open);
+    }
     std::vector<std::string> isas;
     for (const kernels::Isa isa : kernels::HostIsas()) isas.emplace_back(kernels::IsaName(isa));
     spdlog::info(
@@ -328,6 +339,21 @@ class ServerImpl final : public Server {
             .count_open = [this](size_t connections) { metrics_.connections().Set(connections); },
             .count_closed = [this](sockets::Closed reason) { metrics_.connections().CountClosed(reason); }});
   }
+  absl::Status OpenSecurityFiles() {
+    security::SecurityFilesOptions options = ToSecurityFilesOptions(config_);
+    options.changed = [this](const security::FileChange& change) {
+      metrics_.security().CountRead(change.kind, change.status.ok());
+      if (change.expires) metrics_.security().SetExpiry(*change.expires);
+      if (change.status.ok()) return spdlog::info("{}", change.line);
+      spdlog::error("{}; what was good before stays in use", change.line);
+    };
+    ASSIGN_OR_RETURN(security_files_, security::SecurityFiles::Open(std::move(options), &guard_));
+    if (security_files_->tls() == nullptr) return absl::OkStatus();
+    credentials_ = transport::MakeTlsCredentials({.current = [this] { return security_files_->tls(); },
+                                                  .asks_for_certificate = !config_.tls().client_ca_file().empty(),
+                                                  .requires_certificate = config_.tls().require_client_certificate()});
+    return absl::OkStatus();
+  }
   void StopShadow() {
     if (shadow_ != nullptr) shadow_->Stop();
   }
@@ -353,6 +379,9 @@ class ServerImpl final : public Server {
   batching::WorkerPool tokenizers_;
   batching::Executors executors_;
   batching::WorkerPool loads_;
+  security::Guard guard_;
+  std::unique_ptr<security::SecurityFiles> security_files_;
+  std::shared_ptr<grpc::ServerCredentials> credentials_ = grpc::InsecureServerCredentials();
   transport::ClassifierService classifier_service_;
   transport::ProfilesService profiles_service_;
   const transport::HttpServices http_services_;

@@ -51,7 +51,7 @@ inline const MethodRow& RowOf(Method method) {
        {},  // it runs several profiles
        {kOk, kInvalidArgument, kFailedPrecondition, kResourceExhausted, kDeadlineExceeded, kCancelled, kUnavailable,
         kInternal}},
-      {"ListProfiles", kMetadata, {}, {kOk}},
+      {"ListProfiles", kMetadata, {}, {kOk, kInvalidArgument}},
       {"LoadProfile",
        kAdmin,
        {kOk, kResourceExhausted, kUnavailable},

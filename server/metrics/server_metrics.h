@@ -14,6 +14,7 @@
 #include "server/metrics/call_metrics.h"
 #include "server/metrics/load_metrics.h"
 #include "server/metrics/process_metrics.h"
+#include "server/metrics/security_metrics.h"
 
 namespace roberta::metrics {
 
@@ -49,6 +50,7 @@ class ServerMetrics {
   AdmissionMetrics& admission() { return admission_; }
   RpcMetrics& rpcs() { return rpcs_; }
   ConnectionMetrics& connections() { return connections_; }
+  SecurityMetrics& security() { return security_; }
   std::atomic<Readiness>& readiness() { return readiness_; }
 
   /// Each scrape calls `refresh` first, on its own thread; what it uses must outlive this. Call before Expose.
@@ -79,6 +81,7 @@ class ServerMetrics {
   AdmissionMetrics admission_;
   RpcMetrics rpcs_;
   ConnectionMetrics connections_;
+  SecurityMetrics security_;
   BuildMetrics build_;
   ProcessMetrics process_;
   std::atomic<Readiness> readiness_{Readiness::kLoading};

@@ -11,7 +11,6 @@
 #include <cstring>
 #include <utility>
 
-#include "absl/strings/str_join.h"
 #include "profiles/errors/errors.h"
 
 namespace roberta::security {
@@ -112,9 +111,11 @@ absl::StatusOr<std::unique_ptr<SecurityFiles>> SecurityFiles::Open(SecurityFiles
   std::unique_ptr<SecurityFiles> files(new SecurityFiles(std::move(options), guard));
   bool any = false;
   for (const FileKind kind : {FileKind::kTls, FileKind::kCredentials}) {
-    ASSIGN_OR_RETURN(const std::optional<std::string> used, files->Refresh(kind));
-    any |= used.has_value();
-    if (used) files->options_.changed(kind, *used);
+    const std::optional<FileChange> change = files->Refresh(kind);
+    if (!change) continue;
+    RETURN_IF_ERROR(change->status);
+    files->options_.changed(*change);
+    any = true;
   }
   if (any) files->watch_ = std::jthread([files = files.get()](const std::stop_token& stop) { files->Watch(stop); });
   return files;
@@ -125,18 +126,21 @@ std::shared_ptr<const TlsMaterial> SecurityFiles::tls() const {
   return tls_;
 }
 
-absl::StatusOr<std::optional<std::string>> SecurityFiles::Refresh(FileKind kind) {
-  ASSIGN_OR_RETURN(const auto contents, files_[static_cast<size_t>(kind)].ReadIfChanged());
-  if (!contents || contents->empty()) return std::nullopt;
-  ASSIGN_OR_RETURN(std::string used, Use(kind, *contents));
-  return used;
+std::optional<FileChange> SecurityFiles::Refresh(FileKind kind) {
+  const auto contents = files_[static_cast<size_t>(kind)].ReadIfChanged();
+  if (contents.ok() && (!*contents || (*contents)->empty())) return std::nullopt;
+  absl::StatusOr<FileChange> change = contents.ok() ? Use(kind, **contents) : contents.status();
+  if (change.ok()) return *std::move(change);
+  return FileChange{kind, change.status(), std::string(change.status().message()), std::nullopt};
 }
 
-absl::StatusOr<std::string> SecurityFiles::Use(FileKind kind, const std::vector<std::string>& contents) {
+absl::StatusOr<FileChange> SecurityFiles::Use(FileKind kind, const std::vector<std::string>& contents) {
   if (kind == FileKind::kCredentials) {
     ASSIGN_OR_RETURN(const Credentials credentials, ParseCredentials(contents[0], options_.credentials_file));
     guard_->Use(credentials);
-    return absl::StrCat("using ", credentials.size(), " credentials of ", options_.credentials_file);
+    return FileChange{kind, absl::OkStatus(),
+                      absl::StrCat("using ", credentials.size(), " credentials of ", options_.credentials_file),
+                      std::nullopt};
   }
   ASSIGN_OR_RETURN(TlsMaterial material, ReadTls({.certificate_chain = contents[0],
                                                   .key = contents[1],
@@ -144,10 +148,12 @@ absl::StatusOr<std::string> SecurityFiles::Use(FileKind kind, const std::vector<
                                                   .certificate_file = options_.certificate_file,
                                                   .key_file = options_.key_file,
                                                   .client_ca_file = options_.client_ca_file}));
-  const std::string warnings = absl::StrJoin(material.warnings, "; ");
+  FileChange change{kind, absl::OkStatus(), absl::StrCat("using the certificate of ", options_.certificate_file),
+                    material.expires};
+  for (const std::string& warning : material.warnings) absl::StrAppend(&change.line, "; ", warning);
   const std::lock_guard lock(mutex_);
   tls_ = std::make_shared<const TlsMaterial>(std::move(material));
-  return absl::StrCat("using the certificate of ", options_.certificate_file, warnings.empty() ? "" : "; ", warnings);
+  return change;
 }
 
 void SecurityFiles::Watch(const std::stop_token& stop) {
@@ -156,12 +162,7 @@ void SecurityFiles::Watch(const std::stop_token& stop) {
   std::condition_variable_any stopped;
   while (!stopped.wait_for(lock, stop, options_.interval, [&] { return stop.stop_requested(); })) {
     for (const FileKind kind : {FileKind::kTls, FileKind::kCredentials}) {
-      const absl::StatusOr<std::optional<std::string>> used = Refresh(kind);
-      if (!used.ok()) {
-        options_.changed(kind, used.status());
-      } else if (*used) {
-        options_.changed(kind, **used);
-      }
+      if (const std::optional<FileChange> change = Refresh(kind)) options_.changed(*change);
     }
   }
 }

@@ -50,20 +50,27 @@ class WatchedFiles {
 enum class FileKind { kTls, kCredentials };
 inline constexpr std::array<const char*, 2> kFileKindNames = {"tls", "credentials"};
 
+/// What became of a change.
+struct FileChange {
+  FileKind kind;
+  absl::Status status;                                           ///< an error if what was read is not used
+  std::string line;                                              ///< the same in a line for the log
+  std::optional<std::chrono::system_clock::time_point> expires;  ///< of a certificate that is used now
+};
+
 struct SecurityFilesOptions {
   std::string credentials_file;                            ///< empty: none
   std::string certificate_file, key_file, client_ca_file;  ///< PEM; without the first there is no TLS
   std::chrono::milliseconds interval{1000};                ///< how often they are looked at
-  /// Told after each change what became of it, on a thread of its own: an error, or one line for the log.
-  std::function<void(FileKind, const absl::StatusOr<std::string>&)> changed;
+  std::function<void(const FileChange&)> changed = [](const FileChange&) {};  ///< on a thread of its own
 };
 
 /// Keeps a guard and the TLS material up to date with their files, on a thread of its own. What is wrong changes
 /// nothing.
 class SecurityFiles {
  public:
-  /// Reads all files. Errors name the file: those of WatchedFiles, ParseCredentials and ReadTls. `guard` must outlive
-  /// the result.
+  /// Reads all files, which is the first change. Errors name the file: those of WatchedFiles, ParseCredentials and
+  /// ReadTls. `guard` must outlive the result.
   static absl::StatusOr<std::unique_ptr<SecurityFiles>> Open(SecurityFilesOptions options, Guard* guard);
 
   /// The material for the next handshake; nullptr if there is no TLS. Any thread may call.
@@ -71,8 +78,8 @@ class SecurityFiles {
 
  private:
   SecurityFiles(SecurityFilesOptions options, Guard* guard);
-  absl::StatusOr<std::optional<std::string>> Refresh(FileKind kind);
-  absl::StatusOr<std::string> Use(FileKind kind, const std::vector<std::string>& contents);
+  std::optional<FileChange> Refresh(FileKind kind);
+  absl::StatusOr<FileChange> Use(FileKind kind, const std::vector<std::string>& contents);
   void Watch(const std::stop_token& stop);
 
   const SecurityFilesOptions options_;

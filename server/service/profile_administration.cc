@@ -57,8 +57,13 @@ v1::ProfileInfo InfoOf(const registry::Registry& registry, const std::string& na
 
 }  // namespace
 
-v1::ListProfilesResponse ProfileAdministration::List(const call::Head& head) const {
+absl::StatusOr<v1::ListProfilesResponse> ProfileAdministration::List(const absl::Status& begun,
+                                                                     const call::Head& head) const {
   const call::PhaseClock clock(call::PhaseClock::Clock::now());
+  if (!begun.ok()) {
+    Record(Method::kListProfiles, head, "", begun, clock);
+    return begun;
+  }
   const checkpoint::Checkpoint& checkpoint = parts_.registry->checkpoint();
   v1::ListProfilesResponse response;
   for (const registry::ProfileStatus& status : parts_.registry->List()) {

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "profiles/registry/registry.h"
 #include "roberta/internal/requests.pb.h"
 #include "roberta/v1/profiles.pb.h"
@@ -31,7 +32,8 @@ class ProfileAdministration {
 
   explicit ProfileAdministration(Parts parts) : parts_(std::move(parts)) {}
 
-  v1::ListProfilesResponse List(const call::Head& head) const;
+  /// A call that was not let in, or whose message could not be read, ends with that status.
+  absl::StatusOr<v1::ListProfilesResponse> List(const absl::Status& begun, const call::Head& head) const;
   /// Ends when the profile is loaded or has failed, which is a response too, on the pool's thread. Failure reasons:
   /// kUnknownProfile, kTooManyLoads and those of ConcurrencyLimit::Admit.
   void Load(std::shared_ptr<LoadCall> call);

@@ -7,11 +7,13 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "server/transport/gate.h"
 #include "server/transport/metadata.h"
 #include "server/transport/unary_reactor.h"
 
 namespace roberta::transport {
 
+using call::Method;
 using grpc::ByteBuffer;
 using grpc::CallbackServerContext;
 using grpc::ServerUnaryReactor;
@@ -22,10 +24,14 @@ namespace {
 /// Carries one ClassifyStream call between gRPC's callback API and the service. Owned by gRPC.
 class StreamReactor final : public grpc::ServerBidiReactor<ByteBuffer, ByteBuffer> {
  public:
-  explicit StreamReactor(CallbackServerContext* context) : context_(context), link_(std::make_shared<Link>(this)) {}
+  StreamReactor(const Gate& gate, CallbackServerContext* context)
+      : gate_(gate), context_(context), link_(std::make_shared<Link>(this)) {}
 
   void Start(service::ClassifyStreams* streams) {
-    stream_ = streams->Open(link_, ReadHead(context_));
+    call::Head head;
+    const absl::Status entered = Enter(gate_, context_, &head);
+    stream_ = streams->Open(link_, std::move(head));
+    if (!entered.ok()) return stream_->MessageRead(entered);
     stream_->Start();
   }
 
@@ -84,7 +90,9 @@ class StreamReactor final : public grpc::ServerBidiReactor<ByteBuffer, ByteBuffe
       }
       if (outcome.last == nullptr) return reactor->Finish(std::move(status));
       reactor->out_.Swap(&bytes);
-      reactor->StartWriteAndFinish(&reactor->out_, grpc::WriteOptions(), std::move(status));
+      FinishWhenDue(reactor->gate_, outcome.status, reactor->context_, [reactor, status = std::move(status)] {
+        reactor->StartWriteAndFinish(&reactor->out_, grpc::WriteOptions(), status);
+      });
     }
 
    private:
@@ -92,6 +100,7 @@ class StreamReactor final : public grpc::ServerBidiReactor<ByteBuffer, ByteBuffe
     StreamReactor* reactor_;  ///< guarded by mutex_; nullptr once it is finished
   };
 
+  const Gate gate_;
   CallbackServerContext* const context_;
   const std::shared_ptr<Link> link_;
   std::shared_ptr<service::ClassifyStream> stream_;
@@ -99,48 +108,63 @@ class StreamReactor final : public grpc::ServerBidiReactor<ByteBuffer, ByteBuffe
   ByteBuffer out_;
 };
 
+/// Of one of our own methods.
+Gate GateOf(const security::Guard* guard, call::Method method) {
+  return {guard, call::RowOf(method).role};
+}
+
 }  // namespace
 
 ServerUnaryReactor* ClassifierService::Classify(CallbackServerContext* context, const ByteBuffer* request,
                                                 ByteBuffer* response) {
-  return StartUnary<service::ClassifyCall>(classification_, &service::Classification::Start, context, *request,
-                                           response);
+  return StartUnary<service::ClassifyCall>(GateOf(guard_, Method::kClassify), classification_,
+                                           &service::Classification::Start, context, *request, response);
 }
 
 grpc::ServerBidiReactor<ByteBuffer, ByteBuffer>* ClassifierService::ClassifyStream(CallbackServerContext* context) {
-  auto* reactor = new StreamReactor(context);
+  auto* reactor = new StreamReactor(GateOf(guard_, Method::kClassifyStream), context);
   reactor->Start(streams_);
   return reactor;
 }
 
 ServerUnaryReactor* ClassifierService::Compare(CallbackServerContext* context, const ByteBuffer* request,
                                                ByteBuffer* response) {
-  return StartUnary<service::ComparisonCall>(comparison_, &service::Comparison::Start, context, *request, response);
+  return StartUnary<service::ComparisonCall>(GateOf(guard_, Method::kCompare), comparison_, &service::Comparison::Start,
+                                             context, *request, response);
 }
 
-ServerUnaryReactor* ProfilesService::ListProfiles(CallbackServerContext* context,
-                                                  const v1::ListProfilesRequest* /*request*/,
-                                                  v1::ListProfilesResponse* response) {
-  *response = administration_->List(ReadHead(context));
+ServerUnaryReactor* ProfilesService::ListProfiles(CallbackServerContext* context, const ByteBuffer* request,
+                                                  ByteBuffer* response) {
+  const Gate gate = GateOf(guard_, Method::kListProfiles);
+  call::Head head;
+  v1::ListProfilesRequest message;
+  absl::Status entered = Enter(gate, context, &head);
+  if (entered.ok()) entered = ReadMessage(*request, &message);
+  const auto list = administration_->List(entered, head);
   ServerUnaryReactor* reactor = context->DefaultReactor();
-  reactor->Finish(grpc::Status::OK);
+  FinishWhenDue(gate, list.status(), context,
+                [reactor, status = list.ok() ? WriteMessage(*list, response) : ToGrpcStatus(list.status(), {})] {
+                  reactor->Finish(status);
+                });
   return reactor;
 }
 
 ServerUnaryReactor* ProfilesService::LoadProfile(CallbackServerContext* context, const ByteBuffer* request,
                                                  ByteBuffer* response) {
-  return StartUnary<service::LoadCall>(administration_, &ProfileAdministration::Load, context, *request, response);
+  return StartUnary<service::LoadCall>(GateOf(guard_, Method::kLoadProfile), administration_,
+                                       &ProfileAdministration::Load, context, *request, response);
 }
 
 ServerUnaryReactor* ProfilesService::UnloadProfile(CallbackServerContext* context, const ByteBuffer* request,
                                                    ByteBuffer* response) {
-  return StartUnary<service::UnloadCall>(administration_, &ProfileAdministration::Unload, context, *request, response);
+  return StartUnary<service::UnloadCall>(GateOf(guard_, Method::kUnloadProfile), administration_,
+                                         &ProfileAdministration::Unload, context, *request, response);
 }
 
 ServerUnaryReactor* ProfilesService::SetDefaultProfile(CallbackServerContext* context, const ByteBuffer* request,
                                                        ByteBuffer* response) {
-  return StartUnary<service::SetDefaultCall>(administration_, &ProfileAdministration::SetDefault, context, *request,
-                                             response);
+  return StartUnary<service::SetDefaultCall>(GateOf(guard_, Method::kSetDefaultProfile), administration_,
+                                             &ProfileAdministration::SetDefault, context, *request, response);
 }
 
 }  // namespace roberta::transport

@@ -4,6 +4,7 @@
 
 #include "roberta/v1/classifier.grpc.pb.h"
 #include "roberta/v1/profiles.grpc.pb.h"
+#include "server/security/guard.h"
 #include "server/service/classification.h"
 #include "server/service/classify_stream.h"
 #include "server/service/comparison.h"
@@ -12,14 +13,15 @@
 namespace roberta::transport {
 
 /// roberta.v1.Classifier over gRPC's callback API. Requests are read from the wire as their raw twins (see
-/// proto/roberta/internal). Everything pointed to must outlive the server that this is registered with.
+/// proto/roberta/internal). Without a guard everybody may call. Everything pointed to must outlive the server that this
+/// is registered with.
 class ClassifierService final
     : public v1::Classifier::WithRawCallbackMethod_Classify<v1::Classifier::WithRawCallbackMethod_ClassifyStream<
           v1::Classifier::WithRawCallbackMethod_Compare<v1::Classifier::Service>>> {
  public:
   ClassifierService(service::Classification* classification, service::ClassifyStreams* streams,
-                    service::Comparison* comparison)
-      : classification_(classification), streams_(streams), comparison_(comparison) {}
+                    service::Comparison* comparison, const security::Guard* guard = nullptr)
+      : classification_(classification), streams_(streams), comparison_(comparison), guard_(guard) {}
 
   grpc::ServerUnaryReactor* Classify(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                      grpc::ByteBuffer* response) override;
@@ -32,19 +34,21 @@ class ClassifierService final
   service::Classification* const classification_;
   service::ClassifyStreams* const streams_;
   service::Comparison* const comparison_;
+  const security::Guard* const guard_;
 };
 
 /// roberta.v1.Profiles over gRPC's callback API; requests that name a profile are read from the wire as
-/// RawProfileRequest. `administration` must outlive the server that this is registered with.
+/// RawProfileRequest. Without a guard everybody may call. Both must outlive the server that this is registered with.
 class ProfilesService final
-    : public v1::Profiles::WithCallbackMethod_ListProfiles<
+    : public v1::Profiles::WithRawCallbackMethod_ListProfiles<
           v1::Profiles::WithRawCallbackMethod_LoadProfile<v1::Profiles::WithRawCallbackMethod_UnloadProfile<
               v1::Profiles::WithRawCallbackMethod_SetDefaultProfile<v1::Profiles::Service>>>> {
  public:
-  explicit ProfilesService(service::ProfileAdministration* administration) : administration_(administration) {}
+  explicit ProfilesService(service::ProfileAdministration* administration, const security::Guard* guard = nullptr)
+      : administration_(administration), guard_(guard) {}
 
-  grpc::ServerUnaryReactor* ListProfiles(grpc::CallbackServerContext* context, const v1::ListProfilesRequest* request,
-                                         v1::ListProfilesResponse* response) override;
+  grpc::ServerUnaryReactor* ListProfiles(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
+                                         grpc::ByteBuffer* response) override;
   grpc::ServerUnaryReactor* LoadProfile(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                         grpc::ByteBuffer* response) override;
   grpc::ServerUnaryReactor* UnloadProfile(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
@@ -54,6 +58,7 @@ class ProfilesService final
 
  private:
   service::ProfileAdministration* const administration_;
+  const security::Guard* const guard_;
 };
 
 }  // namespace roberta::transport

@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "server/call/call.h"
 #include "server/service/unary_call.h"
+#include "server/transport/gate.h"
 #include "server/transport/metadata.h"
 #include "server/transport/translation.h"
 
@@ -30,19 +31,24 @@ class UnaryReactor final : public grpc::ServerUnaryReactor {
  public:
   using Call = typename Translation::Call;
 
-  UnaryReactor(grpc::CallbackServerContext* context, grpc::ByteBuffer* response, Translation translation)
-      : context_(context),
+  UnaryReactor(const Gate& gate, grpc::CallbackServerContext* context, grpc::ByteBuffer* response,
+               Translation translation)
+      : gate_(gate),
+        context_(context),
         response_(response),
         translation_(std::move(translation)),
         call_(std::make_shared<Call>(call::PhaseClock::Clock::now())) {
-    static_cast<call::Head&>(*call_) = ReadHead(context);
+    call_->outcome.status = Enter(gate, context, call_.get());
     call_->done = [this](service::Outcome<typename Call::Response>& outcome) { Complete(outcome); };
   }
 
-  /// Reads the message and calls `(service->*start)(call)`. The reactor may be gone when this returns.
+  /// Reads the message, unless the caller may not make the call, and calls `(service->*start)(call)`. The reactor may
+  /// be gone when this returns.
   template <typename Service>
   void Start(Service* service, void (Service::*start)(std::shared_ptr<Call>), const grpc::ByteBuffer& request) {
-    call_->outcome.status = ReadMessage(request, translation_.request(call_.get()));
+    if (call_->outcome.status.ok()) {
+      call_->outcome.status = ReadMessage(request, translation_.request(call_.get()));
+    }
     const_cast<grpc::ByteBuffer&>(request).Clear();  // gRPC's own, which it would keep with all that came with it
     if (call_->outcome.status.ok()) call_->outcome.status = translation_.Begin(call_.get());
     (service->*start)(call_);
@@ -60,9 +66,10 @@ class UnaryReactor final : public grpc::ServerUnaryReactor {
     const auto* translated = translation_.End(outcome, &storage);
     grpc::Status status = ToGrpcStatus(outcome.status, outcome.problems);
     if (status.ok()) status = WriteMessage(*translated, response_);
-    Finish(std::move(status));
+    FinishWhenDue(gate_, outcome.status, context_, [this, status = std::move(status)] { Finish(status); });
   }
 
+  const Gate gate_;
   grpc::CallbackServerContext* const context_;
   grpc::ByteBuffer* const response_;
   Translation translation_;
@@ -71,32 +78,35 @@ class UnaryReactor final : public grpc::ServerUnaryReactor {
 
 /// Starts a unary call, see UnaryReactor::Start.
 template <typename Translation, typename Service>
-grpc::ServerUnaryReactor* StartTranslated(Translation translation, Service* service,
+grpc::ServerUnaryReactor* StartTranslated(const Gate& gate, Translation translation, Service* service,
                                           void (Service::*start)(std::shared_ptr<typename Translation::Call>),
                                           grpc::CallbackServerContext* context, const grpc::ByteBuffer& request,
                                           grpc::ByteBuffer* response) {
-  auto* reactor = new UnaryReactor<Translation>(context, response, std::move(translation));
+  auto* reactor = new UnaryReactor<Translation>(gate, context, response, std::move(translation));
   reactor->Start(service, start, request);
   return reactor;
 }
 
 template <typename Call, typename Service>
-grpc::ServerUnaryReactor* StartUnary(Service* service, void (Service::*start)(std::shared_ptr<Call>),
+grpc::ServerUnaryReactor* StartUnary(const Gate& gate, Service* service, void (Service::*start)(std::shared_ptr<Call>),
                                      grpc::CallbackServerContext* context, const grpc::ByteBuffer& request,
                                      grpc::ByteBuffer* response) {
-  return StartTranslated(Direct<Call>(), service, start, context, request, response);
+  return StartTranslated(gate, Direct<Call>(), service, start, context, request, response);
 }
 
 /// Answers a call at once: `answer` makes an absl::StatusOr of the response message.
 template <typename Request, typename Answer>
-grpc::ServerUnaryReactor* AnswerAtOnce(grpc::CallbackServerContext* context, const grpc::ByteBuffer& bytes,
-                                       grpc::ByteBuffer* response, const Answer& answer) {
+grpc::ServerUnaryReactor* AnswerAtOnce(const Gate& gate, grpc::CallbackServerContext* context,
+                                       const grpc::ByteBuffer& bytes, grpc::ByteBuffer* response,
+                                       const Answer& answer) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  ReadHead(context);
+  call::Head head;
   Request request;
-  absl::Status read = ReadMessage(bytes, &request);
+  absl::Status read = Enter(gate, context, &head);
+  if (read.ok()) read = ReadMessage(bytes, &request);
   const auto answered = read.ok() ? answer(request) : decltype(answer(request))(std::move(read));
-  reactor->Finish(answered.ok() ? WriteMessage(*answered, response) : ToGrpcStatus(answered.status(), {}));
+  const grpc::Status status = answered.ok() ? WriteMessage(*answered, response) : ToGrpcStatus(answered.status(), {});
+  FinishWhenDue(gate, answered.status(), context, [reactor, status] { reactor->Finish(status); });
   return reactor;
 }
 

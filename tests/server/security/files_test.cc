@@ -146,9 +146,9 @@ class SecurityFilesTest : public FilesTest {
                                       .key_file = Path("server.key"),
                                       .interval = std::chrono::milliseconds(1),
                                       .changed =
-                                          [this](FileKind, const absl::StatusOr<std::string>& line) {
+                                          [this](const FileChange& change) {
                                             const std::lock_guard lock(mutex_);
-                                            ++(line.ok() ? used_ : refused_);
+                                            ++(change.status.ok() ? used_ : refused_);
                                             changed_.notify_all();
                                           }},
                                      &guard_);
@@ -200,7 +200,6 @@ TEST_F(SecurityFilesTest, ChangesAreUsedAndWhatIsWrongIsNot) {
 TEST_F(SecurityFilesTest, WhatIsWrongAtStartIsAnError) {
   Guard guard({});
   const auto error = [&](SecurityFilesOptions options) {
-    options.changed = [](FileKind, const absl::StatusOr<std::string>&) {};
     return std::string(SecurityFiles::Open(std::move(options), &guard).status().message());
   };
   EXPECT_THAT(error({.credentials_file = Path("none")}), HasSubstr("none: cannot read"));

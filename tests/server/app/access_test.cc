@@ -1,0 +1,112 @@
+#include <gmock/gmock.h>
+#include <grpcpp/generic/generic_stub.h>
+#include <grpcpp/grpcpp.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <map>
+#include <set>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "server/security/credentials.h"
+#include "server/transport/rpc_counter.h"
+#include "tests/server/app/running_server.h"
+
+namespace roberta::app {
+namespace {
+
+using security::Role;
+using ::testing::HasSubstr;
+
+/// The role that the callers of each method need; every method on the port is here.
+const std::map<std::string, Role> kNeeded = {
+    {"grpc.health.v1.Health/Check", Role::kNone},
+    {"grpc.health.v1.Health/Watch", Role::kNone},
+    {"roberta.v1.Classifier/Classify", Role::kInference},
+    {"roberta.v1.Classifier/ClassifyStream", Role::kInference},
+    {"roberta.v1.Classifier/Compare", Role::kInference},
+    {"roberta.v1.Profiles/ListProfiles", Role::kMetadata},
+    {"roberta.v1.Profiles/LoadProfile", Role::kAdmin},
+    {"roberta.v1.Profiles/UnloadProfile", Role::kAdmin},
+    {"roberta.v1.Profiles/SetDefaultProfile", Role::kAdmin},
+};
+
+std::string TokenOf(Role role) {
+  return absl::StrCat("token-of-", security::NameOf(role));
+}
+
+std::string CredentialsFile() {
+  const std::string name = ::testing::TempDir() + "/access_test_credentials";
+  std::ofstream file(name);
+  for (const Role role : {Role::kMetadata, Role::kInference, Role::kAdmin}) {
+    const security::Sha256 sha256 = security::HashOf(TokenOf(role));
+    file << "the-" << security::NameOf(role) << " " << security::NameOf(role) << " "
+         << absl::BytesToHexString(absl::string_view(reinterpret_cast<const char*>(sha256.data()), sha256.size()))
+         << "\n";
+  }
+  return name;
+}
+
+config::ServerConfig GuardedConfig() {
+  config::ServerConfig config = DemoConfig();
+  config.mutable_access()->set_credentials_file(CredentialsFile());
+  config.mutable_access()->set_anonymous_role("none");
+  config.mutable_access()->set_failure_delay_ms(1);
+  return config;
+}
+
+/// Sends one message that no method takes, as each method is to refuse a caller before it reads one. A Watch would not
+/// end by itself.
+grpc::StatusCode Call(const std::shared_ptr<grpc::Channel>& channel, const std::string& method,
+                      const std::string& authorization) {
+  grpc::ClientContext context;
+  if (!authorization.empty()) context.AddMetadata("authorization", authorization);
+  grpc::GenericStub stub(channel);
+  grpc::CompletionQueue queue;
+  const auto call = stub.PrepareCall(&context, "/" + method, &queue);
+  const auto next = [&queue] {
+    void* tag = nullptr;
+    bool ok = false;
+    return queue.Next(&tag, &ok) && ok;
+  };
+  grpc::Slice slice("\x0a\xff\xff\xff\xff\x0f not a message");
+  grpc::ByteBuffer out(&slice, 1), in;
+  grpc::Status status;
+  call->StartCall(nullptr);
+  next();
+  call->WriteLast(out, grpc::WriteOptions(), nullptr);
+  next();
+  do {
+    call->Read(&in, nullptr);
+  } while (next());
+  call->Finish(&status, nullptr);
+  next();
+  return status.error_code();
+}
+
+TEST(Access, EveryMethodHasARoleInThisTable) {
+  std::set<std::string> methods;
+  for (const auto& [method, role] : kNeeded) methods.insert(method);
+  for (const std::string& method : transport::RpcMethods()) {
+    EXPECT_TRUE(methods.count(method) == 1 || absl::StartsWith(method, "grpc.reflection")) << method;
+  }
+}
+
+TEST(Access, EveryMethodAsksForItsRole) {
+  RunningServer running(GuardedConfig());
+  for (const auto& [method, needed] : kNeeded) {
+    for (const Role role : {Role::kNone, Role::kMetadata, Role::kInference, Role::kAdmin}) {
+      const auto code = Call(running.channel, method, role == Role::kNone ? "" : "Bearer " + TokenOf(role));
+      const std::string what = absl::StrCat(method, " by ", security::NameOf(role), ": ", code);
+      EXPECT_EQ(code == grpc::StatusCode::UNAUTHENTICATED, role == Role::kNone && role < needed) << what;
+      EXPECT_EQ(code == grpc::StatusCode::PERMISSION_DENIED, role != Role::kNone && role < needed) << what;
+    }
+    const auto wrong = Call(running.channel, method, "Bearer of nothing");
+    EXPECT_EQ(wrong == grpc::StatusCode::UNAUTHENTICATED, needed != Role::kNone) << method;
+  }
+}
+
+}  // namespace
+}  // namespace roberta::app
