@@ -20,6 +20,7 @@
 #include "absl/synchronization/mutex.h"
 #include "profiles/cores/cores.h"
 #include "profiles/terminal/terminal.h"
+#include "server/app/access.h"
 #include "server/app/logging.h"
 #include "server/app/options.h"
 #include "server/app/server.h"
@@ -169,7 +170,7 @@ Instructions ReadCommandLine(int argc, const char* const* argv) {
   const std::vector<config::KnownRecipe> recipes = roberta::app::KnownRecipes();
   config::CompleteConfig(flags.overrides, roberta::cores::ReadCpuBudget().usable(), recipes, &instructions.config);
   absl::Status status = config::ValidateConfig(instructions.config, recipes);
-  if (status.ok() && flags.check_config) status = roberta::app::CheckSecurityFiles(instructions.config);
+  if (status.ok() && flags.check_config) status = roberta::app::CheckAccessFiles(instructions.config);
   if (!status.ok()) {
     instructions.exit_code = Report(status);
   } else if (app.count("--print-config") > 0) {

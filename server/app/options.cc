@@ -196,26 +196,4 @@ std::unique_ptr<service::ShadowTraffic> MakeShadow(const config::ServerConfig& c
       parts);
 }
 
-security::GuardOptions ToGuardOptions(const config::ServerConfig& config,
-                                      std::function<void(security::Failure)> failed) {
-  return {.anonymous_role = security::RoleNamed(config.access().anonymous_role()).value_or(security::Role::kNone),
-          .certificates = !config.tls().client_ca_file().empty(),
-          .failure_delay = milliseconds(config.access().failure_delay_ms()),
-          .max_delayed_failures = config.access().max_delayed_failures(),
-          .failed = std::move(failed)};
-}
-
-security::SecurityFilesOptions ToSecurityFilesOptions(const config::ServerConfig& config) {
-  return {.credentials_file = config.access().credentials_file(),
-          .certificate_file = config.tls().certificate_file(),
-          .key_file = config.tls().key_file(),
-          .client_ca_file = config.tls().client_ca_file(),
-          .interval = milliseconds(config.tls().reload_interval_ms())};
-}
-
-absl::Status CheckSecurityFiles(const config::ServerConfig& config) {
-  security::Guard guard({});
-  return security::SecurityFiles::Open(ToSecurityFilesOptions(config), &guard).status();
-}
-
 }  // namespace roberta::app

@@ -14,8 +14,6 @@
 #include "server/batching/batch_queue.h"
 #include "server/config/profile_entries.h"
 #include "server/http/server.h"
-#include "server/security/files.h"
-#include "server/security/guard.h"
 #include "server/service/admission_control.h"
 #include "server/service/brown_out.h"
 #include "server/service/parked_refusals.h"
@@ -58,16 +56,5 @@ std::unique_ptr<service::BrownOutLadder> MakeBrownOut(const config::ServerConfig
 
 /// Chooses calls at random. nullptr if shadow traffic is off.
 std::unique_ptr<service::ShadowTraffic> MakeShadow(const config::ServerConfig& config, const service::Parts& parts);
-
-// Who may call.
-
-security::GuardOptions ToGuardOptions(const config::ServerConfig& config,
-                                      std::function<void(security::Failure)> failed);
-
-/// Without what they tell of changes.
-security::SecurityFilesOptions ToSecurityFilesOptions(const config::ServerConfig& config);
-
-/// Reads the TLS files and the credentials file. Errors: see security::SecurityFiles::Open.
-absl::Status CheckSecurityFiles(const config::ServerConfig& config);
 
 }  // namespace roberta::app

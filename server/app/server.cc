@@ -29,6 +29,7 @@
 #include "profiles/registry/registry.h"
 #include "server/admission/permits.h"
 #include "server/admission/wait_predictor.h"
+#include "server/app/access.h"
 #include "server/app/logging.h"
 #include "server/app/options.h"
 #include "server/app/profile_reporter.h"
@@ -38,8 +39,6 @@
 #include "server/config/security_entries.h"
 #include "server/http/server.h"
 #include "server/metrics/server_metrics.h"
-#include "server/security/files.h"
-#include "server/security/guard.h"
 #include "server/service/admission_control.h"
 #include "server/service/classification.h"
 #include "server/service/classify_stream.h"
@@ -52,7 +51,6 @@
 #include "server/transport/http_routes.h"
 #include "server/transport/rpc_counter.h"
 #include "server/transport/services.h"
-#include "server/transport/tls_credentials.h"
 #include "version/version.h"
 
 namespace roberta::app {
@@ -134,10 +132,9 @@ class ServerImpl final : public Server {
         tokenizers_(config.execution().tokenizer_workers()),
         executors_(&queue_, config.execution().executors()),
         loads_(1),
-        guard_(
-            ToGuardOptions(config, [this](security::Failure failure) { metrics_.security().CountFailure(failure); })),
-        classifier_service_(&classification_, &streams_, &comparison_, &guard_),
-        profiles_service_(&administration_, &guard_),
+        access_(config_, &metrics_.security()),
+        classifier_service_(&classification_, &streams_, &comparison_, access_.guard()),
+        profiles_service_(&administration_, access_.guard()),
         http_services_({.parts = &parts_,
                         .classification = &classification_,
                         .comparison = &comparison_,
@@ -145,7 +142,8 @@ class ServerImpl final : public Server {
                         .page =
                             [this](std::string path, std::function<void(http::Response)> take) {
                               metrics_.PageLater(std::move(path), std::move(take));
-                            }}),
+                            },
+                        .authorize = transport::AuthorizeBy(access_.guard())}),
         longest_write_(std::chrono::milliseconds(config.limits().stream_write_timeout_ms())),
         watch_([this](const std::stop_token& stop) { EndStuckWrites(stop); }) {
     registry_->Observe(&reporter_);
@@ -164,6 +162,7 @@ class ServerImpl final : public Server {
     permits_.Close();
     acceptor_->StopListening();
     refusals_.Close();
+    access_.Stop();
     http_server_.reset();
     grpc_server_->Shutdown(std::chrono::system_clock::now());
     grpc_server_->Wait();
@@ -173,7 +172,7 @@ class ServerImpl final : public Server {
   }
 
   absl::Status Listen() {
-    RETURN_IF_ERROR(OpenSecurityFiles());
+    RETURN_IF_ERROR(access_.Open());
     const config::Listen& listen = config_.listen();
     ASSIGN_OR_RETURN(metrics_port_, metrics_.Expose(listen.host(), static_cast<uint16_t>(listen.metrics_port())));
     ASSIGN_OR_RETURN(std::vector<sockets::ListeningSocket> listening,
@@ -185,7 +184,9 @@ class ServerImpl final : public Server {
     }
 
     if (listen.http()) {
-      ASSIGN_OR_RETURN(http_server_, http::Server::Start(ToHttpOptions(config_), [this](auto request, auto responder) {
+      http::Options options = ToHttpOptions(config_);
+      options.tls = access_.http_context();
+      ASSIGN_OR_RETURN(http_server_, http::Server::Start(std::move(options), [this](auto request, auto responder) {
                          transport::AnswerHttp(http_services_, std::move(request), std::move(responder));
                        }));
     }
@@ -198,7 +199,7 @@ class ServerImpl final : public Server {
     for (const bool is_unix : {false, true}) {
       take_over[is_unix ? 1 : 0] = builder.experimental().AddExternalConnectionAcceptor(
           grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
-          is_unix ? grpc::InsecureServerCredentials() : credentials_);
+          is_unix ? grpc::InsecureServerCredentials() : access_.grpc_credentials());
     }
     const config::Limits& limits = config_.limits();
     for (const auto& [argument, value] : std::initializer_list<std::pair<const char*, uint32_t>>{
@@ -223,6 +224,7 @@ class ServerImpl final : public Server {
     grpc_server_ = builder.BuildAndStart();
     if (grpc_server_ == nullptr) return absl::InternalError("gRPC does not start a server");
     acceptor_ = MakeAcceptor(std::move(listening), std::move(take_over));
+    access_.Watch(http_server_.get());
     SetReadiness(Readiness::kLoading);
     reporter_.ReportTo(grpc_server_->GetHealthCheckService());
     for (const std::string& name : registry_->names()) {
@@ -339,21 +341,6 @@ class ServerImpl final : public Server {
             .count_open = [this](size_t connections) { metrics_.connections().Set(connections); },
             .count_closed = [this](sockets::Closed reason) { metrics_.connections().CountClosed(reason); }});
   }
-  absl::Status OpenSecurityFiles() {
-    security::SecurityFilesOptions options = ToSecurityFilesOptions(config_);
-    options.changed = [this](const security::FileChange& change) {
-      metrics_.security().CountRead(change.kind, change.status.ok());
-      if (change.expires) metrics_.security().SetExpiry(*change.expires);
-      if (change.status.ok()) return spdlog::info("{}", change.line);
-      spdlog::error("{}; what was good before stays in use", change.line);
-    };
-    ASSIGN_OR_RETURN(security_files_, security::SecurityFiles::Open(std::move(options), &guard_));
-    if (security_files_->tls() == nullptr) return absl::OkStatus();
-    credentials_ = transport::MakeTlsCredentials({.current = [this] { return security_files_->tls(); },
-                                                  .asks_for_certificate = !config_.tls().client_ca_file().empty(),
-                                                  .requires_certificate = config_.tls().require_client_certificate()});
-    return absl::OkStatus();
-  }
   void StopShadow() {
     if (shadow_ != nullptr) shadow_->Stop();
   }
@@ -379,9 +366,7 @@ class ServerImpl final : public Server {
   batching::WorkerPool tokenizers_;
   batching::Executors executors_;
   batching::WorkerPool loads_;
-  security::Guard guard_;
-  std::unique_ptr<security::SecurityFiles> security_files_;
-  std::shared_ptr<grpc::ServerCredentials> credentials_ = grpc::InsecureServerCredentials();
+  Access access_;
   transport::ClassifierService classifier_service_;
   transport::ProfilesService profiles_service_;
   const transport::HttpServices http_services_;

@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "absl/strings/match.h"
 #include "server/config/checks.h"
 
 namespace roberta::config {
@@ -10,13 +9,6 @@ namespace {
 
 bool HasTls(const ServerConfig& config) {
   return !config.tls().certificate_file().empty();
-}
-
-/// Addresses of the loopback interface, and the names that stand for nothing else.
-bool IsLoopback(const std::string& host) {
-  if (host == "localhost" || host == "::1" || host == "[::1]") return true;
-  const bool is_ipv4 = host.find_first_not_of("0123456789.") == std::string::npos;
-  return is_ipv4 && absl::StartsWith(host, "127.");
 }
 
 absl::Status CheckTls(const Tls& tls) {
@@ -49,7 +41,7 @@ void CompleteSecurity(ServerConfig* config) {
 }
 
 std::string WhatIsOpen(const ServerConfig& config) {
-  if (IsLoopback(config.listen().host())) return "";
+  if (IsLoopbackHost(config.listen().host())) return "";
   const bool all_may_administer = config.access().anonymous_role() == "admin";
   if (HasTls(config) && !all_may_administer) return "";
   return absl::StrCat(

@@ -29,7 +29,7 @@ Response PlainError(unsigned status, std::string_view sentence) {
 class ServerOnLoop final : public Server {
  public:
   ServerOnLoop(Options options, Handler handler, std::vector<sockets::ListeningSocket> sockets)
-      : port_(sockets.front().port()) {
+      : port_(sockets.front().port()), tls_(options.tls) {
     shared_.options = std::move(options);
     if (!shared_.options.error_response) shared_.options.error_response = PlainError;
     shared_.handler = std::move(handler);

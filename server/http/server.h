@@ -28,6 +28,8 @@ struct Options {
   uint16_t port = 0;
   std::string purpose;  ///< see sockets::ListenOn
 
+  std::shared_ptr<const TlsContext> tls;  ///< see Server::SetTls
+
   size_t max_connections = 1024;
   size_t max_connections_per_peer = 1024;
   size_t max_head_bytes = 32u << 10;       ///< request line and headers; beyond: 431

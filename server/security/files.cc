@@ -109,15 +109,12 @@ SecurityFiles::SecurityFiles(SecurityFilesOptions options, Guard* guard)
 
 absl::StatusOr<std::unique_ptr<SecurityFiles>> SecurityFiles::Open(SecurityFilesOptions options, Guard* guard) {
   std::unique_ptr<SecurityFiles> files(new SecurityFiles(std::move(options), guard));
-  bool any = false;
   for (const FileKind kind : {FileKind::kTls, FileKind::kCredentials}) {
     const std::optional<FileChange> change = files->Refresh(kind);
     if (!change) continue;
     RETURN_IF_ERROR(change->status);
     files->options_.changed(*change);
-    any = true;
   }
-  if (any) files->watch_ = std::jthread([files = files.get()](const std::stop_token& stop) { files->Watch(stop); });
   return files;
 }
 
@@ -156,7 +153,12 @@ absl::StatusOr<FileChange> SecurityFiles::Use(FileKind kind, const std::vector<s
   return change;
 }
 
-void SecurityFiles::Watch(const std::stop_token& stop) {
+void SecurityFiles::Watch() {
+  if (options_.certificate_file.empty() && options_.credentials_file.empty()) return;
+  watch_ = std::jthread([this](const std::stop_token& stop) { WatchUntil(stop); });
+}
+
+void SecurityFiles::WatchUntil(const std::stop_token& stop) {
   std::mutex mutex;
   std::unique_lock lock(mutex);
   std::condition_variable_any stopped;

@@ -62,7 +62,7 @@ struct SecurityFilesOptions {
   std::string credentials_file;                            ///< empty: none
   std::string certificate_file, key_file, client_ca_file;  ///< PEM; without the first there is no TLS
   std::chrono::milliseconds interval{1000};                ///< how often they are looked at
-  std::function<void(const FileChange&)> changed = [](const FileChange&) {};  ///< on a thread of its own
+  std::function<void(const FileChange&)> changed = [](const FileChange&) {};
 };
 
 /// Keeps a guard and the TLS material up to date with their files, on a thread of its own. What is wrong changes
@@ -73,6 +73,10 @@ class SecurityFiles {
   /// ReadTls. `guard` must outlive the result.
   static absl::StatusOr<std::unique_ptr<SecurityFiles>> Open(SecurityFilesOptions options, Guard* guard);
 
+  /// From now on looks at the files, and tells of changes, on a thread of its own, until Stop.
+  void Watch();
+  void Stop() { watch_ = {}; }
+
   /// The material for the next handshake; nullptr if there is no TLS. Any thread may call.
   std::shared_ptr<const TlsMaterial> tls() const;
 
@@ -80,7 +84,7 @@ class SecurityFiles {
   SecurityFiles(SecurityFilesOptions options, Guard* guard);
   std::optional<FileChange> Refresh(FileKind kind);
   absl::StatusOr<FileChange> Use(FileKind kind, const std::vector<std::string>& contents);
-  void Watch(const std::stop_token& stop);
+  void WatchUntil(const std::stop_token& stop);
 
   const SecurityFilesOptions options_;
   Guard* const guard_;

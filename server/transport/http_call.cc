@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "profiles/errors/errors.h"
+#include "server/call/authorization.h"
 #include "server/call/failure_reason.h"
 #include "server/request_log/request_log.h"
 #include "server/transport/proto_json.h"
@@ -60,6 +61,23 @@ void AddStandardHeaders(http::Response* response) {
 }
 
 }  // namespace
+
+Authorize AuthorizeBy(const security::Guard* guard) {
+  return [guard](const http::Request& request, security::Role needed, call::Head* head) -> Admission {
+    security::Presented presented;
+    for (const auto& [name, value] : request.headers) {
+      if (name == "authorization") presented.authorization = request.Header(name).value_or("");  // not one: malformed
+    }
+    presented.has_certificate = !request.certificate_names.empty();
+    presented.identities.assign(request.certificate_names.begin(), request.certificate_names.end());
+    Admission admission = {.status = call::Authorize(*guard, presented, needed, head)};
+    if (!absl::IsUnauthenticated(admission.status)) return admission;
+    security::Delay delay = guard->TakeDelay();
+    admission.delay = delay.length;
+    admission.kept = std::move(delay.place);
+    return admission;
+  };
+}
 
 unsigned HttpStatusOf(const absl::Status& status) {
   switch (status.code()) {

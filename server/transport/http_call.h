@@ -11,7 +11,7 @@
 #include "absl/status/status.h"
 #include "server/call/identity.h"
 #include "server/http/message.h"
-#include "server/security/role.h"
+#include "server/security/guard.h"
 #include "server/service/profile_administration.h"
 #include "server/service/request_validation.h"
 #include "server/service/unary_call.h"
@@ -27,6 +27,9 @@ struct Admission {
   std::shared_ptr<const void> kept = nullptr;  ///< as long as the answer is delayed
 };
 using Authorize = std::function<Admission(const http::Request&, security::Role, call::Head*)>;
+
+/// As `guard` decides, which must outlive the result.
+Authorize AuthorizeBy(const security::Guard* guard);
 
 /// A request on its way to the service. The handler of its route moves out what it needs.
 struct HttpCall {

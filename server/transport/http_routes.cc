@@ -56,8 +56,8 @@ void Reply(HttpCall&& call, http::Response response) {
 }
 
 void ListProfiles(const HttpServices& services, HttpCall&& call) {
-  http::Response response = MessageResponse(services.administration->List(call.head));
-  Reply(std::move(call), std::move(response));
+  const auto list = services.administration->List(call.status, call.head);
+  Reply(std::move(call), list.ok() ? MessageResponse(*list) : http::Response());
 }
 
 /// Starts a call about the profile that the path names.

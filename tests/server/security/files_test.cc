@@ -154,6 +154,7 @@ class SecurityFilesTest : public FilesTest {
                                      &guard_);
     ASSERT_TRUE(files.ok()) << files.status();
     files_ = *std::move(files);
+    files_->Watch();
   }
   void WaitFor(const int& count, int wanted) {
     std::unique_lock lock(mutex_);
