@@ -9,7 +9,7 @@
 
 #include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
-#include "client/channel_credentials.h"
+#include "client/channel.h"
 #include "client/service_config.h"
 #include "client/stream_reactor.h"
 #include "google/rpc/error_details.pb.h"
@@ -63,12 +63,16 @@ absl::Status CheckTimeout(Timeout timeout) {
   return absl::InvalidArgumentError(absl::StrCat("timeout is ", timeout.count(), " ms; it must be positive"));
 }
 
-std::shared_ptr<grpc::Channel> MakeChannel(const ClientOptions& options) {
+/// gRPC waits so long for one of several addresses before it tries the next one, and 20 s by default.
+constexpr int kConnectTimeoutMs = 4000;
+
+std::shared_ptr<grpc::Channel> MakeChannelOf(const ClientOptions& options) {
   grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kConnectTimeoutMs);
   arguments.SetServiceConfigJSON(kServiceConfig);
   arguments.SetUserAgentPrefix(absl::StrCat("roberta-client/", version::kVersion));
   arguments.SetMaxReceiveMessageSize(options.max_response_bytes);
-  return grpc::CreateCustomChannel(options.address, ToGrpc(options.credentials), arguments);
+  return MakeChannel(options.address, options.credentials, std::move(arguments));
 }
 
 }  // namespace
@@ -82,7 +86,8 @@ std::string_view HealthName(Health health) {
 struct Client::Connection {
   explicit Connection(const ClientOptions& options)
       : token(options.credentials.token),
-        channel(MakeChannel(options)),
+        through_proxy(ThroughProxy(options.address)),
+        channel(MakeChannelOf(options)),
         classifier(v1::Classifier::NewStub(channel)),
         profiles(v1::Profiles::NewStub(channel)),
         health(grpc::health::v1::Health::NewStub(channel)) {}
@@ -113,6 +118,15 @@ struct Client::Connection {
     all_finished.wait(lock, [this] { return unfinished == 0; });
   }
 
+  /// ToStatus, which also says what a connection that failed went through.
+  absl::Status StatusOf(const grpc::Status& status, const grpc::ClientContext& context) const {
+    const bool unreachable = status.error_code() == grpc::StatusCode::UNAVAILABLE;
+    if (!unreachable || through_proxy.empty() || !context.GetServerTrailingMetadata().empty()) {
+      return ToStatus(status, context);
+    }
+    return ToStatus(grpc::Status(status.error_code(), status.error_message() + through_proxy), context);
+  }
+
   /// Runs `call(&context)`, a blocking call, within `timeout`.
   template <typename Call>
   absl::Status Run(Timeout timeout, const Call& call) {
@@ -122,7 +136,7 @@ struct Client::Connection {
     const grpc::Status status = call(&context);
     Remove(&context);
     Finish();
-    return ToStatus(status, context);
+    return StatusOf(status, context);
   }
 
   /// Calls `rpc` of `stub` and waits for its response, within `timeout`.
@@ -138,6 +152,7 @@ struct Client::Connection {
   }
 
   const std::string token;
+  const std::string through_proxy;
   const std::shared_ptr<grpc::Channel> channel;
   const std::unique_ptr<v1::Classifier::Stub> classifier;
   const std::unique_ptr<v1::Profiles::Stub> profiles;
@@ -177,7 +192,7 @@ void Client::StartClassify(v1::ClassifyRequest request, Timeout timeout, Classif
     if (status.ok()) {
       call->done(std::move(call->response));
     } else {
-      call->done(ToStatus(status, call->context));
+      call->done(connection->StatusOf(status, call->context));
     }
     connection->Remove(&call->context);
     // The context holds the channel. Were it deleted when the client may be gone, gRPC would tear down its threads from
@@ -192,7 +207,10 @@ absl::StatusOr<std::unique_ptr<ClassifyStream>> Client::StartClassifyStream(Time
   if (absl::Status bad = CheckTimeout(timeout); !bad.ok()) return bad;
   Connection* const connection = connection_.get();
   return StartStreamReactor(
-      connection->classifier.get(), std::move(events), &ToStatus,
+      connection->classifier.get(), std::move(events),
+      [=](const grpc::Status& status, const grpc::ClientContext& context) {
+        return connection->StatusOf(status, context);
+      },
       [=](grpc::ClientContext* context) { connection->Add(context, timeout); },
       [=](grpc::ClientContext* context) {
         connection->Remove(context);

@@ -12,7 +12,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "client/channel_credentials.h"
+#include "client/channel.h"
 #include "version/version.h"
 
 namespace roberta::client {
@@ -23,14 +23,14 @@ using Clock = std::chrono::steady_clock;
 constexpr char kClassify[] = "/roberta.v1.Classifier/Classify";
 constexpr char kPushback[] = "grpc-retry-pushback-ms";
 
-std::shared_ptr<grpc::Channel> MakeChannel(const DirectOptions& options) {
+std::shared_ptr<grpc::Channel> MakeDirectChannel(const DirectOptions& options) {
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);  // else equal channels share one connection
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);
   arguments.SetUserAgentPrefix(absl::StrCat("roberta-direct/", version::kVersion));
   arguments.SetMaxReceiveMessageSize(options.max_response_bytes);
-  return grpc::CreateCustomChannel(options.address, ToGrpc(options.credentials), arguments);
+  return MakeChannel(options.address, options.credentials, std::move(arguments));
 }
 
 std::optional<std::chrono::milliseconds> PushbackOf(const grpc::ClientContext& context) {
@@ -60,7 +60,7 @@ void CallHandle::Cancel() const {
 struct DirectClient::Connections {
   explicit Connections(const DirectOptions& options) : token(options.credentials.token) {
     for (int i = 0; i < options.connections; ++i) {
-      channels.push_back(MakeChannel(options));
+      channels.push_back(MakeDirectChannel(options));
       stubs.push_back(std::make_unique<grpc::GenericStub>(channels.back()));
     }
   }

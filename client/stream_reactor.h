@@ -11,7 +11,7 @@
 namespace roberta::client {
 
 /// Makes an absl::Status of how a call ended.
-using StatusReader = absl::Status (*)(const grpc::Status&, const grpc::ClientContext&);
+using StatusReader = std::function<absl::Status(const grpc::Status&, const grpc::ClientContext&)>;
 
 /// Starts the call. `prepare` gets its context before it starts, and `release` gets it after the last event, when
 /// nothing uses it any more.

@@ -27,7 +27,8 @@ int Run(int argc, char** argv) {
   CLI::App app("Classifies texts through a roberta-server.", "roberta-client");
   app.fallthrough();
   ConnectionOptions connection;
-  app.add_option("--address", connection.address, "Server, as gRPC takes it (127.0.0.1:8001)")
+  app.add_option("--address", connection.address,
+                 "Server, as gRPC takes it: HOST:PORT, [::1]:8001, unix:/run/x.sock (127.0.0.1:8001)")
       ->envname("ROBERTA_ADDRESS")
       ->type_name("HOST:PORT");
   app.add_option("--deadline", connection.deadline_seconds, "Seconds that a call may take, or a stream be silent (60)")

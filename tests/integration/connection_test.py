@@ -1,5 +1,7 @@
 """What a connection to roberta-server may do: its metadata, its pings, and the addresses that it may go to."""
 
+import contextlib
+import os
 import socket
 import subprocess
 import tempfile
@@ -7,7 +9,7 @@ import time
 import unittest
 import urllib.request
 
-from binaries import Server
+from binaries import BIN, Server
 from closed_loop import REQUEST, grpc
 
 PING, GOAWAY = 6, 7  # types of HTTP/2 frames
@@ -95,21 +97,74 @@ class Metadata(unittest.TestCase):
             self.assertEqual(self.call(server.address, 60000), "OK")
 
 
+def addresses_of_loopback():
+    found = []
+    for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
+        with contextlib.suppress(OSError), socket.socket(family) as probe:
+            probe.bind((address, 0))
+            found.append(address)
+    return found
+
+
 class Addresses(unittest.TestCase):
+    def hosts(self, text):
+        """A command that becomes the one after it, with that hosts file."""
+        hosts = tempfile.NamedTemporaryFile("w")
+        self.addCleanup(hosts.close)
+        hosts.write(text)
+        hosts.flush()
+        through = (*WITH_HOSTS, hosts.name)
+        if subprocess.run([*through, "true"], capture_output=True, check=False).returncode != 0:
+            self.skipTest("not run: no hosts file of its own can be given to a program")
+        return through
+
+    def health(self, address, through=(), **environment):
+        return subprocess.run([*through, str(BIN / "roberta-client"), "--address", address, "--deadline", "60", "health"],
+                              capture_output=True, text=True, timeout=120, check=False,
+                              env={**os.environ, "no_proxy": "", **environment})
+
     def test_all_of_a_name_are_listened_at(self):
-        with tempfile.NamedTemporaryFile("w") as hosts:
-            hosts.write("127.0.0.1 localhost\n127.0.0.1 localhost\n::1 localhost\n")
-            hosts.flush()
-            through = (*WITH_HOSTS, hosts.name)
-            if subprocess.run([*through, "true"], capture_output=True, check=False).returncode != 0:
-                self.skipTest("not run: no hosts file of its own can be given to a program")
-            with Server("--host", "localhost", through=through) as server:
-                grpc_port = int(server.address.rsplit(":", 1)[1])
-                for address in ("127.0.0.1", "::1"):
-                    socket.create_connection((address, grpc_port), timeout=60).close()
-                    host = f"[{address}]" if ":" in address else address
-                    with urllib.request.urlopen(f"http://{host}:{server.metrics_port}/readyz", timeout=60) as page:
-                        self.assertEqual(page.read(), b"ready\n")
+        through = self.hosts("127.0.0.1 both\n127.0.0.1 both\n::1 both\n")
+        with Server("--host", "both", through=through) as server:
+            grpc_port = int(server.address.rsplit(":", 1)[1])
+            for address in addresses_of_loopback():
+                socket.create_connection((address, grpc_port), timeout=60).close()
+                host = f"[{address}]" if ":" in address else address
+                with urllib.request.urlopen(f"http://{host}:{server.metrics_port}/readyz", timeout=60) as page:
+                    self.assertEqual(page.read(), b"ready\n")
+
+    def test_localhost_a_unix_socket_and_clients_without_their_proxy(self):
+        with tempfile.TemporaryDirectory() as folder, Server("--host", "localhost", "--unix-socket", f"{folder}/s") as server:
+            port = server.address.rsplit(":", 1)[1]
+            ipv6 = [f"[::1]:{port}"] if "::1" in addresses_of_loopback() else []
+            for address in (f"127.0.0.1:{port}", *ipv6, f"localhost:{port}", f"unix:{folder}/s"):
+                with self.subTest(address):  # nobody listens where the proxy is said to be
+                    answer = self.health(address, http_proxy="http://127.0.0.1:1")
+                    self.assertEqual((answer.returncode, answer.stdout), (0, "SERVING\n"), answer.stderr)
+            load = subprocess.run([str(BIN / "roberta-loadtest"), "run", "--target", f"unix:{folder}/s", "--metrics", "none",
+                                   "--duration", "0.2", "--warm-up", "0", "--quiet", "--no-quality"],
+                                  capture_output=True, text=True, timeout=120, check=False)
+            self.assertEqual(load.returncode, 0, load.stderr)
+
+    def test_an_error_names_the_proxy(self):
+        answer = self.health("server.example:8001", http_proxy="http://me:secret@127.0.0.1:1")
+        self.assertEqual(answer.returncode, 3)
+        self.assertIn("proxy 127.0.0.1:1", answer.stderr)
+        self.assertNotIn("secret", answer.stderr)
+
+    def test_a_client_goes_on_to_the_next_address_of_a_name(self):
+        with Server() as server, socket.socket() as dead:
+            port = int(server.address.rsplit(":", 1)[1])
+            dead.bind(("127.0.0.2", port))
+            for what in ("refuses", "is silent"):
+                with self.subTest(what):
+                    # The first connection fills the queue, and the system then answers no other.
+                    answer = self.health(f"several:{port}", self.hosts("127.0.0.2 several\n127.0.0.1 several\n"))
+                    self.assertEqual((answer.returncode, answer.stdout), (0, "SERVING\n"), answer.stderr)
+                if what == "refuses":
+                    dead.listen(0)
+                    waiting = socket.create_connection(("127.0.0.2", port), timeout=60)
+                    self.addCleanup(waiting.close)
 
 
 if __name__ == "__main__":
