@@ -11,6 +11,7 @@
 #include "profiles/errors/errors.h"
 #include "server/call/failure_reason.h"
 #include "server/transport/openapi.h"
+#include "server/transport/page.h"
 #include "server/transport/proto_json.h"
 #include "server/transport/translation.h"
 
@@ -102,7 +103,31 @@ void OpenApi(const HttpServices& /*services*/, HttpCall&& call) {
   Reply(std::move(call), JsonResponse(200, std::string(OpenApiJson())));
 }
 
+struct PageFile {
+  std::string_view path, content_type, text;
+};
+constexpr PageFile kPageFiles[] = {{"/", "text/html; charset=utf-8", kIndexHtml},
+                                   {"/page.css", "text/css; charset=utf-8", kPageCss},
+                                   {"/page.js", "text/javascript; charset=utf-8", kPageJs}};
+/// The page loads its own files and asks this server, and can do nothing else, whatever a text or a model has in it.
+constexpr char kPagePolicy[] =
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; base-uri "
+    "'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'";
+
+void ServePage(const HttpServices& /*services*/, HttpCall&& call) {
+  const PageFile* const file = std::ranges::find(kPageFiles, call.request.path, &PageFile::path);
+  Reply(std::move(call), {.content_type = std::string(file->content_type),
+                          .body = std::string(file->text),
+                          .headers = {{"Cache-Control", "no-cache"},
+                                      {"Content-Security-Policy", kPagePolicy},
+                                      {"X-Content-Type-Options", "nosniff"},
+                                      {"Referrer-Policy", "no-referrer"}}});
+}
+
 constexpr HttpRoute kRoutes[] = {
+    {"GET", "/", Role::kNone, ServePage},
+    {"GET", "/page.css", Role::kNone, ServePage},
+    {"GET", "/page.js", Role::kNone, ServePage},
     {"POST", "/v1/classify", Role::kInference, Classify},
     {"POST", "/v1/compare", Role::kInference, Compare},
     {"GET", "/v1/profiles", Role::kMetadata, ListProfiles},

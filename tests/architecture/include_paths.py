@@ -10,7 +10,7 @@ import sys
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]*)"', re.MULTILINE)
 FOLDERS = ["client", "loadtest", "profiles", "server", "tests"]
-GENERATED = re.compile(r"\.pb\.h$|^version/version\.h$|^client/service_config\.h$|^server/transport/openapi\.h$")
+GENERATED = re.compile(r"\.pb\.h$|^version/version\.h$|^client/service_config\.h$|^server/transport/(?:openapi|page)\.h$")
 THIRD_PARTY = re.compile(r"^absl/")
 
 

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <set>
+#include <tuple>
 
 #include "roberta/v1/classifier.pb.h"
 #include "server/call/failure_reason.h"
@@ -12,8 +13,11 @@
 namespace roberta::transport {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::MatchesRegex;
+using ::testing::Not;
+using ::testing::StartsWith;
 
 constexpr char kGood[] = R"({"items": [{"text": "good", "id": "mine"}]})";
 
@@ -169,6 +173,20 @@ TEST(HttpRoutes, PagesOfTheMetricsServerAreAtTheSamePaths) {
   PuppetApi api;
   for (const char* path : {"/metrics", "/healthz", "/readyz"}) {
     EXPECT_EQ(api.Get(path).body, std::string("the page ") + path);
+  }
+}
+
+TEST(HttpRoutes, ThePageMayLoadItsOwnFilesOnly) {
+  PuppetApi api;
+  for (const auto& [path, content_type, begin] : {std::tuple("/", "text/html; charset=utf-8", "<!doctype html>"),
+                                                  std::tuple("/page.css", "text/css; charset=utf-8", ":root {"),
+                                                  std::tuple("/page.js", "text/javascript; charset=utf-8", "// ")}) {
+    const http::Response response = api.Get(path);
+    EXPECT_EQ(response.status, 200u);
+    EXPECT_EQ(response.content_type, content_type);
+    EXPECT_THAT(response.body, StartsWith(begin));
+    EXPECT_THAT(HeaderOf(response, "Content-Security-Policy"),
+                AllOf(StartsWith("default-src 'none'; script-src 'self';"), Not(HasSubstr("unsafe"))));
   }
 }
 
