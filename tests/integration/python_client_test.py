@@ -513,7 +513,7 @@ class Connections(unittest.TestCase):
     def test_a_proxy_does_not_capture_loopback(self):
         dead = {name: "http://127.0.0.1:1" for name in ("http_proxy", "grpc_proxy", "https_proxy")}
         with FakeServer(answer) as server, mock.patch.dict(os.environ, {**dead, "no_proxy": "", "no_grpc_proxy": ""}):
-            for host in ("127.0.0.1", "localhost", "dns:///127.0.0.1"):
+            for host in ("127.0.0.1", "localhost", "dns:127.0.0.1", "dns:///127.0.0.1"):
                 with Client(f"{host}:{server.port}", timeout=TIMEOUT) as client:
                     self.assertEqual(client.classify("good").model, "fake")
 

@@ -22,7 +22,7 @@ Response = TypeVar("Response", bound=Message)
 Text = Union[str, v1.Item]  #: a pair of texts is an Item with text_pair
 
 _SERVICE_CONFIG = importlib.resources.files(__name__.rpartition(".")[0]).joinpath("service_config.json").read_text()
-_LOOPBACK = re.compile(r"unix(-abstract)?:|((dns:///|ipv[46]:)?(localhost|127\.[\d.]+|\[::1\]|::1)(:\d+)?$)", re.IGNORECASE)
+_LOOPBACK = re.compile(r"unix(-abstract)?:|((dns:(//[^/]*/)?|ipv[46]:)?(localhost|127\.[\d.]+|\[::1\]|::1)(:\d+)?$)", re.IGNORECASE)
 
 
 class Health(enum.IntEnum):
@@ -115,7 +115,8 @@ class Connection:
         self.arguments: List[Tuple[str, Any]] = [
             ("grpc.service_config", _SERVICE_CONFIG),
             ("grpc.primary_user_agent", f"roberta-client-python/{importlib.metadata.version('roberta-serve')}"),
-            ("grpc.max_receive_message_length", max_response_bytes)]
+            ("grpc.max_receive_message_length", max_response_bytes),
+            ("grpc.min_reconnect_backoff_ms", 4000)]  # how long one of several addresses is waited for before the next one; else 20 s
         if is_local:  # no proxy that the environment names can reach this host's own addresses
             self.arguments.append(("grpc.enable_http_proxy", 0))
 
