@@ -1,7 +1,10 @@
 """The page of the HTTP port, in a real browser: what it shows, how it is used, and what it must not do."""
 
+import hashlib
 import json
+import pathlib
 import re
+import tempfile
 import unittest
 import urllib.request
 
@@ -17,7 +20,11 @@ BLAME = "a dull, lifeless mess without one good idea"
 class Page(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.server = cls.enterClassContext(Server(profiles="baseline,quantized"))
+        directory = pathlib.Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
+        (directory / "credentials").write_text("".join(f"{name} {role} {hashlib.sha256(f'{name}-secret'.encode()).hexdigest()}\n"
+                                                       for name, role in (("reader", "metadata"), ("admin", "admin"))))
+        (directory / "config.textproto").write_text(f'access {{ credentials_file: "{directory}/credentials" anonymous_role: "inference" }}')
+        cls.server = cls.enterClassContext(Server("--config", directory / "config.textproto", profiles="baseline,quantized"))
         cls.url = f"http://127.0.0.1:{cls.server.http_port}/"
         cls.browser = cls.enterClassContext(Browser())
 
@@ -39,9 +46,6 @@ class Page(unittest.TestCase):
     def tile(self, name):
         return self.browser.script("return [...document.querySelectorAll('.tile')].find(tile => tile.querySelector('dt').textContent"
                                    " === arguments[0]).querySelector('.value span').textContent", name)
-
-    def default_profile(self):
-        return json.loads(self.server.client("profiles", "--json").stdout)["default_profile"]
 
     def test_profiles_are_as_the_server_lists_them(self):
         listed = json.loads(self.server.client("profiles", "--json").stdout)
@@ -104,51 +108,45 @@ class Page(unittest.TestCase):
         self.assertAlmostEqual(quantiles[1], 0.125)   # half a call of the 2 between 0.1 and 0.2
         self.assertEqual(quantiles[2:], [0.2, None])  # above the last bound; no calls
 
-    def test_the_default_profile_is_changed_and_the_focus_stays(self):
-        for name in ("quantized", "baseline"):
-            self.browser.script("document.querySelector(arguments[0]).focus()", f"button[data-profile={name}]")
-            self.browser.press(ENTER)
-            self.browser.wait_for(lambda: self.rows("#profile-table")[name][-1] == "the default")
-            self.assertEqual(self.default_profile(), name)
-            self.assertIn(f"{name} is the default now", self.browser.text("#status"))
-            self.browser.wait_for(lambda: self.browser.script("return document.activeElement.id") == "profiles-heading")
+    def test_what_a_role_does_not_allow_is_said_and_a_token_is_kept_by_the_tab_alone(self):
+        def refused(words):
+            self.browser.click("button[data-profile=quantized]")
+            self.browser.wait_for(lambda: words in self.browser.text("#problem"))
+            self.assertEqual(self.browser.script("return document.activeElement.dataset.profile"), "quantized")
 
-    def test_a_token_is_asked_for_kept_by_the_tab_alone_and_forgotten(self):
-        """The server of this test asks for none, so the answers of one that does stand in the way."""
-        added = self.browser.command("Page.addScriptToEvaluateOnNewDocument", source="""
-            const real = fetch;
-            window.fetch = (path, options) => {
-              const token = options.headers.Authorization;
-              const refuse = (status, error) => Promise.resolve(new Response(JSON.stringify({error}), {status}));
-              if (!token) return refuse(401, "no credentials");
-              if (token !== "Bearer admin" && options.method === "POST") return refuse(403, "the role metadata may not do this");
-              return real(path, options);
-            };""")
-        self.browser.open(self.url)
-        self.browser.wait_for(lambda: "asks for a token: enter one under Access (401: no credentials)" in self.browser.text("#problem"))
+        def use(token):
+            self.browser.type("#token", token + ENTER)
+            self.browser.wait_for(lambda: "token is used" in self.browser.text("#status") and self.browser.text("#problem") == "")
+
         self.browser.click("#access summary")
-        self.browser.type("#token", "reader" + ENTER)
-        self.browser.wait_for(lambda: "READY" in self.browser.text("#profiles"))
-        self.assertEqual(self.browser.text("#problem"), "")
-        self.browser.click("button[data-profile=quantized]")
-        self.browser.wait_for(lambda: "a role that you do not have (403: the role metadata" in self.browser.text("#problem"))
-        self.assertEqual(self.browser.script("return document.activeElement.dataset.profile"), "quantized")
-        self.browser.type("#token", "admin" + ENTER)
-        self.browser.wait_for(lambda: self.browser.text("#problem") == "")
+        refused("The server asks for a token: enter one under Access (401: ")
+        use("reader-secret")
+        refused("This needs a role that you do not have (403: ")
+        self.browser.click("#try-form button")
+        self.browser.wait_for(lambda: self.browser.text("#problem").count("(403: ") == 2)
+        self.browser.type("#token", "guessed" + ENTER)
+        self.browser.wait_for(lambda: "The server does not know this token (401: " in self.browser.text("#problem"))
+        use("admin-secret")
         self.browser.open(self.url)  # the tab still has it
         self.browser.wait_for(lambda: "READY" in self.browser.text("#profiles"))
-        self.browser.click("button[data-profile=quantized]")
-        self.browser.wait_for(lambda: self.rows("#profile-table")["quantized"][-1] == "the default")
-        self.browser.click("button[data-profile=baseline]")
-        self.browser.wait_for(lambda: self.rows("#profile-table")["baseline"][-1] == "the default")
-        self.assertEqual(self.browser.script("return [localStorage.length, document.cookie, document.body.innerHTML.includes('admin')]"),
+        self.change_default("quantized")
+        self.change_default("baseline")
+        self.assertEqual(self.browser.script("return [localStorage.length, document.cookie, document.body.innerHTML.includes('secret')]"),
                          [0, "", False])
         self.browser.click("#access summary")
         self.browser.click("#forget")
-        self.browser.wait_for(lambda: "asks for a token" in self.browser.text("#problem"))
-        self.browser.command("Page.removeScriptToEvaluateOnNewDocument", **added)
-        self.browser.open(self.url)
         self.assertEqual(self.browser.script("return sessionStorage.length"), 0)
+        refused("The server asks for a token")
+        self.browser.open(self.url)
+        self.assertTrue(all(re.search(r"status of 40[13] ", entry["message"]) for entry in self.browser.console()))
+
+    def change_default(self, name):
+        self.browser.script("document.querySelector(arguments[0]).focus()", f"button[data-profile={name}]")
+        self.browser.press(ENTER)
+        self.browser.wait_for(lambda: self.rows("#profile-table")[name][-1] == "the default")
+        self.assertEqual(json.loads(self.server.client("profiles", "--json").stdout)["default_profile"], name)
+        self.assertIn(f"{name} is the default now", self.browser.text("#status"))
+        self.browser.wait_for(lambda: self.browser.script("return document.activeElement.id") == "profiles-heading")
 
     def test_a_server_that_is_away_is_said_and_forgotten_when_it_is_back(self):
         def offline(is_offline):
