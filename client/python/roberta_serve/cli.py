@@ -220,6 +220,10 @@ def _classify(client: Client, arguments: argparse.Namespace) -> int:
         "function_to_apply": getattr(v1, f"FUNCTION_{arguments.function.upper()}"), "return_logits": arguments.logits}
     if arguments.top_k:
         settings["top_k"] = arguments.top_k
+    objective = v1.Objective(min_accuracy=arguments.min_accuracy, min_agreement=arguments.min_agreement,
+                             max_latency_ms=arguments.max_latency_ms)
+    if objective.ListFields():
+        settings["objective"] = objective
     priority = arguments.priority or ("low" if arguments.file else "normal")
     settings["priority"] = getattr(v1, f"PRIORITY_{priority.upper()}")
     if arguments.file:
@@ -282,6 +286,27 @@ def _compare(client: Client, arguments: argparse.Namespace) -> int:
     return code
 
 
+def _load(client: Client, arguments: argparse.Namespace) -> int:
+    response = client.load_profile(arguments.name)
+    if response.failure:
+        _say(f"{arguments.name} was not loaded: {response.failure}")
+        return SOMETHING_FAILED
+    print(f"{arguments.name} is READY")
+    return ALL_WELL
+
+
+def _unload(client: Client, arguments: argparse.Namespace) -> int:
+    response = client.unload_profile(arguments.name)
+    print(f"{arguments.name} is {v1.ProfileState.Name(response.profile.state)}")
+    return ALL_WELL
+
+
+def _set_default(client: Client, arguments: argparse.Namespace) -> int:
+    client.set_default_profile(arguments.name)
+    print(f"{arguments.name} is the default, for requests that name no profile")
+    return ALL_WELL
+
+
 def _health(client: Client, arguments: argparse.Namespace) -> int:
     health = client.check_health(arguments.service)
     print(health.name)
@@ -329,6 +354,9 @@ def _parser() -> argparse.ArgumentParser:
     add("--file", metavar="FILE", help="classify the texts of a file; - is standard input")
     add("--format", choices=("txt", "tsv", "csv", "jsonl"), help="whatever the file's name says")
     add("--profile", metavar="NAME", default="", help="optimization profile (the server's default)")
+    add("--min-accuracy", metavar="X", type=float, help="with --profile auto: least accuracy on the model's sample, 0 to 1")
+    add("--min-agreement", metavar="X", type=float, help="with --profile auto: least agreement with the baseline on it, 0 to 1")
+    add("--max-latency-ms", metavar="MS", type=_positive_int, help="with --profile auto: that a call should take at most")
     add("--priority", choices=("low", "normal", "high"), help="among calls that wait (normal; for a --file low)")
     add("--truncation", choices=("error", "right", "left"), default="error", help="for a text of too many tokens (error)")
     add("--top-k", metavar="K", type=_positive_int, help="scores per text, best first (all)")
@@ -344,6 +372,11 @@ def _parser() -> argparse.ArgumentParser:
     add("--pair", metavar="TEXT", help="second text of a pair")
     add("--profiles", metavar="NAMES", default="", help="separated by commas (all that are READY)")
     add("--json", action="store_true", help="print the whole response as JSON")
+    for name, run, help_text in (("load", _load, "load a profile, or load it again, and wait until it is READY"),
+                                 ("unload", _unload, "unload a profile; it still answers requests that are in flight"),
+                                 ("set-default", _set_default, "make a READY profile the default, for requests that name none")):
+        add = command(name, run, help_text, f"example:\n  {_PROGRAM} {name} quantized")
+        add("name", metavar="NAME", help="profile, as `profiles` lists it")
     add = command("health", _health, "print the health of the server; exit code 0 only for SERVING",
                   f"example:\n  {_PROGRAM} health profile/baseline")
     add("service", metavar="SERVICE", nargs="?", default="", help="a service or profile/NAME instead of the whole server")
