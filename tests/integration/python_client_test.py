@@ -291,7 +291,7 @@ class AgainstTheServer(unittest.TestCase):
             outcomes = collections.Counter(one.result.WhichOneof("outcome") for one in results)
             self.assertEqual(outcomes, {"classification": len(TEXTS), "status": 1})
 
-    def test_a_stream_that_is_dropped_ends(self):
+    def test_streams_and_watches_that_are_dropped_end(self):
         def texts():
             while True:
                 yield "good"
@@ -300,11 +300,13 @@ class AgainstTheServer(unittest.TestCase):
             async with AsyncClient(self.server.address, timeout=TIMEOUT) as client:
                 async for _ in client.classify_stream(texts()):
                     break
+                async for _ in client.watch_health():
+                    break
 
         for _ in self.client.classify_stream(texts()):
             break
         asyncio.run(later())
-        wait_until(lambda: not [thread for thread in threading.enumerate() if thread.name == "roberta-stream"])
+        wait_until(lambda: not [thread for thread in threading.enumerate() if thread.name.startswith("roberta-")])
 
     def test_a_stream_whose_settings_are_refused_says_so(self):
         with self.assertRaises(StreamError) as caught:

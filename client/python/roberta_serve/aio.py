@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections import deque
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, List, Optional, Type, Union
+from typing import TYPE_CHECKING, Any, AsyncIterable, AsyncIterator, Callable, Deque, Iterable, Optional, Type, Union
 
 import grpc
 
 from roberta_serve import connection, v1
 from roberta_serve._protos import health_pb2
-from roberta_serve.client import Client, Feed, StreamCall, to_error
+from roberta_serve.client import Client, Feed, StreamCall, changes, to_error
 from roberta_serve.connection import CallSettings, Credentials, Health, Method, Request, Response, Settings, Text, to_health, to_item
 from roberta_serve.errors import RobertaError
 from roberta_serve.streams import ITEMS_PER_MESSAGE, MAX_IN_FLIGHT, StreamBook
@@ -87,7 +88,7 @@ class AsyncClient:
 
     def watch_health(self, service: str = "", *, timeout: Optional[float] = None) -> AsyncIterator[Health]:
         """As Client.watch_health."""
-        return _watch(self._client.watch_health(service, timeout=timeout))
+        return _watch(self._client.open_watch(service, timeout))
 
     async def _call(self, method: Method[Request, Response], request: Request, timeout: Optional[float]) -> Response:
         call = self._client.stub(method).future(request, **self._client.call_arguments(timeout))
@@ -126,27 +127,30 @@ class _Signal:
             await self._event.wait()
 
 
-async def _watch(changes: Iterator[Health]) -> AsyncIterator[Health]:
+async def _watch(open_call: Callable[[], Any]) -> AsyncIterator[Health]:
+    call = open_call()
     signal = _Signal()
-    seen: List[Union[Health, RobertaError]] = []
+    seen: Deque[Union[Health, RobertaError]] = deque()
 
     def read() -> None:
         try:
-            for health in changes:
+            for health in changes(lambda: call):
                 seen.append(health)
-                if not signal.set():
-                    return
+                signal.set()
         except RobertaError as error:
             seen.append(error)
             signal.set()
 
     threading.Thread(target=read, name="roberta-watch", daemon=True).start()
-    while True:
-        await signal.wait(lambda: bool(seen))
-        health = seen.pop(0)
-        if isinstance(health, RobertaError):
-            raise health
-        yield health
+    try:
+        while True:
+            await signal.wait(lambda: bool(seen))
+            health = seen.popleft()
+            if isinstance(health, RobertaError):
+                raise health
+            yield health
+    finally:
+        call.cancel()
 
 
 def _receive(call: StreamCall, signal: _Signal) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Dict, Iterable, Iterator, Optional, Type, Union
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, Iterator, Optional, Type, Union
 
 import grpc
 
@@ -101,20 +101,13 @@ class Client:
 
     def watch_health(self, service: str = "", *, timeout: Optional[float] = None) -> Iterator[Health]:
         """The health now and at every change. Ends only by an error: DEADLINE_EXCEEDED, or UNAVAILABLE when the server goes."""
-        return self._watch(service, self.call_arguments(timeout))
+        return changes(self.open_watch(service, timeout))
 
-    def _watch(self, service: str, arguments: Dict[str, Any]) -> Iterator[Health]:
-        method = connection.HEALTH_WATCH
-        call = self._channel.unary_stream(method.path, method.request.SerializeToString, method.response.FromString)(
-            health_pb2.HealthCheckRequest(service=service), **arguments)
-        try:
-            for response in call:
-                yield to_health(response)
-        except grpc.RpcError as error:
-            raise to_error(error) from None
-        finally:
-            call.cancel()
-        raise RobertaError(grpc.StatusCode.UNAVAILABLE, "the server ended the watch")
+    def open_watch(self, service: str, timeout: Optional[float]) -> Callable[[], Any]:
+        """For AsyncClient: what starts the call."""
+        method, arguments = connection.HEALTH_WATCH, self.call_arguments(timeout)
+        stub: Any = self._channel.unary_stream(method.path, method.request.SerializeToString, method.response.FromString)
+        return lambda: stub(health_pb2.HealthCheckRequest(service=service), **arguments)
 
     def _call(self, method: Method[Request, Response], request: Request, timeout: Optional[float]) -> Response:
         try:
@@ -134,6 +127,19 @@ class Client:
     def call_arguments(self, timeout: Optional[float]) -> Dict[str, Any]:
         """For AsyncClient."""
         return {"timeout": self._connection.timeout(timeout), "metadata": self._connection.metadata}
+
+
+def changes(open_call: Callable[[], Any]) -> Iterator[Health]:
+    """What a call of Watch says."""
+    call = open_call()
+    try:
+        for response in call:
+            yield to_health(response)
+    except grpc.RpcError as error:
+        raise to_error(error) from None
+    finally:
+        call.cancel()
+    raise RobertaError(grpc.StatusCode.UNAVAILABLE, "the server ended the watch")
 
 
 class Feed:
