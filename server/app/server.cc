@@ -46,6 +46,7 @@
 #include "server/service/parked_refusals.h"
 #include "server/service/profile_administration.h"
 #include "server/service/profile_backend.h"
+#include "server/service/tokenization.h"
 #include "server/sockets/acceptor.h"
 #include "server/sockets/listening.h"
 #include "server/transport/http_routes.h"
@@ -129,6 +130,7 @@ class ServerImpl final : public Server {
         streams_(&classification_, parts_, {.items_in_flight = config.limits().max_stream_items_in_flight()}),
         comparison_(parts_),
         administration_(parts_),
+        tokenization_(parts_),
         tokenizers_(config.execution().tokenizer_workers()),
         executors_(&queue_, config.execution().executors()),
         loads_(1),
@@ -139,6 +141,12 @@ class ServerImpl final : public Server {
                         .classification = &classification_,
                         .comparison = &comparison_,
                         .administration = &administration_,
+                        .tokenization = &tokenization_,
+                        .facts = {.version = version::kVersion,
+                                  .revision = version::kGitCommit,
+                                  .max_concurrent_calls = config.execution().queue_capacity_calls(),
+                                  .max_batch_tokens = config.execution().max_batch_tokens(),
+                                  .tokenizer_workers = config.execution().tokenizer_workers()},
                         .page =
                             [this](std::string path, std::function<void(http::Response)> take) {
                               metrics_.PageLater(std::move(path), std::move(take));
@@ -363,6 +371,7 @@ class ServerImpl final : public Server {
   service::ClassifyStreams streams_;
   service::Comparison comparison_;
   service::ProfileAdministration administration_;
+  service::Tokenization tokenization_;
   batching::WorkerPool tokenizers_;
   batching::Executors executors_;
   batching::WorkerPool loads_;

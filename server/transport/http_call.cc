@@ -197,6 +197,14 @@ http::Response ErrorResponse(unsigned status, std::string_view type, std::string
   return JsonResponse(status, json.append("}"));
 }
 
+void Reply(HttpCall&& call, http::Response response) {
+  if (!call.status.ok()) response = ErrorResponse(call.status, {});
+  AddRequestId(call.head, &response);
+  response.delay = call.delay;
+  response.kept = std::move(call.kept);
+  call.responder.Respond(std::move(response));
+}
+
 void AddRequestId(const call::Head& head, http::Response* response) {
   response->headers.emplace_back("x-request-id", head.identity.request_id);
 }

@@ -1,8 +1,10 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <functional>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -65,6 +67,9 @@ http::Response ErrorResponse(const absl::Status& status, const std::vector<servi
 /// Of what is no call: `type` is the kind of error.
 http::Response ErrorResponse(unsigned status, std::string_view type, std::string_view sentence);
 
+/// Answers a call at once, unless it cannot go on.
+void Reply(HttpCall&& call, http::Response response);
+
 /// Adds the header x-request-id.
 void AddRequestId(const call::Head& head, http::Response* response);
 
@@ -81,8 +86,9 @@ template <typename Response>
 void AddHeaders(const service::ProfileCall<Response>& /*call*/, http::Response* /*response*/) {}
 
 /// Carries one call. `translation` is one as for unary calls over gRPC (Direct, for one); `read` puts the request's
-/// body into what it reads from, and `write` makes the response of what it ends with:
-///   absl::Status read(const http::Request&, Message*, Call*);  http::Response write(const Message&, Translation&);
+/// body into what it translates, and `write` makes the response of what it ends with:
+///   absl::Status read(const http::Request&, Translation&, Call*);
+///   http::Response write(const Translation::Response&, Translation&);
 /// Calls `(service->*start)(call)`; nothing blocks.
 template <typename Translation, typename Service, typename Read, typename Write>
 void StartHttpCall(HttpCall&& from, Translation translation, Service* service,
@@ -93,7 +99,7 @@ void StartHttpCall(HttpCall&& from, Translation translation, Service* service,
   auto translated = std::make_unique<Translation>(std::move(translation));
   call->outcome.status = std::move(from.status);
   if (call->outcome.status.ok()) {
-    call->outcome.status = read(from.request, translated->request(call.get()), call.get());
+    call->outcome.status = read(from.request, *translated, call.get());
   }
   if (call->outcome.status.ok()) call->outcome.status = translated->Begin(call.get());
   const std::weak_ptr<Call> weak = call;

@@ -10,6 +10,7 @@
 #include "absl/strings/str_join.h"
 #include "profiles/errors/errors.h"
 #include "server/call/failure_reason.h"
+#include "server/transport/http_compatible.h"
 #include "server/transport/openapi.h"
 #include "server/transport/page.h"
 #include "server/transport/proto_json.h"
@@ -29,11 +30,11 @@ http::Response MessageResponse(const google::protobuf::Message& message) {
 /// Starts a call of our own API, whose request has the type Shape in public.
 template <typename Shape, typename Call, typename Service>
 void StartOwn(HttpCall&& from, Service* service, void (Service::*start)(std::shared_ptr<Call>)) {
-  const auto read = [](const http::Request& request, typename Call::Request* message, Call* call) -> absl::Status {
+  const auto read = [](const http::Request& request, Direct<Call>& /*direct*/, Call* call) -> absl::Status {
     nlohmann::json body;
     RETURN_IF_ERROR(ParseJsonObject(request.body, &body));
     RETURN_IF_ERROR(TakeTimeout(request, &body, call, &call->outcome.problems));
-    return MessageFromJson(body, *Shape::descriptor(), message, &call->outcome.problems);
+    return MessageFromJson(body, *Shape::descriptor(), &call->request, &call->outcome.problems);
   };
   StartHttpCall(std::move(from), Direct<Call>(), service, start, read,
                 [](const typename Call::Response& message, Direct<Call>&) { return MessageResponse(message); });
@@ -47,15 +48,6 @@ void Compare(const HttpServices& services, HttpCall&& call) {
   StartOwn<v1::CompareRequest>(std::move(call), services.comparison, &service::Comparison::Start);
 }
 
-/// Answers a call, unless it cannot go on.
-void Reply(HttpCall&& call, http::Response response) {
-  if (!call.status.ok()) response = ErrorResponse(call.status, {});
-  AddRequestId(call.head, &response);
-  response.delay = call.delay;
-  response.kept = std::move(call.kept);
-  call.responder.Respond(std::move(response));
-}
-
 void ListProfiles(const HttpServices& services, HttpCall&& call) {
   const auto list = services.administration->List(call.status, call.head);
   Reply(std::move(call), list.ok() ? MessageResponse(*list) : http::Response());
@@ -66,9 +58,8 @@ template <typename Call>
 void StartOfProfile(const HttpServices& services, HttpCall&& from,
                     void (service::ProfileAdministration::*start)(std::shared_ptr<Call>)) {
   const std::string name = from.path.front();
-  const auto read = [name](const http::Request& request, internal::RawProfileRequest* message,
-                           Call* call) -> absl::Status {
-    message->set_name(name);
+  const auto read = [name](const http::Request& request, Direct<Call>& /*direct*/, Call* call) -> absl::Status {
+    call->request.set_name(name);
     if (request.body.empty()) return absl::OkStatus();
     nlohmann::json body;
     RETURN_IF_ERROR(ParseJsonObject(request.body, &body));
@@ -134,6 +125,27 @@ constexpr HttpRoute kRoutes[] = {
     {"POST", "/v1/profiles/{name}:load", Role::kAdmin, Load},
     {"POST", "/v1/profiles/{name}:unload", Role::kAdmin, Unload},
     {"POST", "/v1/profiles/{name}:setDefault", Role::kAdmin, SetDefault},
+    {"POST", "/predict", Role::kInference, Predict},
+    {"POST", "/tokenize", Role::kInference, Tokenize},
+    {"GET", "/info", Role::kMetadata, Info},
+    {"GET", "/health", Role::kNone, Health},
+    {"GET", "/v2", Role::kMetadata, ServerMetadataPage},
+    {"GET", "/v2/health/live", Role::kNone, ServerLivePage},
+    {"GET", "/v2/health/ready", Role::kNone, ServerReadyPage},
+    {"GET", "/v2/models/stats", Role::kMetadata, ModelStatisticsPage},
+    {"GET", "/v2/models/{model}", Role::kMetadata, ModelMetadataPage},
+    {"GET", "/v2/models/{model}/ready", Role::kNone, ModelReadyPage},
+    {"GET", "/v2/models/{model}/config", Role::kMetadata, ModelConfigPage},
+    {"GET", "/v2/models/{model}/stats", Role::kMetadata, ModelStatisticsPage},
+    {"POST", "/v2/models/{model}/infer", Role::kInference, Infer},
+    {"GET", "/v2/models/{model}/versions/{version}", Role::kMetadata, ModelMetadataPage},
+    {"GET", "/v2/models/{model}/versions/{version}/ready", Role::kNone, ModelReadyPage},
+    {"GET", "/v2/models/{model}/versions/{version}/config", Role::kMetadata, ModelConfigPage},
+    {"GET", "/v2/models/{model}/versions/{version}/stats", Role::kMetadata, ModelStatisticsPage},
+    {"POST", "/v2/models/{model}/versions/{version}/infer", Role::kInference, Infer},
+    {"POST", "/v2/repository/index", Role::kMetadata, RepositoryIndexPage},
+    {"POST", "/v2/repository/models/{model}/load", Role::kAdmin, LoadModel},
+    {"POST", "/v2/repository/models/{model}/unload", Role::kAdmin, UnloadModel},
     {"GET", "/openapi.json", Role::kNone, OpenApi},
     {"GET", "/metrics", Role::kMetadata, Page},
     {"GET", "/healthz", Role::kNone, Page},
@@ -160,7 +172,6 @@ bool Matches(std::string_view pattern, std::string_view path, std::vector<std::s
     const std::string_view suffix = wanted.substr(wanted.find('}') + 1);
     if (!segment.ends_with(suffix) || segment.size() == suffix.size()) return false;
     segment.remove_suffix(suffix.size());
-    if (suffix.empty() && segment.find(':') != std::string_view::npos) return false;  // an action that is none
     found->push_back(segment);
   }
   return pattern.empty() && path.empty();
@@ -220,8 +231,9 @@ std::optional<http::Response> NoRoute(const http::Request& request, const HttpRo
   if (route->method != "GET" && IsFromAnotherOrigin(request)) {
     return ErrorResponse(403, "other_origin", "the request comes from a page of another origin");
   }
-  if (!IsContentTypeKnown(request)) {
-    return ErrorResponse(415, "unsupported_media_type", "the body must be application/json");
+  if (!IsContentTypeKnown(request) || request.Header("content-encoding").value_or("identity") != "identity") {
+    return ErrorResponse(415, "unsupported_media_type",
+                         "the body must be application/json, without a content encoding");
   }
   return std::nullopt;
 }

@@ -11,7 +11,9 @@
 #include "server/service/comparison.h"
 #include "server/service/parts.h"
 #include "server/service/profile_administration.h"
+#include "server/service/tokenization.h"
 #include "server/transport/http_call.h"
+#include "server/transport/tei.h"
 
 namespace roberta::transport {
 
@@ -21,6 +23,8 @@ struct HttpServices {
   service::Classification* classification = nullptr;
   service::Comparison* comparison = nullptr;
   service::ProfileAdministration* administration = nullptr;
+  service::Tokenization* tokenization = nullptr;
+  ServerFacts facts;
   /// Hands over a page of the metrics' server, "/metrics", later and from another thread.
   std::function<void(std::string path, std::function<void(http::Response)> take)> page;
   /// Lets everybody do everything if it is empty.
@@ -35,7 +39,7 @@ struct HttpRoute {
   void (*answer)(const HttpServices& services, HttpCall&& call);
 };
 
-/// All routes. No two match the same request.
+/// All routes; the first one that matches counts.
 std::span<const HttpRoute> HttpRoutes();
 
 /// Answers `request` by its route: 404, 405, 415 or 403 if there is none for it. Runs on the HTTP server's thread.

@@ -33,6 +33,9 @@ absl::StatusOr<std::string> ProfileOfModel(const service::Parts& parts, const st
 /// InvalidArgument unless they are exactly `elements` and fill `raw`; it names the byte where that shows.
 absl::StatusOr<std::vector<std::string_view>> SplitRawBytes(std::string_view raw, size_t elements);
 
+/// The elements of a tensor as they are in raw contents: those of the one field that has any.
+std::string RawContents(const inference::InferTensorContents& contents);
+
 /// Where a response has the elements of its outputs.
 enum class OutputContents {
   kRaw,    ///< raw_output_contents, as Triton has it

@@ -91,12 +91,6 @@ std::string RawOf(const google::protobuf::RepeatedPtrField<std::string>& element
   return raw;
 }
 
-std::string RawOf(const InferTensorContents& contents) {
-  if (!contents.fp32_contents().empty()) return RawOf(contents.fp32_contents());
-  if (!contents.int64_contents().empty()) return RawOf(contents.int64_contents());
-  return RawOf(contents.bytes_contents());
-}
-
 /// Triton's classes: "value:index:label" of the `classes` largest values, the largest first.
 void AddClasses(const std::vector<float>& values, const std::vector<std::string>& labels, size_t classes,
                 InferTensorContents* contents) {
@@ -117,6 +111,12 @@ std::vector<float> ScoresOf(const v1::Classification& classification, size_t lab
 }
 
 }  // namespace
+
+std::string RawContents(const InferTensorContents& contents) {
+  if (!contents.fp32_contents().empty()) return RawOf(contents.fp32_contents());
+  if (!contents.int64_contents().empty()) return RawOf(contents.int64_contents());
+  return RawOf(contents.bytes_contents());
+}
 
 absl::StatusOr<std::vector<std::string_view>> SplitRawBytes(std::string_view raw, size_t elements) {
   std::vector<std::string_view> split;
@@ -364,7 +364,7 @@ void InferTranslation::FillOutput(const Output& output, const v1::ClassifyRespon
     }
   }
   if (contents_ == OutputContents::kRaw) {
-    response->add_raw_output_contents(RawOf(contents));
+    response->add_raw_output_contents(RawContents(contents));
   } else {
     tensor->mutable_contents()->Swap(&contents);
   }

@@ -191,12 +191,13 @@ void AppendReal(Real value, std::string* json) {
 }
 
 /// A value of a field; `index` counts only if it is repeated.
-void AppendField(const Message& message, const FieldDescriptor& field, int index, std::string* json) {
+void AppendField(const Message& message, const FieldDescriptor& field, int index, JsonStyle style, std::string* json) {
   const Reflection& reflection = *message.GetReflection();
   const auto get = [&](auto single, auto repeated) {
     return field.is_repeated() ? (reflection.*repeated)(message, &field, index) : (reflection.*single)(message, &field);
   };
-  const auto append_quoted = [json](auto number) {  // proto3's JSON has 64 bits in quotes
+  const auto append_64_bits = [&](auto number) {
+    if (style == JsonStyle::kPlain) return AppendNumber(number, json);
     json->push_back('"');
     AppendNumber(number, json);
     json->push_back('"');
@@ -205,11 +206,11 @@ void AppendField(const Message& message, const FieldDescriptor& field, int index
     case FieldDescriptor::CPPTYPE_INT32:
       return AppendNumber(get(&Reflection::GetInt32, &Reflection::GetRepeatedInt32), json);
     case FieldDescriptor::CPPTYPE_INT64:
-      return append_quoted(get(&Reflection::GetInt64, &Reflection::GetRepeatedInt64));
+      return append_64_bits(get(&Reflection::GetInt64, &Reflection::GetRepeatedInt64));
     case FieldDescriptor::CPPTYPE_UINT32:
       return AppendNumber(get(&Reflection::GetUInt32, &Reflection::GetRepeatedUInt32), json);
     case FieldDescriptor::CPPTYPE_UINT64:
-      return append_quoted(get(&Reflection::GetUInt64, &Reflection::GetRepeatedUInt64));
+      return append_64_bits(get(&Reflection::GetUInt64, &Reflection::GetRepeatedUInt64));
     case FieldDescriptor::CPPTYPE_DOUBLE:
       return AppendReal(get(&Reflection::GetDouble, &Reflection::GetRepeatedDouble), json);
     case FieldDescriptor::CPPTYPE_FLOAT:
@@ -224,8 +225,34 @@ void AppendField(const Message& message, const FieldDescriptor& field, int index
     case FieldDescriptor::CPPTYPE_MESSAGE:
       return AppendMessageJson(field.is_repeated() ? reflection.GetRepeatedMessage(message, &field, index)
                                                    : reflection.GetMessage(message, &field),
-                               json);
+                               json, style);
   }
+}
+
+/// The entries of a map, whose keys are strings.
+void AppendMap(const Message& message, const FieldDescriptor& field, JsonStyle style, std::string* json) {
+  const Reflection& reflection = *message.GetReflection();
+  const FieldDescriptor& key = *field.message_type()->map_key();
+  json->push_back('{');
+  for (int i = 0; i < reflection.FieldSize(message, &field); ++i) {
+    const Message& entry = reflection.GetRepeatedMessage(message, &field, i);
+    if (i > 0) json->push_back(',');
+    AppendJson(entry.GetReflection()->GetString(entry, &key), json);
+    json->push_back(':');
+    AppendField(entry, *field.message_type()->map_value(), 0, style, json);
+  }
+  json->push_back('}');
+}
+
+void AppendFieldValues(const Message& message, const FieldDescriptor& field, JsonStyle style, std::string* json) {
+  if (field.is_map()) return AppendMap(message, field, style, json);
+  if (!field.is_repeated()) return AppendField(message, field, 0, style, json);
+  json->push_back('[');
+  for (int i = 0; i < message.GetReflection()->FieldSize(message, &field); ++i) {
+    if (i > 0) json->push_back(',');
+    AppendField(message, field, i, style, json);
+  }
+  json->push_back(']');
 }
 
 }  // namespace
@@ -245,7 +272,7 @@ absl::Status MessageFromJson(const nlohmann::json& object, const Descriptor& sha
   return MessageReader(shape, message, "", problems).Read(object);
 }
 
-void AppendMessageJson(const Message& message, std::string* json) {
+void AppendMessageJson(const Message& message, std::string* json, JsonStyle style) {
   const Descriptor& type = *message.GetDescriptor();
   const Reflection& reflection = *message.GetReflection();
   const char* separator = "{";
@@ -254,18 +281,9 @@ void AppendMessageJson(const Message& message, std::string* json) {
     if (field.has_presence() && !reflection.HasField(message, &field)) continue;
     json->append(separator);
     separator = ",";
-    AppendJson(field.json_name(), json);
+    AppendJson(style == JsonStyle::kPlain ? field.name() : field.json_name(), json);
     json->push_back(':');
-    if (!field.is_repeated()) {
-      AppendField(message, field, 0, json);
-      continue;
-    }
-    json->push_back('[');
-    for (int index = 0; index < reflection.FieldSize(message, &field); ++index) {
-      if (index > 0) json->push_back(',');
-      AppendField(message, field, index, json);
-    }
-    json->push_back(']');
+    AppendFieldValues(message, field, style, json);
   }
   json->append(*separator == '{' ? "{}" : "}");
 }
@@ -280,6 +298,10 @@ void AppendJson(float value, std::string* json) {
 
 void AppendJson(double value, std::string* json) {
   AppendReal(value, json);
+}
+
+void AppendJson(int64_t value, std::string* json) {
+  AppendNumber(value, json);
 }
 
 }  // namespace roberta::transport

@@ -27,13 +27,18 @@ absl::Status ParseJsonObject(std::string_view body, nlohmann::json* object);
 absl::Status MessageFromJson(const nlohmann::json& object, const google::protobuf::Descriptor& shape,
                              google::protobuf::Message* message, std::vector<FieldProblem>* problems);
 
-/// Appends `message` in proto3's JSON, names in camel case, with all fields that have no presence. Floats read back
-/// equal.
-void AppendMessageJson(const google::protobuf::Message& message, std::string* json);
+enum class JsonStyle {
+  kProto3,  ///< names in camel case, numbers of 64 bits in quotes
+  kPlain,   ///< names as in the .proto file and numbers as they are: the Open Inference Protocol
+};
+/// Appends `message`, with all fields that have no presence. Floats read back equal.
+void AppendMessageJson(const google::protobuf::Message& message, std::string* json,
+                       JsonStyle style = JsonStyle::kProto3);
 
 // Parts of JSON.
 void AppendJson(std::string_view text, std::string* json);  ///< in quotes; U+FFFD for what is not UTF-8
 void AppendJson(float value, std::string* json);            ///< the shortest that reads back equal; "NaN" in quotes
 void AppendJson(double value, std::string* json);
+void AppendJson(int64_t value, std::string* json);
 
 }  // namespace roberta::transport

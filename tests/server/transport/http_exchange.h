@@ -31,6 +31,7 @@ struct PuppetApi {
                 .classification = &puppet.classification,
                 .comparison = &puppet.comparison,
                 .administration = &administration,
+                .tokenization = &tokenization,
                 .page = [](const std::string& path, const std::function<void(http::Response)>& take) {
                   take({.body = "the page " + path});
                 }};
@@ -56,6 +57,7 @@ struct PuppetApi {
     return with_loads;
   }();
   service::ProfileAdministration administration{parts};
+  service::Tokenization tokenization{parts};
   HttpServices services;
 };
 
