@@ -99,15 +99,17 @@ void CallMetrics::Ended(const End& end, const call::PhaseClock& clock) {
   const Handles& handles = handles_.Of(end.profile);
   CountRequest(end, handles);
   handles.duration[static_cast<size_t>(end.method)]->Observe(Seconds(clock.total_ns()));
-  if (end.code != StatusCode::kOk) {
-    const auto found = failures_.find(end.reason);
-    (found != failures_.end() ? found : failures_.find(kOtherReason))->second->Increment();
-  }
+  if (end.code != StatusCode::kOk) Failed(end.reason);
   if (end.method != Method::kClassify) return;
   Add(end, clock, handles.totals);
   for (size_t phase = 0; phase < kPhases; ++phase) {
     handles.phases[phase]->Observe(Seconds(clock.spent_ns(static_cast<Phase>(phase))));
   }
+}
+
+void CallMetrics::Failed(std::string_view reason) {
+  const auto found = failures_.find(reason);
+  (found != failures_.end() ? found : failures_.find(kOtherReason))->second->Increment();
 }
 
 void CallMetrics::Add(const End& end, const call::PhaseClock& clock, SharedTotals* totals) {
@@ -166,39 +168,58 @@ uint64_t ItemMetrics::Answered(std::string_view profile) const {
 }
 
 RpcMetrics::RpcMetrics(prometheus::Registry* registry, const std::vector<std::string>& methods,
-                       const std::vector<int>& codes) {
-  auto& started = AddCounters(*registry, "grpc_server_call_started_total", "Number of calls that reached the server.");
-  auto& duration =
-      AddHistograms(*registry, "grpc_server_call_duration_seconds", "Time from the arrival of a call to its status.");
-  auto& ended = AddCounters(*registry, "grpc_server_call_ended_total", "Number of calls that ended, by gRPC status.");
-  auto add = [&](const std::string& name) -> const Method* {
-    const auto ended_with = [&](StatusCode code) {
-      return &ended.Add({{"grpc_method", name}, {"grpc_status", absl::StatusCodeToString(code)}});
-    };
-    Method& method = methods_[name];
-    method.started = &started.Add({{"grpc_method", name}});
-    method.duration = &duration.Add({{"grpc_method", name}}, LatencySeconds());
-    method.ended.fill(ended_with(StatusCode::kUnknown));
-    for (const int code : codes) {
-      method.ended.at(static_cast<size_t>(code)) = ended_with(static_cast<StatusCode>(code));
+                       const std::vector<std::string>& methods_on_use, const std::vector<int>& codes)
+    : started_(&AddCounters(*registry, "grpc_server_call_started_total", "Number of calls that reached the server.")),
+      duration_(&AddHistograms(*registry, "grpc_server_call_duration_seconds",
+                               "Time from the arrival of a call to its status.")),
+      ended_(&AddCounters(*registry, "grpc_server_call_ended_total", "Number of calls that ended, by gRPC status.")) {
+  for (const int code : codes) is_expected_.at(static_cast<size_t>(code)) = true;
+  is_expected_[kUnknownCode] = true;
+  const auto add_whole = [this](const std::string& name) {
+    Method* const method = Add(name);
+    std::call_once(method->made, [&] { Make(method); });
+    for (size_t code = 0; code < kCodes; ++code) {
+      if (is_expected_[code]) EndedWith(*method, code);
     }
-    return &method;
+    return method;
   };
-  for (const std::string& name : methods) add(name);
-  other_ = add(kOtherMethod);
+  for (const std::string& name : methods) add_whole(name);
+  other_ = add_whole(kOtherMethod);
+  for (const std::string& name : methods_on_use) Add(name);
+}
+
+RpcMetrics::Method* RpcMetrics::Add(const std::string& name) {
+  Method* const method = &methods_[name];
+  method->name = name;
+  return method;
+}
+
+void RpcMetrics::Make(Method* method) const {
+  method->started = &started_->Add({{"grpc_method", method->name}});
+  method->duration = &duration_->Add({{"grpc_method", method->name}}, LatencySeconds());
+}
+
+prometheus::Counter* RpcMetrics::EndedWith(const Method& method, size_t code) const {
+  std::atomic<prometheus::Counter*>& counter = method.ended[code];
+  if (counter.load(std::memory_order_acquire) == nullptr) {
+    const std::string status = absl::StatusCodeToString(static_cast<StatusCode>(code));
+    counter.store(&ended_->Add({{"grpc_method", method.name}, {"grpc_status", status}}), std::memory_order_release);
+  }
+  return counter.load(std::memory_order_relaxed);
 }
 
 const RpcMetrics::Method& RpcMetrics::Started(std::string_view method) {
   if (method.starts_with('/')) method.remove_prefix(1);
   const auto found = methods_.find(method);
-  const Method& series = found != methods_.end() ? found->second : *other_;
+  Method& series = found != methods_.end() ? found->second : *other_;
+  std::call_once(series.made, [&] { Make(&series); });
   series.started->Increment();
   return series;
 }
 
 void RpcMetrics::Ended(const Method& method, int code, std::chrono::nanoseconds duration) {
-  const auto known = static_cast<size_t>(code) < kCodes ? static_cast<size_t>(code) : kUnknownCode;
-  method.ended[known]->Increment();
+  const auto number = static_cast<size_t>(code);
+  EndedWith(method, number < kCodes && is_expected_[number] ? number : kUnknownCode)->Increment();
   method.duration->Observe(Seconds(duration.count()));
 }
 

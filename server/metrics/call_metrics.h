@@ -10,6 +10,7 @@
 #include <iterator>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -65,6 +66,8 @@ class CallMetrics {
   };
   /// A call has ended, and took the time of `clock`.
   void Ended(const End& end, const call::PhaseClock& clock);
+  /// A call that is of none of the methods has failed for that reason.
+  void Failed(std::string_view reason);
 
   /// Zeros for a profile that is not in the list. Calls that end meanwhile may be in some of the numbers only.
   CallTotals TotalsOf(std::string_view profile) const;
@@ -131,14 +134,18 @@ class RpcMetrics {
   static constexpr char kOtherMethod[] = "other";
 
   /// There are series for `methods` ("roberta.v1.Classifier/Classify") and for `codes`, the status codes from 0 to 16
-  /// that this server answers with. `registry` must outlive this.
-  RpcMetrics(prometheus::Registry* registry, const std::vector<std::string>& methods, const std::vector<int>& codes);
+  /// that this server answers with; those of `methods_on_use` appear when such a method is called and ends with such a
+  /// code, as most servers are never called by most of them. `registry` must outlive this.
+  RpcMetrics(prometheus::Registry* registry, const std::vector<std::string>& methods,
+             const std::vector<std::string>& methods_on_use, const std::vector<int>& codes);
 
   /// The series of one method.
   struct Method {
-    prometheus::Counter* started;
-    prometheus::Histogram* duration;
-    std::array<prometheus::Counter*, kCodes> ended;
+    std::string name = {};
+    std::once_flag made = {};
+    prometheus::Counter* started = nullptr;
+    prometheus::Histogram* duration = nullptr;
+    mutable std::array<std::atomic<prometheus::Counter*>, kCodes> ended = {};  ///< nullptr: not there yet
   };
 
   /// Counts the start of a call of `method`, which may have a slash in front. The result is for Ended.
@@ -148,8 +155,16 @@ class RpcMetrics {
   void Ended(const Method& method, int code, std::chrono::nanoseconds duration);
 
  private:
+  Method* Add(const std::string& name);
+  void Make(Method* method) const;
+  prometheus::Counter* EndedWith(const Method& method, size_t code) const;
+
+  prometheus::Family<prometheus::Counter>* started_;
+  prometheus::Family<prometheus::Histogram>* duration_;
+  prometheus::Family<prometheus::Counter>* ended_;
+  std::array<bool, kCodes> is_expected_ = {};
   std::map<std::string, Method, std::less<>> methods_;
-  const Method* other_ = nullptr;
+  Method* other_;
 };
 
 /// Connections to the gRPC port and Unix socket: connections, connections_closed_total. Any thread may call.

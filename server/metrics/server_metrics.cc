@@ -36,7 +36,7 @@ ServerMetrics::ServerMetrics(const MetricsOptions& options)
       brown_out_(registry_.get()),
       shadow_(registry_.get(), options.profiles),
       admission_(registry_.get(), options.profiles),
-      rpcs_(registry_.get(), options.rpc_methods, options.rpc_codes),
+      rpcs_(registry_.get(), options.rpc_methods, options.rpc_methods_on_use, options.rpc_codes),
       connections_(registry_.get()),
       security_(registry_.get()),
       build_(registry_.get(), options.computation),

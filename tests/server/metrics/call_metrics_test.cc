@@ -114,6 +114,24 @@ TEST(CallMetrics, AnAnsweredCallIsNoFailure) {
   EXPECT_THAT(page, HasSubstr("roberta_request_failures_total{reason=\"other\"} 0"));
 }
 
+TEST(CallMetrics, TotalsOfAProfileAreThoseOfItsClassifyCalls) {
+  ExposedMetrics exposed;
+  CallMetrics& calls = exposed.metrics.calls();
+  call::PhaseClock clock = JustArrived();
+  clock.End(call::Phase::kInfer, call::PhaseClock::Clock::now() + 5ms);
+  calls.Ended({.method = Method::kClassify, .profile = "baseline"}, clock);
+  calls.Ended({.method = Method::kClassify, .profile = "baseline", .code = absl::StatusCode::kInternal}, clock);
+  calls.Ended({.method = Method::kClassify, .profile = "quantized"}, clock);
+  calls.Ended({.method = Method::kClassifyStream, .profile = "baseline"}, clock);
+  const CallTotals totals = calls.TotalsOf("baseline");
+  EXPECT_EQ(totals.succeeded, 1u);
+  EXPECT_EQ(totals.failed, 1u);
+  EXPECT_EQ(totals.succeeded_ns, static_cast<uint64_t>(clock.total_ns()));
+  EXPECT_EQ(totals.phase_ns[static_cast<size_t>(call::Phase::kInfer)], totals.succeeded_ns);
+  EXPECT_GT(totals.last_ms, 0u);
+  EXPECT_EQ(calls.TotalsOf("nonesuch").succeeded, 0u);
+}
+
 TEST(ItemMetrics, CountsItemsByOutcome) {
   ExposedMetrics exposed;
   exposed.metrics.items().Count("baseline", {.answered = 3, .failed = 1, .truncated = 2, .tokens = 40});
@@ -155,6 +173,18 @@ TEST(RpcMetrics, AnUnexpectedCodeCountsAsUnknown) {
   for (const int code : {5, 17, -1}) rpcs.Ended(rpcs.Started("roberta.v1.Classifier/Classify"), code, 1s);
   EXPECT_THAT(exposed.Scrape(), HasSubstr("grpc_server_call_ended_total{grpc_method=\"roberta.v1.Classifier/Classify\","
                                           "grpc_status=\"UNKNOWN\"} 3"));
+}
+
+TEST(RpcMetrics, AMethodThatIsRarelyUsedHasSeriesFromItsFirstCallOn) {
+  ExposedMetrics exposed({.rpc_methods_on_use = {"tei.v1.Predict/Predict"}, .rpc_codes = {0, 14}});
+  EXPECT_THAT(exposed.Scrape(), Not(HasSubstr("tei.v1")));
+  RpcMetrics& rpcs = exposed.metrics.rpcs();
+  rpcs.Ended(rpcs.Started("/tei.v1.Predict/Predict"), 14, 1s);
+  const std::string page = exposed.Scrape();
+  EXPECT_THAT(page, HasSubstr("grpc_server_call_started_total{grpc_method=\"tei.v1.Predict/Predict\"} 1"));
+  EXPECT_THAT(page, HasSubstr("grpc_server_call_ended_total{grpc_method=\"tei.v1.Predict/Predict\","
+                              "grpc_status=\"UNAVAILABLE\"} 1"));
+  EXPECT_THAT(page, Not(HasSubstr("grpc_method=\"tei.v1.Predict/Predict\",grpc_status=\"OK\"")));
 }
 
 }  // namespace
