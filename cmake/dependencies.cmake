@@ -14,7 +14,6 @@ pkg_check_modules(prometheus REQUIRED IMPORTED_TARGET prometheus-cpp-core)
 
 if(NOT ROBERTA_CORE_ONLY)
   pkg_check_modules(grpcpp REQUIRED IMPORTED_TARGET grpc++)
-  find_library(GRPCPP_REFLECTION_LIBRARY grpc++_reflection REQUIRED)
   find_program(GRPC_CPP_PLUGIN grpc_cpp_plugin REQUIRED)
   find_package(spdlog REQUIRED)
   if(NOT ROBERTA_SERVE_ONLY)

@@ -1,6 +1,6 @@
 #include "server/app/server.h"
 
-#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <google/protobuf/stubs/logging.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
 #include <spdlog/spdlog.h>
@@ -49,6 +49,7 @@
 #include "server/service/tokenization.h"
 #include "server/sockets/acceptor.h"
 #include "server/sockets/listening.h"
+#include "server/transport/compatible_services.h"
 #include "server/transport/http_routes.h"
 #include "server/transport/rpc_counter.h"
 #include "server/transport/services.h"
@@ -87,6 +88,14 @@ metrics::QueueState StateOf(const batching::BatchQueue& queue) {
   return {.items = std::move(depth.items), .tokens = std::move(depth.tokens), .oldest_age_seconds = age_seconds};
 }
 
+transport::ServerFacts FactsOf(const config::ServerConfig& config) {
+  return {.version = version::kVersion,
+          .revision = version::kGitCommit,
+          .max_concurrent_calls = config.execution().queue_capacity_calls(),
+          .max_batch_tokens = config.execution().max_batch_tokens(),
+          .tokenizer_workers = config.execution().tokenizer_workers()};
+}
+
 class ServerImpl final : public Server {
  public:
   ServerImpl(const config::ServerConfig& config, std::unique_ptr<registry::Registry> registry)
@@ -98,6 +107,7 @@ class ServerImpl final : public Server {
         metrics_({.profiles = registry_->names(),
                   .failure_reasons = call::FailureReasonNames(),
                   .rpc_methods = transport::RpcMethods(),
+                  .rpc_methods_on_use = transport::CompatibleRpcMethods(),
                   .rpc_codes = transport::RpcCodes(),
                   .computation = {.libtorch = libtorch::VersionBuiltWith(),
                                   .onednn = kernels::OneDnnVersion(),
@@ -142,16 +152,18 @@ class ServerImpl final : public Server {
                         .comparison = &comparison_,
                         .administration = &administration_,
                         .tokenization = &tokenization_,
-                        .facts = {.version = version::kVersion,
-                                  .revision = version::kGitCommit,
-                                  .max_concurrent_calls = config.execution().queue_capacity_calls(),
-                                  .max_batch_tokens = config.execution().max_batch_tokens(),
-                                  .tokenizer_workers = config.execution().tokenizer_workers()},
+                        .facts = FactsOf(config),
                         .page =
                             [this](std::string path, std::function<void(http::Response)> take) {
                               metrics_.PageLater(std::move(path), std::move(take));
                             },
                         .authorize = transport::AuthorizeBy(access_.guard())}),
+        compatible_services_({.parts = &parts_,
+                              .facts = FactsOf(config),
+                              .classification = &classification_,
+                              .tokenization = &tokenization_,
+                              .administration = &administration_,
+                              .guard = access_.guard()}),
         longest_write_(std::chrono::milliseconds(config.limits().stream_write_timeout_ms())),
         watch_([this](const std::stop_token& stop) { EndStuckWrites(stop); }) {
     registry_->Observe(&reporter_);
@@ -199,8 +211,8 @@ class ServerImpl final : public Server {
                        }));
     }
 
+    google::protobuf::SetLogHandler(nullptr);  // else clients could write lines, by strings that are not UTF-8
     grpc::EnableDefaultHealthCheckService(true);
-    grpc::reflection::InitProtoReflectionServerBuilderPlugin();
     grpc::ServerBuilder builder;
     // In this order: for TCP, for the Unix socket.
     std::array<std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor>, 2> take_over;
@@ -224,6 +236,7 @@ class ServerImpl final : public Server {
     builder.SetMaxReceiveMessageSize(static_cast<int>(limits.max_message_bytes()));
     builder.RegisterService(&classifier_service_);
     builder.RegisterService(&profiles_service_);
+    compatible_services_.Register(&builder);
     std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> interceptors;
     interceptors.push_back(transport::MakeRpcCounter(&metrics_.rpcs(), [this](std::string_view peer) {
       acceptor_->CountReset(peer, std::chrono::steady_clock::now());
@@ -292,6 +305,7 @@ class ServerImpl final : public Server {
     longest_write_ = std::min({longest_write_.load(), kLongestWriteOfDrain, drain_timeout / 2});
     streams_.Drain();
     if (http_server_ != nullptr) http_server_->Drain();
+    compatible_services_.Drain();
     const bool idle = permits_.WaitUntilIdle(drain_timeout);
     // Once it shuts down, gRPC cancels late calls without asking us. Turn them away as UNAVAILABLE until they cease.
     permits_.WaitUntilQuiet(kQuietAfterClose, kLongestWaitForQuiet);
@@ -312,8 +326,11 @@ class ServerImpl final : public Server {
   void SetReadiness(Readiness readiness) {
     metrics_.readiness() = readiness;
     grpc::HealthCheckServiceInterface* health = grpc_server_->GetHealthCheckService();
-    for (const char* name : {"", "roberta.v1.Classifier", "roberta.v1.Profiles"})
-      health->SetServingStatus(name, readiness == Readiness::kServing);
+    health->SetServingStatus("", readiness == Readiness::kServing);
+    for (const auto* service : transport::ServicesOnPort()) {
+      if (service->file()->package().starts_with("grpc.")) continue;
+      health->SetServingStatus(service->full_name(), readiness == Readiness::kServing);
+    }
   }
   void EndStuckWrites(const std::stop_token& stop) {
     std::mutex mutex;
@@ -379,6 +396,7 @@ class ServerImpl final : public Server {
   transport::ClassifierService classifier_service_;
   transport::ProfilesService profiles_service_;
   const transport::HttpServices http_services_;
+  transport::CompatibleServices compatible_services_;
   std::unique_ptr<sockets::Acceptor> acceptor_;
   std::unique_ptr<http::Server> http_server_;  // nullptr: off
   std::unique_ptr<grpc::Server> grpc_server_;

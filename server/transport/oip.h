@@ -57,6 +57,9 @@ class InferTranslation {
   absl::Status Begin(Call* call);
   const Response* End(service::CallOutcome& outcome, Response* storage) const;
 
+ protected:
+  const std::string& id() const { return request_.id(); }
+
  private:
   struct Output {
     size_t row = 0;      ///< of the table of outputs
@@ -80,6 +83,15 @@ class InferTranslation {
   std::vector<Output> outputs_;
   int text_input_ = 0;   ///< index of the input with the texts
   int pair_input_ = -1;  ///< and of that with their pairs; -1: none
+};
+
+/// One request of ModelStreamInfer. A failure is a response too, with its message.
+class StreamInferTranslation : public InferTranslation {
+ public:
+  using Response = inference::ModelStreamInferResponse;
+  using InferTranslation::InferTranslation;
+
+  const Response* End(service::CallOutcome& outcome, Response* storage) const;
 };
 
 /// RepositoryModelLoad and RepositoryModelUnload: of the profile that a model stands for. One that does not load is a

@@ -370,4 +370,17 @@ void InferTranslation::FillOutput(const Output& output, const v1::ClassifyRespon
   }
 }
 
+const StreamInferTranslation::Response* StreamInferTranslation::End(service::CallOutcome& outcome,
+                                                                    Response* storage) const {
+  inference::ModelInferResponse* const response = storage->mutable_infer_response();
+  InferTranslation::End(outcome, response);
+  if (!outcome.status.ok()) {
+    storage->set_error_message(std::string(outcome.status.message()));
+    response->set_id(id());
+    outcome.status = absl::OkStatus();
+  }
+  (*response->mutable_parameters())["triton_final_response"].set_bool_param(true);  // a request has one response
+  return storage;
+}
+
 }  // namespace roberta::transport

@@ -8,9 +8,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "roberta/v1/classifier.pb.h"
-#include "roberta/v1/profiles.pb.h"
 #include "server/call/failure_reason.h"
+#include "server/transport/port_services.h"
 
 namespace roberta::transport {
 
@@ -74,20 +73,28 @@ class RpcCounterFactory final : public grpc::experimental::ServerInterceptorFact
   const CountReset count_reset_;
 };
 
-}  // namespace
-
-std::vector<std::string> RpcMethods() {
-  // gRPC brings these services itself and has no descriptors of them.
-  std::vector<std::string> names = {"grpc.health.v1.Health/Check", "grpc.health.v1.Health/Watch",
-                                    "grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"};
-  for (const auto* file : {v1::ClassifyRequest::descriptor()->file(), v1::ProfileInfo::descriptor()->file()}) {
-    for (int s = 0; s < file->service_count(); ++s) {
-      for (int m = 0; m < file->service(s)->method_count(); ++m) {
-        names.push_back(absl::StrCat(file->service(s)->full_name(), "/", file->service(s)->method(m)->name()));
-      }
+/// The methods of services that are our own or health, or of all others.
+std::vector<std::string> MethodsWhere(bool is_own) {
+  std::vector<std::string> names;
+  for (const google::protobuf::ServiceDescriptor* service : ServicesOnPort()) {
+    const std::string& package = service->file()->package();
+    if ((package.starts_with("roberta.") || package.starts_with("grpc.health.")) != is_own) continue;
+    for (int i = 0; i < service->method_count(); ++i) {
+      std::string name = absl::StrCat(service->full_name(), "/", service->method(i)->name());
+      if (WhyUnserved(name) == nullptr) names.push_back(std::move(name));
     }
   }
   return names;
+}
+
+}  // namespace
+
+std::vector<std::string> RpcMethods() {
+  return MethodsWhere(true);
+}
+
+std::vector<std::string> CompatibleRpcMethods() {
+  return MethodsWhere(false);
 }
 
 std::vector<int> RpcCodes() {

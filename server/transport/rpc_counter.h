@@ -12,8 +12,10 @@
 
 namespace roberta::transport {
 
-/// The methods of all services on the port, health and reflection included: "roberta.v1.Classifier/Classify".
+/// The methods of our own services and of health: "roberta.v1.Classifier/Classify".
 std::vector<std::string> RpcMethods();
+/// The served methods of all other services on the port.
+std::vector<std::string> CompatibleRpcMethods();
 
 /// The status codes that a call can end with: those of the table of failure reasons, and gRPC's own.
 std::vector<int> RpcCodes();

@@ -65,6 +65,7 @@ absl::Status PredictTranslation::Begin(Call* call) {
   if (!is_pair_ && inputs->empty()) inputs->Add();  // an empty text is not sent
   if (!is_pair_ && inputs->size() > 1) inputs->DeleteSubrange(0, inputs->size() - 1);
   for (const std::string& text : *inputs) characters_ += tokenizer::CountCodePoints(text);
+  call->request.set_priority(priority_);
   std::vector<service::FieldProblem>* problems = &call->outcome.problems;
   RETURN_IF_ERROR(SetPredictSettings(request_, &call->request, problems));
   return AddInputs(inputs, "inputs", &call->request, problems);
@@ -98,8 +99,7 @@ absl::Status TokenizeTranslation::Begin(Call* call) {
     return FieldError("prompt_name", absl::StrCat(service::Quote(request_.prompt_name()), "; the model has no prompts"),
                       &call->outcome.problems);
   }
-  call->request.set_text(std::move(*request_.mutable_inputs()));
-  text_ = &call->request.text();
+  call->request.set_text(request_.inputs());  // which End needs as well
   return absl::OkStatus();
 }
 
@@ -110,11 +110,12 @@ const TokenizeTranslation::Response* TokenizeTranslation::End(service::Outcome<s
     RenameFields(name, &outcome.status, &outcome.problems);
     return storage;
   }
+  const std::string& text = request_.inputs();
   std::vector<uint32_t> byte_of;  // [code points + 1]
-  for (uint32_t byte = 0; byte < text_->size(); ++byte) {
-    if (!tokenizer::IsContinuationByte((*text_)[byte])) byte_of.push_back(byte);
+  for (uint32_t byte = 0; byte < text.size(); ++byte) {
+    if (!tokenizer::IsContinuationByte(text[byte])) byte_of.push_back(byte);
   }
-  byte_of.push_back(static_cast<uint32_t>(text_->size()));
+  byte_of.push_back(static_cast<uint32_t>(text.size()));
   const auto& [encoding, leading, trailing] = outcome.response;
   const size_t tokens = encoding.ids.size();
   for (size_t i = 0; i < tokens; ++i) {
@@ -130,7 +131,7 @@ const TokenizeTranslation::Response* TokenizeTranslation::End(service::Outcome<s
     const auto [begin, end] = encoding.offsets[i];
     token->set_start(byte_of[begin]);
     token->set_stop(byte_of[end]);
-    token->set_text(text_->substr(byte_of[begin], byte_of[end] - byte_of[begin]));
+    token->set_text(text.substr(byte_of[begin], byte_of[end] - byte_of[begin]));
   }
   return storage;
 }

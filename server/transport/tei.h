@@ -49,7 +49,8 @@ class PredictTranslation {
   using Response = tei::v1::PredictResponse;
 
   /// Of a pair, all `inputs` count; else the last one.
-  explicit PredictTranslation(bool is_pair) : is_pair_(is_pair) {}
+  explicit PredictTranslation(bool is_pair, v1::Priority priority = v1::PRIORITY_NORMAL)
+      : is_pair_(is_pair), priority_(priority) {}
 
   internal::RawPredictRequest* request(Call* /*call*/) { return &request_; }
   absl::Status Begin(Call* call);
@@ -57,6 +58,7 @@ class PredictTranslation {
 
  private:
   const bool is_pair_;
+  const v1::Priority priority_;
   internal::RawPredictRequest request_;
   size_t characters_ = 0;
 };
@@ -77,7 +79,6 @@ class TokenizeTranslation {
  private:
   const registry::Registry* registry_;
   internal::RawEncodeRequest request_;
-  const std::string* text_ = nullptr;  ///< in the call
 };
 
 }  // namespace roberta::transport

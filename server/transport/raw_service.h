@@ -1,0 +1,43 @@
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+#include <grpcpp/impl/codegen/server_callback_handlers.h>
+#include <grpcpp/impl/rpc_service_method.h>
+#include <grpcpp/impl/service_type.h>
+#include <grpcpp/support/server_callback.h>
+
+#include <functional>
+#include <utility>
+
+namespace roberta::transport {
+
+/// A gRPC service by a table of methods, whose messages are read and written as bytes. It uses of gRPC what generated
+/// code uses. Methods of its name that are not in the table are for the generic service, see Unserved.
+class RawService : public grpc::Service {
+ public:
+  using Stream = grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>;
+
+ protected:
+  /// `method` is a literal: "/tei.v1.Info/Info".
+  void AddUnary(
+      const char* method,
+      std::function<grpc::ServerUnaryReactor*(grpc::CallbackServerContext*, const grpc::ByteBuffer*, grpc::ByteBuffer*)>
+          start) {
+    using Handler = grpc::internal::CallbackUnaryHandler<grpc::ByteBuffer, grpc::ByteBuffer>;
+    Add(method, grpc::internal::RpcMethod::NORMAL_RPC, new Handler(std::move(start)));
+  }
+  void AddStream(const char* method, std::function<Stream*(grpc::CallbackServerContext*)> start) {
+    using Handler = grpc::internal::CallbackBidiHandler<grpc::ByteBuffer, grpc::ByteBuffer>;
+    Add(method, grpc::internal::RpcMethod::BIDI_STREAMING, new Handler(std::move(start)));
+  }
+
+ private:
+  void Add(const char* method, grpc::internal::RpcMethod::RpcType type, grpc::internal::MethodHandler* handler) {
+    AddMethod(new grpc::internal::RpcServiceMethod(method, type, nullptr));
+    MarkMethodRawCallback(methods_++, handler);
+  }
+
+  int methods_ = 0;
+};
+
+}  // namespace roberta::transport
