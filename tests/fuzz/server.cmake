@@ -3,3 +3,7 @@ roberta_fuzzer(NAME trace_context_fuzz SOURCES trace_context_fuzz.cc DEPS call r
   CORPUS "${CMAKE_CURRENT_SOURCE_DIR}/corpus/trace_context")
 roberta_fuzzer(NAME request_fuzz SOURCES request_fuzz.cc DEPS service tokenizer CORPUS "${CMAKE_CURRENT_SOURCE_DIR}/corpus/request")
 roberta_fuzzer(NAME credentials_fuzz SOURCES credentials_fuzz.cc DEPS security CORPUS "${CMAKE_CURRENT_SOURCE_DIR}/corpus/credentials")
+if(NOT ROBERTA_CORE_ONLY)
+  roberta_fuzzer(NAME infer_fuzz SOURCES infer_fuzz.cc DEPS transport service request_log registry checkpoint tokenizer encoder GTest::gtest
+    CORPUS "${CMAKE_CURRENT_SOURCE_DIR}/corpus/infer")
+endif()
