@@ -238,7 +238,7 @@ class ServerImpl final : public Server {
     builder.RegisterService(&profiles_service_);
     compatible_services_.Register(&builder);
     std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> interceptors;
-    interceptors.push_back(transport::MakeRpcCounter(&metrics_.rpcs(), [this](std::string_view peer) {
+    interceptors.push_back(transport::MakeRpcCounter(&metrics_.rpcs(), &first_messages_, [this](std::string_view peer) {
       acceptor_->CountReset(peer, std::chrono::steady_clock::now());
     }));
     builder.experimental().SetInterceptorCreators(std::move(interceptors));
@@ -337,7 +337,12 @@ class ServerImpl final : public Server {
     std::unique_lock lock(mutex);
     std::condition_variable_any stopped;
     while (!stopped.wait_for(lock, stop, kWatchInterval, [&] { return stop.stop_requested(); })) {
-      streams_.EndWritesSince(std::chrono::steady_clock::now() - longest_write_.load());
+      const auto now = std::chrono::steady_clock::now();
+      streams_.EndWritesSince(now - longest_write_.load());
+      const auto longest = std::chrono::milliseconds(config_.limits().request_timeout_ms());
+      for (size_t ended = first_messages_.EndSince(now - longest); ended > 0; --ended) {
+        metrics_.calls().Failed(call::kFailureReasons[static_cast<size_t>(call::FailureReason::kRequestTimeout)].name);
+      }
     }
   }
   std::unique_ptr<sockets::Acceptor> MakeAcceptor(
@@ -398,6 +403,7 @@ class ServerImpl final : public Server {
   const transport::HttpServices http_services_;
   transport::CompatibleServices compatible_services_;
   std::unique_ptr<sockets::Acceptor> acceptor_;
+  transport::FirstMessages first_messages_;
   std::unique_ptr<http::Server> http_server_;  // nullptr: off
   std::unique_ptr<grpc::Server> grpc_server_;
   uint16_t port_ = 0;

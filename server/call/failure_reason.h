@@ -32,6 +32,7 @@ enum class FailureReason {
   kPredictedTooLate,
   kDeadlinePassed,
   kClientDoesNotRead,
+  kRequestTimeout,
   kCancelled,
   kLoading,
   kDraining,
@@ -49,7 +50,7 @@ struct FailureReasonRow {
 
 /// The one table from a failure reason to its status code. The names are those of the golden file, of the label
 /// `reason` of the metrics and of the request log.
-extern const std::array<FailureReasonRow, 27> kFailureReasons;
+extern const std::array<FailureReasonRow, 28> kFailureReasons;
 
 absl::StatusCode CodeOf(FailureReason reason);
 

@@ -73,6 +73,7 @@ constexpr NumberField kNumbers[] = {
     {"limits.max_connection_age_ms", 0, 0, INT32_MAX},
     {"limits.max_connection_age_grace_ms", 0, 0, INT32_MAX},
     {"limits.handshake_timeout_ms", 10000, 1, kHourMs},
+    {"limits.request_timeout_ms", 60000, 1, kHourMs},
     {"limits.max_resets_per_second", 1000, 0, kMany},
     {"limits.max_parked_refusals", 8192, 0, kMany},
     {"shutdown.drain_delay_ms", 0, 0, kHourMs},

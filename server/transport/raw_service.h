@@ -9,6 +9,8 @@
 #include <functional>
 #include <utility>
 
+#include "server/transport/first_messages.h"
+
 namespace roberta::transport {
 
 /// A gRPC service by a table of methods, whose messages are read and written as bytes. It uses of gRPC what generated
@@ -19,21 +21,16 @@ class RawService : public grpc::Service {
 
  protected:
   /// `method` is a literal: "/tei.v1.Info/Info".
-  void AddUnary(
-      const char* method,
-      std::function<grpc::ServerUnaryReactor*(grpc::CallbackServerContext*, const grpc::ByteBuffer*, grpc::ByteBuffer*)>
-          start) {
-    using Handler = grpc::internal::CallbackUnaryHandler<grpc::ByteBuffer, grpc::ByteBuffer>;
-    Add(method, grpc::internal::RpcMethod::NORMAL_RPC, new Handler(std::move(start)));
-  }
+  void AddUnary(const char* method, StartUnaryCall start) { Add(method, HandleUnary(std::move(start))); }
   void AddStream(const char* method, std::function<Stream*(grpc::CallbackServerContext*)> start) {
     using Handler = grpc::internal::CallbackBidiHandler<grpc::ByteBuffer, grpc::ByteBuffer>;
-    Add(method, grpc::internal::RpcMethod::BIDI_STREAMING, new Handler(std::move(start)));
+    Add(method, new Handler(std::move(start)));
   }
 
  private:
-  void Add(const char* method, grpc::internal::RpcMethod::RpcType type, grpc::internal::MethodHandler* handler) {
-    AddMethod(new grpc::internal::RpcServiceMethod(method, type, nullptr));
+  void Add(const char* method, grpc::internal::MethodHandler* handler) {
+    using grpc::internal::RpcMethod;
+    AddMethod(new grpc::internal::RpcServiceMethod(method, RpcMethod::BIDI_STREAMING, nullptr));
     MarkMethodRawCallback(methods_++, handler);
   }
 

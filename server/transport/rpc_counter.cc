@@ -1,5 +1,6 @@
 #include "server/transport/rpc_counter.h"
 
+#include <grpc/grpc.h>
 #include <grpcpp/grpcpp.h>
 
 #include <algorithm>
@@ -19,15 +20,43 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kClockSlack(20);
 
-class RpcCounter final : public grpc::experimental::Interceptor {
+/// Gives what grpc::ServerContextBase has for both kinds of context, but shows only in these.
+struct ContextBase : grpc::ServerContextBase {
+  static grpc_call* CallOf(grpc::ServerContextBase* context) { return (context->*&ContextBase::c_call)(); }
+};
+
+class RpcCounter final : public grpc::experimental::Interceptor, public FirstMessages::Waiting {
  public:
-  RpcCounter(metrics::RpcMetrics* metrics, const CountReset& count_reset, grpc::experimental::ServerRpcInfo* call)
-      : metrics_(metrics), method_(metrics->Started(call->method())), count_reset_(count_reset), call_(call) {}
+  RpcCounter(metrics::RpcMetrics* metrics, FirstMessages* first_messages, const CountReset& count_reset,
+             grpc::experimental::ServerRpcInfo* call)
+      : metrics_(metrics),
+        method_(metrics->Started(call->method())),
+        count_reset_(count_reset),
+        call_(call),
+        first_messages_(first_messages) {
+    first_messages_->Began(this);
+  }
 
   // A call whose connection broke may end without a status.
-  ~RpcCounter() override { End(grpc::StatusCode::CANCELLED); }
+  ~RpcCounter() override {
+    first_messages_->Ended(this);
+    End(grpc::StatusCode::CANCELLED);
+  }
+
+  std::function<void()> TimedOut() override {
+    grpc_call* const call = ContextBase::CallOf(call_->server_context());
+    grpc_call_ref(call);
+    return [call] {
+      grpc_call_cancel_with_status(call, GRPC_STATUS_DEADLINE_EXCEEDED, "the message of the call did not come in time",
+                                   nullptr);
+      grpc_call_unref(call);
+    };
+  }
 
   void Intercept(grpc::experimental::InterceptorBatchMethods* methods) override {
+    if (methods->QueryInterceptionHookPoint(grpc::experimental::InterceptionHookPoints::POST_RECV_MESSAGE)) {
+      first_messages_->Ended(this);
+    }
     if (methods->QueryInterceptionHookPoint(grpc::experimental::InterceptionHookPoints::PRE_SEND_STATUS)) {
       End(methods->GetSendStatus().error_code());
     }
@@ -56,20 +85,22 @@ class RpcCounter final : public grpc::experimental::Interceptor {
   const CountReset& count_reset_;
   grpc::experimental::ServerRpcInfo* const call_;
   const Clock::time_point start_ = Clock::now();
+  FirstMessages* const first_messages_;
   bool ended_ = false;
 };
 
 class RpcCounterFactory final : public grpc::experimental::ServerInterceptorFactoryInterface {
  public:
-  RpcCounterFactory(metrics::RpcMetrics* metrics, CountReset count_reset)
-      : metrics_(metrics), count_reset_(std::move(count_reset)) {}
+  RpcCounterFactory(metrics::RpcMetrics* metrics, FirstMessages* first_messages, CountReset count_reset)
+      : metrics_(metrics), first_messages_(first_messages), count_reset_(std::move(count_reset)) {}
 
   grpc::experimental::Interceptor* CreateServerInterceptor(grpc::experimental::ServerRpcInfo* call) override {
-    return new RpcCounter(metrics_, count_reset_, call);
+    return new RpcCounter(metrics_, first_messages_, count_reset_, call);
   }
 
  private:
   metrics::RpcMetrics* const metrics_;
+  FirstMessages* const first_messages_;
   const CountReset count_reset_;
 };
 
@@ -104,8 +135,9 @@ std::vector<int> RpcCodes() {
 }
 
 std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface> MakeRpcCounter(metrics::RpcMetrics* metrics,
+                                                                                      FirstMessages* first_messages,
                                                                                       CountReset count_reset) {
-  return std::make_unique<RpcCounterFactory>(metrics, std::move(count_reset));
+  return std::make_unique<RpcCounterFactory>(metrics, first_messages, std::move(count_reset));
 }
 
 }  // namespace roberta::transport

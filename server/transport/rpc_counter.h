@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "server/metrics/call_metrics.h"
+#include "server/transport/first_messages.h"
 
 namespace roberta::transport {
 
@@ -23,8 +24,10 @@ std::vector<int> RpcCodes();
 /// A call of that peer (grpc::ServerContextBase::peer) was cancelled by its client, well before its deadline.
 using CountReset = std::function<void(std::string_view peer)>;
 
-/// Makes an interceptor for each call that counts its start and its end. `metrics` must outlive the server.
+/// Makes an interceptor for each call that counts its start and its end, and has it in `first_messages` until its first
+/// message. Both must outlive the server.
 std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface> MakeRpcCounter(metrics::RpcMetrics* metrics,
+                                                                                      FirstMessages* first_messages,
                                                                                       CountReset count_reset);
 
 }  // namespace roberta::transport

@@ -9,6 +9,7 @@
 #include "server/service/classify_stream.h"
 #include "server/service/comparison.h"
 #include "server/service/profile_administration.h"
+#include "server/transport/first_messages.h"
 
 namespace roberta::transport {
 
@@ -21,7 +22,11 @@ class ClassifierService final
  public:
   ClassifierService(service::Classification* classification, service::ClassifyStreams* streams,
                     service::Comparison* comparison, const security::Guard* guard = nullptr)
-      : classification_(classification), streams_(streams), comparison_(comparison), guard_(guard) {}
+      : classification_(classification), streams_(streams), comparison_(comparison), guard_(guard) {
+    // By their places in the proto file.
+    MarkMethodStreamed(0, HandleUnary([this](auto*... call) { return Classify(call...); }));
+    MarkMethodStreamed(2, HandleUnary([this](auto*... call) { return Compare(call...); }));
+  }
 
   grpc::ServerUnaryReactor* Classify(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                      grpc::ByteBuffer* response) override;
@@ -45,7 +50,12 @@ class ProfilesService final
               v1::Profiles::WithRawCallbackMethod_SetDefaultProfile<v1::Profiles::Service>>>> {
  public:
   explicit ProfilesService(service::ProfileAdministration* administration, const security::Guard* guard = nullptr)
-      : administration_(administration), guard_(guard) {}
+      : administration_(administration), guard_(guard) {
+    MarkMethodStreamed(0, HandleUnary([this](auto*... call) { return ListProfiles(call...); }));
+    MarkMethodStreamed(1, HandleUnary([this](auto*... call) { return LoadProfile(call...); }));
+    MarkMethodStreamed(2, HandleUnary([this](auto*... call) { return UnloadProfile(call...); }));
+    MarkMethodStreamed(3, HandleUnary([this](auto*... call) { return SetDefaultProfile(call...); }));
+  }
 
   grpc::ServerUnaryReactor* ListProfiles(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                          grpc::ByteBuffer* response) override;

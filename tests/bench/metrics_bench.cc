@@ -84,7 +84,7 @@ class HealthServer {
     builder.RegisterService(&service_);
     if (rpcs != nullptr) {
       std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> interceptors;
-      interceptors.push_back(roberta::transport::MakeRpcCounter(rpcs, [](std::string_view) {}));
+      interceptors.push_back(roberta::transport::MakeRpcCounter(rpcs, &first_messages_, [](std::string_view) {}));
       builder.experimental().SetInterceptorCreators(std::move(interceptors));
     }
     server_ = builder.BuildAndStart();
@@ -99,6 +99,7 @@ class HealthServer {
   }
 
  private:
+  roberta::transport::FirstMessages first_messages_;
   HealthService service_;
   std::unique_ptr<grpc::Server> server_;
   std::unique_ptr<grpc::health::v1::Health::Stub> stub_;
