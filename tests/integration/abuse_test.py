@@ -1,0 +1,111 @@
+"""Clients that mean harm: others are served meanwhile, and memory stays within bounds.
+
+With --long, attacks last longer, there are 10,000 idle connections if the system allows them, and the p99 of a well-behaved client must
+stay within twice what it is without the attack; else only within a generous multiple, as tests share their machine.
+"""
+
+import pathlib
+import statistics
+import sys
+import unittest
+
+import attacks
+from binaries import Server, wait_until
+from connection_test import config_file
+from monitoring import get
+
+LONG = "--long" in sys.argv
+CALLS = 300 if LONG else 40
+ROUNDS = 5 if LONG else 2
+REQUEST_TIMEOUTS = 'roberta_request_failures_total{reason="request_timeout"}'
+RESETS = 'roberta_connections_closed_total{reason="resets"}'
+MOST_TIMES_SLOWER = 2 if LONG else 20
+CONFIG = """limits { handshake_timeout_ms: 1000 request_timeout_ms: 1000 max_connections_per_peer: 0 max_resets_per_second: 100 }
+execution { predictive_admission: false }"""
+
+
+def resident_bytes(server):
+    status = pathlib.Path(f"/proc/{server.pid}/status").read_text()
+    return 1024 * int(status.split("VmRSS:")[1].split()[0])
+
+
+def metric(server, series):
+    _, page = get(server.metrics_port, "/metrics")
+    return float(next(line for line in page.splitlines() if line.startswith(f"{series} ")).rsplit(" ", 1)[1])
+
+
+class Attacks(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        config = config_file(CONFIG)
+        cls.addClassCleanup(config.close)
+        cls.server = cls.enterClassContext(Server("--config", config.name))
+        cls.port = int(cls.server.address.rsplit(":", 1)[1])
+
+    def p99(self, caller):
+        return statistics.quantiles([caller.call()[0] for _ in range(CALLS)], n=100)[98]
+
+    def others_are_served(self, attack, most_bytes, **options):
+        """What the attack was told, after it."""
+        caller = attacks.Caller(self.port)
+        self.addCleanup(caller.close)
+        self.p99(caller)  # warm
+        before = resident_bytes(self.server)
+        most, quiet, attacked = before, [], []
+        for _ in range(ROUNDS):
+            quiet.append(self.p99(caller))
+            with attacks.under_attack(attack, self.port, **options) as harm:
+                attacked.append(self.p99(caller))
+                most = max(most, resident_bytes(self.server))
+                self.watch(harm)
+        slower = min(attacked) / min(quiet)
+        print(f"{attack.__name__}: p99 {1e3 * min(quiet):.1f} ms, {1e3 * min(attacked):.1f} ms under attack "
+              f"({slower:.2f}x); {(most - before) / (1 << 20):.1f} MiB more; {harm.begun.value} connections", file=sys.stderr)
+        self.assertLess(slower, MOST_TIMES_SLOWER)
+        self.assertLess(most - before, most_bytes)
+        self.assertEqual(self.server.client("health").stdout, "SERVING\n")
+        return harm
+
+    def watch(self, harm):
+        """Waits for what has to happen while the attack lasts."""
+
+    def every_connection_ends(self, harm):
+        first = harm.begun.value
+        wait_until(lambda: harm.ended.value >= first)
+
+    def test_idle_connections(self):
+        count = 10000 if LONG else 1000
+        harm = self.others_are_served(attacks.idle_connections, 64 << 20 | count << 16, count=count)
+        self.assertGreaterEqual(harm.begun.value, min(count, 900))
+        wait_until(lambda: metric(self.server, "roberta_connections") < 10)
+
+    def test_half_a_preface_ends_with_the_time_for_handshakes(self):
+        self.watch = self.every_connection_ends
+        self.others_are_served(attacks.half_prefaces, 64 << 20)
+
+    def test_calls_without_messages_end_with_the_time_for_requests(self):
+        before = metric(self.server, REQUEST_TIMEOUTS)
+        self.watch = lambda harm: wait_until(lambda: metric(self.server, REQUEST_TIMEOUTS) >= before + 1000)
+        self.others_are_served(attacks.calls_without_messages, 64 << 20)
+
+    def test_bytes_of_no_protocol_end_the_connection(self):
+        self.watch = self.every_connection_ends
+        self.others_are_served(attacks.bytes_of_no_protocol, 64 << 20)
+
+    def test_oversized_frames_end_the_connection(self):
+        self.watch = self.every_connection_ends
+        self.others_are_served(attacks.oversized_frames, 64 << 20)
+
+    def test_headers_without_end(self):
+        # gRPC 1.51 keeps them for as long as the connection lasts, at most twice their size.
+        self.others_are_served(attacks.header_floods, 128 << 20)
+
+    def test_rapid_resets_end_the_connection(self):
+        self.watch = self.every_connection_ends
+        before = metric(self.server, RESETS)
+        self.others_are_served(attacks.rapid_resets, 256 << 20)
+        self.assertGreater(metric(self.server, RESETS), before)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=[argument for argument in sys.argv if argument != "--long"])

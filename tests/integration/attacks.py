@@ -1,0 +1,214 @@
+"""Clients that mean harm, each in a process of its own, and a well-behaved one to compare with; with the standard library only.
+
+Ports are those of 127.0.0.1. An attack is a function of Harm, which runs until it is told to stop.
+"""
+
+import contextlib
+import multiprocessing
+import resource
+import socket
+import time
+
+from closed_loop import REQUEST
+
+DATA, HEADERS, RST_STREAM, SETTINGS, PING, WINDOW_UPDATE, CONTINUATION = 0, 1, 3, 4, 6, 8, 9
+END_STREAM, END_HEADERS, ACK = 1, 4, 1
+MOST_OPEN_FILES = 100
+
+
+def frame(kind, flags, stream, payload=b""):
+    return len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big") + payload
+
+
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(SETTINGS, 0, 0)
+CANCEL = (8).to_bytes(4, "big")
+CLIENT_HELLO = bytes.fromhex("16030100c8010000c40303") + bytes(range(193))
+
+
+def field(name, value):
+    """A header field as HPACK writes one without table and Huffman code."""
+    return b"\0" + bytes([len(name)]) + name.encode() + bytes([len(value)]) + value.encode()
+
+
+def call_headers(method):
+    return b"".join(field(name, value) for name, value in (
+        (":method", "POST"), (":scheme", "http"), (":path", method), (":authority", "test"),
+        ("content-type", "application/grpc"), ("te", "trailers")))
+
+
+CLASSIFY = call_headers("/roberta.v1.Classifier/Classify")
+
+
+def message(payload):
+    return b"\0" + len(payload).to_bytes(4, "big") + payload
+
+
+class Caller:
+    """A well-behaved client, with a call at a time on one connection."""
+
+    def __init__(self, port):
+        self._socket = socket.create_connection(("127.0.0.1", port), timeout=120)
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._socket.sendall(PREFACE)
+        self._stream = 1
+        self._received = b""
+
+    def call(self, payload=REQUEST, headers=CLASSIFY):
+        """Seconds until the call ended, and everything but its frames' headers that came meanwhile."""
+        began = time.monotonic()
+        stream, self._stream = self._stream, self._stream + 2
+        self._socket.sendall(frame(HEADERS, END_HEADERS, stream, headers) + frame(DATA, END_STREAM, stream, message(payload)))
+        came = b""
+        while True:
+            kind, flags, of, payload = self._next()
+            came += payload
+            if kind == SETTINGS and not flags & ACK:
+                self._socket.sendall(frame(SETTINGS, ACK, 0))
+            elif kind == PING and not flags & ACK:
+                self._socket.sendall(frame(PING, ACK, 0, payload))
+            elif kind == DATA and payload:
+                self._socket.sendall(frame(WINDOW_UPDATE, 0, 0, len(payload).to_bytes(4, "big")))
+            if of == stream and (kind == RST_STREAM or (kind == HEADERS and flags & END_STREAM)):
+                return time.monotonic() - began, came
+
+    def _next(self):
+        while True:
+            size = 9 + int.from_bytes(self._received[:3], "big")
+            if len(self._received) >= max(size, 9):
+                now, self._received = self._received[:size], self._received[size:]
+                return now[3], now[4], int.from_bytes(now[5:9], "big"), now[9:]
+            more = self._socket.recv(65536)
+            if not more:
+                raise AssertionError("the server closed the connection of a well-behaved client")
+            self._received += more
+
+    def close(self):
+        self._socket.close()
+
+
+class Harm:
+    """What an attack knows and tells."""
+
+    def __init__(self, port):
+        context = multiprocessing.get_context("fork")
+        self.port = port
+        self.stopped = context.Event()
+        self.ready = context.Event()
+        self.begun = context.Value("i", 0)  # connections
+        self.ended = context.Value("i", 0)  # by the server
+        self._connections = []
+
+    def connect(self):
+        connection = socket.create_connection(("127.0.0.1", self.port), timeout=60)
+        self.begun.value += 1
+        self._connections.append(connection)
+        return connection
+
+    def run(self, attack, options):
+        attack(self, **options)
+        for connection in self._connections:
+            connection.close()
+
+    def wait_for_end(self, connection):
+        """Until the server ends the connection, or the attack is over."""
+        connection.settimeout(0.2)
+        while not self.stopped.is_set():
+            try:
+                if connection.recv(65536):
+                    continue
+            except TimeoutError:
+                continue
+            except OSError:
+                pass
+            self.ended.value += 1
+            return
+
+
+def each_until_ended(harm, send, at_once=50, pause=0.0):
+    """Connections that `send` something and wait for their end, some at a time, again and again."""
+    while not harm.stopped.is_set():
+        connections = [harm.connect() for _ in range(at_once)]
+        for connection in connections:
+            with contextlib.suppress(OSError):  # the server may be done with it
+                send(connection)
+        harm.ready.set()
+        for connection in connections:
+            harm.wait_for_end(connection)
+            connection.close()
+        time.sleep(pause)
+
+
+def idle_connections(harm, count=2000):
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    connections = []
+    for _ in range(min(count, most - MOST_OPEN_FILES)):
+        connections.append(harm.connect())
+        connections[-1].sendall(PREFACE)
+    harm.ready.set()
+    harm.stopped.wait()
+
+
+def half_prefaces(harm):
+    each_until_ended(harm, lambda connection: connection.sendall(PREFACE[:10]))
+
+
+def calls_without_messages(harm, method="/roberta.v1.Classifier/Classify", connections=4, streams=250):
+    """Each time that such calls are over, the next ones."""
+    headers = call_headers(method)
+    sockets = [harm.connect() for _ in range(connections)]
+    for connection in sockets:
+        connection.sendall(PREFACE + b"".join(
+            frame(HEADERS, END_HEADERS, 2 * stream + 1, headers) for stream in range(streams)))
+    harm.ready.set()
+    harm.stopped.wait()
+
+
+def bytes_of_no_protocol(harm):
+    garbage = [bytes((i * 7 + j * j) % 256 for j in range(4096)) for i in range(7)]
+    several = [CLIENT_HELLO, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"\0" * 4096, PREFACE + b"\xff" * 4096, *garbage]
+    turn = iter(range(1 << 60))
+    each_until_ended(harm, lambda connection: connection.sendall(several[next(turn) % len(several)]), pause=0.05)
+
+
+def oversized_frames(harm):
+    """Frames of more than the 16 KiB that HTTP/2 allows, by their headers, and then their bytes."""
+    head = (1 << 24) - 1
+
+    def send(connection):
+        connection.sendall(PREFACE + head.to_bytes(3, "big") + bytes([DATA, 0]) + (1).to_bytes(4, "big") + bytes(1 << 16))
+    each_until_ended(harm, send, at_once=20, pause=0.05)
+
+
+def header_floods(harm, size=4 << 20):
+    """Calls whose headers do not end."""
+    flood = frame(CONTINUATION, 0, 1, b"".join(field(f"name-{i}", "x" * 100) for i in range(120)))
+    for _ in range(4):
+        connection = harm.connect()
+        with contextlib.suppress(OSError):
+            connection.sendall(PREFACE + frame(HEADERS, 0, 1, CLASSIFY) + flood * (size // len(flood)))
+    harm.ready.set()
+    harm.stopped.wait()
+
+
+def rapid_resets(harm):
+    """Streams that are cancelled as soon as they are opened, as many as fit."""
+    burst = b"".join(frame(HEADERS, END_HEADERS, stream, CLASSIFY) + frame(DATA, END_STREAM, stream, message(REQUEST)) +
+                     frame(RST_STREAM, 0, stream, CANCEL) for stream in range(1, 4001, 2))
+    each_until_ended(harm, lambda connection: connection.sendall(PREFACE + burst), at_once=1, pause=0.05)
+
+
+@contextlib.contextmanager
+def under_attack(attack, port, **options):
+    """Runs `attack` on `port` for as long as the block; gives its Harm once it has begun in earnest."""
+    harm = Harm(port)
+    process = multiprocessing.get_context("fork").Process(target=harm.run, args=(attack, options), daemon=True)
+    process.start()
+    try:
+        if not harm.ready.wait(120):
+            raise AssertionError("the attack did not begin")
+        yield harm
+    finally:
+        harm.stopped.set()
+        process.join(60)
+        process.kill()
