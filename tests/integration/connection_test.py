@@ -9,7 +9,7 @@ import time
 import unittest
 import urllib.request
 
-from binaries import BIN, Server
+from binaries import BIN, Server, run
 from closed_loop import REQUEST, grpc
 
 PING, GOAWAY = 6, 7  # types of HTTP/2 frames
@@ -125,7 +125,7 @@ class Addresses(unittest.TestCase):
 
     def test_all_of_a_name_are_listened_at(self):
         through = self.hosts("127.0.0.1 both\n127.0.0.1 both\n::1 both\n")
-        with Server("--host", "both", through=through) as server:
+        with Server("--host", "both", "--allow-insecure", through=through) as server:
             grpc_port = int(server.address.rsplit(":", 1)[1])
             for address in addresses_of_loopback():
                 socket.create_connection((address, grpc_port), timeout=60).close()
@@ -141,10 +141,10 @@ class Addresses(unittest.TestCase):
                 with self.subTest(address):  # nobody listens where the proxy is said to be
                     answer = self.health(address, http_proxy="http://127.0.0.1:1")
                     self.assertEqual((answer.returncode, answer.stdout), (0, "SERVING\n"), answer.stderr)
-            load = subprocess.run([str(BIN / "roberta-loadtest"), "run", "--target", f"unix:{folder}/s", "--metrics", "none",
-                                   "--duration", "0.2", "--warm-up", "0", "--quiet", "--no-quality"],
-                                  capture_output=True, text=True, timeout=120, check=False)
-            self.assertEqual(load.returncode, 0, load.stderr)
+            if (BIN / "roberta-loadtest").exists():  # sanitizers do without it
+                load = run("roberta-loadtest", "run", "--target", f"unix:{folder}/s", "--metrics", "none", "--duration", "0.2",
+                           "--warm-up", "0", "--quiet", "--no-quality")
+                self.assertEqual(load.returncode, 0, load.stderr)
 
     def test_an_error_names_the_proxy(self):
         answer = self.health("server.example:8001", http_proxy="http://me:secret@127.0.0.1:1")
