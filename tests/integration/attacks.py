@@ -27,7 +27,7 @@ CLIENT_HELLO = bytes.fromhex("16030100c8010000c40303") + bytes(range(193))
 
 def field(name, value):
     """A header field as HPACK writes one without table and Huffman code."""
-    return b"\0" + bytes([len(name)]) + name.encode() + bytes([len(value)]) + value.encode()
+    return b"\0" + b"".join(bytes([len(text)]) + text for text in (name.encode("latin-1"), value.encode("latin-1")))
 
 
 def call_headers(method):
@@ -54,10 +54,15 @@ class Caller:
         self._received = b""
 
     def call(self, payload=REQUEST, headers=CLASSIFY):
-        """Seconds until the call ended, and everything but its frames' headers that came meanwhile."""
+        """Seconds until the call ended, and what came meanwhile, see exchange."""
         began = time.monotonic()
+        came = self.exchange(message(payload), headers)
+        return time.monotonic() - began, came
+
+    def exchange(self, data, headers):
+        """Everything but the frames' headers that came until the call ended."""
         stream, self._stream = self._stream, self._stream + 2
-        self._socket.sendall(frame(HEADERS, END_HEADERS, stream, headers) + frame(DATA, END_STREAM, stream, message(payload)))
+        self._socket.sendall(frame(HEADERS, END_HEADERS, stream, headers) + frame(DATA, END_STREAM, stream, data))
         came = b""
         while True:
             kind, flags, of, payload = self._next()
@@ -69,7 +74,7 @@ class Caller:
             elif kind == DATA and payload:
                 self._socket.sendall(frame(WINDOW_UPDATE, 0, 0, len(payload).to_bytes(4, "big")))
             if of == stream and (kind == RST_STREAM or (kind == HEADERS and flags & END_STREAM)):
-                return time.monotonic() - began, came
+                return came
 
     def _next(self):
         while True:
