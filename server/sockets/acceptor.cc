@@ -148,9 +148,9 @@ void Acceptor::AcceptFrom(int listening) {
     if (connected < 0 && (errno == EMFILE || errno == ENFILE)) {
       close(spare_descriptor_);
       const int refused = accept4(listening, nullptr, nullptr, SOCK_CLOEXEC);
+      options_.count_closed(Closed::kOpenFiles);  // before its client can know
       if (refused >= 0) close(refused);
       spare_descriptor_ = OpenSpare();
-      options_.count_closed(Closed::kOpenFiles);
       return;
     }
     if (connected < 0 && (errno == EINTR || errno == ECONNABORTED)) continue;
