@@ -206,6 +206,9 @@ class ServerImpl final : public Server {
     if (listen.http()) {
       http::Options options = ToHttpOptions(config_);
       options.tls = access_.http_context();
+      options.on_connections = [this](size_t open) { metrics_.http().SetConnections(open); };
+      options.on_response = [this](unsigned status) { metrics_.http().CountResponse(status); };
+      options.on_refusal = [this](http::Refusal reason) { metrics_.http().CountRefusal(reason); };
       ASSIGN_OR_RETURN(http_server_, http::Server::Start(std::move(options), [this](auto request, auto responder) {
                          transport::AnswerHttp(http_services_, std::move(request), std::move(responder));
                        }));

@@ -276,7 +276,7 @@ void Connection::CountBuffered() {
   shared_->buffered_bytes += bytes - buffered_;
   buffered_ = bytes;
   if (shared_->buffered_bytes > shared_->options.max_buffered_bytes) {
-    Fail(503, "too many bodies are being received; try again later", Refusal::kTooManyConnections);
+    Fail(503, "too many bodies are being received; try again later", Refusal::kTooManyBytes);
   }
 }
 
@@ -312,6 +312,7 @@ void Connection::Respond(Response response) {
 }
 
 void Connection::Send(const Response& response) {
+  shared_->options.on_response(response.status);
   keep_alive_ = keep_alive_ && !shared_->draining;
   Enter(State::kWriting, shared_->options.write_timeout);
   to_write_.push_back(HeadOf(response, keep_alive_));

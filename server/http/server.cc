@@ -167,6 +167,7 @@ class ServerOnLoop final : public Server {
   }
 
   void CountConnections() {
+    shared_.options.on_connections(shared_.connections.size());
     const std::lock_guard lock(mutex_);
     open_ = shared_.connections.size();
     changed_.notify_all();

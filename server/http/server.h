@@ -15,13 +15,17 @@
 
 namespace roberta::http {
 
-/// Why a connection was closed by the server, other than because its last response was sent.
+/// Why the server closed a connection or refused a request by itself.
 enum class Refusal {
   kTooManyConnections,
   kTooManyOfPeer,
-  kTimeout,     ///< a handshake, head or body that did not come in time, or a response that was not read in time
-  kBadRequest,  ///< what came is not HTTP or not TLS, or is too large
+  kTooManyBytes,  ///< of bodies that are being received
+  kTimeout,       ///< a handshake, head or body that did not come in time, or a response that was not read in time
+  kBadRequest,    ///< what came is not HTTP or not TLS, or is too large
 };
+
+inline constexpr const char* kRefusalNames[] = {"limit", "peer_limit", "bytes", "timeout",
+                                                "bad_request"};  ///< [Refusal]
 
 struct Options {
   std::string host = "127.0.0.1";  ///< see sockets::ListenOn
@@ -43,8 +47,10 @@ struct Options {
 
   /// Makes the responses that the server gives by itself, from a status and a sentence; default: plain text.
   std::function<Response(unsigned status, std::string_view sentence)> error_response;
-  /// Learns of each refusal, on the server's thread.
+  // What happens, for counting; on the server's thread.
   std::function<void(Refusal)> on_refusal = [](Refusal) {};
+  std::function<void(unsigned status)> on_response = [](unsigned) {};
+  std::function<void(size_t open)> on_connections = [](size_t) {};
 };
 
 /// An HTTP/1.1 server (RFC 9112) with one thread, which all connections share: handlers answer later. Connections are

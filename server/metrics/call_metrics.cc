@@ -4,6 +4,7 @@
 #include <prometheus/family.h>
 #include <prometheus/gauge.h>
 #include <prometheus/histogram.h>
+#include <algorithm>
 
 namespace roberta::metrics {
 
@@ -236,6 +237,29 @@ void ConnectionMetrics::Set(size_t connections) {
 
 void ConnectionMetrics::CountClosed(sockets::Closed reason) {
   closed_[static_cast<size_t>(reason)]->Increment();
+}
+
+HttpMetrics::HttpMetrics(prometheus::Registry* registry)
+    : open_(AddGauge(*registry, "roberta_http_connections", "Number of open connections to the HTTP port.")) {
+  auto& responses = AddCounters(*registry, "roberta_http_responses_total",
+                                "Number of responses of the HTTP port, by the first digit of their status.");
+  constexpr const char* kClasses[] = {"2xx", "4xx", "5xx"};  // there are no others
+  for (size_t i = 0; i < responses_.size(); ++i) responses_[i] = &responses.Add({{"code", kClasses[i]}});
+  auto& refused = AddCounters(*registry, "roberta_http_refused_total",
+                              "Number of connections and requests that the HTTP port refused by itself.");
+  for (size_t i = 0; i < refused_.size(); ++i) refused_[i] = &refused.Add({{"reason", http::kRefusalNames[i]}});
+}
+
+void HttpMetrics::SetConnections(size_t connections) {
+  open_->Set(static_cast<double>(connections));
+}
+
+void HttpMetrics::CountResponse(unsigned status) {
+  responses_[status < 400 ? 0 : status < 500 ? 1 : 2]->Increment();
+}
+
+void HttpMetrics::CountRefusal(http::Refusal reason) {
+  refused_[static_cast<size_t>(reason)]->Increment();
 }
 
 }  // namespace roberta::metrics

@@ -17,6 +17,7 @@
 
 #include "absl/status/status.h"
 #include "server/call/call.h"
+#include "server/http/server.h"
 #include "server/metrics/families.h"
 #include "server/sockets/acceptor.h"
 
@@ -179,6 +180,22 @@ class ConnectionMetrics {
  private:
   prometheus::Gauge* open_;
   std::array<prometheus::Counter*, std::size(sockets::kClosedNames)> closed_;
+};
+
+/// What the HTTP server of the API does, besides calls. Any thread may call.
+class HttpMetrics {
+ public:
+  /// `registry` must outlive this.
+  explicit HttpMetrics(prometheus::Registry* registry);
+
+  void SetConnections(size_t connections);
+  void CountResponse(unsigned status);
+  void CountRefusal(http::Refusal reason);
+
+ private:
+  prometheus::Gauge* open_;
+  std::array<prometheus::Counter*, 3> responses_;  ///< of status 2xx, 4xx and 5xx
+  std::array<prometheus::Counter*, std::size(http::kRefusalNames)> refused_;
 };
 
 }  // namespace roberta::metrics

@@ -38,6 +38,7 @@ ServerMetrics::ServerMetrics(const MetricsOptions& options)
       admission_(registry_.get(), options.profiles),
       rpcs_(registry_.get(), options.rpc_methods, options.rpc_methods_on_use, options.rpc_codes),
       connections_(registry_.get()),
+      http_(registry_.get()),
       security_(registry_.get()),
       build_(registry_.get(), options.computation),
       process_(registry_.get()) {}

@@ -51,6 +51,7 @@ class ServerMetrics {
   AdmissionMetrics& admission() { return admission_; }
   RpcMetrics& rpcs() { return rpcs_; }
   ConnectionMetrics& connections() { return connections_; }
+  HttpMetrics& http() { return http_; }
   SecurityMetrics& security() { return security_; }
   std::atomic<Readiness>& readiness() { return readiness_; }
 
@@ -82,6 +83,7 @@ class ServerMetrics {
   AdmissionMetrics admission_;
   RpcMetrics rpcs_;
   ConnectionMetrics connections_;
+  HttpMetrics http_;
   SecurityMetrics security_;
   BuildMetrics build_;
   ProcessMetrics process_;

@@ -6,4 +6,6 @@ roberta_fuzzer(NAME credentials_fuzz SOURCES credentials_fuzz.cc DEPS security C
 if(NOT ROBERTA_CORE_ONLY)
   roberta_fuzzer(NAME infer_fuzz SOURCES infer_fuzz.cc DEPS transport service request_log registry checkpoint tokenizer encoder GTest::gtest
     CORPUS "${CMAKE_CURRENT_SOURCE_DIR}/corpus/infer")
+  roberta_fuzzer(NAME http_fuzz SOURCES http_fuzz.cc DEPS transport http service request_log registry checkpoint tokenizer encoder absl::strings
+    GTest::gtest CORPUS "${CMAKE_CURRENT_SOURCE_DIR}/corpus/http")
 endif()

@@ -68,6 +68,7 @@ class Reader(unittest.TestCase):
         text = text.replace("build/release", str(BUILD))
         text = re.sub(r"(?<![\w./-])build/(?=\w)", self.directory.name + "/", text)
         text = text.replace("127.0.0.1:8002", f"127.0.0.1:{self.server.metrics_port}")
+        text = text.replace("127.0.0.1:8000", f"127.0.0.1:{self.server.http_port}")
         return text.replace("127.0.0.1:8001", self.server.address)
 
     def run_here(self, command):
