@@ -165,6 +165,8 @@ http::Options ToHttpOptions(const config::ServerConfig& config) {
                            .max_head_bytes = limits.max_metadata_bytes(),
                            .max_body_bytes = limits.max_message_bytes(),
                            .handshake_timeout = milliseconds(limits.handshake_timeout_ms()),
+                           .head_timeout = milliseconds(limits.handshake_timeout_ms()),
+                           .body_timeout = milliseconds(limits.request_timeout_ms()),
                            .write_timeout = milliseconds(limits.stream_write_timeout_ms())};
   options.max_connections_per_peer =
       limits.max_connections_per_peer() > 0 ? limits.max_connections_per_peer() : options.max_connections;

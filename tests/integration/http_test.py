@@ -17,7 +17,7 @@ from binaries import SOURCE, VIRTUAL_ENVIRONMENT, Server, wait_until
 
 GOOD = {"items": [{"text": "a warm, funny and deeply moving film"}]}
 CONFIG = """
-limits { max_message_bytes: 100000 }
+limits { max_message_bytes: 100000 handshake_timeout_ms: 2000 request_timeout_ms: 2000 }
 execution { queue_capacity_calls: 8 }
 """
 OWN_CHECKS = """
@@ -172,15 +172,17 @@ class Errors(OneServer):
 
 
 class SlowClients(OneServer):
-    def test_slow_clients_hold_up_nobody(self):
-        # Each sends a little, then nothing: the server must not wait for any of them.
-        slow = [socket.create_connection(("127.0.0.1", self.server.http_port)) for _ in range(200)]
+    def test_slow_clients_hold_up_nobody_and_are_ended(self):
+        begun = (b"GET / HT", b"POST /v1/classify HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n{")
+        slow = [socket.create_connection(("127.0.0.1", self.server.http_port), timeout=120) for _ in range(200)]
         for i, client in enumerate(slow):
-            client.sendall((b"", b"GET / HT", b"POST /v1/classify HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n{")[i % 3])
+            client.sendall(begun[i % 2])
         for _ in range(10):
             self.assertEqual(self.ask("POST", "/v1/classify", GOOD)[0], 200)
         for client in slow:
+            self.assertTrue(client.recv(65536).startswith(b"HTTP/1.1 408 "))
             client.close()
+        self.assertIn('roberta_http_refused_total{reason="timeout"} 200', self.ask("GET", "/metrics")[2])
 
 
 class Stop(unittest.TestCase):

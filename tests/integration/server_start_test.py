@@ -109,7 +109,8 @@ class Configuration(unittest.TestCase):
                          {"host": "::1", "port": 3, "metrics_port": 4})
 
     def test_http_is_on_by_default_on_loopback_only(self):
-        for arguments, served in (((), True), (("--host", "0.0.0.0"), False), (("--host", "0.0.0.0", "--http-port", "5"), True)):
+        others = ("--host", "0.0.0.0", "--allow-insecure")
+        for arguments, served in (((), True), (others, False), ((*others, "--http-port", "5"), True)):
             listen = self.printed("--model", "m", *arguments, environment={"ROBERTA_HTTP_PORT": ""})["listen"]
             self.assertEqual(listen["http"], served, arguments)
             self.assertEqual(listen["http_port"], 5 if "5" in arguments else 8000)
