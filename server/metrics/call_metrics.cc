@@ -174,14 +174,10 @@ RpcMetrics::RpcMetrics(prometheus::Registry* registry, const std::vector<std::st
       duration_(&AddHistograms(*registry, "grpc_server_call_duration_seconds",
                                "Time from the arrival of a call to its status.")),
       ended_(&AddCounters(*registry, "grpc_server_call_ended_total", "Number of calls that ended, by gRPC status.")) {
-  for (const int code : codes) is_expected_.at(static_cast<size_t>(code)) = true;
-  is_expected_[kUnknownCode] = true;
-  const auto add_whole = [this](const std::string& name) {
+  const auto add_whole = [this, &codes](const std::string& name) {
     Method* const method = Add(name);
     std::call_once(method->made, [&] { Make(method); });
-    for (size_t code = 0; code < kCodes; ++code) {
-      if (is_expected_[code]) EndedWith(*method, code);
-    }
+    for (const int code : codes) EndedWith(*method, static_cast<size_t>(code));
     return method;
   };
   for (const std::string& name : methods) add_whole(name);
@@ -220,7 +216,7 @@ const RpcMetrics::Method& RpcMetrics::Started(std::string_view method) {
 
 void RpcMetrics::Ended(const Method& method, int code, std::chrono::nanoseconds duration) {
   const auto number = static_cast<size_t>(code);
-  EndedWith(method, number < kCodes && is_expected_[number] ? number : kUnknownCode)->Increment();
+  EndedWith(method, number < kCodes ? number : kUnknownCode)->Increment();
   method.duration->Observe(Seconds(duration.count()));
 }
 

@@ -134,9 +134,9 @@ class RpcMetrics {
   /// The value of the label `grpc_method` for methods that are not in the list.
   static constexpr char kOtherMethod[] = "other";
 
-  /// There are series for `methods` ("roberta.v1.Classifier/Classify") and for `codes`, the status codes from 0 to 16
-  /// that this server answers with; those of `methods_on_use` appear when such a method is called and ends with such a
-  /// code, as most servers are never called by most of them. `registry` must outlive this.
+  /// From the start there are series for `methods` ("roberta.v1.Classifier/Classify") and for `codes`, status codes
+  /// from 0 to 16. Those of `methods_on_use`, by most of which most servers are never called, and of other codes appear
+  /// when they occur. `registry` must outlive this.
   RpcMetrics(prometheus::Registry* registry, const std::vector<std::string>& methods,
              const std::vector<std::string>& methods_on_use, const std::vector<int>& codes);
 
@@ -152,7 +152,7 @@ class RpcMetrics {
   /// Counts the start of a call of `method`, which may have a slash in front. The result is for Ended.
   const Method& Started(std::string_view method);
 
-  /// Counts the end of that call. A code that is not in the list counts as UNKNOWN.
+  /// Counts the end of that call. A number that is no code counts as UNKNOWN.
   void Ended(const Method& method, int code, std::chrono::nanoseconds duration);
 
  private:
@@ -163,7 +163,6 @@ class RpcMetrics {
   prometheus::Family<prometheus::Counter>* started_;
   prometheus::Family<prometheus::Histogram>* duration_;
   prometheus::Family<prometheus::Counter>* ended_;
-  std::array<bool, kCodes> is_expected_ = {};
   std::map<std::string, Method, std::less<>> methods_;
   Method* other_;
 };

@@ -26,7 +26,7 @@ struct MetricsOptions {
   std::vector<std::string> failure_reasons;          ///< values of the label `reason` of request_failures_total
   std::vector<std::string> rpc_methods;              ///< values of the label `grpc_method`
   std::vector<std::string> rpc_methods_on_use = {};  ///< likewise; their series appear with their first call
-  std::vector<int> rpc_codes;                        ///< values of the label `grpc_status`, by number
+  std::vector<int> rpc_codes;  ///< of the label `grpc_status`, by number: those with series from the start
   Computation computation;
 };
 

@@ -60,7 +60,7 @@ void Tokenization::Finish(TokenizeCall& call) const {
                 work.priority = call::NameOf(call::Priority::kNormal);
                 work.phase_ns = call.clock.spent_ns();
               });
-  call.Complete();
+  Complete(parts_, call);
 }
 
 }  // namespace roberta::service

@@ -53,9 +53,13 @@ const std::vector<WordParameter>& WordParameters() {
 
 /// Parameters that change nothing here: which form contents have over HTTP, and for models that keep a state.
 bool ChangesNothing(std::string_view name) {
-  constexpr std::string_view kNames[] = {
-      "binary_data",    "binary_data_output", "binary_data_size", "sequence_id",
-      "sequence_start", "sequence_end",       "headers",          "triton_enable_empty_final_response"};
+  constexpr std::string_view kNames[] = {"binary_data",
+                                         "binary_data_output",
+                                         "binary_data_size",
+                                         "sequence_id",
+                                         "sequence_start",
+                                         "sequence_end",
+                                         "triton_enable_empty_final_response"};
   return std::ranges::find(kNames, name) != std::end(kNames);
 }
 

@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "server/call/failure_reason.h"
+#include "server/call/call.h"
 #include "server/transport/port_services.h"
 
 namespace roberta::transport {
@@ -129,8 +129,11 @@ std::vector<std::string> CompatibleRpcMethods() {
 }
 
 std::vector<int> RpcCodes() {
-  std::set<int> codes = {grpc::StatusCode::OK, grpc::StatusCode::UNKNOWN, grpc::StatusCode::UNIMPLEMENTED};
-  for (const call::FailureReasonRow& row : call::kFailureReasons) codes.insert(static_cast<int>(row.code));
+  std::set<int> codes;
+  const call::MethodRow& row = call::RowOf(call::Method::kClassify);
+  for (const auto& list : {row.codes, row.codes_without}) {
+    for (const absl::StatusCode code : list) codes.insert(static_cast<int>(code));
+  }
   return {codes.begin(), codes.end()};
 }
 

@@ -18,7 +18,7 @@ std::vector<std::string> RpcMethods();
 /// The served methods of all other services on the port.
 std::vector<std::string> CompatibleRpcMethods();
 
-/// The status codes that a call can end with: those of the table of failure reasons, and gRPC's own.
+/// The status codes that Classify calls of callers who may call end with.
 std::vector<int> RpcCodes();
 
 /// A call of that peer (grpc::ServerContextBase::peer) was cancelled by its client, well before its deadline.

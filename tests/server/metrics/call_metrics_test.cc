@@ -167,12 +167,15 @@ TEST(RpcMetrics, AnUnknownMethodMakesNoSeries) {
   EXPECT_THAT(page, HasSubstr("grpc_server_call_started_total{grpc_method=\"other\"} 1"));
 }
 
-TEST(RpcMetrics, AnUnexpectedCodeCountsAsUnknown) {
+TEST(RpcMetrics, AnUnexpectedCodeHasASeriesOnceItOccursAndNoCodeCountsAsUnknown) {
   ExposedMetrics exposed = ForClassify();
+  EXPECT_THAT(exposed.Scrape(), Not(HasSubstr("NOT_FOUND")));
   RpcMetrics& rpcs = exposed.metrics.rpcs();
   for (const int code : {5, 17, -1}) rpcs.Ended(rpcs.Started("roberta.v1.Classifier/Classify"), code, 1s);
   EXPECT_THAT(exposed.Scrape(), HasSubstr("grpc_server_call_ended_total{grpc_method=\"roberta.v1.Classifier/Classify\","
-                                          "grpc_status=\"UNKNOWN\"} 3"));
+                                          "grpc_status=\"UNKNOWN\"} 2"));
+  EXPECT_THAT(exposed.Scrape(), HasSubstr("grpc_server_call_ended_total{grpc_method=\"roberta.v1.Classifier/Classify\","
+                                          "grpc_status=\"NOT_FOUND\"} 1"));
 }
 
 TEST(RpcMetrics, AMethodThatIsRarelyUsedHasSeriesFromItsFirstCallOn) {
