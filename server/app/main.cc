@@ -24,6 +24,7 @@
 #include "server/app/logging.h"
 #include "server/app/options.h"
 #include "server/app/server.h"
+#include "server/app/token_command.h"
 #include "server/config/server_config.h"
 #include "version/version.h"
 
@@ -44,6 +45,7 @@ Examples:
   roberta-server --model models/demo-sst2 --port 9001 --profiles baseline,reference
   roberta-server --model models/demo-sst2 --log-format json --log-requests --slow-request-ms 200
   roberta-server --config server.textproto --check-config
+  roberta-server make-token --name app --role inference --file callers > token
   roberta-server --model models/demo-sst2 --print-config=json > server.json
 
 Exit codes: 0 stopped by a signal after finishing what it had accepted, 1 could not start or could not finish in time, 2 wrong usage.)";
@@ -53,6 +55,7 @@ struct Flags {
   config::Overrides overrides;
   bool check_config = false;
   std::string print_config;
+  roberta::app::TokenRequest token;  ///< of make-token
 };
 
 template <typename Value>
@@ -133,6 +136,15 @@ void Declare(CLI::App& app, Flags& flags) {
       ->check(CLI::IsMember({"textproto", "json"}));
 }
 
+CLI::App* DeclareMakeToken(CLI::App& app, roberta::app::TokenRequest& token) {
+  CLI::App* command = app.add_subcommand(
+      "make-token", "Make a bearer token, which is printed once, and its line of a credentials file");
+  command->add_option("--name", token.name, "Who shall call with it: 1 to 64 of A-Z a-z 0-9 _ . -")->required();
+  command->add_option("--role", token.role, "metadata, inference or admin")->required();
+  command->add_option("--file", token.file, "Credentials file to add the line to")->type_name("FILE");
+  return command;
+}
+
 /// What main must do after the command line was read.
 struct Instructions {
   std::optional<int> exit_code;  ///< set: there is nothing else to do (--help, --check-config, an error): exit with it
@@ -145,6 +157,16 @@ int Report(const absl::Status& status) {
   return 1;
 }
 
+/// Prints the token alone to standard output, so that it can go to a file.
+int RunMakeToken(const roberta::app::TokenRequest& request) {
+  const absl::StatusOr<roberta::app::NewCredential> made = roberta::app::MakeToken(request);
+  if (!made.ok()) return Report(made.status());
+  std::cerr << (request.file.empty() ? "line for the credentials file: " : "added to " + request.file + ": ")
+            << made->entry << "\n";
+  std::cout << made->token << "\n";
+  return 0;
+}
+
 /// Reads flags, environment variables and the config file, in this order of precedence, and answers --help, --version,
 /// --check-config and --print-config. Exit codes: 0, 1 for a config that is wrong or unreadable, 2 for wrong usage.
 Instructions ReadCommandLine(int argc, const char* const* argv) {
@@ -153,6 +175,7 @@ Instructions ReadCommandLine(int argc, const char* const* argv) {
   app.get_formatter()->column_width(32);
   Flags flags;
   Declare(app, flags);
+  const CLI::App* const make_token = DeclareMakeToken(app, flags.token);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& success) {
@@ -161,6 +184,7 @@ Instructions ReadCommandLine(int argc, const char* const* argv) {
     std::cerr << "roberta-server: " << error.what() << " (see roberta-server --help)\n";
     return {.exit_code = 2, .config = {}};
   }
+  if (make_token->parsed()) return {.exit_code = RunMakeToken(flags.token), .config = {}};
   Instructions instructions;
   if (!flags.config_file.empty()) {
     absl::StatusOr<config::ServerConfig> file = config::ReadConfigFile(flags.config_file);

@@ -23,8 +23,22 @@ absl::Status CannotRead(const std::string& name, int error) {
   return errors::NotFound(name, ": cannot read: ", std::strerror(error));
 }
 
-/// Does not wait for what is no file, such as a pipe.
-absl::StatusOr<std::string> ReadWhole(const std::string& name) {
+int64_t NowNs() {
+  return std::chrono::nanoseconds(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+/// Of all contents, each with its length.
+Sha256 HashOfAll(const std::vector<std::string>& contents) {
+  std::string all;
+  for (const std::string& content : contents) absl::StrAppend(&all, content.size(), ":", content);
+  const Sha256 sha256 = HashOf(all);
+  OPENSSL_cleanse(all.data(), all.size());  // a private key
+  return sha256;
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> ReadSmallFile(const std::string& name) {
   const int file = open(name.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (file < 0) return CannotRead(name, errno);
   struct stat is = {};
@@ -46,21 +60,6 @@ absl::StatusOr<std::string> ReadWhole(const std::string& name) {
   return text;
 }
 
-int64_t NowNs() {
-  return std::chrono::nanoseconds(std::chrono::system_clock::now().time_since_epoch()).count();
-}
-
-/// Of all contents, each with its length.
-Sha256 HashOfAll(const std::vector<std::string>& contents) {
-  std::string all;
-  for (const std::string& content : contents) absl::StrAppend(&all, content.size(), ":", content);
-  const Sha256 sha256 = HashOf(all);
-  OPENSSL_cleanse(all.data(), all.size());  // a private key
-  return sha256;
-}
-
-}  // namespace
-
 WatchedFiles::WatchedFiles(std::vector<std::string> names) : names_(std::move(names)) {}
 
 WatchedFiles::Look WatchedFiles::LookAt(const std::string& name) {
@@ -81,7 +80,7 @@ absl::StatusOr<std::optional<std::vector<std::string>>> WatchedFiles::ReadIfChan
       looks, [now](const Look& look) { return look.error == 0 && now - look.changed_ns > kSettledAfterNs; });
   std::vector<std::string> contents;
   for (const std::string& name : names_) {
-    absl::StatusOr<std::string> content = ReadWhole(name);
+    absl::StatusOr<std::string> content = ReadSmallFile(name);
     if (!content.ok()) {
       if (failed_ == content.status()) return std::nullopt;
       last_sha256_.reset();

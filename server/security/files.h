@@ -18,6 +18,10 @@
 
 namespace roberta::security {
 
+/// The content of a file of up to kMostCredentialsBytes. NotFound if it cannot be read, InvalidArgument if it is
+/// another kind of file, such as a pipe, for which this does not wait, or too large.
+absl::StatusOr<std::string> ReadSmallFile(const std::string& name);
+
 /// Reads files together when they have changed. One thread at a time may call.
 class WatchedFiles {
  public:
