@@ -20,8 +20,9 @@ grpc_ssl_certificate_config_reload_status Fetch(void* port, grpc_ssl_server_cert
   std::shared_ptr<const security::TlsMaterial> current = fetching->options->current();
   if (current == fetching->fetched) return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_UNCHANGED;
   const grpc_ssl_pem_key_cert_pair pair = {current->key.c_str(), current->certificate_chain.c_str()};
-  const char* const client_ca = current->client_ca.empty() ? nullptr : current->client_ca.c_str();
-  *config = grpc_ssl_server_certificate_config_create(client_ca, &pair, 1);
+  // gRPC insists on some certificate here, which counts for nothing where callers are not asked for theirs.
+  const std::string& client_ca = current->client_ca.empty() ? current->certificate_chain : current->client_ca;
+  *config = grpc_ssl_server_certificate_config_create(client_ca.c_str(), &pair, 1);
   fetching->fetched = std::move(current);
   return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_NEW;
 }

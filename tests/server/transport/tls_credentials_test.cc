@@ -25,11 +25,11 @@ constexpr char kLoopback[] = "IP:127.0.0.1,DNS:localhost";
 /// by the common name in their certificates.
 class TlsTest : public ::testing::Test {
  protected:
-  explicit TlsTest(bool requires_certificate = false)
+  explicit TlsTest(bool asks_for_certificate = true, bool requires_certificate = false)
       : credentials_(MakeTlsCredentials({.current = [this] { return Current(); },
-                                         .asks_for_certificate = true,
+                                         .asks_for_certificate = asks_for_certificate,
                                          .requires_certificate = requires_certificate})) {
-    Use(server_, ca_.pem);
+    Use(server_, asks_for_certificate ? ca_.pem : "");
     guard_.Use({{.caller = {.name = "app", .role = Role::kInference}, .identity = "spiffe://example/app"},
                 {.caller = {.name = "operator", .role = Role::kAdmin}, .identity = "the operator"}});
     grpc::ServerBuilder builder;
@@ -88,8 +88,21 @@ class TlsTest : public ::testing::Test {
 
 class MutualTlsTest : public TlsTest {
  protected:
-  MutualTlsTest() : TlsTest(true) {}
+  MutualTlsTest() : TlsTest(true, true) {}
 };
+
+class OneSidedTlsTest : public TlsTest {
+ protected:
+  OneSidedTlsTest() : TlsTest(false) {}
+};
+
+TEST_F(OneSidedTlsTest, CallersAreNotAskedForACertificate) {
+  EXPECT_EQ(Call(Connect(ca_)), grpc::StatusCode::UNAUTHENTICATED);
+  EXPECT_EQ(CallWith({.common_name = "the operator", .issuer = &ca_}), grpc::StatusCode::UNAUTHENTICATED);
+  EXPECT_EQ(CallWith({.common_name = "the operator", .issuer = &other_ca_}), grpc::StatusCode::UNAUTHENTICATED);
+  Use(MakeCertificate({.common_name = "server", .alternative_names = kLoopback, .issuer = &other_ca_}), "");
+  EXPECT_EQ(Call(Connect(other_ca_)), grpc::StatusCode::UNAUTHENTICATED);
+}
 
 TEST_F(TlsTest, ANameInTheCertificateIsACaller) {
   EXPECT_EQ(
