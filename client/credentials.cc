@@ -8,6 +8,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "client/channel.h"
 
 namespace roberta::client {
 namespace {
@@ -45,9 +46,12 @@ absl::Status ReadToken(const std::string& name, std::string* token) {
 
 }  // namespace
 
-absl::StatusOr<Credentials> ReadCredentials(const CredentialFiles& files) {
-  if (!files.tls && !(files.ca + files.certificate + files.key + files.token).empty()) {
-    return absl::InvalidArgumentError("a CA, a certificate, a key or a token needs TLS");
+absl::StatusOr<Credentials> ReadCredentials(const CredentialFiles& files, const std::string& address) {
+  if (!files.tls && !(files.ca + files.certificate + files.key).empty()) {
+    return absl::InvalidArgumentError("a CA, a certificate or a key needs TLS");
+  }
+  if (!files.tls && !files.token.empty() && !IsLocal(address)) {
+    return absl::InvalidArgumentError("a token needs TLS, except to a loopback address or a Unix socket");
   }
   if (files.certificate.empty() != files.key.empty()) {
     return absl::InvalidArgumentError("a certificate needs its key, and a key its certificate");

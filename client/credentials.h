@@ -20,9 +20,10 @@ struct CredentialFiles {
   std::string ca, certificate, key, token;  ///< empty: none
 };
 
-/// Errors name file or option: NotFound for what cannot be read; InvalidArgument for a file that is not PEM, a token
-/// that is not one printable line, a certificate without its key, and anything without TLS, since a token must not be
-/// sent in the clear.
-absl::StatusOr<Credentials> ReadCredentials(const CredentialFiles& files);
+/// For a connection to `address`, as gRPC takes it. Errors name file or option: NotFound for what cannot be read;
+/// InvalidArgument for a file that is not PEM, a token that is not one printable line, a certificate without its key,
+/// and anything without TLS, but for a token to this host (a loopback address or a Unix socket): it must not be sent in
+/// the clear where others could read it.
+absl::StatusOr<Credentials> ReadCredentials(const CredentialFiles& files, const std::string& address = "");
 
 }  // namespace roberta::client

@@ -205,7 +205,7 @@ int Report(const std::string& text) {
 int Classify(const ClassifyOptions& options, const ConnectionOptions& connection) {
   auto source = OpenSource(options);
   if (!source.ok()) return Report(std::string(source.status().message()));
-  client::Client client({.address = connection.address});
+  client::Client client(connection.server());
   ItemPipeline pipeline(&client, ToPipelineOptions(options, connection));
   ClassifyRun run(options, (*source)->total_bytes());
   terminal::CatchStopSignals();

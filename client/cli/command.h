@@ -7,6 +7,8 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "client/client.h"
+#include "client/credentials.h"
 
 namespace roberta::cli {
 
@@ -29,6 +31,10 @@ inline std::string WithoutMark(std::string text) {
 struct ConnectionOptions {
   std::string address = "127.0.0.1:8001";
   double deadline_seconds = 60;
+  client::CredentialFiles files;    ///< as options name them
+  client::Credentials credentials;  ///< read from them
+
+  client::ClientOptions server() const { return {.address = address, .credentials = credentials}; }
 
   std::chrono::milliseconds timeout() const {
     return std::chrono::milliseconds(static_cast<int64_t>(deadline_seconds * 1000));

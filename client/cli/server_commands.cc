@@ -27,7 +27,7 @@ int Compare(const ConnectionOptions& connection, const CompareOptions& options) 
   if (options.pair) request.mutable_item()->set_text_pair(*options.pair);
   for (const std::string& profile : options.profiles) request.add_profiles(profile);
   if (options.truncate) request.set_truncation(v1::TRUNCATION_RIGHT);
-  client::Client client({.address = connection.address});
+  client::Client client(connection.server());
   const auto response = client.Compare(request, connection.timeout());
   if (!response.ok()) return ReportFailure(connection, response.status());
   const bool all_answered = std::ranges::all_of(response->comparisons(), &v1::ProfileComparison::has_classification);
@@ -38,7 +38,7 @@ int Compare(const ConnectionOptions& connection, const CompareOptions& options) 
 }
 
 int Profiles(const ConnectionOptions& connection, bool json) {
-  client::Client client({.address = connection.address});
+  client::Client client(connection.server());
   const auto response = client.ListProfiles(connection.timeout());
   if (!response.ok()) return ReportFailure(connection, response.status());
   if (json) return PrintJson(*response);
@@ -47,7 +47,7 @@ int Profiles(const ConnectionOptions& connection, bool json) {
 }
 
 int Load(const ConnectionOptions& connection, const std::string& name) {
-  client::Client client({.address = connection.address});
+  client::Client client(connection.server());
   const auto response = client.LoadProfile(name, connection.timeout());
   if (!response.ok()) return ReportFailure(connection, response.status());
   if (!response->failure().empty()) {
@@ -62,7 +62,7 @@ int Load(const ConnectionOptions& connection, const std::string& name) {
 }
 
 int Unload(const ConnectionOptions& connection, const std::string& name) {
-  client::Client client({.address = connection.address});
+  client::Client client(connection.server());
   const auto response = client.UnloadProfile(name, connection.timeout());
   if (!response.ok()) return ReportFailure(connection, response.status());
   std::printf("%s is %s\n", name.c_str(), v1::ProfileState_Name(response->profile().state()).c_str());
@@ -70,7 +70,7 @@ int Unload(const ConnectionOptions& connection, const std::string& name) {
 }
 
 int SetDefault(const ConnectionOptions& connection, const std::string& name) {
-  client::Client client({.address = connection.address});
+  client::Client client(connection.server());
   const auto response = client.SetDefaultProfile(name, connection.timeout());
   if (!response.ok()) return ReportFailure(connection, response.status());
   std::printf("%s is the default, for requests that name no profile\n", name.c_str());
@@ -89,7 +89,7 @@ void AddChange(CLI::App* app, const ConnectionOptions* connection, int* exit_cod
 }
 
 int Health(const ConnectionOptions& connection, const std::string& service) {
-  client::Client client({.address = connection.address});
+  client::Client client(connection.server());
   const auto health = client.CheckHealth(service, connection.timeout());
   if (!health.ok()) return ReportFailure(connection, health.status());
   std::printf("%s\n", std::string(HealthName(*health)).c_str());
@@ -98,7 +98,7 @@ int Health(const ConnectionOptions& connection, const std::string& service) {
 
 int WatchHealth(const ConnectionOptions& connection, const std::string& service) {
   constexpr std::chrono::hours kForever(24 * 365);
-  client::Client client({.address = connection.address});
+  client::Client client(connection.server());
   const absl::Status status = client.WatchHealth(service, kForever, [](client::Health health) {
     std::printf("%s\n", std::string(HealthName(health)).c_str());
     return std::fflush(stdout) == 0;

@@ -128,7 +128,7 @@ void DeclareServer(CLI::App* command, RunOptions* options) {
   CLI::Option* certificate =
       add("--cert", "FILE", &server.credentials.certificate, "Own certificate for mutual TLS, PEM")->needs(tls);
   certificate->needs(add("--key", "FILE", &server.credentials.key, "Its key, PEM")->needs(certificate));
-  add("--token-file", "FILE", &server.credentials.token, "Send the token in this file with every request")->needs(tls);
+  add("--token-file", "FILE", &server.credentials.token, "Send the token in this file with every request");
   // Not excludes(): a target of the environment gives way.
   command->parse_complete_callback([=] {
     if (spawn->empty() || target_option->empty()) return;

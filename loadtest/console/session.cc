@@ -152,7 +152,8 @@ int Session::Connect(const RunOptions& options) {
 }
 
 absl::Status Session::FindServer(const RunOptions& options) {
-  ASSIGN_OR_RETURN(credentials_, client::ReadCredentials(options.server.credentials));
+  const std::string address = options.server.spawn.empty() ? options.target : "127.0.0.1:0";
+  ASSIGN_OR_RETURN(credentials_, client::ReadCredentials(options.server.credentials, address));
   target_ = options.target;
   metrics_ = options.server.metrics;
   if (!options.server.spawn.empty()) {

@@ -48,7 +48,7 @@ TEST(ReadCredentials, FilesAreRead) {
 
 TEST(ReadCredentials, WhatIsWrongIsNamed) {
   const std::pair<CredentialFiles, const char*> wrong[] = {
-      {{.token = "t"}, "needs TLS"},
+      {{.token = "t"}, "a token needs TLS"},
       {{.ca = "c"}, "needs TLS"},
       {{.tls = true, .certificate = "c"}, "a certificate needs its key"},
       {{.tls = true, .key = "k"}, "a certificate needs its key"},
@@ -56,6 +56,18 @@ TEST(ReadCredentials, WhatIsWrongIsNamed) {
       {{.tls = true, .ca = Tls("make")}, "make: not a PEM file"},
   };
   for (const auto& [files, what] : wrong) EXPECT_THAT(ReadCredentials(files).status().message(), HasSubstr(what));
+}
+
+TEST(ReadCredentials, ATokenWithoutTlsStaysOnThisHost) {
+  const CredentialFiles files = {.token = FileWith("secret")};
+  for (const char* here :
+       {"127.0.0.1:8001", "127.1.2.3:1", "localhost:8001", "[::1]:8001", "unix:/run/x.sock", "dns:///localhost:1"}) {
+    EXPECT_EQ(ReadCredentials(files, here).value_or(Credentials()).token, "secret") << here;
+  }
+  for (const char* away : {"", "10.0.0.1:8001", "127.example.org:8001", "localhost.example.org:1", "[::2]:8001"}) {
+    EXPECT_THAT(ReadCredentials(files, away).status().message(), HasSubstr("a token needs TLS")) << away;
+  }
+  EXPECT_FALSE(ReadCredentials({.ca = Tls("ca.pem")}, "127.0.0.1:8001").ok());
 }
 
 TEST(ReadCredentials, ATokenIsOnePrintableLine) {

@@ -685,7 +685,8 @@ class Tls(unittest.TestCase):
         self.fails(1, "/nowhere/ca.pem: cannot read: No such file or directory", "127.0.0.1:1", "--tls", "--ca",
                    "/nowhere/ca.pem")
         self.fails(1, "token: not a PEM file", "127.0.0.1:1", "--tls", "--ca", self.token)
-        for arguments in (("--ca", "x"), ("--token-file", "x"), ("--tls", "--cert", "x"), ("--tls", "--key", "x")):
+        self.fails(1, "a token needs TLS, except to a loopback address", "10.0.0.1:1", "--token-file", self.token)
+        for arguments in (("--ca", "x"), ("--tls", "--cert", "x"), ("--tls", "--key", "x")):
             self.fails(2, "--help", "127.0.0.1:1", *arguments)
 
 
