@@ -210,6 +210,47 @@ TEST(HttpRoutes, EveryRouteAsksForTheRoleThatItNeeds) {
   }
 }
 
+TEST(HttpRoutes, EveryRouteIsForItsRoleAndThoseAbove) {
+  using security::Role;
+  security::Guard guard({.anonymous_role = Role::kNone, .max_delayed_failures = 0});
+  security::Credentials credentials;
+  for (const Role role : {Role::kMetadata, Role::kInference, Role::kAdmin}) {
+    credentials.push_back(
+        {.caller = {.name = NameOf(role), .role = role}, .token_sha256 = security::HashOf(NameOf(role))});
+  }
+  guard.Use(credentials);
+  PuppetApi api;
+  api.services.authorize = AuthorizeBy(&guard);
+  for (const HttpRoute& route : HttpRoutes()) {
+    std::string path(route.path);
+    for (size_t open; (open = path.find('{')) != std::string::npos;) path.replace(open, path.find('}') + 1 - open, "x");
+    for (const Role role : {Role::kNone, Role::kMetadata, Role::kInference, Role::kAdmin}) {
+      http::Request request = {.method = std::string(route.method), .path = path, .body = "not JSON"};
+      if (role != Role::kNone) request.headers = {{"authorization", std::string("Bearer ") + NameOf(role)}};
+      const unsigned status = api.Answer(std::move(request)).status;
+      EXPECT_EQ(status == 401, role == Role::kNone && role < route.role) << path << " by " << NameOf(role);
+      EXPECT_EQ(status == 403, role != Role::kNone && role < route.role) << path << " by " << NameOf(role);
+    }
+    const bool may_change = path.find("load") != std::string::npos || path.find("setDefault") != std::string::npos;
+    EXPECT_EQ(route.role == Role::kAdmin, may_change) << path;
+  }
+}
+
+TEST(HttpRoutes, ACertificateOrOneHeaderSaysWhoCalls) {
+  security::Guard guard({.anonymous_role = security::Role::kNone, .certificates = true, .max_delayed_failures = 1});
+  guard.Use({{.caller = {.name = "app", .role = security::Role::kInference}, .identity = "app.example"}});
+  PuppetApi api;
+  api.services.authorize = AuthorizeBy(&guard);
+  http::Request request = {.method = "POST", .path = "/v1/classify", .body = kGood};
+  request.certificate_names = {"other.example", "app.example"};
+  EXPECT_EQ(api.Answer(request).status, 200u);
+  request.headers = {{"authorization", "Bearer x"}, {"authorization", "Bearer x"}};
+  const http::Response refused = api.Answer(request);
+  EXPECT_EQ(BodyOf(refused)["error_type"], "bad_credentials");
+  EXPECT_EQ(refused.delay, std::chrono::milliseconds(250));
+  EXPECT_EQ(api.Answer(request).delay, std::chrono::milliseconds(0)) << "while another answer waits";
+}
+
 TEST(HttpRoutes, EveryRouteIsInTheContractAndNoOther) {
   const auto contract = nlohmann::json::parse(OpenApiJson());
   std::set<std::string> declared, served;
