@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "profiles/errors/errors.h"
 #include "server/config/checks.h"
 
 namespace roberta::config {

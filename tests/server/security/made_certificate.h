@@ -36,7 +36,7 @@ std::string PemOf(const Write& write) {
 
 inline MadeCertificate MakeCertificate(const CertificateOptions& options) {
   MadeCertificate made;
-  made.key.reset(EVP_EC_gen("P-256"), EVP_PKEY_free);
+  made.key.reset(EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-256"), EVP_PKEY_free);
   made.certificate.reset(X509_new(), X509_free);
   X509* const certificate = made.certificate.get();
   static long serial = 1;

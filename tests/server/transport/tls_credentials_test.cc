@@ -153,7 +153,8 @@ bool Handshakes(int port, int version) {
   SSL_CTX_set_security_level(context.get(), 0);  // else this client refuses by itself
   SSL_CTX_set_max_proto_version(context.get(), version);
   const std::unique_ptr<BIO, decltype(&BIO_free_all)> connection(BIO_new_ssl_connect(context.get()), BIO_free_all);
-  BIO_set_conn_hostname(connection.get(), ("127.0.0.1:" + std::to_string(port)).c_str());
+  std::string address = "127.0.0.1:" + std::to_string(port);
+  BIO_ctrl(connection.get(), BIO_C_SET_CONNECT, 0, address.data());
   SSL* ssl = nullptr;
   BIO_get_ssl(connection.get(), &ssl);
   const unsigned char kAlpn[] = {2, 'h', '2'};
