@@ -153,6 +153,7 @@ service::ParkingOptions ToParkingOptions(const config::ServerConfig& config) {
   constexpr std::chrono::microseconds kCostOfRefusal(50);
   constexpr int kPartOfCores = 10;
   return {.capacity = config.limits().max_parked_refusals(),
+          .capacity_per_connection = config.limits().max_concurrent_streams() / 2,
           .interval = kPartOfCores * std::chrono::nanoseconds(kCostOfRefusal) / cores::ReadCpuBudget().usable()};
 }
 

@@ -62,7 +62,7 @@ constexpr NumberField kNumbers[] = {
     {"limits.max_message_bytes", 4u << 20, 1024, 1u << 30},
     {"limits.max_items_per_call", 1024, 1, kMany},
     {"limits.max_item_characters", 100000, 1, 1u << 30},
-    {"limits.max_concurrent_streams", 256, 1, kMany},
+    {"limits.max_concurrent_streams", 1024, 1, kMany},
     {"limits.max_stream_items_in_flight", 1024, 1, kMany},
     {"limits.stream_write_timeout_ms", 30000, 1, kHourMs},
     {"limits.max_metadata_bytes", 32u << 10, 1024, 1u << 20},

@@ -68,7 +68,7 @@ void CountAndLog(const Parts& parts, const EndedCall& ended, absl::FunctionRef<v
 template <typename Call>
 void Complete(const Parts& parts, Call& call) {
   if (parts.refusals == nullptr || !call::RetryDelayOf(call.outcome.status)) return call.Complete();
-  parts.refusals->Park(call, SteadyDeadline(call.deadline), call.cancelled);
+  parts.refusals->Park(call, SteadyDeadline(call.deadline), call.connection, call.cancelled);
 }
 
 /// The work of a call whose response is complete, and how many of its items failed or lost tokens.

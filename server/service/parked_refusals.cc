@@ -10,8 +10,8 @@ namespace roberta::service {
 namespace {
 
 /// What is kept of a deadline for the refusal's way to the caller: a part, and of long deadlines no more than the most.
-constexpr int kShareForWay = 20;
-constexpr std::chrono::milliseconds kMostForWay(10);
+constexpr int kShareForWay = 10;
+constexpr std::chrono::milliseconds kMostForWay(50);
 
 }  // namespace
 
@@ -28,7 +28,8 @@ ParkedRefusals::~ParkedRefusals() {
   if (thread_.joinable()) thread_.join();
 }
 
-void ParkedRefusals::Park(Parkable& call, Clock::time_point deadline, const std::atomic<bool>& cancelled) {
+void ParkedRefusals::Park(Parkable& call, Clock::time_point deadline, size_t connection,
+                          const std::atomic<bool>& cancelled) {
   const Clock::time_point now = options_.now();
   const Clock::duration for_way = std::min<Clock::duration>((deadline - now) / kShareForWay, kMostForWay);
   std::unique_lock lock(mutex_);
@@ -37,7 +38,11 @@ void ParkedRefusals::Park(Parkable& call, Clock::time_point deadline, const std:
   const int64_t leaves = TickOf(std::min(turn, deadline - for_way));
   if (waiting_ == 0) tick_ = TickOf(now);
   if (turn > now) call.refusal() = call::WithRetryDelay(std::move(call.refusal()), delay);
-  if (closed_ || waiting_ == options_.capacity || leaves <= tick_) {
+  call.connection_ = connection % waiting_on_.size();
+  size_t& waiting_here = waiting_on_[call.connection_];
+  const bool has_room =
+      waiting_ < options_.capacity && (connection == 0 || waiting_here < options_.capacity_per_connection);
+  if (closed_ || !has_room || leaves <= tick_) {
     lock.unlock();
     return call.Leave();
   }
@@ -47,13 +52,17 @@ void ParkedRefusals::Park(Parkable& call, Clock::time_point deadline, const std:
   call.tick_ = leaves;
   call.since_ = now;
   call.parked_in_.store(this);
+  ++waiting_here;
   if (++waiting_ == 1) changed_.notify_one();
   lock.unlock();
   if (cancelled) Unpark(call);  // perhaps before it could be found here
 }
 
 void ParkedRefusals::TakeOut(Line& line, Line::iterator first, Line::iterator last, Line* out) {
-  for (auto call = first; call != last; ++call, --waiting_) (*call)->parked_in_ = nullptr;
+  for (auto call = first; call != last; ++call, --waiting_) {
+    (*call)->parked_in_ = nullptr;
+    --waiting_on_[(*call)->connection_];
+  }
   out->splice(out->end(), line, first, last);
 }
 

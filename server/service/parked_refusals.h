@@ -40,11 +40,13 @@ class Parkable : public std::enable_shared_from_this<Parkable> {
   // Guarded by the mutex of parked_in_.
   std::list<std::shared_ptr<Parkable>>::iterator place_;
   int64_t tick_ = 0;
+  size_t connection_ = 0;
   std::chrono::steady_clock::time_point since_;
 };
 
 struct ParkingOptions {
   size_t capacity = 0;                   ///< refusals that may wait; others leave at once
+  size_t capacity_per_connection = 0;    ///< and of one connection, on which other calls must have room beside them
   std::chrono::nanoseconds interval{0};  ///< between two refusals; see admission::RefusalPace
   std::function<std::chrono::steady_clock::time_point()> now = std::chrono::steady_clock::now;
   bool own_thread = true;  ///< false: LetGo is called by hand
@@ -64,7 +66,8 @@ class ParkedRefusals {
 
   /// Lets `call`, whose refusal() has a retry delay, leave now or when its turn comes, but before `deadline`. Leave is
   /// called exactly once, without any lock.
-  void Park(Parkable& call, Clock::time_point deadline, const std::atomic<bool>& cancelled);
+  /// `connection` as in call::Head.
+  void Park(Parkable& call, Clock::time_point deadline, size_t connection, const std::atomic<bool>& cancelled);
 
   /// Ends all that wait; from now on nothing waits.
   void Close();
@@ -97,6 +100,8 @@ class ParkedRefusals {
   std::array<Line, kTicks> lines_;  ///< a wheel: those that leave in a tick; longer than any wait
   int64_t tick_ = 0;                ///< those of this tick and of earlier ones have left
   size_t waiting_ = 0;
+  /// Those of the connections whose hashes have that remainder; [0] is not counted.
+  std::array<size_t, 1021> waiting_on_ = {};
   bool closed_ = false;
   std::thread thread_;  ///< last
 };

@@ -1,5 +1,6 @@
 #include "server/transport/metadata.h"
 
+#include <functional>
 #include <iterator>
 #include <optional>
 #include <string>
@@ -59,6 +60,7 @@ call::Head ReadHead(grpc::CallbackServerContext* context) {
     head.metadata_profile.assign(profile->second.data(), profile->second.size());
   }
   head.deadline = context->deadline();
+  head.connection = std::hash<std::string>()(context->peer());
   context->AddTrailingMetadata("x-request-id", head.identity.request_id);
   return head;
 }

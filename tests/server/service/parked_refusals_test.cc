@@ -21,18 +21,20 @@ constexpr Clock::time_point kNever = Clock::time_point::max();
 
 /// Parked refusals whose clock and thread the test is, one of which may leave in 10 ms after the first two.
 struct HandDriven {
-  explicit HandDriven(size_t capacity = 100) : parked({capacity, 10ms, [this] { return now; }, /*own_thread=*/false}) {
+  explicit HandDriven(size_t capacity = 100)
+      : parked({capacity, /*capacity_per_connection=*/20, 10ms, [this] { return now; }, /*own_thread=*/false}) {
     Refuse();
     Refuse();
     EXPECT_EQ(ended, 2);
   }
 
-  std::shared_ptr<ClassifyCall> Refuse(Clock::time_point deadline = kNever, std::chrono::milliseconds delay = 1ms) {
+  std::shared_ptr<ClassifyCall> Refuse(Clock::time_point deadline = kNever, std::chrono::milliseconds delay = 1ms,
+                                       size_t connection = 0) {
     auto call = PuppetServer::Call({"a text"});
     call->outcome.status =
         call::WithRetryDelay(call::MakeStatus(call::FailureReason::kPredictedTooLate, "too late"), delay);
     call->done = [this](CallOutcome& outcome) { ++ended, last = outcome.status; };
-    parked.Park(*call, deadline, call->cancelled);
+    parked.Park(*call, deadline, connection, call->cancelled);
     return call;
   }
   void Pass(std::chrono::milliseconds time) {
@@ -73,11 +75,11 @@ TEST(ParkedRefusals, TheRetryDelayNamesTheWaitAndWhatIsLeftOfIt) {
 
 TEST(ParkedRefusals, ARefusalReachesItsCallerBeforeTheDeadline) {
   HandDriven test;
-  for (int i = 0; i < 50; ++i) test.Refuse(test.now + 200ms);
-  test.Pass(180ms);
-  EXPECT_EQ(test.ended, 2 + 18);
-  test.Pass(12ms);
-  EXPECT_EQ(test.ended, 2 + 50);
+  for (int i = 0; i < 20; ++i) test.Refuse(test.now + 100ms);
+  test.Pass(84ms);
+  EXPECT_EQ(test.ended, 2 + 8);
+  test.Pass(8ms);
+  EXPECT_EQ(test.ended, 2 + 20);
 }
 
 TEST(ParkedRefusals, ThoseForWhichThereIsNoRoomLeaveAtOnce) {
@@ -86,6 +88,17 @@ TEST(ParkedRefusals, ThoseForWhichThereIsNoRoomLeaveAtOnce) {
   EXPECT_EQ(test.ended, 2 + 2);
   EXPECT_EQ(test.parked.waiting(), 3u);
   EXPECT_GE(*call::RetryDelayOf(test.last), 40ms);
+}
+
+TEST(ParkedRefusals, AConnectionKeepsRoomForOtherCalls) {
+  HandDriven test;
+  for (int i = 0; i < 30; ++i) test.Refuse(kNever, 1ms, 7);
+  EXPECT_EQ(test.parked.waiting(), 20u);
+  test.Refuse(kNever, 1ms, 8);
+  EXPECT_EQ(test.parked.waiting(), 21u);
+  test.Pass(1h);
+  for (int i = 0; i < 30; ++i) test.Refuse(kNever, 1ms, 7);
+  EXPECT_EQ(test.parked.waiting(), 20u);
 }
 
 TEST(ParkedRefusals, ACallThatIsGivenUpLeavesAtOnce) {
@@ -109,7 +122,7 @@ TEST(ParkedRefusals, ACallThatWasGivenUpBeforeDoesNotWait) {
   call->outcome.status = call::WithRetryDelay(call::MakeStatus(call::FailureReason::kQueueFull, "full"), 1ms);
   call->done = [&](CallOutcome&) { ++test.ended; };
   call->Cancel();
-  test.parked.Park(*call, kNever, call->cancelled);
+  test.parked.Park(*call, kNever, call->connection, call->cancelled);
   EXPECT_EQ(test.ended, 3);
 }
 
@@ -120,7 +133,7 @@ TEST(ParkedRefusals, OneThatWaitsHoldsNeitherAPermitNorItsMessage) {
   call->permit = permits.TryAdmit().permit;
   call->outcome.status = call::WithRetryDelay(call::MakeStatus(call::FailureReason::kQueueFull, "full"), 1ms);
   call->done = [](CallOutcome&) {};
-  test.parked.Park(*call, kNever, call->cancelled);
+  test.parked.Park(*call, kNever, call->connection, call->cancelled);
   EXPECT_EQ(test.parked.waiting(), 1u);
   EXPECT_EQ(permits.in_flight(), 0u);
   EXPECT_EQ(call->request.items_size(), 0);
@@ -158,7 +171,7 @@ TEST(ParkedRefusals, EachEndsOnceWhateverHappensAtATime) {
     std::thread cancels([&] {
       for (size_t i = 0; i < calls.size(); i += 3) calls[i]->Cancel();
     });
-    for (auto& call : calls) parked.Park(*call, kNever, call->cancelled);
+    for (auto& call : calls) parked.Park(*call, kNever, call->connection, call->cancelled);
     cancels.join();
   }
   EXPECT_EQ(ended, 2000);
