@@ -62,6 +62,7 @@ struct Job {
   // Set by the caller that pushes it, and not changed until `done`.
   size_t profile = 0;  ///< below BatchQueueOptions::profiles; the queue is fair between profiles
   Priority priority = Priority::kNormal;
+  size_t caller = 0;  ///< security::Caller::index; the queue is fair between callers
   Clock::time_point deadline = Clock::time_point::max();  ///< from then on its items no longer run
   const std::atomic<bool>* cancelled = nullptr;           ///< any thread may set it at any time; nullptr: never
   std::shared_ptr<const Backend> backend;                 ///< only jobs with the same backend share a batch

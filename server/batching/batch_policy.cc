@@ -1,6 +1,8 @@
 #include "server/batching/batch_policy.h"
 
 #include <algorithm>
+#include <array>
+#include <functional>
 #include <utility>
 
 namespace roberta::batching {
@@ -44,9 +46,16 @@ std::vector<Candidate> InTurn(absl::Span<const WaitingJob> waiting, const BatchR
   candidates.reserve(waiting.size());
   for (size_t i = 0; i < waiting.size(); ++i) candidates.push_back({i, LevelOf(waiting[i], request, options)});
   std::ranges::stable_sort(candidates, [&](const Candidate& a, const Candidate& b) {
-    if (a.level != b.level) return a.level > b.level;
-    return waiting[a.job].enqueued < waiting[b.job].enqueued;
+    const WaitingJob &first = waiting[a.job], &second = waiting[b.job];
+    return first.place != second.place ? first.place < second.place : first.enqueued < second.enqueued;
   });
+  std::array<int64_t, kPriorities> lowest;
+  lowest.fill(kHighestLevel);
+  for (Candidate& candidate : candidates) {
+    int64_t& before = lowest[static_cast<size_t>(waiting[candidate.job].priority)];
+    before = candidate.level = std::min(before, candidate.level);
+  }
+  std::ranges::stable_sort(candidates, std::ranges::greater(), &Candidate::level);
   return candidates;
 }
 

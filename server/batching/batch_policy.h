@@ -9,6 +9,7 @@
 
 #include "absl/types/span.h"
 #include "server/batching/batch.h"
+#include "server/batching/caller_turns.h"
 
 namespace roberta::batching {
 
@@ -36,6 +37,7 @@ struct WaitingJob {
   const Backend* backend = nullptr;
   Priority priority = Priority::kNormal;
   bool bulk = false;
+  CallerTurns::Place place = 0;
   Clock::time_point enqueued;
   absl::Span<const size_t> lengths;  ///< in tokens, in the order in which they run; not empty
 };
@@ -79,8 +81,8 @@ struct ProfileTurn {
 };
 
 /// Decides which profile has the next batch. `oldest` holds at least the oldest waiting job of each profile and
-/// priority, and is not empty. `spent_ns` [profiles] is the executor time that each profile has had; only differences
-/// mean anything. A pure function: no clock, no state.
+/// priority (by their places), and is not empty. `spent_ns` [profiles] is the executor time that each profile has had;
+/// only differences mean anything. A pure function: no clock, no state.
 ///
 /// - Priority. An item counts as one level higher for each `ageing_step` that it has waited. Only the profiles that
 ///   have an item at the highest level compete. So after two steps no item counts as more urgent than one that waits.
@@ -111,7 +113,9 @@ inline constexpr size_t kBucketedWindowItems = 512;
 /// Decides which items make the next batch. `waiting` holds jobs of one profile and is not empty: for each priority the
 /// oldest, in any order, as many as could fill a batch; `waiting_tokens` counts all that wait, for any profile.
 ///
-/// - The highest level goes first, and the oldest item within a level. All items of a batch have the same backend, and
+/// - The highest level goes first, and within a level the first place, and of one place the oldest item. No item has a
+///   higher level than one of its priority that has a place before it: what waits for other work of its own caller
+///   becomes no more urgent by that. All items of a batch have the same backend, and
 ///   together at most the profile's `max_batch_tokens` tokens, unless it is one longer item. A padded batch counts with
 ///   its pads: items times the longest.
 /// - A batch has either long items or short ones. If the first item is short, long items are skipped and keep their

@@ -2,8 +2,6 @@
 
 #include <array>
 #include <cstddef>
-#include <deque>
-#include <list>
 #include <map>
 #include <memory>
 #include <vector>
@@ -11,11 +9,12 @@
 #include "absl/functional/function_ref.h"
 #include "server/batching/batch.h"
 #include "server/batching/batch_policy.h"
+#include "server/batching/caller_turns.h"
 
 namespace roberta::batching {
 
-/// The items that wait, in the order of arrival for each profile and priority, so that the cost of forming a batch
-/// depends on its items and not on how many wait. Not thread-safe.
+/// The items that wait, for each profile and priority in the order of CallerTurns, of a single caller that of arrival,
+/// so that the cost of forming a batch depends on its items and not on how many wait. Not thread-safe.
 class WaitingItems {
  public:
   explicit WaitingItems(size_t profiles);
@@ -37,22 +36,25 @@ class WaitingItems {
     Clock::time_point enqueued;
     size_t next_item, end_item;
     size_t next_token, end_token;
-    std::multimap<Clock::time_point, std::list<Entry>::iterator>::iterator expiry;  ///< end() if it has no deadline
+    std::multimap<Clock::time_point, std::multimap<CallerTurns::Place, Entry>::iterator>::iterator
+        expiry;  ///< end() if it has no deadline
   };
+  /// The entries of one profile and priority, by their places.
+  using Lane = std::multimap<CallerTurns::Place, Entry>;
   /// Some entries, and what the policy sees of them. Valid until the next call of anything but TakeItems for another
   /// entry.
   struct Listed {
-    std::vector<std::list<Entry>::iterator> entries;
+    std::vector<Lane::iterator> entries;
     std::vector<WaitingJob> jobs;
   };
-  /// The oldest entry of each profile and priority.
+  /// The first entry of each profile and priority.
   Listed Oldest();
-  /// The oldest entries of each priority of `profile`, until they have `items` items or `tokens` tokens. Cancelled ones
+  /// The first entries of each priority of `profile`, until they have `items` items or `tokens` tokens. Cancelled ones
   /// are taken out and added to `*cancelled` instead.
   Listed Oldest(size_t profile, size_t items, size_t tokens, std::vector<BatchPart>* cancelled);
 
-  /// Takes out the first `items` items of an entry; an entry without items is removed.
-  BatchPart TakeItems(std::list<Entry>::iterator entry, size_t items);
+  /// Takes out the first `items` items of an entry, to run now; an entry without items is removed.
+  BatchPart TakeItems(Lane::iterator entry, size_t items);
 
   bool empty() const { return items_ == 0; }
   size_t items() const { return items_; }
@@ -65,14 +67,14 @@ class WaitingItems {
   Clock::time_point oldest(Clock::time_point now) const;
 
  private:
-  using Lane = std::list<Entry>;  ///< the entries of one profile and priority, the oldest first
-
   Lane& LaneOf(const Job& job) { return lanes_[job.profile * kPriorities + static_cast<size_t>(job.priority)]; }
   void AddEntry(Entry entry);
+  BatchPart Take(Lane::iterator entry, size_t items);
   BatchPart TakeAll(Lane::iterator entry);
   static void List(Lane::iterator entry, Listed* listed);
 
-  std::vector<Lane> lanes_;  ///< [profiles * priorities]
+  std::vector<Lane> lanes_;         ///< [profiles * priorities]
+  std::vector<CallerTurns> turns_;  ///< [profiles]
   std::multimap<Clock::time_point, Lane::iterator> by_deadline_;
   size_t looked_at_lane_ = 0;      ///< where TakeCancelled continues
   Lane::iterator looked_at_next_;  ///< in that lane; may be its end
@@ -83,7 +85,7 @@ class WaitingItems {
 };
 
 /// Bulk work that is not in the queue proper until an executor needs it (see BatchQueue::PushBulk): a line for each
-/// profile and priority. Not thread-safe.
+/// profile and priority, in which callers have their turns. Not thread-safe.
 class BulkLines {
  public:
   using JobPtr = std::shared_ptr<Job>;
@@ -100,7 +102,10 @@ class BulkLines {
              absl::FunctionRef<void(const JobPtr&)> enter, absl::FunctionRef<void(const JobPtr&, Outcome)> drop);
 
  private:
-  using Line = std::deque<JobPtr>;
+  struct Line {
+    std::multimap<CallerTurns::Place, JobPtr> jobs;
+    CallerTurns turns;
+  };
 
   std::vector<std::array<Line, kPriorities>> lines_;  ///< [profiles]
   size_t jobs_ = 0;

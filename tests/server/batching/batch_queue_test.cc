@@ -314,8 +314,9 @@ TEST_F(BatchQueueTest, ShadowTrafficTakesNoRoom) {
 TEST_F(BatchQueueTest, ShadowTrafficNeverRunsWhileAnythingElseWaitsHoweverOldItIs) {
   const auto shadow = PushShadow(queue_, backend_, {2});
   now_ += 1h;
-  const auto job = Push(100, {2});
+  const auto job = JobOf(backend_, 100, {2});
   job->priority = Priority::kLow;
+  EXPECT_EQ(queue_.Push(job), PushResult::kTaken);
   EXPECT_TRUE(RunOne());
   EXPECT_THAT(backend_->runs(), ElementsAre(ElementsAre(100)));  // nor does it fill what is left of the batch
   EXPECT_TRUE(RunOne());

@@ -37,7 +37,7 @@ class WaitingItemsTest : public testing::Test {
   std::vector<int32_t> Oldest(size_t items, size_t tokens) {
     std::vector<int32_t> names;
     for (const auto& entry : waiting_.Oldest(0, items, tokens, &cancelled_).entries) {
-      names.push_back(entry->job->token_ids[entry->next_token]);
+      names.push_back(entry->second.job->token_ids[entry->second.next_token]);
     }
     return names;
   }
