@@ -126,6 +126,7 @@ struct PendingCall {
   call::Priority priority = call::Priority::kNormal;  ///< not kShadow
   size_t items = 1;
   size_t tokens = 0;
+  size_t caller = 0;  ///< as in batching::Job
 };
 
 /// Predicts when the last item of `call` will have run if it joins the queue now, in nanoseconds from now. It runs

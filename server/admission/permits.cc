@@ -6,15 +6,18 @@
 namespace roberta::admission {
 
 void ReturnPermit::operator()(Permits* permits) const {
-  permits->Return(for_stream);
+  permits->Return(*this);
 }
 
-Permits::Decision Permits::TryAdmit() {
+Permits::Decision Permits::TryAdmit(size_t caller, size_t most) {
   const std::lock_guard lock(mutex_);
   if (closed_) return RefuseClosed();
   if (in_flight_ >= capacity_) return {Permit(), Refusal::kFull};
+  if (caller >= held_.size()) held_.resize(caller + 1);
+  if (held_[caller] >= most) return {Permit(), Refusal::kShare};
   ++in_flight_;
-  return {Permit(this), Refusal::kNone};
+  ++held_[caller];
+  return {Permit(this, {.caller = caller}), Refusal::kNone};
 }
 
 uint64_t Permits::AdmitWhenFree(Admitted admitted) {
@@ -85,12 +88,12 @@ size_t Permits::in_flight() const {
   return in_flight_;
 }
 
-void Permits::Return(bool for_stream) {
+void Permits::Return(const ReturnPermit& returned) {
   std::vector<std::pair<Admitted, Permit>> admitted;
   {
     // Notified under the lock, because a thread that waits may destroy this object as soon as it wakes.
     const std::lock_guard lock(mutex_);
-    if (for_stream) --streams_in_flight_;
+    --(returned.for_stream ? streams_in_flight_ : held_[returned.caller]);
     --in_flight_;
     while (!waits_.empty() && RoomForStream()) {
       admitted.emplace_back(std::move(waits_.begin()->second), TakeForStream());

@@ -5,9 +5,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <vector>
 
 namespace roberta::admission {
 
@@ -16,13 +18,14 @@ class Permits;
 /// Returns a permit.
 struct ReturnPermit {
   bool for_stream = false;
+  size_t caller = 0;
   void operator()(Permits* permits) const;
 };
 /// The right to be in flight; its destructor returns it. An empty permit stands for a refusal.
 using Permit = std::unique_ptr<Permits, ReturnPermit>;
 
 /// Why a permit was refused.
-enum class Refusal { kNone, kFull, kClosed };
+enum class Refusal { kNone, kFull, kShare, kClosed };
 
 /// Bounds the calls in flight: a call is refused at once, before any work is done for it, if `capacity` others are in
 /// flight or the permits are closed. Streams, which may last long, wait instead of being refused, and never hold more
@@ -35,7 +38,8 @@ class Permits {
     Permit permit;  ///< empty unless refusal is kNone
     Refusal refusal = Refusal::kNone;
   };
-  Decision TryAdmit();
+  /// `caller` (security::Caller::index) is refused, by kShare, if it holds `most` permits already, streams not counted.
+  Decision TryAdmit(size_t caller = 0, size_t most = std::numeric_limits<size_t>::max());
 
   /// Calls `admitted` with a permit for a stream as soon as one is free, the longest waiting first, or with kClosed;
   /// exactly once unless CancelWait is called before. It is called without any lock, on this thread before this
@@ -61,7 +65,7 @@ class Permits {
 
  private:
   friend struct ReturnPermit;
-  void Return(bool for_stream);
+  void Return(const ReturnPermit& returned);
   bool RoomForStream() const { return in_flight_ < capacity_ && streams_in_flight_ < stream_capacity_; }
   Permit TakeForStream();
   Decision RefuseClosed();
@@ -74,6 +78,7 @@ class Permits {
   // All below are guarded by mutex_.
   size_t in_flight_ = 0;
   size_t streams_in_flight_ = 0;
+  std::vector<size_t> held_;  ///< by caller, without those for streams; grows when a higher number comes
   bool closed_ = false;
   size_t turned_away_count_ = 0;
   std::map<uint64_t, Admitted> waits_;  ///< by number, the oldest first

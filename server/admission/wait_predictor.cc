@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 namespace roberta::admission {
 namespace {
@@ -21,6 +22,20 @@ double Count(std::chrono::nanoseconds time) {
   return static_cast<double>(time.count());
 }
 
+PendingCall WorkOf(const batching::Job& job, size_t items, size_t tokens) {
+  return {.profile = job.profile, .priority = job.priority, .items = items, .tokens = tokens, .caller = job.caller};
+}
+
+/// Of a profile or of a caller.
+template <typename State>
+size_t TokensOf(const State& state) {
+  size_t tokens = 0;
+  for (const auto* counts : {&state.queued_tokens, &state.reserved_tokens}) {
+    tokens = std::accumulate(counts->begin(), counts->end(), tokens);
+  }
+  return tokens;
+}
+
 }  // namespace
 
 void ReleaseWork::operator()(WaitPredictor* predictor) const {
@@ -35,15 +50,28 @@ WaitPredictor::WaitPredictor(size_t profiles, const Discipline& discipline)
 void WaitPredictor::Queued(const batching::Job& job) {
   if (job.priority == call::Priority::kShadow) return;
   const std::lock_guard lock(mutex_);
-  profiles_[job.profile].queued_tokens[IndexOf(job.priority)] += job.token_ids.size();
-  waiting_items_ += job.lengths.size();
+  CountLocked(Step::kMore, WorkOf(job, job.lengths.size(), job.token_ids.size()), /*is_queued=*/true);
 }
 
 void WaitPredictor::Left(const batching::BatchPart& part) {
   if (part.job->priority == call::Priority::kShadow) return;
   const std::lock_guard lock(mutex_);
-  profiles_[part.job->profile].queued_tokens[IndexOf(part.job->priority)] -= part.tokens;
-  waiting_items_ -= part.items;
+  CountLocked(Step::kFewer, WorkOf(*part.job, part.items, part.tokens), /*is_queued=*/true);
+}
+
+void WaitPredictor::CountLocked(Step step, const PendingCall& work, bool is_queued) {
+  ProfileState& state = profiles_[work.profile];
+  auto caller = std::ranges::find(state.callers, work.caller, &CallerState::caller);
+  if (caller == state.callers.end()) caller = state.callers.insert(caller, {.caller = work.caller});
+  const size_t priority = IndexOf(work.priority);
+  const auto count = [&](size_t* total, size_t by) { *total += step == Step::kMore ? by : -by; };
+  count(&(is_queued ? state.queued_tokens : state.reserved_tokens)[priority], work.tokens);
+  count(&(is_queued ? caller->queued_tokens : caller->reserved_tokens)[priority], work.tokens);
+  count(&caller->items, work.items);
+  count(&waiting_items_, work.items);
+  if (caller->items > 0) return;
+  *caller = state.callers.back();
+  state.callers.pop_back();
 }
 
 void WaitPredictor::Started(const batching::Batch& batch) {
@@ -90,15 +118,13 @@ Reservation WaitPredictor::Reserve(const PendingCall& work, Clock::time_point no
   ProfileState& state = profiles_[work.profile];
   state.arrived_tokens = ArrivedTokens(state, now) + static_cast<double>(work.tokens);
   state.last_arrival = std::max(state.last_arrival, now);
-  state.reserved_tokens[IndexOf(work.priority)] += work.tokens;
-  waiting_items_ += work.items;
+  CountLocked(Step::kMore, work, /*is_queued=*/false);
   return Reservation(this, {work});
 }
 
 void WaitPredictor::Release(const PendingCall& work) {
   const std::lock_guard lock(mutex_);
-  profiles_[work.profile].reserved_tokens[IndexOf(work.priority)] -= work.tokens;
-  waiting_items_ -= work.items;
+  CountLocked(Step::kFewer, work, /*is_queued=*/false);
 }
 
 void WaitPredictor::LearnTokens(size_t items, size_t bytes, size_t tokens) {
@@ -135,6 +161,7 @@ Prediction WaitPredictor::Predict(const PendingCall& call, Behind behind, Clock:
   {
     const std::lock_guard lock(mutex_);
     work = WorkLocked(behind, now);
+    work[call.profile].tokens[IndexOf(call.priority)] = EquallyUrgentTokens(profiles_[call.profile], call, behind);
     running_ns = RunningNsLocked(!discipline_.IsLong(call.items, call.tokens), now);
     margin = profiles_[call.profile].margins[IndexOf(call.priority)];
   }
@@ -147,14 +174,47 @@ Prediction WaitPredictor::Predict(const PendingCall& call, Behind behind, Clock:
   return prediction;
 }
 
+double WaitPredictor::EquallyUrgentTokens(const ProfileState& state, const PendingCall& call, Behind behind) {
+  const size_t priority = IndexOf(call.priority);
+  const auto waiting = [&](const CallerState& caller) {
+    return caller.queued_tokens[priority] + (behind == Behind::kAllAdmitted ? caller.reserved_tokens[priority] : 0);
+  };
+  const auto own = std::ranges::find(state.callers, call.caller, &CallerState::caller);
+  const size_t own_tokens = own == state.callers.end() ? 0 : waiting(*own);
+  size_t tokens = own_tokens;
+  for (const CallerState& other : state.callers) {
+    if (other.caller != call.caller) tokens += std::min(waiting(other), own_tokens + call.tokens);
+  }
+  return static_cast<double>(tokens);
+}
+
+WaitPredictor::Held WaitPredictor::HeldLocked() const {
+  Held held = {.items = waiting_items_};
+  for (const ProfileState& state : profiles_) held.tokens += TokensOf(state);
+  return held;
+}
+
+WaitPredictor::Held WaitPredictor::held() const {
+  const std::lock_guard lock(mutex_);
+  return HeldLocked();
+}
+
+WaitPredictor::Held WaitPredictor::held_by(size_t caller) const {
+  const std::lock_guard lock(mutex_);
+  Held held;
+  for (const ProfileState& state : profiles_) {
+    const auto found = std::ranges::find(state.callers, caller, &CallerState::caller);
+    if (found == state.callers.end()) continue;
+    held.items += found->items;
+    held.tokens += TokensOf(*found);
+  }
+  return held;
+}
+
 WaitPredictor::Backlog WaitPredictor::backlog(Clock::time_point now) const {
   const std::lock_guard lock(mutex_);
-  Backlog backlog = {.items = waiting_items_};
-  for (const ProfileState& state : profiles_) {
-    for (size_t priority = 0; priority < call::kCallPriorities; ++priority) {
-      backlog.tokens += state.queued_tokens[priority] + state.reserved_tokens[priority];
-    }
-  }
+  const Held all = HeldLocked();
+  Backlog backlog = {.items = all.items, .tokens = all.tokens};
   backlog.drain = Nanoseconds(DrainNs(WorkLocked(Behind::kAllAdmitted, now), RunningNsLocked(false, now), discipline_));
   return backlog;
 }

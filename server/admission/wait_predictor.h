@@ -72,6 +72,13 @@ class WaitPredictor final : public batching::QueueObserver {
     std::chrono::nanoseconds drain{0};
   };
   Backlog backlog(Clock::time_point now) const;
+  /// What waits, including admitted work: of all, and of one caller.
+  struct Held {
+    size_t items = 0;
+    size_t tokens = 0;
+  };
+  Held held() const;
+  Held held_by(size_t caller) const;
   /// Mean of actual minus predicted time over the profile's last calls.
   std::chrono::nanoseconds bias(size_t profile) const;
 
@@ -81,6 +88,13 @@ class WaitPredictor final : public batching::QueueObserver {
   double load_ratio(Clock::time_point now) const;
 
  private:
+  /// What a caller has waiting.
+  struct CallerState {
+    size_t caller = 0;
+    size_t items = 0;
+    std::array<size_t, call::kCallPriorities> queued_tokens = {};
+    std::array<size_t, call::kCallPriorities> reserved_tokens = {};
+  };
   struct ProfileState {
     batching::BatchCost cost;  // as the queue has it
     std::array<ErrorMargin, call::kCallPriorities> margins;
@@ -89,6 +103,7 @@ class WaitPredictor final : public batching::QueueObserver {
     Clock::time_point last_arrival;
     std::array<size_t, call::kCallPriorities> queued_tokens = {};
     std::array<size_t, call::kCallPriorities> reserved_tokens = {};
+    std::vector<CallerState> callers;  // that have something waiting
   };
   struct RunningBatch {
     size_t profile;
@@ -101,6 +116,12 @@ class WaitPredictor final : public batching::QueueObserver {
   friend struct ReleaseWork;
 
   void Release(const PendingCall& work);
+  /// More items wait, or fewer.
+  enum class Step { kMore, kFewer };
+  Held HeldLocked() const;
+  void CountLocked(Step step, const PendingCall& work, bool is_queued);
+  /// The tokens of its priority before which the last one of `call` does not run, since callers have their turns.
+  static double EquallyUrgentTokens(const ProfileState& state, const PendingCall& call, Behind behind);
   void TakeHelpLocked(Clock::time_point now);
   static double ArrivedTokens(const ProfileState& state, Clock::time_point now);
   std::vector<ProfileWork> WorkLocked(Behind behind, Clock::time_point now) const;

@@ -116,7 +116,7 @@ class ServerImpl final : public Server {
         reporter_(registry_.get(), &metrics_, &queue_, config.execution().executors()),
         request_log_(MakeRequestLog(config.logging())),
         permits_(config.execution().queue_capacity_calls()),
-        concurrency_(&permits_, &predictor_),
+        concurrency_(&permits_, &predictor_, config.limits().max_caller_share()),
         admission_(ToAdmissionOptions(config, registry_->names(),
                                       static_cast<size_t>(registry_->checkpoint().config().max_tokens())),
                    &predictor_, &metrics_.admission()),

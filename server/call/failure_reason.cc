@@ -17,7 +17,7 @@ constexpr std::chrono::milliseconds kLongestRetryDelay(std::chrono::minutes(5));
 
 }  // namespace
 
-const std::array<FailureReasonRow, 28> kFailureReasons = {{
+const std::array<FailureReasonRow, 30> kFailureReasons = {{
     {FailureReason::kMalformedMessage, "malformed_message", StatusCode::kInvalidArgument},
     {FailureReason::kNoItems, "no_items", StatusCode::kInvalidArgument},
     {FailureReason::kTooManyItems, "too_many_items", StatusCode::kInvalidArgument},
@@ -36,6 +36,8 @@ const std::array<FailureReasonRow, 28> kFailureReasons = {{
     {FailureReason::kTooManyCalls, "too_many_calls", StatusCode::kResourceExhausted},
     {FailureReason::kQueueFull, "queue_full", StatusCode::kResourceExhausted},
     {FailureReason::kPredictedTooLate, "predicted_too_late", StatusCode::kResourceExhausted},
+    {FailureReason::kCallerRate, "caller_rate", StatusCode::kResourceExhausted},
+    {FailureReason::kCallerShare, "caller_share", StatusCode::kResourceExhausted},
     {FailureReason::kDeadlinePassed, "deadline_passed", StatusCode::kDeadlineExceeded},
     {FailureReason::kClientDoesNotRead, "client_does_not_read", StatusCode::kDeadlineExceeded},
     {FailureReason::kRequestTimeout, "request_timeout", StatusCode::kDeadlineExceeded},

@@ -30,6 +30,8 @@ enum class FailureReason {
   kTooManyCalls,
   kQueueFull,
   kPredictedTooLate,
+  kCallerRate,
+  kCallerShare,
   kDeadlinePassed,
   kClientDoesNotRead,
   kRequestTimeout,
@@ -50,7 +52,7 @@ struct FailureReasonRow {
 
 /// The one table from a failure reason to its status code. The names are those of the golden file, of the label
 /// `reason` of the metrics and of the request log.
-extern const std::array<FailureReasonRow, 28> kFailureReasons;
+extern const std::array<FailureReasonRow, 30> kFailureReasons;
 
 absl::StatusCode CodeOf(FailureReason reason);
 

@@ -75,6 +75,7 @@ constexpr NumberField kNumbers[] = {
     {"limits.handshake_timeout_ms", 10000, 1, kHourMs},
     {"limits.request_timeout_ms", 60000, 1, kHourMs},
     {"limits.max_resets_per_second", 1000, 0, kMany},
+    {"limits.caller_items_per_second", 0, 0, 1u << 30},
     {"limits.max_parked_refusals", 8192, 0, kMany},
     {"shutdown.drain_delay_ms", 0, 0, kHourMs},
     {"shutdown.drain_timeout_ms", 30000, 0, kHourMs},
@@ -233,6 +234,10 @@ void CompleteConfig(const Overrides& overrides, uint32_t usable_cores, const std
   if (overrides.allow_insecure) listen.set_allow_insecure(*overrides.allow_insecure);
   CompleteSecurity(config);
 
+  // Without credentials all callers are one.
+  if (!config->limits().has_max_caller_share()) {
+    config->mutable_limits()->set_max_caller_share(config->access().credentials_file().empty() ? 1 : 0.5);
+  }
   if (!config->shadow().has_fraction()) config->mutable_shadow()->set_fraction(0);
   for (const NumberField& row : kNumbers) {
     const Field at(config, row.path);
@@ -261,6 +266,7 @@ absl::Status ValidateConfig(const ServerConfig& config, const std::vector<KnownR
       CheckOneOf("logging.level", config.logging().level(), {"trace", "debug", "info", "warn", "error"}),
       CheckBrownOut(config),
       CheckShadow(config),
+      CheckNumber("limits.max_caller_share", config.limits().max_caller_share(), 0.001, 1),
       CheckSecurity(config),
   };
   for (const absl::Status& check : checks) RETURN_IF_ERROR(check);

@@ -16,11 +16,30 @@ using call::FailureReason;
 using call::MakeStatus;
 using call::WithRetryDelay;
 
-absl::Status ConcurrencyLimit::Admit(admission::Permit* permit) {
-  admission::Permits::Decision decision = permits_->TryAdmit();
-  if (decision.refusal == admission::Refusal::kClosed) return Draining();
-  if (decision.refusal == admission::Refusal::kFull) return TooManyCalls();
-  *permit = std::move(decision.permit);
+namespace {
+
+double ShareOf(const call::Head& head, double usual) {
+  return head.caller == nullptr ? usual : head.caller->share.value_or(usual);
+}
+
+}  // namespace
+
+absl::Status ConcurrencyLimit::Admit(const call::Head& head, admission::Permit* permit) {
+  const auto capacity = static_cast<double>(permits_->capacity());
+  const auto most = static_cast<size_t>(std::max(1.0, ShareOf(head, caller_share_) * capacity));
+  admission::Permits::Decision decision = permits_->TryAdmit(CallerOf(head), most);
+  switch (decision.refusal) {
+    case admission::Refusal::kClosed:
+      return Draining();
+    case admission::Refusal::kFull:
+      return Crowded(FailureReason::kTooManyCalls,
+                     absl::StrCat(permits_->capacity(), " calls are in flight already; try again later"));
+    case admission::Refusal::kShare:
+      return Crowded(FailureReason::kCallerShare,
+                     absl::StrCat("the caller has ", most, " calls in flight already; try again later"));
+    case admission::Refusal::kNone:
+      *permit = std::move(decision.permit);
+  }
   return CheckReady();
 }
 
@@ -36,11 +55,10 @@ absl::Status ConcurrencyLimit::CheckReady() const {
   return absl::OkStatus();
 }
 
-absl::Status ConcurrencyLimit::TooManyCalls() const {
+absl::Status ConcurrencyLimit::Crowded(FailureReason reason, const std::string& message) const {
   // One permit is free sooner, but many calls are refused at a time and all of them would come back for it.
   constexpr int kPartToWaitFor = 16;
-  return WithRetryDelay(MakeStatus(FailureReason::kTooManyCalls,
-                                   absl::StrCat(permits_->capacity(), " calls are in flight already; try again later")),
+  return WithRetryDelay(MakeStatus(reason, message),
                         predictor_->backlog(admission::WaitPredictor::Clock::now()).drain / kPartToWaitFor);
 }
 
@@ -90,9 +108,46 @@ nanoseconds AdmissionControl::TimeLeft(Clock::time_point deadline, Clock::time_p
   return left - std::clamp(left / kShareForResponse, nanoseconds(0), kResponseTime);
 }
 
-absl::Status AdmissionControl::Admit(const admission::PendingCall& work, Clock::time_point deadline,
-                                     Clock::time_point now, Forecast* forecast) const {
+double AdmissionControl::RateOf(const call::Head& head) const {
+  const double usual = options_.caller_items_per_second;
+  return head.caller == nullptr ? usual : head.caller->items_per_second.value_or(usual);
+}
+
+absl::Status AdmissionControl::CheckRate(const call::Head& head, Clock::time_point now) const {
+  const double rate = RateOf(head);
+  if (rate <= 0) return absl::OkStatus();
+  const nanoseconds wait = rates_.Wait(CallerOf(head), now);
+  if (wait <= nanoseconds(0)) return absl::OkStatus();
+  return WithRetryDelay(
+      MakeStatus(FailureReason::kCallerRate,
+                 absl::StrFormat("the caller has had more than its %g items a second; try again later", rate)),
+      wait);
+}
+
+void AdmissionControl::CountItems(const call::Head& head, size_t items, Clock::time_point now) const {
+  if (const double rate = RateOf(head); rate > 0) rates_.Spend(CallerOf(head), rate, items, now);
+}
+
+absl::Status AdmissionControl::CheckShare(const admission::PendingCall& work, const call::Head& head,
+                                          Clock::time_point now) const {
+  const double share = ShareOf(head, options_.caller_share);
+  if (share >= 1) return absl::OkStatus();
+  const admission::WaitPredictor::Held held = predictor_->held_by(work.caller);
+  const auto part = [&](size_t capacity) { return static_cast<size_t>(share * static_cast<double>(capacity)); };
+  const size_t items = Excess(held.items + work.items, part(options_.capacity_items));
+  const size_t tokens = Excess(held.tokens + work.tokens, part(options_.capacity_tokens));
+  if (held.items == 0 || (items == 0 && tokens == 0)) return absl::OkStatus();
+  const nanoseconds drain = predictor_->backlog(now).drain;
+  return WithRetryDelay(
+      MakeStatus(FailureReason::kCallerShare, absl::StrCat("the caller has ", held.items, " items waiting already and ",
+                                                           "no room for ", work.items, " more; try again later")),
+      std::max(DrainOf(drain, items, held.items), DrainOf(drain, tokens, held.tokens)));
+}
+
+absl::Status AdmissionControl::Admit(const admission::PendingCall& work, const call::Head& head,
+                                     Clock::time_point deadline, Clock::time_point now, Forecast* forecast) const {
   RETURN_IF_ERROR(CheckRoom(work, now));
+  RETURN_IF_ERROR(CheckShare(work, head, now));
   forecast->work = work;
   forecast->made = now;
   forecast->prediction = Predict(work, now);
@@ -139,10 +194,10 @@ absl::Status AdmissionControl::TooLate(const Prediction& prediction, nanoseconds
 }
 
 absl::Status AdmissionControl::CheckRoom(const admission::PendingCall& work, Clock::time_point now) const {
-  const admission::WaitPredictor::Backlog backlog = predictor_->backlog(now);
+  const admission::WaitPredictor::Held held = predictor_->held();
   const bool full =
-      backlog.items + work.items > options_.capacity_items || backlog.tokens + work.tokens > options_.capacity_tokens;
-  if (!full || backlog.items == 0) return absl::OkStatus();  // an empty queue takes anything
+      held.items + work.items > options_.capacity_items || held.tokens + work.tokens > options_.capacity_tokens;
+  if (!full || held.items == 0) return absl::OkStatus();  // an empty queue takes anything
   return WithAdvice(QueueFull(work.items), work.items, work.tokens, now);
 }
 

@@ -9,10 +9,13 @@
 
 #include "absl/status/status.h"
 #include "roberta/internal/requests.pb.h"
+#include "server/admission/caller_rates.h"
 #include "server/admission/permits.h"
 #include "server/admission/wait_predictor.h"
 #include "server/batching/batch.h"
 #include "server/batching/batch_queue.h"
+#include "server/call/failure_reason.h"
+#include "server/call/identity.h"
 #include "server/metrics/load_metrics.h"
 
 namespace roberta::service {
@@ -21,15 +24,16 @@ namespace roberta::service {
 class ConcurrencyLimit {
  public:
   /// Both must outlive this.
-  ConcurrencyLimit(admission::Permits* permits, const admission::WaitPredictor* predictor)
-      : permits_(permits), predictor_(predictor) {}
+  /// `caller_share` is the part of the permits that one caller may hold, if it has none of its own.
+  ConcurrencyLimit(admission::Permits* permits, const admission::WaitPredictor* predictor, double caller_share = 1)
+      : permits_(permits), predictor_(predictor), caller_share_(caller_share) {}
 
   /// Until this is called, every call is refused as UNAVAILABLE.
   void SetReady() { ready_.store(true, std::memory_order_release); }
 
   /// Puts a permit into `*permit`, to be held until the response is on its way. Failure reasons: kLoading, kDraining,
-  /// and kTooManyCalls with a retry delay.
-  absl::Status Admit(admission::Permit* permit);
+  /// and kTooManyCalls and kCallerShare with a retry delay.
+  absl::Status Admit(const call::Head& head, admission::Permit* permit);
   /// For a stream, which waits where other calls are refused: calls `admitted` once, with a permit or with the reason
   /// why there will be none; see admission::Permits::AdmitWhenFree.
   uint64_t AdmitWhenFree(std::function<void(absl::Status, admission::Permit)> admitted);
@@ -39,10 +43,11 @@ class ConcurrencyLimit {
   absl::Status CheckReady() const;
 
  private:
-  absl::Status TooManyCalls() const;
+  absl::Status Crowded(call::FailureReason reason, const std::string& message) const;
 
   admission::Permits* const permits_;
   const admission::WaitPredictor* const predictor_;
+  const double caller_share_;
   std::atomic<bool> ready_{false};
 };
 
@@ -55,11 +60,13 @@ struct Forecast {
 };
 
 struct AdmissionOptions {
-  bool predictive = true;             ///< refuse calls that are predicted to miss their deadline
-  size_t max_tokens = 512;            ///< of an item
-  size_t capacity_items = 0;          ///< of the queue
-  size_t capacity_tokens = 0;         ///< of the queue
-  std::vector<std::string> profiles;  ///< names, in the predictor's order
+  bool predictive = true;              ///< refuse calls that are predicted to miss their deadline
+  size_t max_tokens = 512;             ///< of an item
+  size_t capacity_items = 0;           ///< of the queue
+  size_t capacity_tokens = 0;          ///< of the queue
+  double caller_share = 1;             ///< of both, for a caller that has no share of its own
+  double caller_items_per_second = 0;  ///< of a caller that has no rate of its own; 0: any number
+  std::vector<std::string> profiles;   ///< names, in the predictor's order
 };
 
 /// Decides, before any work is done for a call, whether the queue has room for it and whether it can be answered in
@@ -84,10 +91,14 @@ class AdmissionControl {
 
   /// Counts a call as offered load, whether it will be admitted or not.
   void Offer(const admission::PendingCall& work, Clock::time_point now) const { predictor_->Offer(work, now); }
+  /// For a call of `head` that would have more items. Failure reason: kCallerRate.
+  absl::Status CheckRate(const call::Head& head, Clock::time_point now) const;
+  /// The call is admitted with `items` items.
+  void CountItems(const call::Head& head, size_t items, Clock::time_point now) const;
   /// Admits a call with that `deadline` and fills `*forecast`, which must live as long as the call. Failure reasons:
-  /// kQueueFull, kPredictedTooLate.
-  absl::Status Admit(const admission::PendingCall& work, Clock::time_point deadline, Clock::time_point now,
-                     Forecast* forecast) const;
+  /// kQueueFull, kCallerShare, kPredictedTooLate.
+  absl::Status Admit(const admission::PendingCall& work, const call::Head& head, Clock::time_point deadline,
+                     Clock::time_point now, Forecast* forecast) const;
   /// Checks again when the tokens of a call are known and it is about to be queued. An admitted call is refused now
   /// only if it will be late even without the margin. Failure reason: kPredictedTooLate.
   absl::Status CheckAgain(size_t tokens, Clock::time_point deadline, Clock::time_point now, Forecast* forecast) const;
@@ -104,10 +115,18 @@ class AdmissionControl {
 
  private:
   absl::Status CheckRoom(const admission::PendingCall& work, Clock::time_point now) const;
+  absl::Status CheckShare(const admission::PendingCall& work, const call::Head& head, Clock::time_point now) const;
+  double RateOf(const call::Head& head) const;
 
   const AdmissionOptions options_;
   admission::WaitPredictor* const predictor_;
   metrics::AdmissionMetrics* const metrics_;
+  mutable admission::CallerRates rates_;
 };
+
+/// The number of the caller; 0 if nobody looked who calls.
+inline size_t CallerOf(const call::Head& head) {
+  return head.caller == nullptr ? 0 : head.caller->index;
+}
 
 }  // namespace roberta::service

@@ -75,6 +75,8 @@ void Classification::StartPart(std::shared_ptr<ClassifyCall> call) {
   call->job.priority = call->settings.priority;
   call->job.deadline = SteadyDeadline(call->deadline);
   call->job.profile = call->profile.index;
+  call->job.caller = CallerOf(*call);
+  parts_.admission->CountItems(*call, static_cast<size_t>(call->request.items_size()), parts_.queue->now()());
   parts_.tokenizers->Push([this, call = std::move(call)]() mutable { TokenizeAndEnqueue(std::move(call)); },
                           batching::WorkerPool::Turn::kBulk);
 }
@@ -82,13 +84,14 @@ void Classification::StartPart(std::shared_ptr<ClassifyCall> call) {
 absl::Status Classification::SelectProfileOfStream(ClassifyCall& stream) const {
   stream.is_part = true;
   stream.job.deadline = SteadyDeadline(stream.deadline);
+  RETURN_IF_ERROR(parts_.admission->CheckRate(stream, parts_.queue->now()()));
   absl::Status selected = selection_.Select(stream, parts_.queue->now()());
   if (selected.ok()) parts_.metrics->admission().Selected(stream.profile.name, stream.selection);
   return selected;
 }
 
 absl::Status Classification::Admit(ClassifyCall& call) const {
-  const absl::Status entered = parts_.concurrency->Admit(&call.permit);
+  const absl::Status entered = parts_.concurrency->Admit(call, &call.permit);
   const bool crowded = absl::IsResourceExhausted(entered);  // the call counts as offered load all the same
   if (!entered.ok() && !crowded) return entered;
   RETURN_IF_ERROR(CheckStillWanted(call.cancelled, call.deadline));
@@ -100,13 +103,18 @@ absl::Status Classification::Admit(ClassifyCall& call) const {
   batching::Job& job = call.job;
   job.priority = call.settings.priority;
   job.deadline = SteadyDeadline(call.deadline);
+  job.caller = CallerOf(call);
+  if (!crowded) RETURN_IF_ERROR(parts_.admission->CheckRate(call, now));
   if (absl::Status selected = selection_.Select(call, now); !selected.ok()) return crowded ? entered : selected;
   job.profile = call.profile.index;
-  const admission::PendingCall work = parts_.admission->Estimate(call.request, job.profile, job.priority);
+  admission::PendingCall work = parts_.admission->Estimate(call.request, job.profile, job.priority);
+  work.caller = job.caller;
   parts_.admission->Offer(work, now);
   if (crowded) return entered;
-  absl::Status admitted = parts_.admission->Admit(work, job.deadline, now, &call.forecast);
-  if (admitted.ok()) parts_.metrics->admission().Selected(call.profile.name, call.selection);
+  absl::Status admitted = parts_.admission->Admit(work, call, job.deadline, now, &call.forecast);
+  if (!admitted.ok()) return admitted;
+  parts_.admission->CountItems(call, work.items, now);
+  parts_.metrics->admission().Selected(call.profile.name, call.selection);
   return admitted;
 }
 

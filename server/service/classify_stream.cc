@@ -203,6 +203,7 @@ void ClassifyStream::StartWork(const Flow::Work& work) {
     call->settings = head_.settings;
     call->profile = head_.profile;
     call->deadline = head_.deadline;
+    call->caller = head_.caller;
     call->cancelled_by = &cancelled_;
     call->first_item = first + done;
     call->done = [self = shared_from_this(), part = call.get(),

@@ -63,8 +63,11 @@ double LargestDifference(const std::vector<float>& a, const std::vector<float>& 
 
 void Comparison::Start(std::shared_ptr<ComparisonCall> call) {
   call->in_flight = parts_.metrics->calls().Started();
-  if (call->outcome.status.ok()) call->outcome.status = parts_.concurrency->Admit(&call->permit);
+  const batching::Clock::time_point now = parts_.queue->now()();
+  if (call->outcome.status.ok()) call->outcome.status = parts_.concurrency->Admit(*call, &call->permit);
+  if (call->outcome.status.ok()) call->outcome.status = parts_.admission->CheckRate(*call, now);
   if (!call->outcome.status.ok()) return Finish(*call);
+  parts_.admission->CountItems(*call, 1, now);
   parts_.tokenizers->Push([this, call = std::move(call)]() mutable {
     call->clock.End(Phase::kQueue);
     Prepare(*call);
@@ -123,6 +126,7 @@ void Comparison::Enqueue(std::shared_ptr<ComparisonCall> call) {
   batching::Job& job = call->job;
   job.profile = ComparisonIndex(parts_.registry->names());
   job.deadline = SteadyDeadline(call->deadline);
+  job.caller = CallerOf(*call);
   job.cancelled = &call->cancelled;
   // A backend of its own makes each comparison a batch of its own.
   job.backend = std::make_shared<RunOnExecutor>([this, call = call.get()] { RunProfiles(*call); });

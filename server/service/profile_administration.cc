@@ -124,7 +124,7 @@ void ProfileAdministration::SetDefault(std::shared_ptr<SetDefaultCall> call) {
 template <typename Call>
 absl::Status ProfileAdministration::Admit(Call& call) const {
   RETURN_IF_ERROR(call.outcome.status);
-  RETURN_IF_ERROR(parts_.concurrency->Admit(&call.permit));
+  RETURN_IF_ERROR(parts_.concurrency->Admit(call, &call.permit));
   return CheckKnown(*parts_.registry, "name", call.request.name());
 }
 

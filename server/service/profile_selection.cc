@@ -124,6 +124,7 @@ absl::StatusOr<LoadedProfile> ProfileSelection::SelectByObjective(ClassifyCall& 
   const AdmissionControl& admission = *parts_.admission;
   const std::vector<ProfileStatus> statuses = registry.List();
   admission::PendingCall work = admission.Estimate(call.request, 0, call.settings.priority);
+  work.caller = call.job.caller;
   std::vector<Candidate> candidates;
   for (size_t i = 0; i < statuses.size(); ++i) {
     if (statuses[i].state != registry::ProfileState::kReady) continue;

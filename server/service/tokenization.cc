@@ -25,7 +25,7 @@ Tokenization::Tokenization(Parts parts) : parts_(std::move(parts)) {
 
 void Tokenization::Start(std::shared_ptr<TokenizeCall> call) {
   call->in_flight = parts_.metrics->calls().Started();
-  if (call->outcome.status.ok()) call->outcome.status = parts_.concurrency->Admit(&call->permit);
+  if (call->outcome.status.ok()) call->outcome.status = parts_.concurrency->Admit(*call, &call->permit);
   if (!call->outcome.status.ok()) return Finish(*call);
   parts_.tokenizers->Push([this, call = std::move(call)] {
     call->clock.End(Phase::kQueue);

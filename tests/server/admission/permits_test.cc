@@ -20,6 +20,16 @@ TEST(Permits, AdmitUpToTheCapacity) {
   EXPECT_EQ(third.refusal, Refusal::kFull);
 }
 
+TEST(Permits, ACallerHoldsNoMoreThanItsShare) {
+  Permits permits(10);
+  const auto first = permits.TryAdmit(5, 2);
+  auto second = permits.TryAdmit(5, 2);
+  EXPECT_EQ(permits.TryAdmit(5, 2).refusal, Refusal::kShare);
+  EXPECT_TRUE(permits.TryAdmit(6, 2).permit);
+  second.permit = Permit();
+  EXPECT_TRUE(permits.TryAdmit(5, 2).permit);
+}
+
 TEST(Permits, AReturnedPermitMakesRoom) {
   Permits permits(1);
   auto first = permits.TryAdmit();

@@ -44,6 +44,7 @@ class PuppetQueue {
     auto job = std::make_shared<batching::Job>();
     job->profile = work.profile;
     job->priority = work.priority;
+    job->caller = work.caller;
     job->lengths.resize(work.items);
     job->token_ids.resize(work.tokens);
     return job;

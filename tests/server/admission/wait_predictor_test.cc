@@ -34,6 +34,19 @@ TEST_F(WaitPredictorTest, PredictsTheCallsOwnTimeOnAnIdleServer) {
   EXPECT_EQ(Finish({.tokens = 7}), 7 * kToken);
 }
 
+TEST_F(WaitPredictorTest, ACallWaitsForNoMoreOfAnotherCallerThanItsOwnHasWaiting) {
+  for (int i = 0; i < 10; ++i) queue_.Queued({.tokens = 10, .caller = 1});
+  EXPECT_EQ(Finish({.tokens = 10, .caller = 1}), 110 * kToken);
+  EXPECT_EQ(Finish({.tokens = 10, .caller = 2}), 20 * kToken);
+  queue_.Queued({.tokens = 20, .caller = 2});
+  EXPECT_EQ(Finish({.tokens = 10, .caller = 2}), 60 * kToken);
+  EXPECT_EQ(predictor_.held_by(1).tokens, 100u);
+  EXPECT_EQ(predictor_.held_by(2).items, 1u);
+  for (int i = 0; i < 10; ++i) queue_.Left({.tokens = 10, .caller = 1});
+  EXPECT_EQ(predictor_.held_by(1).items, 0u);
+  EXPECT_EQ(Finish({.tokens = 10, .caller = 1}), 20 * kToken);
+}
+
 TEST_F(WaitPredictorTest, KnowsNothingOfAProfileThatNeverRan) {
   const WaitPredictor unseeded(1, {});
   EXPECT_FALSE(unseeded.Predict({.tokens = 7}, Behind::kAllAdmitted, now_).known);

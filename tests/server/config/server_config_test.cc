@@ -110,6 +110,25 @@ TEST(CompleteConfig, SplitsLoneRequestsIfTheFileSaysSo) {
   EXPECT_TRUE(Completed({.model_directory = "m"}, file).execution().split_lone_requests());
 }
 
+TEST(CompleteConfig, WhereCallersAreKnownOneHasHalfAndNobodyARate) {
+  EXPECT_EQ(Completed().limits().max_caller_share(), 1);
+  EXPECT_EQ(Completed().limits().caller_items_per_second(), 0u);
+  ServerConfig file;
+  file.mutable_access()->set_credentials_file("callers");
+  EXPECT_EQ(Completed({.model_directory = "m"}, file).limits().max_caller_share(), 0.5);
+  file.mutable_limits()->set_max_caller_share(0.25);
+  EXPECT_EQ(Completed({.model_directory = "m"}, file).limits().max_caller_share(), 0.25);
+}
+
+TEST(ValidateConfig, RefusesAShareOfNothing) {
+  for (const double share : {0.0, 1.5}) {
+    ServerConfig file;
+    file.mutable_limits()->set_max_caller_share(share);
+    const absl::Status status = ValidateConfig(Completed({.model_directory = "m"}, file), kKnown);
+    EXPECT_THAT(std::string(status.message()), HasSubstr("limits.max_caller_share"));
+  }
+}
+
 TEST(CompleteConfig, LogsSlowCallsAndNoOthersUnlessTold) {
   EXPECT_EQ(Completed().logging().slow_request_ms(), 5000u);
   EXPECT_FALSE(Completed().logging().requests());

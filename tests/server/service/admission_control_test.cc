@@ -25,7 +25,7 @@ class AdmissionControlTest : public testing::Test {
   AdmissionControlTest() { queue_.SeedCost(0, 1e6); }
 
   absl::Status Admit(const admission::PendingCall& work, AdmissionControl::Clock::time_point deadline) {
-    return control_.Admit(work, deadline, now_, &forecast_);
+    return control_.Admit(work, head_, deadline, now_, &forecast_);
   }
 
   AdmissionControl::Clock::time_point now_{1000s};
@@ -35,6 +35,7 @@ class AdmissionControlTest : public testing::Test {
   AdmissionControl control_{{.max_tokens = 512, .capacity_items = 10, .capacity_tokens = 100, .profiles = {"baseline"}},
                             &predictor_,
                             &metrics_.admission()};
+  call::Head head_;
   Forecast forecast_;
 };
 
@@ -70,7 +71,7 @@ TEST_F(AdmissionControlTest, WithoutPredictionLateCallsAreAdmitted) {
   const AdmissionControl lenient({.predictive = false, .capacity_items = 10, .capacity_tokens = 100}, &predictor_,
                                  &metrics_.admission());
   queue_.Queued({.items = 1, .tokens = 60});
-  EXPECT_TRUE(lenient.Admit({.tokens = 10}, now_ + 1ms, now_, &forecast_).ok());
+  EXPECT_TRUE(lenient.Admit({.tokens = 10}, head_, now_ + 1ms, now_, &forecast_).ok());
   EXPECT_TRUE(lenient.CheckAgain(10, now_ + 1ms, now_, &forecast_).ok());
 }
 
@@ -78,7 +79,7 @@ TEST_F(AdmissionControlTest, AProfileOfUnknownCostIsNotRefused) {
   admission::WaitPredictor unseeded(1, {});
   const AdmissionControl control({.capacity_items = 10, .capacity_tokens = 100}, &unseeded, &metrics_.admission());
   Forecast forecast;  // holds a place in `unseeded`, so it may not outlive it
-  EXPECT_TRUE(control.Admit({.tokens = 100}, now_ + 1ns, now_, &forecast).ok());
+  EXPECT_TRUE(control.Admit({.tokens = 100}, head_, now_ + 1ns, now_, &forecast).ok());
 }
 
 TEST_F(AdmissionControlTest, AFullQueueRefusesBeforeTokenising) {
@@ -163,6 +164,52 @@ TEST(Admission, CallsThatRanLeaveNothingBehindAndTeachTheCost) {
   EXPECT_EQ(server.predictor.backlog(now).items, 0u);
   EXPECT_EQ(server.predictor.backlog(now).tokens, 0u);
   EXPECT_TRUE(server.admission.Predict({.tokens = 3}, now).known);
+}
+
+class CallerLimitsTest : public AdmissionControlTest {
+ protected:
+  static call::Head HeadOf(security::Caller caller) {
+    call::Head head;
+    head.caller = std::make_shared<security::Caller>(std::move(caller));
+    return head;
+  }
+  absl::Status Admit(const call::Head& head, admission::PendingCall work) {
+    work.caller = head.caller->index;
+    return limited_.Admit(work, head, kNever, now_, &forecast_);
+  }
+  AdmissionControl limited_{
+      {.capacity_items = 10, .capacity_tokens = 100, .caller_share = 0.5, .caller_items_per_second = 10},
+      &predictor_,
+      &metrics_.admission()};
+  const call::Head usual_ = HeadOf({.name = "usual", .index = 1});
+};
+
+TEST_F(CallerLimitsTest, OneCallerHasNoMoreThanItsShareOfTheQueue) {
+  queue_.Queued({.items = 5, .tokens = 20, .caller = 1});
+  const absl::Status refused = Admit(usual_, {.items = 1, .tokens = 1});
+  EXPECT_STREQ(ReasonOf(refused), "caller_share");
+  EXPECT_GT(*RetryDelayOf(refused), 0ms);
+  EXPECT_TRUE(Admit(HeadOf({.name = "other", .index = 2}), {.items = 1, .tokens = 1}).ok());
+  EXPECT_TRUE(Admit(HeadOf({.name = "usual", .index = 1, .share = 0.9}), {.items = 1, .tokens = 1}).ok());
+}
+
+TEST_F(CallerLimitsTest, TokensCountToo) {
+  queue_.Queued({.items = 1, .tokens = 45, .caller = 1});
+  EXPECT_STREQ(ReasonOf(Admit(usual_, {.items = 1, .tokens = 10})), "caller_share");
+}
+
+TEST_F(CallerLimitsTest, ACallerWhoHasNothingWaitingMaySendOneLargeCall) {
+  EXPECT_TRUE(Admit(usual_, {.items = 9, .tokens = 90}).ok());
+}
+
+TEST_F(CallerLimitsTest, BeyondItsRateACallerWaits) {
+  EXPECT_TRUE(limited_.CheckRate(usual_, now_).ok());
+  limited_.CountItems(usual_, 12, now_);
+  const absl::Status refused = limited_.CheckRate(usual_, now_);
+  EXPECT_STREQ(ReasonOf(refused), "caller_rate");
+  EXPECT_EQ(RetryDelayOf(refused), 200ms);
+  EXPECT_TRUE(limited_.CheckRate(usual_, now_ + 200ms).ok());
+  EXPECT_TRUE(limited_.CheckRate(HeadOf({.name = "fast", .index = 1, .items_per_second = 0}), now_).ok());
 }
 
 }  // namespace
