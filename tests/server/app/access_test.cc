@@ -3,9 +3,13 @@
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <fstream>
 #include <map>
 #include <set>
+#include <string>
+#include <thread>
+#include <vector>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
@@ -128,6 +132,42 @@ TEST(Access, EveryMethodAsksForItsRole) {
     const auto wrong = Call(running.channel, method, "Bearer of nothing");
     EXPECT_EQ(wrong == grpc::StatusCode::UNAUTHENTICATED, needed != Role::kNone) << method;
   }
+}
+
+TEST(Access, ACallDoesNotWaitForTheManyOfAnotherCaller) {
+  constexpr size_t kGreedyCalls = 240;
+  struct Pending {
+    grpc::ClientContext context;
+    v1::ClassifyRequest request;
+    v1::ClassifyResponse response;
+  };
+  const auto prepare = [](Role role, Pending* call) {
+    call->context.AddMetadata("authorization", "Bearer " + TokenOf(role));
+    std::string text = "a film";
+    for (int i = 0; i < 50; ++i) text += " and";
+    call->request.add_items()->set_text(text);
+  };
+  config::ServerConfig config = GuardedConfig();
+  config.mutable_execution()->set_max_batch_tokens(128);
+  RunningServer running(config);
+  std::vector<Pending> greedy(kGreedyCalls);
+  std::atomic<size_t> answered{0}, ended{0};
+  for (Pending& call : greedy) {
+    prepare(Role::kInference, &call);
+    running.classifier->async()->Classify(&call.context, &call.request, &call.response,
+                                          [&](const grpc::Status& status) {
+                                            answered += status.ok();
+                                            ++ended;
+                                          });
+  }
+  while (answered == 0 && ended < kGreedyCalls) std::this_thread::yield();
+  Pending light;
+  prepare(Role::kAdmin, &light);
+  EXPECT_TRUE(running.classifier->Classify(&light.context, light.request, &light.response).ok());
+  const size_t before = answered;  // in the order of arrival, almost all
+  while (ended < kGreedyCalls) std::this_thread::yield();
+  EXPECT_EQ(answered, kGreedyCalls);
+  EXPECT_LT(before, kGreedyCalls * 3 / 4);
 }
 
 }  // namespace
