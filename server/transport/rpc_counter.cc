@@ -54,25 +54,27 @@ class RpcCounter final : public grpc::experimental::Interceptor, public FirstMes
   }
 
   void Intercept(grpc::experimental::InterceptorBatchMethods* methods) override {
-    if (methods->QueryInterceptionHookPoint(grpc::experimental::InterceptionHookPoints::POST_RECV_MESSAGE)) {
+    using grpc::experimental::InterceptionHookPoints;
+    const auto is = [methods](InterceptionHookPoints point) { return methods->QueryInterceptionHookPoint(point); };
+    // A call may also end without its message, and its parts are freed soon after that.
+    if (is(InterceptionHookPoints::POST_RECV_MESSAGE) || is(InterceptionHookPoints::PRE_SEND_STATUS) ||
+        is(InterceptionHookPoints::POST_RECV_CLOSE)) {
       first_messages_->Ended(this);
     }
-    if (methods->QueryInterceptionHookPoint(grpc::experimental::InterceptionHookPoints::PRE_SEND_STATUS)) {
-      End(methods->GetSendStatus().error_code());
-    }
-    if (methods->QueryInterceptionHookPoint(grpc::experimental::InterceptionHookPoints::POST_RECV_CLOSE)) Closed();
+    if (is(InterceptionHookPoints::PRE_SEND_STATUS)) End(methods->GetSendStatus().error_code());
+    if (is(InterceptionHookPoints::POST_RECV_CLOSE)) Closed();
     methods->Proceed();
   }
 
  private:
-  /// A client whose deadline passes cancels its call too, perhaps before our clock says so. That is no abuse: such a
-  /// client cannot start calls faster than they end here.
+  /// A client whose deadline passes cancels its call too, perhaps before our clock says so. That is no abuse, unless it
+  /// is said of a call that has hardly begun.
   void Closed() {
     grpc::ServerContextBase* const context = call_->server_context();
     if (!context->IsCancelled()) return;
-    const auto now = std::chrono::system_clock::now();
-    const auto spent = Clock::now() - start_;
-    if (now + std::max<Clock::duration>(spent / 8, kClockSlack) < context->deadline()) count_reset_(context->peer());
+    const Clock::duration spent = Clock::now() - start_;
+    const Clock::duration slack = std::min(spent, std::max<Clock::duration>(spent / 8, kClockSlack));
+    if (std::chrono::system_clock::now() + slack < context->deadline()) count_reset_(context->peer());
   }
   void End(grpc::StatusCode code) {
     if (ended_) return;
