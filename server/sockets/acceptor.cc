@@ -21,6 +21,7 @@ namespace {
 
 constexpr int kEventsAtOnce = 64;
 constexpr int kAcceptedAtOnce = 64;  // so that ends of connections are seen meanwhile
+constexpr std::chrono::milliseconds kPauseWithoutMeans(100);
 constexpr size_t kNetworkBytes = 8;  // of an IPv6 address: a user is given that much
 
 int OpenSpare() {
@@ -148,13 +149,20 @@ void Acceptor::AcceptFrom(int listening) {
     if (connected < 0 && (errno == EMFILE || errno == ENFILE)) {
       close(spare_descriptor_);
       const int refused = accept4(listening, nullptr, nullptr, SOCK_CLOEXEC);
-      options_.count_closed(Closed::kOpenFiles);  // before its client can know
-      if (refused >= 0) close(refused);
+      if (refused >= 0) {
+        options_.count_closed(Closed::kOpenFiles);  // before its client can know
+        close(refused);
+      }
       spare_descriptor_ = OpenSpare();
+      if (refused >= 0) return;
+    } else if (connected < 0 && (errno == EINTR || errno == ECONNABORTED)) {
+      continue;
+    }
+    if (connected < 0) {
+      // The connection still waits, and would be reported again at once, for as long as the system has nothing left.
+      if (errno != EAGAIN) std::this_thread::sleep_for(kPauseWithoutMeans);
       return;
     }
-    if (connected < 0 && (errno == EINTR || errno == ECONNABORTED)) continue;
-    if (connected < 0) return;
     auto [peer, network] = NamesOf(address);
     const int duplicate = Admit(connected, {.peer = std::move(peer), .network = std::move(network)});
     if (duplicate < 0) continue;
