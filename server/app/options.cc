@@ -167,6 +167,7 @@ http::Options ToHttpOptions(const config::ServerConfig& config) {
                            .max_connections = limits.max_connections(),
                            .max_head_bytes = limits.max_metadata_bytes(),
                            .max_body_bytes = limits.max_message_bytes(),
+                           .max_buffered_bytes = limits.max_buffered_bytes(),
                            .handshake_timeout = milliseconds(limits.handshake_timeout_ms()),
                            .head_timeout = milliseconds(limits.handshake_timeout_ms()),
                            .body_timeout = milliseconds(limits.request_timeout_ms()),

@@ -237,6 +237,8 @@ class ServerImpl final : public Server {
       builder.AddChannelArgument(argument, static_cast<int>(value));
     }
     builder.SetMaxReceiveMessageSize(static_cast<int>(limits.max_message_bytes()));
+    grpc::ResourceQuota memory("messages");
+    builder.SetResourceQuota(memory.Resize(limits.max_buffered_bytes()));
     builder.RegisterService(&classifier_service_);
     builder.RegisterService(&profiles_service_);
     compatible_services_.Register(&builder);

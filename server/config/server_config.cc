@@ -77,6 +77,7 @@ constexpr NumberField kNumbers[] = {
     {"limits.max_resets_per_second", 1000, 0, kMany},
     {"limits.caller_items_per_second", 0, 0, 1u << 30},
     {"limits.max_parked_refusals", 8192, 0, kMany},
+    {"limits.max_buffered_bytes", 512u << 20, 16u << 20, UINT32_MAX},
     {"shutdown.drain_delay_ms", 0, 0, kHourMs},
     {"shutdown.drain_timeout_ms", 30000, 0, kHourMs},
     {"logging.slow_request_ms", 5000, 0, kHourMs},

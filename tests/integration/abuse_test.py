@@ -4,9 +4,11 @@ With --long, attacks last longer, there are 10,000 idle connections if the syste
 stay within twice what it is without the attack; else only within a generous multiple, as tests share their machine.
 """
 
+import contextlib
 import pathlib
 import statistics
 import sys
+import time
 import unittest
 
 import attacks
@@ -105,6 +107,28 @@ class Attacks(unittest.TestCase):
         before = metric(self.server, RESETS)
         self.others_are_served(attacks.rapid_resets, 256 << 20)
         self.assertGreater(metric(self.server, RESETS), before)
+
+
+class Memory(unittest.TestCase):
+    def test_messages_without_end_take_what_is_allowed_and_no_more(self):
+        most, answered, failed = 0, 0, 0
+        with config_file("limits { max_buffered_bytes: 67108864 }") as config, Server("--config", config.name) as server:
+            port = int(server.address.rsplit(":", 1)[1])
+            before = resident_bytes(server)
+            with attacks.under_attack(attacks.messages_without_end, port):
+                end = time.monotonic() + (60 if LONG else 5)
+                while time.monotonic() < end:
+                    try:  # a connection that is idle for long is closed, and the next call begins another
+                        with contextlib.closing(attacks.Caller(port)) as caller:
+                            caller.call()
+                        answered += 1
+                    except (AssertionError, OSError):
+                        failed += 1
+                    most = max(most, resident_bytes(server) - before)
+                    time.sleep(0.02)
+        print(f"messages_without_end: {answered} others answered, {failed} not; {most / (1 << 20):.1f} MiB more", file=sys.stderr)
+        self.assertLess(most, 128 << 20)
+        self.assertLess(failed, 0.1 * answered)
 
 
 if __name__ == "__main__":

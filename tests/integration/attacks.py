@@ -169,6 +169,82 @@ def calls_without_messages(harm, method="/roberta.v1.Classifier/Classify", conne
     harm.stopped.wait()
 
 
+class Sender:
+    """Sends messages of which the last byte is missing, as fast as the server's windows allow."""
+
+    INITIAL_WINDOW = 4
+
+    def __init__(self, connection, headers, streams, size):
+        self._connection, self._left = connection, {}
+        self._windows, self._initial, self._received = {0: 65535}, 65535, b""
+        connection.sendall(PREFACE)
+        for stream in range(1, 2 * streams, 2):
+            connection.sendall(frame(HEADERS, END_HEADERS, stream, headers))
+            self._left[stream] = b"\0" + size.to_bytes(4, "big") + bytes(size - 1)
+
+    def send(self):
+        """What may be sent now."""
+        for stream, left in self._left.items():
+            window = self._windows.setdefault(stream, self._initial)
+            count = min(len(left), window, self._windows[0], 1 << 14)
+            if count > 0:
+                self._connection.sendall(frame(DATA, 0, stream, left[:count]))
+                self._left[stream] = left[count:]
+                self._windows[stream] -= count
+                self._windows[0] -= count
+
+    def receive(self):
+        """False at the end."""
+        try:
+            came = self._connection.recv(65536)
+        except TimeoutError:
+            return True
+        if not came:
+            return False
+        self._received += came
+        while len(self._received) >= 9:
+            end = 9 + int.from_bytes(self._received[:3], "big")
+            if len(self._received) < end:
+                break
+            kind, stream = self._received[3], int.from_bytes(self._received[5:9], "big")
+            self._take(kind, stream, self._received[9:end])
+            self._received = self._received[end:]
+        return True
+
+    def _take(self, kind, stream, payload):
+        if kind == WINDOW_UPDATE:
+            self._windows[stream] = self._windows.get(stream, self._initial) + int.from_bytes(payload, "big")
+        elif kind == RST_STREAM:
+            self._left.pop(stream, None)
+        elif kind == SETTINGS:
+            for i in range(0, len(payload), 6):
+                if int.from_bytes(payload[i:i + 2], "big") == self.INITIAL_WINDOW:
+                    before, self._initial = self._initial, int.from_bytes(payload[i + 2:i + 6], "big")
+                    for known in self._windows.keys() - {0}:
+                        self._windows[known] += self._initial - before
+
+
+def messages_without_end(harm, method="/grpc.health.v1.Health/Check", connections=4, streams=100, size=4 << 20):
+    """Calls that need no role, each of whose messages lacks its last byte."""
+    senders = []
+    for _ in range(connections):
+        connection = harm.connect()
+        senders.append(Sender(connection, call_headers(method), streams, size))
+        connection.settimeout(0.01)
+    while senders and not harm.stopped.is_set():
+        for sender in list(senders):
+            try:
+                sender.send()
+                ended = not sender.receive()
+            except OSError:
+                ended = True
+            if ended:
+                harm.ended.value += 1
+                senders.remove(sender)
+        harm.ready.set()
+    harm.stopped.wait()
+
+
 def bytes_of_no_protocol(harm):
     garbage = [bytes((i * 7 + j * j) % 256 for j in range(4096)) for i in range(7)]
     several = [CLIENT_HELLO, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"\0" * 4096, PREFACE + b"\xff" * 4096, *garbage]
