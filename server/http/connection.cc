@@ -5,10 +5,9 @@
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/http/error.hpp>
-#include <boost/beast/http/status.hpp>
-#include <boost/beast/version.hpp>
-#include <ctime>
 #include <utility>
+
+#include "server/http/head.h"
 
 namespace roberta::http {
 
@@ -20,63 +19,6 @@ namespace {
 constexpr size_t kReadAhead = 16u << 10;  // of pipelined requests, while one is being answered
 constexpr std::chrono::milliseconds kLinger(1000);
 constexpr std::chrono::milliseconds kForever = std::chrono::milliseconds::max();
-
-/// "Mon, 30 Nov 2026 14:21:38 GMT", made once a second.
-const std::string& DateNow() {
-  static thread_local std::time_t made = 0;
-  static thread_local std::string text;
-  const std::time_t now = std::time(nullptr);
-  if (now != made) {
-    std::tm parts = {};
-    gmtime_r(&now, &parts);
-    char buffer[64];
-    text.assign(buffer, std::strftime(buffer, sizeof buffer, "%a, %d %b %Y %H:%M:%S GMT", &parts));
-    made = now;
-  }
-  return text;
-}
-
-bool IsFieldValue(const std::string& text) {
-  return std::none_of(text.begin(), text.end(),
-                      [](char c) { return static_cast<unsigned char>(c) < ' ' || c == 0x7f; });
-}
-
-/// The head of a response, with the empty line after it.
-std::string HeadOf(const Response& response, bool keep_alive) {
-  const auto reason = beast_http::obsolete_reason(static_cast<beast_http::status>(response.status));
-  std::string head = "HTTP/1.1 " + std::to_string(response.status) + " ";
-  head.append(reason.data(), reason.size()).append("\r\nDate: ").append(DateNow());
-  const auto add = [&head](std::string_view name, const std::string& value) {
-    if (IsFieldValue(value)) head.append("\r\n").append(name).append(": ").append(value);
-  };
-  if (!response.content_type.empty()) add("Content-Type", response.content_type);
-  add("Content-Length", std::to_string(response.body.size()));
-  add("Connection", keep_alive ? "keep-alive" : "close");
-  for (const auto& [name, value] : response.headers) add(name, value);
-  return head.append("\r\n\r\n");
-}
-
-/// Path and query of a request target in origin form or, as a proxy sends it, in absolute form; an empty path for any
-/// other.
-void SplitTarget(std::string_view target, Request* request) {
-  for (const std::string_view scheme : {"http://", "https://"}) {
-    if (!target.starts_with(scheme)) continue;
-    const size_t slash = target.find_first_of("/?", scheme.size());
-    target = slash == std::string_view::npos ? "/" : target.substr(slash);
-  }
-  if (!target.starts_with('/')) return;
-  target = target.substr(0, target.find('#'));
-  const size_t question = target.find('?');
-  request->path = target.substr(0, question);
-  if (question != std::string_view::npos) request->query = target.substr(question + 1);
-}
-
-std::string LowerCase(std::string text) {
-  for (char& c : text) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 'a' - 'A');
-  }
-  return text;
-}
 
 /// Answers for a connection, unless that or the server is gone.
 class ExchangeOf final : public Responder::Exchange {
@@ -102,9 +44,15 @@ class ExchangeOf final : public Responder::Exchange {
 
 }  // namespace
 
-Connection::Connection(Shared* shared, asio::ip::tcp::socket socket, std::string peer,
+std::string NetworkOf(const asio::ip::address& address) {
+  if (address.is_v4() || address.to_v6().is_v4_mapped()) return address.to_string();
+  const auto bytes = address.to_v6().to_bytes();
+  return std::string(bytes.begin(), bytes.begin() + bytes.size() / 2);
+}
+
+Connection::Connection(Shared* shared, asio::ip::tcp::socket socket, const asio::ip::address& peer,
                        const std::shared_ptr<const TlsContext>& tls)
-    : shared_(shared), socket_(std::move(socket)), peer_(std::move(peer)) {
+    : shared_(shared), socket_(std::move(socket)), peer_(peer.to_string()), network_(NetworkOf(peer)) {
   if (tls == nullptr) return;
   asio::ssl::context context(tls->NewReference());  // the stream has a reference of its own
   tls_.emplace(socket_, context);
@@ -315,7 +263,7 @@ void Connection::Send(const Response& response) {
   shared_->options.on_response(response.status);
   keep_alive_ = keep_alive_ && !shared_->draining;
   Enter(State::kWriting, shared_->options.write_timeout);
-  to_write_.push_back(HeadOf(response, keep_alive_));
+  to_write_.push_back(ResponseHead(response, keep_alive_));
   if (!is_head_request_ && !response.body.empty()) to_write_.push_back(response.body);
   Write("");
 }

@@ -120,12 +120,12 @@ class ServerOnLoop final : public Server {
     boost::system::error_code error;
     const auto endpoint = socket.remote_endpoint(error);
     if (error) return;
-    std::string peer = endpoint.address().to_string();
-    const auto of_peer = shared_.connections_of_peer.find(peer);
+    const auto of_network = shared_.connections_of_network.find(NetworkOf(endpoint.address()));
     if (shared_.connections.size() >= shared_.options.max_connections) {
       return shared_.options.on_refusal(Refusal::kTooManyConnections);
     }
-    if (of_peer != shared_.connections_of_peer.end() && of_peer->second >= shared_.options.max_connections_per_peer) {
+    if (of_network != shared_.connections_of_network.end() &&
+        of_network->second >= shared_.options.max_connections_per_peer) {
       return shared_.options.on_refusal(Refusal::kTooManyOfPeer);
     }
     socket.set_option(tcp::no_delay(true), error);
@@ -134,9 +134,9 @@ class ServerOnLoop final : public Server {
       const std::lock_guard lock(mutex_);
       tls = tls_;
     }
-    const auto connection = std::make_shared<Connection>(&shared_, std::move(socket), std::move(peer), tls);
+    const auto connection = std::make_shared<Connection>(&shared_, std::move(socket), endpoint.address(), tls);
     shared_.connections.emplace(connection.get(), connection);
-    ++shared_.connections_of_peer[connection->peer()];
+    ++shared_.connections_of_network[connection->network()];
     CountConnections();
     if (shared_.connections.size() == 1) SweepLater();
     connection->Start();
@@ -161,8 +161,8 @@ class ServerOnLoop final : public Server {
   }
 
   void OnClosed(const Connection& connection) {
-    const auto of_peer = shared_.connections_of_peer.find(connection.peer());
-    if (--of_peer->second == 0) shared_.connections_of_peer.erase(of_peer);
+    const auto of_network = shared_.connections_of_network.find(connection.network());
+    if (--of_network->second == 0) shared_.connections_of_network.erase(of_network);
     CountConnections();
   }
 
