@@ -36,6 +36,7 @@
 #include "server/batching/batch_queue.h"
 #include "server/batching/executors.h"
 #include "server/call/failure_reason.h"
+#include "server/config/checks.h"
 #include "server/config/security_entries.h"
 #include "server/http/server.h"
 #include "server/metrics/server_metrics.h"
@@ -157,7 +158,8 @@ class ServerImpl final : public Server {
                             [this](std::string path, std::function<void(http::Response)> take) {
                               metrics_.PageLater(std::move(path), std::move(take));
                             },
-                        .authorize = transport::AuthorizeBy(access_.guard())}),
+                        .authorize = transport::AuthorizeBy(access_.guard()),
+                        .only_loopback = config::IsLoopbackHost(config.listen().host())}),
         compatible_services_({.parts = &parts_,
                               .facts = FactsOf(config),
                               .classification = &classification_,

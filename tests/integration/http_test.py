@@ -166,7 +166,7 @@ class Errors(OneServer):
         long = {"items": [{"text": " ".join(["film"] * 400)}] * 40}
         body = json.dumps(long).encode()
         with socket.create_connection(("127.0.0.1", self.server.http_port)) as raw:
-            raw.sendall(b"POST /v1/classify HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+            raw.sendall(b"POST /v1/classify HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
             time.sleep(0.05)
         wait_until(lambda: 'roberta_request_failures_total{reason="cancelled"} 0' not in self.ask("GET", "/metrics")[2])
 
