@@ -1,8 +1,10 @@
 #include "server/service/tokenization.h"
 
 #include <algorithm>
+#include <string>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "server/service/admission_control.h"
 #include "server/service/call_end.h"
 #include "server/service/profile_backend.h"
@@ -36,17 +38,21 @@ void Tokenization::Start(std::shared_ptr<TokenizeCall> call) {
 }
 
 void Tokenization::Tokenize(TokenizeCall& call) const {
-  call.outcome.status = CheckStillWanted(call.cancelled, call.deadline);
-  if (!call.outcome.status.ok()) return;
-  TokenizedText& tokenized = call.outcome.response = around_;
-  auto problem = ValidateItem(call.request, "item", parts_.limits);
-  if (!problem) {
-    problem =
-        EncodeItem(parts_.registry->tokenizer(), call.request, "item", {.with_offsets = true}, &tokenized.encoding);
+  TokenizedTexts& tokenized = call.outcome.response = around_;
+  for (const internal::RawItem& item : call.request.items()) {
+    call.outcome.status = CheckStillWanted(call.cancelled, call.deadline);
+    if (!call.outcome.status.ok()) return;
+    const std::string field = absl::StrCat("items[", tokenized.encodings.size(), "]");
+    tokenizer::Encoding& encoding = tokenized.encodings.emplace_back();
+    auto problem = ValidateItem(item, field, parts_.limits);
+    if (!problem) {
+      problem = EncodeItem(parts_.registry->tokenizer(), item, field, {.with_offsets = true}, &encoding);
+    }
+    if (!problem) continue;
+    call.outcome.status = problem->status;
+    call.outcome.problems.push_back(*std::move(problem));
+    return;
   }
-  if (!problem) return;
-  call.outcome.status = problem->status;
-  call.outcome.problems.push_back(*std::move(problem));
 }
 
 void Tokenization::Finish(TokenizeCall& call) const {
@@ -54,9 +60,11 @@ void Tokenization::Finish(TokenizeCall& call) const {
   CountAndLog(parts_, {call::Method::kTokenize, /*profile=*/{}, call.outcome.status, call.identity, call.clock},
               [&](request_log::Record* record) {
                 request_log::Work& work = record->work.emplace();
-                work.items = 1;
-                work.failed_items = call.outcome.status.ok() ? 0 : 1;
-                work.tokens = call.outcome.response.encoding.ids.size();
+                work.items = static_cast<size_t>(call.request.items_size());
+                work.failed_items = call.outcome.status.ok() ? 0 : work.items;
+                for (const tokenizer::Encoding& encoding : call.outcome.response.encodings) {
+                  work.tokens += encoding.ids.size();
+                }
                 work.priority = call::NameOf(call::Priority::kNormal);
                 work.phase_ns = call.clock.spent_ns();
               });

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <vector>
 
 #include "profiles/tokenizer/tokenizer.h"
 #include "roberta/internal/requests.pb.h"
@@ -10,15 +11,15 @@
 
 namespace roberta::service {
 
-/// A text as tokens, whatever its length.
-struct TokenizedText {
-  tokenizer::Encoding encoding;  ///< with offsets
-  size_t leading_special = 0;    ///< tokens at its beginning and its end that do not come from the text
+/// Texts as tokens, whatever their length.
+struct TokenizedTexts {
+  std::vector<tokenizer::Encoding> encodings;  ///< [texts], with offsets
+  size_t leading_special = 0;  ///< tokens at the beginning and the end of each that do not come from the text
   size_t trailing_special = 0;
 };
 
-/// One Tokenize call; of the item, text counts. Its path in errors is "item".
-struct TokenizeCall : UnaryCall<internal::RawItem, TokenizedText> {
+/// One Tokenize call, which ends with all texts or with the first problem; of the items, text counts.
+struct TokenizeCall : UnaryCall<internal::RawClassifyRequest, TokenizedTexts> {
   using UnaryCall::UnaryCall;
 };
 
@@ -36,7 +37,7 @@ class Tokenization {
   void Finish(TokenizeCall& call) const;
 
   const Parts parts_;
-  TokenizedText around_;  ///< its encoding is empty
+  TokenizedTexts around_;  ///< without encodings
 };
 
 }  // namespace roberta::service

@@ -1,4 +1,3 @@
-#include <atomic>
 #include <utility>
 #include <vector>
 
@@ -135,117 +134,93 @@ http::Response PredictResponse(const v1::ClassifyResponse& classified, const Pre
   return JsonResponse(200, std::move(json));
 }
 
-/// The responses to the texts of one request to /tokenize: when the last one is there, it answers with all of them, or
-/// with the first that is an error.
-class TokenizedTexts {
+/// A request to /tokenize: a text, or several.
+class TokenizeBody {
  public:
-  TokenizedTexts(http::Responder responder, size_t texts)
-      : responder_(std::move(responder)), parts_(texts), left_(texts) {}
+  using Call = service::TokenizeCall;
+  using Response = service::TokenizedTexts;
 
-  void Put(size_t text, http::Response response) {
-    parts_[text] = std::move(response);
-    if (left_.fetch_sub(1) > 1) return;
-    for (http::Response& part : parts_) {
-      if (part.status != 200) return responder_.Respond(std::move(part));
+  explicit TokenizeBody(const service::Parts* parts) : parts_(parts) {}
+
+  absl::Status Read(Json body, Call* call) {
+    call_ = call;
+    Problems* problems = &call->outcome.problems;
+    RETURN_IF_ERROR(CheckMembers(body, {"inputs", "add_special_tokens", "prompt_name"}, problems));
+    RETURN_IF_ERROR(ReadSwitch(body, "add_special_tokens", problems, &with_special_));
+    if (!body.value("prompt_name", Json()).is_null()) {
+      return FieldError("prompt_name", "the model has no prompts", problems);
     }
-    std::string json = "[";
-    for (const http::Response& part : parts_) json.append(json.size() > 1 ? "," : "").append(part.body);
-    parts_.front().body = std::move(json.append("]"));
-    responder_.Respond(std::move(parts_.front()));
+    Json inputs = body.value("inputs", Json());
+    is_list_ = inputs.is_array();
+    if (!is_list_) inputs = Json::array({inputs});
+    const size_t most = parts_->limits.max_items;
+    if (inputs.empty() || inputs.size() > most) {
+      return FieldError("inputs", absl::StrCat(inputs.size(), " texts; at least 1 and at most ", most), problems);
+    }
+    for (const Json& text : inputs) {
+      if (!text.is_string()) return FieldError("inputs", "it must be a text or an array of texts", problems);
+      call->request.add_items()->set_text(text.get<std::string>());
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status Begin(Call* /*call*/) { return absl::OkStatus(); }
+
+  /// Names fields as they are in the body.
+  const Response* End(service::Outcome<Response>& outcome, Response* /*storage*/) const {
+    const auto name = [this](const std::string& field) -> std::string {
+      const auto item = ParseItemField(field);
+      return !item ? field : is_list_ ? absl::StrCat("inputs[", item->item, "]") : "inputs";
+    };
+    if (!outcome.status.ok()) RenameFields(name, &outcome.status, &outcome.problems);
+    return &outcome.response;
+  }
+
+  http::Response Write(const Response& texts) const {
+    std::string json;
+    const char* before_text = "[";
+    for (size_t i = 0; i < texts.encodings.size(); ++i) {
+      tei::v1::EncodeResponse encoded;
+      FillTokens(parts_->registry->tokenizer(), call_->request.items(static_cast<int>(i)).text(), texts, i,
+                 with_special_, encoded.mutable_tokens());
+      json.append(std::exchange(before_text, ",")).append("[");
+      const char* before_token = "";
+      for (const tei::v1::SimpleToken& token : encoded.tokens()) {
+        json.append(std::exchange(before_token, ","));
+        AppendMessageJson(token, &json, JsonStyle::kPlain);
+      }
+      json.push_back(']');
+    }
+    return JsonResponse(200, json.append("]"));
   }
 
  private:
-  http::Responder responder_;
-  std::vector<http::Response> parts_;
-  std::atomic<size_t> left_;
+  const service::Parts* parts_;
+  const Call* call_ = nullptr;
+  bool with_special_ = true;
+  bool is_list_ = false;  ///< the text is in an array
 };
 
-class ResponderToText final : public http::Responder::Exchange {
- public:
-  ResponderToText(std::shared_ptr<TokenizedTexts> texts, size_t text) : texts_(std::move(texts)), text_(text) {}
-  void Respond(http::Response response) override { texts_->Put(text_, std::move(response)); }
-  void OnGone(std::function<void()> /*gone*/) override {}  // it would be over before
-
- private:
-  const std::shared_ptr<TokenizedTexts> texts_;
-  const size_t text_;
-};
-
-http::Response TokensResponse(const tei::v1::EncodeResponse& encoded) {
-  std::string json;
-  const char* separator = "[";
-  for (const tei::v1::SimpleToken& token : encoded.tokens()) {
-    json.append(std::exchange(separator, ","));
-    AppendMessageJson(token, &json, JsonStyle::kPlain);
-  }
-  return JsonResponse(200, json.append(*separator == '[' ? "[]" : "]"));
-}
-
-/// The texts of a request to /tokenize, and in `*form` what is asked of each.
-absl::Status ReadTokenize(const HttpServices& services, const http::Request& request, call::Head* head,
-                          std::vector<std::string>* texts, internal::RawEncodeRequest* form, Problems* problems) {
+/// Reads what a body has for its call.
+template <typename Body>
+absl::Status ReadBody(const http::Request& request, Body& into, typename Body::Call* call) {
   Json body;
   RETURN_IF_ERROR(ParseJsonObject(request.body, &body));
-  RETURN_IF_ERROR(TakeTimeout(request, &body, head, problems));
-  RETURN_IF_ERROR(CheckMembers(body, {"inputs", "add_special_tokens", "prompt_name"}, problems));
-  bool special = true;
-  RETURN_IF_ERROR(ReadSwitch(body, "add_special_tokens", problems, &special));
-  form->set_add_special_tokens(special);
-  if (!body.value("prompt_name", Json()).is_null()) {
-    return FieldError("prompt_name", "the model has no prompts", problems);
-  }
-  const Json inputs = body.value("inputs", Json());
-  for (const Json& text : inputs.is_string() ? Json::array({inputs}) : inputs) {
-    if (!text.is_string()) return FieldError("inputs", "it must be a text or an array of texts", problems);
-    texts->push_back(text.get<std::string>());
-  }
-  const size_t most = services.parts->limits.max_items;
-  if (!texts->empty() && texts->size() <= most) return absl::OkStatus();
-  return FieldError("inputs", absl::StrCat(texts->size(), " texts; at least 1 and at most ", most), problems);
+  RETURN_IF_ERROR(TakeTimeout(request, &body, call, &call->outcome.problems));
+  return into.Read(std::move(body), call);
 }
 
 }  // namespace
 
 void Predict(const HttpServices& services, HttpCall&& call) {
-  const auto read = [](const http::Request& request, PredictBody& predict, service::ClassifyCall* started) {
-    Json body;
-    absl::Status status = ParseJsonObject(request.body, &body);
-    if (status.ok()) status = TakeTimeout(request, &body, started, &started->outcome.problems);
-    return status.ok() ? predict.Read(std::move(body), started) : status;
-  };
-  StartHttpCall(std::move(call), PredictBody(), services.classification, &service::Classification::Start, read,
-                PredictResponse);
+  StartHttpCall(std::move(call), PredictBody(), services.classification, &service::Classification::Start,
+                ReadBody<PredictBody>, PredictResponse);
 }
 
 void Tokenize(const HttpServices& services, HttpCall&& call) {
-  std::vector<std::string> texts;
-  internal::RawEncodeRequest form;
-  Problems problems;
-  if (call.status.ok()) call.status = ReadTokenize(services, call.request, &call.head, &texts, &form, &problems);
-  if (!call.status.ok()) {
-    // One call ends with what is wrong.
-    const auto read = [&](const http::Request&, TokenizeTranslation&, service::TokenizeCall*) {
-      return absl::OkStatus();
-    };
-    return StartHttpCall(std::move(call), TokenizeTranslation(services.parts->registry), services.tokenization,
-                         &service::Tokenization::Start, read,
-                         [](const auto& encoded, TokenizeTranslation&) { return TokensResponse(encoded); });
-  }
-  const auto all = std::make_shared<TokenizedTexts>(std::move(call.responder), texts.size());
-  for (size_t i = 0; i < texts.size(); ++i) {
-    HttpCall part = {.request = {.arrival = call.request.arrival},
-                     .responder = http::Responder(std::make_unique<ResponderToText>(all, i)),
-                     .head = call.head};
-    const auto read = [&](const http::Request&, TokenizeTranslation& translation, service::TokenizeCall* started) {
-      internal::RawEncodeRequest* request = translation.request(started);
-      *request = form;
-      request->set_inputs(std::move(texts[i]));
-      return absl::OkStatus();
-    };
-    StartHttpCall(std::move(part), TokenizeTranslation(services.parts->registry), services.tokenization,
-                  &service::Tokenization::Start, read,
-                  [](const auto& encoded, TokenizeTranslation&) { return TokensResponse(encoded); });
-  }
+  StartHttpCall(std::move(call), TokenizeBody(services.parts), services.tokenization, &service::Tokenization::Start,
+                ReadBody<TokenizeBody>,
+                [](const service::TokenizedTexts& texts, TokenizeBody& body) { return body.Write(texts); });
 }
 
 void Info(const HttpServices& services, HttpCall&& call) {

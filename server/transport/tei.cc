@@ -99,41 +99,47 @@ absl::Status TokenizeTranslation::Begin(Call* call) {
     return FieldError("prompt_name", absl::StrCat(service::Quote(request_.prompt_name()), "; the model has no prompts"),
                       &call->outcome.problems);
   }
-  call->request.set_text(request_.inputs());  // which End needs as well
+  call->request.add_items()->set_text(std::move(*request_.mutable_inputs()));
+  call_ = call;
   return absl::OkStatus();
 }
 
-const TokenizeTranslation::Response* TokenizeTranslation::End(service::Outcome<service::TokenizedText>& outcome,
+const TokenizeTranslation::Response* TokenizeTranslation::End(service::Outcome<service::TokenizedTexts>& outcome,
                                                               Response* storage) const {
   if (!outcome.status.ok()) {
-    const auto name = [](const std::string& field) { return field == "item.text" ? "inputs" : field; };
+    const auto name = [](const std::string& field) { return ParseItemField(field) ? "inputs" : field; };
     RenameFields(name, &outcome.status, &outcome.problems);
     return storage;
   }
-  const std::string& text = request_.inputs();
+  FillTokens(registry_->tokenizer(), call_->request.items(0).text(), outcome.response, 0, request_.add_special_tokens(),
+             storage->mutable_tokens());
+  return storage;
+}
+
+void FillTokens(const tokenizer::Tokenizer& tokenizer, std::string_view text, const service::TokenizedTexts& tokenized,
+                size_t index, bool with_special, google::protobuf::RepeatedPtrField<tei::v1::SimpleToken>* tokens) {
   std::vector<uint32_t> byte_of;  // [code points + 1]
   for (uint32_t byte = 0; byte < text.size(); ++byte) {
     if (!tokenizer::IsContinuationByte(text[byte])) byte_of.push_back(byte);
   }
   byte_of.push_back(static_cast<uint32_t>(text.size()));
-  const auto& [encoding, leading, trailing] = outcome.response;
-  const size_t tokens = encoding.ids.size();
-  for (size_t i = 0; i < tokens; ++i) {
-    const bool special = i < leading || i + trailing >= tokens;
-    if (special && !request_.add_special_tokens()) continue;
-    tei::v1::SimpleToken* token = storage->add_tokens();
+  const tokenizer::Encoding& encoding = tokenized.encodings[index];
+  const size_t count = encoding.ids.size();
+  for (size_t i = 0; i < count; ++i) {
+    const bool special = i < tokenized.leading_special || i + tokenized.trailing_special >= count;
+    if (special && !with_special) continue;
+    tei::v1::SimpleToken* token = tokens->Add();
     token->set_id(static_cast<uint32_t>(encoding.ids[i]));
     token->set_special(special);
     if (special) {
-      token->set_text(std::string(registry_->tokenizer().TokenText(encoding.ids[i])));
+      token->set_text(std::string(tokenizer.TokenText(encoding.ids[i])));
       continue;
     }
     const auto [begin, end] = encoding.offsets[i];
     token->set_start(byte_of[begin]);
     token->set_stop(byte_of[end]);
-    token->set_text(text.substr(byte_of[begin], byte_of[end] - byte_of[begin]));
+    token->set_text(std::string(text.substr(byte_of[begin], byte_of[end] - byte_of[begin])));
   }
-  return storage;
 }
 
 }  // namespace roberta::transport

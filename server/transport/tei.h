@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "absl/status/status.h"
 #include "roberta/internal/requests.pb.h"
@@ -63,6 +64,10 @@ class PredictTranslation {
   size_t characters_ = 0;
 };
 
+/// The tokens of `text`, which is that of `tokenized.encodings[index]`, with or without those that do not come from it.
+void FillTokens(const tokenizer::Tokenizer& tokenizer, std::string_view text, const service::TokenizedTexts& tokenized,
+                size_t index, bool with_special, google::protobuf::RepeatedPtrField<tei::v1::SimpleToken>* tokens);
+
 /// Tokenize.
 class TokenizeTranslation {
  public:
@@ -74,11 +79,12 @@ class TokenizeTranslation {
 
   internal::RawEncodeRequest* request(Call* /*call*/) { return &request_; }
   absl::Status Begin(Call* call);
-  const Response* End(service::Outcome<service::TokenizedText>& outcome, Response* storage) const;
+  const Response* End(service::Outcome<service::TokenizedTexts>& outcome, Response* storage) const;
 
  private:
   const registry::Registry* registry_;
-  internal::RawEncodeRequest request_;
+  internal::RawEncodeRequest request_;  ///< without its text since Begin
+  const Call* call_ = nullptr;
 };
 
 }  // namespace roberta::transport

@@ -91,10 +91,32 @@ TEST(HttpTei, TokenizesEachText) {
   EXPECT_EQ(BodyOf(api.Post("/tokenize", R"({"inputs": "good", "add_special_tokens": false})"))[0].size(), 1u);
 }
 
+TEST(HttpTei, TheTextsOfOneRequestAreOneCallWithOnePermit) {
+  PuppetApi api;
+  std::vector<admission::Permit> taken(63);  // all but one
+  for (admission::Permit& permit : taken) ASSERT_TRUE(api.puppet.concurrency.Admit({}, &permit).ok());
+  const json body = {{"inputs", std::vector<std::string>(100, "good film")}};
+  const http::Response response = api.Post("/tokenize", body.dump());
+  ASSERT_EQ(response.status, 200u) << response.body;
+  EXPECT_EQ(BodyOf(response).size(), 100u);
+  taken.clear();
+  const std::vector<std::string>& lines = api.puppet.CloseLog();
+  ASSERT_EQ(lines.size(), 1u);
+  EXPECT_THAT(lines[0], HasSubstr("\"items\":100"));
+  EXPECT_THAT(lines[0], HasSubstr("\"tokens\":400"));
+}
+
+TEST(HttpTei, TokenizeNamesTheTextThatIsWrong) {
+  PuppetApi api;
+  EXPECT_EQ(BodyOf(api.Post("/tokenize", R"({"inputs": ["a", " "]})"))["field_violations"][0]["field"], "inputs[1]");
+  EXPECT_EQ(BodyOf(api.Post("/tokenize", R"({"inputs": " "})"))["field_violations"][0]["field"], "inputs");
+}
+
 TEST(HttpTei, TokenizeRefusesWhatIsNoText) {
   PuppetApi api;
-  for (const char* body : {R"({"inputs": []})", R"({"inputs": [5]})", R"({"inputs": 5})", "{}", "[",
-                           R"({"inputs": "a", "prompt_name": "x"})", R"({"inputs": ["a", ""]})"}) {
+  for (const char* body :
+       {R"({"inputs": []})", R"({"inputs": [5]})", R"({"inputs": 5})", "{}", "[",
+        R"({"inputs": "a", "prompt_name": "x"})", R"({"inputs": ["a", ""]})", R"({"inputs": {"a": "x"}})"}) {
     EXPECT_EQ(api.Post("/tokenize", body).status, 400u) << body;
   }
 }
