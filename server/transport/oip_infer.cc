@@ -290,7 +290,8 @@ absl::StatusOr<size_t> InferTranslation::CheckInput(int input, Problems* problem
   return texts;
 }
 
-/// Makes items of the texts, or gives the items their pairs.
+/// Makes items of the texts, or gives the items their pairs. The request keeps none: it lives as long as the call,
+/// whose refusal may have to wait.
 absl::Status InferTranslation::MoveTexts(int input, bool is_pair, Call* call) {
   Problems* problems = &call->outcome.problems;
   InputTensor* const tensor = request_.mutable_inputs(input);
@@ -308,6 +309,7 @@ absl::Status InferTranslation::MoveTexts(int input, bool is_pair, Call* call) {
                         absl::StrCat(elements->size(), " elements of bytes_contents; the shape has ", texts), problems);
     }
     for (size_t i = 0; i < texts; ++i) put(i, std::move(*elements->Mutable(static_cast<int>(i))));
+    InferTensorContents().Swap(tensor->mutable_contents());
     return absl::OkStatus();
   }
   if (tensor->has_contents()) {
@@ -319,6 +321,7 @@ absl::Status InferTranslation::MoveTexts(int input, bool is_pair, Call* call) {
     return FieldError(absl::StrCat("raw_input_contents[", input, "]"), std::string(split.status().message()), problems);
   }
   for (size_t i = 0; i < texts; ++i) put(i, std::string((*split)[i]));
+  std::string().swap(*request_.mutable_raw_input_contents(input));
   return absl::OkStatus();
 }
 

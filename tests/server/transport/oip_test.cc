@@ -220,6 +220,29 @@ TEST_F(OipTest, PairsAreASecondInput) {
   EXPECT_EQ(ErrorOf(Texts({"yes"}, "text_pair")), "inputs: text_pair goes with text");
 }
 
+TEST_F(OipTest, TextsAreKeptOnceOnly) {
+  for (const bool raw : {false, true}) {
+    std::string text(100'000, 'a');
+    InferTranslation translation(&puppet_.parts);
+    service::ClassifyCall call(call::PhaseClock::Clock::now());
+    inference::ModelInferRequest* const request = translation.request(&call);
+    request->set_model_name("puppet");
+    for (const char* name : {"text", "text_pair"}) {
+      auto* const input = request->add_inputs();
+      input->set_name(name);
+      input->set_datatype("BYTES");
+      input->add_shape(1);
+      input->mutable_contents()->add_bytes_contents(text);
+      if (!raw) continue;
+      request->add_raw_input_contents(RawContents(input->contents()));
+      input->clear_contents();
+    }
+    ASSERT_TRUE(translation.Begin(&call).ok()) << call.outcome.status;
+    EXPECT_EQ(call.request.items(0).text().size() + call.request.items(0).text_pair().size(), 200'000u);
+    EXPECT_LT(request->SpaceUsedLong(), 10'000u) << raw;
+  }
+}
+
 TEST_F(OipTest, WrongInputsAreNamed) {
   const auto error_of = [this](auto change) {
     auto request = Texts({"good", "bad"});
