@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -104,7 +103,7 @@ void StartHttpCall(HttpCall&& from, Translation translation, Service* service,
   if (call->outcome.status.ok()) call->outcome.status = translated->Begin(call.get());
   const std::weak_ptr<Call> weak = call;
   from.responder.OnGone([weak] {
-    if (const auto running = weak.lock()) running->cancelled.store(true, std::memory_order_relaxed);
+    if (const auto running = weak.lock()) running->Cancel();
   });
   call->done = [call = call.get(), translated = std::move(translated), write = std::move(write),
                 responder = std::move(from.responder), delay = from.delay,

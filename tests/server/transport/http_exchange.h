@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <future>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -12,15 +13,17 @@
 
 namespace roberta::transport {
 
-/// Keeps the response to one request.
+/// Keeps the response to one request, and in `*gone` how to be a client that goes before.
 class KeptResponse final : public http::Responder::Exchange {
  public:
-  explicit KeptResponse(std::promise<http::Response> promise) : promise_(std::move(promise)) {}
+  KeptResponse(std::promise<http::Response> promise, std::function<void()>* gone)
+      : promise_(std::move(promise)), gone_(gone) {}
   void Respond(http::Response response) override { promise_.set_value(std::move(response)); }
-  void OnGone(std::function<void()> /*gone*/) override {}
+  void OnGone(std::function<void()> gone) override { *gone_ = std::move(gone); }
 
  private:
   std::promise<http::Response> promise_;
+  std::function<void()>* const gone_;
 };
 
 /// The routes around a puppet, without a network.
@@ -37,12 +40,16 @@ struct PuppetApi {
                 }};
   }
 
-  http::Response Answer(http::Request request) {
+  std::future<http::Response> Send(http::Request request, std::function<void()>* gone) {
     request.arrival = std::chrono::steady_clock::now();
     std::promise<http::Response> promise;
     std::future<http::Response> response = promise.get_future();
-    AnswerHttp(services, std::move(request), http::Responder(std::make_unique<KeptResponse>(std::move(promise))));
-    return response.get();
+    AnswerHttp(services, std::move(request), http::Responder(std::make_unique<KeptResponse>(std::move(promise), gone)));
+    return response;
+  }
+  http::Response Answer(http::Request request) {
+    std::function<void()> gone;
+    return Send(std::move(request), &gone).get();
   }
   http::Response Get(const std::string& path) { return Answer({.method = "GET", .path = path}); }
   http::Response Post(const std::string& path, const std::string& body, http::Headers headers = {}) {

@@ -119,6 +119,30 @@ TEST(HttpRoutes, ADeadlineThatIsNoneIsNamed) {
               HasSubstr("\"field\":\"timeout_ms\""));
 }
 
+TEST(HttpRoutes, ARefusalDoesNotWaitForAClientThatIsGone) {
+  PuppetApi api;
+  const service::ParkedRefusals::Clock::time_point now(std::chrono::hours(10));
+  service::ParkedRefusals refusals(
+      {.capacity = 10, .interval = std::chrono::hours(1), .now = [now] { return now; }, .own_thread = false});
+  service::Parts parts = api.parts;
+  parts.refusals = &refusals;
+  service::Classification classification(parts);
+  service::Tokenization tokenization(parts);
+  api.services.classification = &classification;
+  api.services.tokenization = &tokenization;
+  std::vector<admission::Permit> taken(64);  // all
+  for (admission::Permit& permit : taken) ASSERT_TRUE(api.puppet.concurrency.Admit({}, &permit).ok());
+  const http::Request classify = {.method = "POST", .path = "/v1/classify", .body = kGood};
+  const http::Request tokenize = {.method = "POST", .path = "/tokenize", .body = R"({"inputs": "good"})"};
+  EXPECT_EQ(api.Answer(classify).status, 429u) << "one that comes alone does not wait";
+  std::function<void()> gone[2];
+  std::future<http::Response> responses[] = {api.Send(classify, &gone[0]), api.Send(tokenize, &gone[1])};
+  ASSERT_EQ(refusals.waiting(), 2u);
+  for (const auto& go : gone) go();
+  ASSERT_EQ(refusals.waiting(), 0u);
+  for (auto& response : responses) EXPECT_EQ(response.get().status, 429u);
+}
+
 TEST(ReadHttpHead, KnowsAllUnitsOfGrpcTimeout) {
   for (const auto& [text, milliseconds] : std::initializer_list<std::pair<const char*, double>>{
            {"2H", 7.2e6}, {"2M", 1.2e5}, {"20S", 2e4}, {"20000m", 2e4}, {"20000000u", 2e4}, {"99999999n", 99.999999}}) {
