@@ -19,7 +19,7 @@ namespace {
 
 constexpr absl::string_view kCertificate = "certificate:";
 constexpr size_t kLongestIdentity = 1024;
-constexpr double kMostItemsPerSecond = 1e9;
+constexpr double kFewestItemsPerSecond = 0.001, kMostItemsPerSecond = 1e9;  // the fewest are some a day
 
 bool IsCallerName(absl::string_view name) {
   const auto fits = [](char c) { return absl::ascii_isalnum(c) || c == '_' || c == '.' || c == '-'; };
@@ -44,20 +44,22 @@ bool ReadSha256(absl::string_view hex, Sha256* sha256) {
   return true;
 }
 
-/// Reads KEY=NUMBER into the caller.
-absl::Status ReadLimit(absl::string_view word, Caller* caller) {
+// A word that is not what its place asks for may be a token, and errors are logged: it is not repeated.
+
+/// Reads KEY=NUMBER into the caller. It is the word `place` of the line, counted from 1.
+absl::Status ReadLimit(absl::string_view word, size_t place, Caller* caller) {
   const std::pair<absl::string_view, absl::string_view> parts = absl::StrSplit(word, absl::MaxSplits('=', 1));
   const bool is_rate = parts.first == "items_per_second";
   if (!is_rate && parts.first != "share") {
-    return errors::InvalidArgument("a limit is ", Quoted(word), "; it must be items_per_second=NUMBER or share=NUMBER");
+    return errors::InvalidArgument("word ", place, " is no limit; it must be items_per_second=NUMBER or share=NUMBER");
   }
   std::optional<double>& limit = is_rate ? caller->items_per_second : caller->share;
   if (limit) return errors::InvalidArgument(parts.first, " is given twice");
-  const double most = is_rate ? kMostItemsPerSecond : 1;
+  const double least = is_rate ? kFewestItemsPerSecond : 0, most = is_rate ? kMostItemsPerSecond : 1;
   double number = 0;
-  if (!absl::SimpleAtod(parts.second, &number) || !(number > 0 && number <= most)) {
-    return errors::InvalidArgument(parts.first, " is ", Quoted(parts.second), "; it must be above 0 and at most ",
-                                   most);
+  if (!absl::SimpleAtod(parts.second, &number) || !(number > 0 && number >= least && number <= most)) {
+    return errors::InvalidArgument(parts.first, " is ", Quoted(parts.second), "; it must be ",
+                                   is_rate ? "at least " : "above ", least, " and at most ", most);
   }
   limit = number;
   return absl::OkStatus();
@@ -65,7 +67,7 @@ absl::Status ReadLimit(absl::string_view word, Caller* caller) {
 
 absl::Status ReadProof(absl::string_view proof, Entry* entry) {
   if (ReadSha256(proof, &entry->token_sha256)) return absl::OkStatus();
-  if (!absl::ConsumePrefix(&proof, kCertificate)) {  // not quoted: it may be a token
+  if (!absl::ConsumePrefix(&proof, kCertificate)) {
     return errors::InvalidArgument(
         "the third word is neither the SHA-256 of a token, 64 hex digits, nor certificate:IDENTITY");
   }
@@ -82,17 +84,17 @@ absl::StatusOr<Entry> ReadLine(absl::string_view line) {
   if (words.size() < 3) return errors::InvalidArgument("there must be a name, a role and how the caller is recognized");
   Entry entry;
   if (!IsCallerName(words[0]) || words[0] == "anonymous") {
-    return errors::InvalidArgument("the name is ", Quoted(words[0]), "; it must be 1 to ", kLongestCallerName,
+    return errors::InvalidArgument("the first word is no name; it must be 1 to ", kLongestCallerName,
                                    " of A-Z a-z 0-9 _ . -, and not anonymous");
   }
   entry.caller.name = std::string(words[0]);
   const auto role = RoleNamed(std::string_view(words[1].data(), words[1].size()));
   if (!role || *role == Role::kNone) {
-    return errors::InvalidArgument("the role is ", Quoted(words[1]), "; it must be metadata, inference or admin");
+    return errors::InvalidArgument("the second word is no role; it must be metadata, inference or admin");
   }
   entry.caller.role = *role;
   RETURN_IF_ERROR(ReadProof(words[2], &entry));
-  for (size_t i = 3; i < words.size(); ++i) RETURN_IF_ERROR(ReadLimit(words[i], &entry.caller));
+  for (size_t i = 3; i < words.size(); ++i) RETURN_IF_ERROR(ReadLimit(words[i], i + 1, &entry.caller));
   return entry;
 }
 
@@ -107,7 +109,7 @@ class Collection {
     const Caller& first = at->second;
     if (first.role != entry.caller.role || first.items_per_second != entry.caller.items_per_second ||
         first.share != entry.caller.share) {
-      return errors::InvalidArgument("an earlier line gives ", Quoted(first.name), " another role or other limits");
+      return errors::InvalidArgument("an earlier line gives the same name another role or other limits");
     }
     if (callers_.size() > kMostCallers || entries_.size() == kMostEntries) {
       return errors::InvalidArgument("there may be at most ", kMostCallers, " names and ", kMostEntries, " entries");

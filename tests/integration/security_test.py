@@ -204,7 +204,7 @@ class Addresses(unittest.TestCase):
             file.flush()
             result = self.check("--credentials-file", file.name)
             self.assertEqual(result.returncode, 1)
-            self.assertIn(f'{file.name}:1: the role is "everything"', result.stderr)
+            self.assertIn(f'{file.name}:1: the second word is no role', result.stderr)
             result = self.check("--tls-certificate", file.name, "--tls-key", file.name)
             self.assertIn(f"{file.name}: certificate 1 cannot be read", result.stderr)
 

@@ -56,9 +56,9 @@ TEST_F(MakeTokenTest, WhatWouldMakeTheFileWrongIsRefused) {
   const std::string before = Content();
   const std::pair<TokenRequest, const char*> wrong[] = {
       {{.name = "app", .role = "admin", .file = file_}, "another role"},
-      {{.name = "a b", .role = "admin", .file = file_}, ":2: the role is \"b\""},
+      {{.name = "a b", .role = "admin", .file = file_}, ":2: the second word is no role"},
       {{.name = "x\ny admin certificate:z", .role = "admin"}, "the new line:1: "},
-      {{.name = "app", .role = "root"}, "the new line:1: the role is \"root\""},
+      {{.name = "app", .role = "root"}, "the new line:1: the second word is no role"},
       {{.name = "app", .role = "admin", .file = "/nowhere/callers"}, "/nowhere/callers: cannot write: No such file"},
   };
   for (const auto& [request, what] : wrong) EXPECT_THAT(MakeToken(request).status().message(), HasSubstr(what));

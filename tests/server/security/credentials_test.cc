@@ -36,11 +36,11 @@ TEST(ParseCredentials, WhatIsWrongIsNamedWithItsLine) {
   const std::string ok = absl::StrCat("app inference ", kSha256OfAbc);
   const std::pair<std::string, const char*> wrong[] = {
       {"app inference", "f:1: there must be a name, a role"},
-      {absl::StrCat("a/b inference ", kSha256OfAbc), "f:1: the name is \"a/b\""},
-      {absl::StrCat("anonymous admin ", kSha256OfAbc), "f:1: the name is \"anonymous\""},
-      {absl::StrCat(std::string(65, 'n'), " admin ", kSha256OfAbc), "f:1: the name is \"nnn"},
-      {absl::StrCat("app root ", kSha256OfAbc), "f:1: the role is \"root\""},
-      {absl::StrCat("app none ", kSha256OfAbc), "f:1: the role is \"none\""},
+      {absl::StrCat("a/b inference ", kSha256OfAbc), "f:1: the first word is no name; it must be 1 to 64"},
+      {absl::StrCat("anonymous admin ", kSha256OfAbc), "f:1: the first word is no name"},
+      {absl::StrCat(std::string(65, 'n'), " admin ", kSha256OfAbc), "f:1: the first word is no name"},
+      {absl::StrCat("app root ", kSha256OfAbc), "f:1: the second word is no role; it must be metadata,"},
+      {absl::StrCat("app none ", kSha256OfAbc), "f:1: the second word is no role"},
       {"\napp admin abc", "f:2: the third word is neither"},
       {"app admin certificate:", "f:1: certificate: names \"\""},
       {"app admin certificate:\x80", "f:1: certificate: names \"\\x80\""},
@@ -49,11 +49,12 @@ TEST(ParseCredentials, WhatIsWrongIsNamedWithItsLine) {
       {ok + " share=nan", "f:1: share is \"nan\""},
       {ok + " share=0.5 share=0.5", "f:1: share is given twice"},
       {ok + " items_per_second=", "f:1: items_per_second is \"\""},
-      {ok + " # mine", "f:1: a limit is \"#\"; it must be items_per_second=NUMBER or share=NUMBER"},
-      {ok + " burst=3", "f:1: a limit is \"burst=3\""},
+      {ok + " items_per_second=0.0009", "\"0.0009\"; it must be at least 0.001 and at most 1e+09"},
+      {ok + " # mine", "f:1: word 4 is no limit; it must be items_per_second=NUMBER or share=NUMBER"},
+      {ok + " share=1 burst=3", "f:1: word 5 is no limit"},
       {absl::StrCat(ok, "\nother admin ", kSha256OfAbc), "f:2: an earlier line has the same token"},
-      {absl::StrCat(ok, "\napp admin ", kOtherSha256), "f:2: an earlier line gives \"app\" another role"},
-      {absl::StrCat(ok, "\napp inference ", kOtherSha256, " share=1"), "f:2: an earlier line gives \"app\""},
+      {absl::StrCat(ok, "\napp admin ", kOtherSha256), "f:2: an earlier line gives the same name another role"},
+      {absl::StrCat(ok, "\napp inference ", kOtherSha256, " share=1"), "f:2: an earlier line gives the same name"},
       {"a admin certificate:x\nb admin certificate:x", "f:2: an earlier line has the same token or certificate"},
       {std::string(kMostCredentialsBytes + 1, '\n'), "f: has 1048577 bytes"},
   };
@@ -64,11 +65,21 @@ TEST(ParseCredentials, WhatIsWrongIsNamedWithItsLine) {
   }
 }
 
-TEST(ParseCredentials, AHashOrATokenInItsPlaceIsNotRepeated) {
-  for (const std::string& secret : {std::string("rt_secret"), std::string(kSha256OfAbc) + "0"}) {
-    const auto credentials = ParseCredentials("app admin " + secret, "f");
-    EXPECT_EQ(credentials.status().message().find(secret), std::string::npos);
+TEST(ParseCredentials, WhatMayBeATokenIsNotRepeatedWhereverItStands) {
+  const std::string hash = kSha256OfAbc;
+  for (const std::string& secret : {std::string("rt_secret/+=="), hash + "0"}) {
+    for (const std::string& line : {secret + " admin " + hash, "app " + secret + " " + hash, "app admin " + secret,
+                                    "app admin " + hash + " " + secret, "app " + secret, secret + " app admin"}) {
+      const auto credentials = ParseCredentials(line, "f");
+      EXPECT_FALSE(credentials.ok()) << line;
+      EXPECT_EQ(credentials.status().message().find(secret), std::string::npos) << line;
+    }
   }
+}
+
+TEST(ParseCredentials, TheLowestRateIsAThousandthOfAnItem) {
+  const auto credentials = ParseCredentials(absl::StrCat("a admin ", kSha256OfAbc, " items_per_second=0.001"), "f");
+  EXPECT_TRUE(credentials.ok()) << credentials.status();
 }
 
 TEST(ParseCredentials, TheNumberOfNamesIsBounded) {
