@@ -69,7 +69,7 @@ std::string ThroughProxy(const std::string& address) {
     const std::string proxy = Variable(name);
     if (proxy.empty()) continue;
     const size_t host = proxy.find("://") == std::string::npos ? 0 : proxy.find("://") + 3;
-    const size_t user = proxy.find('@', host);
+    const size_t user = proxy.rfind('@');  // the last one, as passwords may have some
     return absl::StrCat("; the way leads through the proxy ", proxy.substr(user == std::string::npos ? host : user + 1),
                         ", by the variable ", name, " of the environment; no_proxy makes exceptions");
   }

@@ -46,9 +46,12 @@ TEST(IsLocal, OtherAddressesAreNot) {
 }
 
 TEST(ThroughProxy, NamesTheProxyAndItsVariableButNotItsPassword) {
-  const Environment environment({{"http_proxy", "http://me:secret@proxy.example:3128"}});
-  EXPECT_THAT(ThroughProxy("example.com:8001"),
-              AllOf(HasSubstr("proxy.example:3128"), HasSubstr("http_proxy"), Not(HasSubstr("secret"))));
+  for (const char* proxy : {"http://me:secret@proxy.example:3128", "me:secret@proxy.example:3128",
+                            "http://me:p@secret@proxy.example:3128", "http://me:p/secret@proxy.example:3128"}) {
+    const Environment environment({{"http_proxy", proxy}});
+    EXPECT_THAT(ThroughProxy("example.com:8001"),
+                AllOf(HasSubstr("the proxy proxy.example:3128, by the variable http_proxy"), Not(HasSubstr("secret"))));
+  }
 }
 
 TEST(ThroughProxy, TheVariablesCountInTheOrderOfGrpc) {
