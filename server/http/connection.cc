@@ -176,6 +176,9 @@ void Connection::HeadCameIn() {
   is_head_request_ = message.method() == beast_http::verb::head;
   const auto coding = request_.Header("transfer-encoding");
   const bool has_coding = message.count(beast_http::field::transfer_encoding) > 0;
+  if (has_coding && message.version() < 11) {  // something before us may see another end of the body (RFC 9112, 6.1)
+    return Fail(400, "HTTP/1.0 has no transfer encodings", Refusal::kBadRequest);
+  }
   if (has_coding && (!coding || LowerCase(std::string(*coding)) != "chunked")) {
     return Fail(501, "of the transfer encodings, only chunked is known here", Refusal::kBadRequest);
   }

@@ -31,6 +31,7 @@ TEST(HttpLimits, WhatIsNotHttpIs400) {
            std::string("garbage\r\n\r\n"),
            std::string("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 11),  // the beginning of TLS
            std::string("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+           std::string("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
            std::string("GET / HTTP/1.1\r\n\r\n"),  // no Host
            std::string("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"),
            std::string("GET / HTTP/1.1\r\nHost : a\r\n\r\n"),
