@@ -13,7 +13,8 @@ namespace {
 
 constexpr char kPlainPage[] = "text/plain; charset=utf-8";
 constexpr size_t kMostConnections = 64;
-constexpr size_t kMostBodyBytes = 1024;  // of requests, which need none
+constexpr size_t kMostConnectionsPerPeer = 8;  // so that none can take all from those who probe
+constexpr size_t kMostBodyBytes = 1024;        // of requests, which need none
 constexpr std::chrono::seconds kIdleTimeout(10);
 
 /// [Readiness]
@@ -48,6 +49,7 @@ ServerMetrics::~ServerMetrics() = default;
 absl::StatusOr<uint16_t> ServerMetrics::Expose(const std::string& host, uint16_t port) {
   http::Options options = {.host = host, .port = port, .purpose = "for metrics"};
   options.max_connections = kMostConnections;
+  options.max_connections_per_peer = kMostConnectionsPerPeer;
   options.max_body_bytes = kMostBodyBytes;
   options.idle_timeout = kIdleTimeout;
   const auto answer = [this](const http::Request& request, http::Responder responder) {

@@ -13,14 +13,22 @@
 
 namespace roberta::metrics {
 
-/// GET `path` from the loopback port, headers included.
-inline std::string Get(uint16_t port, const std::string& path) {
+/// A socket that is connected to the loopback port from an address of the loopback network; the caller closes it.
+inline int Connect(uint16_t port, in_addr_t from = INADDR_LOOPBACK) {
   const int socket_fd = socket(AF_INET, SOCK_STREAM, 0);
   sockaddr_in address = {};
   address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(from);
+  EXPECT_EQ(bind(socket_fd, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
   address.sin_port = htons(port);
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   EXPECT_EQ(connect(socket_fd, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  return socket_fd;
+}
+
+/// GET `path` from the loopback port, headers included.
+inline std::string Get(uint16_t port, const std::string& path) {
+  const int socket_fd = Connect(port);
   const std::string request = "GET " + path + " HTTP/1.0\r\n\r\n";
   EXPECT_EQ(write(socket_fd, request.data(), request.size()), static_cast<ssize_t>(request.size()));
   std::string answer;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <string>
+#include <vector>
 
 #include "tests/server/metrics/exposed_metrics.h"
 
@@ -51,6 +52,14 @@ TEST(ServerMetrics, APortInUseIsAnError) {
   const ExposedMetrics first;
   ServerMetrics second({.profiles = {"baseline"}});
   EXPECT_EQ(second.Expose("127.0.0.1", first.port).status().code(), absl::StatusCode::kAlreadyExists);
+}
+
+TEST(ServerMetrics, APeerCannotTakeAllConnectionsFromProbes) {
+  const ExposedMetrics exposed;
+  std::vector<int> idle;
+  for (int i = 0; i < 64; ++i) idle.push_back(Connect(exposed.port, INADDR_LOOPBACK + 1));
+  EXPECT_THAT(Get(exposed.port, "/healthz"), StartsWith("HTTP/1.1 200 "));
+  for (const int socket_fd : idle) close(socket_fd);
 }
 
 TEST(Pages, AServerThatLoadsIsNotReady) {
