@@ -70,6 +70,12 @@ constexpr std::chrono::milliseconds kLongestWaitForQuiet(1000);
 constexpr std::chrono::milliseconds kLongestWriteOfDrain(3000);
 constexpr std::chrono::milliseconds kWatchInterval(200);
 constexpr size_t kOtherOpenFiles = 256;  // than those of connections
+constexpr size_t kPartForHttp = 8;       // of those of connections, at most
+
+/// What the system allows, of which a connection of gRPC takes two.
+size_t OpenFilesForConnections() {
+  return std::max(sockets::RaiseOpenFiles(), 2 * kOtherOpenFiles) - kOtherOpenFiles;
+}
 
 /// A limit for gRPC, for which 0 is no number of its own.
 uint32_t OrForever(uint32_t milliseconds) {
@@ -207,6 +213,7 @@ class ServerImpl final : public Server {
 
     if (listen.http()) {
       http::Options options = ToHttpOptions(config_);
+      options.max_connections = std::min(options.max_connections, OpenFilesForConnections() / kPartForHttp);
       options.tls = access_.http_context();
       options.on_connections = [this](size_t open) { metrics_.http().SetConnections(open); };
       options.on_response = [this](unsigned status) { metrics_.http().CountResponse(status); };
@@ -346,6 +353,7 @@ class ServerImpl final : public Server {
     while (!stopped.wait_for(lock, stop, kWatchInterval, [&] { return stop.stop_requested(); })) {
       const auto now = std::chrono::steady_clock::now();
       streams_.EndWritesSince(now - longest_write_.load());
+      compatible_services_.EndWritesSince(now - longest_write_.load());
       const auto longest = std::chrono::milliseconds(config_.limits().request_timeout_ms());
       for (size_t ended = first_messages_.EndSince(now - longest); ended > 0; --ended) {
         metrics_.calls().Failed(call::kFailureReasons[static_cast<size_t>(call::FailureReason::kRequestTimeout)].name);
@@ -356,7 +364,8 @@ class ServerImpl final : public Server {
       std::vector<sockets::ListeningSocket> listening,
       std::array<std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor>, 2> take_over) {
     const config::Limits& limits = config_.limits();
-    const size_t room = (std::max(sockets::RaiseOpenFiles(), 2 * kOtherOpenFiles) - kOtherOpenFiles) / 2;
+    const size_t all = OpenFilesForConnections();
+    const size_t room = (http_server_ != nullptr ? all - all / kPartForHttp : all) / 2;
     if (room < limits.max_connections()) {
       spdlog::warn("limits.max_connections is {}, but the system allows open files for {} connections only",
                    limits.max_connections(), room);
