@@ -44,6 +44,7 @@ class CompatibleServices {
   void Register(grpc::ServerBuilder* builder);
   /// Ends the streams, once what they have read is answered.
   void Drain() { open_.Drain(); }
+  void EndWritesSince(call::PhaseClock::Clock::time_point start) { open_.EndWritesSince(start); }
 
  private:
   OpenStreams open_;

@@ -1,5 +1,7 @@
 #include "server/transport/metadata.h"
 
+#include <grpc/grpc.h>
+
 #include <functional>
 #include <iterator>
 #include <optional>
@@ -94,6 +96,14 @@ grpc::Status ToGrpcStatus(const absl::Status& status, const std::vector<service:
   if (!problems.empty()) rich.add_details()->PackFrom(ListProblems(problems));
   if (retry_delay) rich.add_details()->PackFrom(RetryInfoOf(*retry_delay));
   return grpc::Status(code, message, rich.SerializeAsString());
+}
+
+std::function<void()> EndingOf(grpc_call* call, const absl::Status& status) {
+  grpc_call_ref(call);
+  return [call, code = static_cast<grpc_status_code>(status.code()), message = std::string(status.message())] {
+    grpc_call_cancel_with_status(call, code, message.c_str(), nullptr);
+    grpc_call_unref(call);
+  };
 }
 
 }  // namespace roberta::transport

@@ -2,6 +2,7 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <functional>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -38,5 +39,10 @@ void AddTrailers(const service::ProfileCall<Response>& /*call*/, grpc::CallbackS
 /// a google.rpc.RetryInfo if `status` carries a retry delay. The list is cut, and says so, before it outgrows what a
 /// trailer may hold (8 KiB by default, all trailers together).
 grpc::Status ToGrpcStatus(const absl::Status& status, const std::vector<service::FieldProblem>& problems);
+
+/// What ends a call from outside with `status`, while its reactor waits for the client: TryCancel would do that, too,
+/// but its status is always CANCELLED. `call` must be there now, and is kept until the result has run, which must be
+/// once, and without a lock that a reaction takes.
+std::function<void()> EndingOf(grpc_call* call, const absl::Status& status);
 
 }  // namespace roberta::transport

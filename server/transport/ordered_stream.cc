@@ -21,16 +21,32 @@ void OpenStreams::Remove(const std::shared_ptr<Link>& link) {
   links_.erase(link);
 }
 
+std::set<std::shared_ptr<OpenStreams::Link>> OpenStreams::links() {
+  const std::lock_guard lock(mutex_);
+  return links_;
+}
+
 void OpenStreams::Drain() {
-  std::set<std::shared_ptr<Link>> links;
   {
     const std::lock_guard lock(mutex_);
     draining_ = true;
-    links = links_;
   }
-  for (const std::shared_ptr<Link>& link : links) {
+  for (const std::shared_ptr<Link>& link : links()) {
     std::unique_lock lock(link->mutex);
     if (link->stream != nullptr) link->stream->Drain(std::move(lock));
+  }
+}
+
+void OpenStreams::EndWritesSince(call::PhaseClock::Clock::time_point start) {
+  const absl::Status status =
+      call::MakeStatus(call::FailureReason::kClientDoesNotRead, "the client takes no responses");
+  for (const std::shared_ptr<Link>& link : links()) {
+    std::unique_lock lock(link->mutex);
+    OrderedStream* const stream = link->stream;
+    if (stream == nullptr || !stream->writing_ || stream->writing_since_ > start) continue;
+    const std::function<void()> end = EndingOf(stream->context_->c_call(), status);
+    lock.unlock();
+    end();
   }
 }
 
@@ -126,6 +142,7 @@ void OrderedStream::Step(Lock lock) {
     if (next->status_.ok()) {
       out_.Swap(&next->response_);
       writing_ = true;
+      writing_since_ = call::PhaseClock::Clock::now();
       StartWrite(&out_);
     } else {
       failed_ = stopped_ = true;

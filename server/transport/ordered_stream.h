@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "server/call/call.h"
 #include "server/call/failure_reason.h"
 #include "server/call/identity.h"
 #include "server/transport/gate.h"
@@ -30,6 +31,9 @@ class OpenStreams {
   /// Ends all streams, and those that are opened from now on, once what they have read is answered.
   void Drain();
 
+  /// Ends the streams whose client has taken no message since `start`, while one waits for it, with DEADLINE_EXCEEDED.
+  void EndWritesSince(call::PhaseClock::Clock::time_point start);
+
  private:
   friend class OrderedStream;
   /// What outlives a stream, for those that may come too late to it.
@@ -37,6 +41,7 @@ class OpenStreams {
     std::mutex mutex;
     OrderedStream* stream;  ///< guarded by mutex; nullptr once the stream is gone
   };
+  std::set<std::shared_ptr<Link>> links();
   void Add(const std::shared_ptr<Link>& link);
   void Remove(const std::shared_ptr<Link>& link);
 
@@ -103,6 +108,7 @@ class OrderedStream : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::Byt
   size_t request_bytes_ = 0;                         ///< of these
   bool reading_ = false;
   bool writing_ = false;
+  call::PhaseClock::Clock::time_point writing_since_;
   bool stopped_ = false;  ///< nothing more is read; the stream ends with `status_` when all is answered
   bool failed_ = false;   ///< nothing more is written
   bool finished_ = false;

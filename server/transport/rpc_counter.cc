@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/call/call.h"
+#include "server/transport/metadata.h"
 #include "server/transport/port_services.h"
 
 namespace roberta::transport {
@@ -44,13 +45,8 @@ class RpcCounter final : public grpc::experimental::Interceptor, public FirstMes
   }
 
   std::function<void()> TimedOut() override {
-    grpc_call* const call = ContextBase::CallOf(call_->server_context());
-    grpc_call_ref(call);
-    return [call] {
-      grpc_call_cancel_with_status(call, GRPC_STATUS_DEADLINE_EXCEEDED, "the message of the call did not come in time",
-                                   nullptr);
-      grpc_call_unref(call);
-    };
+    return EndingOf(ContextBase::CallOf(call_->server_context()),
+                    absl::DeadlineExceededError("the message of the call did not come in time"));
   }
 
   void Intercept(grpc::experimental::InterceptorBatchMethods* methods) override {

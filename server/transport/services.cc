@@ -68,16 +68,13 @@ class StreamReactor final : public grpc::ServerBidiReactor<ByteBuffer, ByteBuffe
       reactor_->out_.Swap(&bytes);
       reactor_->StartWrite(&reactor_->out_);
     }
-    /// A write can only be ended with the call. TryCancel would do that, too, but its status is always CANCELLED.
+    /// A write can only be ended with the call.
     void Abort(const absl::Status& status) override {
       std::unique_lock lock(mutex_);
       if (reactor_ == nullptr) return;
-      grpc_call* const call = reactor_->context_->c_call();
-      grpc_call_ref(call);  // for when the reactor finishes
+      const std::function<void()> end = EndingOf(reactor_->context_->c_call(), status);
       lock.unlock();
-      grpc_call_cancel_with_status(call, static_cast<grpc_status_code>(status.code()),
-                                   std::string(status.message()).c_str(), nullptr);
-      grpc_call_unref(call);
+      end();
     }
     void Finish(const service::StreamOutcome& outcome) override {
       ByteBuffer bytes;

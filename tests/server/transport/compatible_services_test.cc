@@ -201,6 +201,16 @@ TEST_F(CompatibleServicesTest, AReflectionStreamIsAnsweredByTheSameMessagesInBot
   }
 }
 
+TEST_F(CompatibleServicesTest, AStreamWhoseClientTakesNothingCanBeEnded) {
+  RawStream stream(channel_, "/tei.v1.Predict/PredictStream");
+  for (int i = 0; i < 4; ++i) stream.Write(Text("good"));
+  std::future<grpc::Status> end = std::async(std::launch::async, [&] { return stream.Finish(); });
+  while (end.wait_for(std::chrono::milliseconds(5)) != std::future_status::ready) {
+    services_.EndWritesSince(call::PhaseClock::Clock::now() - std::chrono::milliseconds(100));
+  }
+  EXPECT_EQ(end.get().error_code(), grpc::StatusCode::DEADLINE_EXCEEDED);
+}
+
 class OneCallAtATimeTest : public CompatibleServicesTest {
  protected:
   OneCallAtATimeTest() : CompatibleServicesTest(std::make_shared<service::PuppetProfile>(), 1) {}
