@@ -33,9 +33,9 @@ void ParkedRefusals::Park(Parkable& call, Clock::time_point deadline, size_t con
   const Clock::time_point now = options_.now();
   const Clock::duration for_way = std::min<Clock::duration>((deadline - now) / kShareForWay, kMostForWay);
   std::unique_lock lock(mutex_);
-  const Clock::time_point turn = pace_.Next(now);
+  const Clock::time_point turn = pace_.Next(now, deadline - for_way);
   const auto delay = std::max<std::chrono::nanoseconds>(turn - now, *call::RetryDelayOf(call.refusal()));
-  const int64_t leaves = TickOf(std::min(turn, deadline - for_way));
+  const int64_t leaves = TickOf(turn);
   if (waiting_ == 0) tick_ = TickOf(now);
   if (turn > now) call.refusal() = call::WithRetryDelay(std::move(call.refusal()), delay);
   call.connection_ = connection % waiting_on_.size();
