@@ -123,7 +123,7 @@ TEST(HttpRoutes, ARefusalDoesNotWaitForAClientThatIsGone) {
   PuppetApi api;
   const service::ParkedRefusals::Clock::time_point now(std::chrono::hours(10));
   service::ParkedRefusals refusals(
-      {.capacity = 10, .interval = std::chrono::hours(1), .now = [now] { return now; }, .own_thread = false});
+      {.capacity = 10, .interval = std::chrono::milliseconds(400), .now = [now] { return now; }, .own_thread = false});
   service::Parts parts = api.parts;
   parts.refusals = &refusals;
   service::Classification classification(parts);
