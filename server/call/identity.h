@@ -41,7 +41,7 @@ struct Head {
   Identity identity;
   std::string metadata_profile;  ///< from the metadata x-profile; empty if absent
   std::chrono::system_clock::time_point deadline = std::chrono::system_clock::time_point::max();
-  size_t connection = 0;  ///< a hash by which connections are told apart; 0: unknown, or it has one call at a time
+  size_t connection = 0;  ///< a hash of the connection; 0: unknown, or it has one call at a time
   std::shared_ptr<const security::Caller> caller = nullptr;  ///< nullptr if nobody looked who calls
 };
 

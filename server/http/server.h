@@ -75,7 +75,7 @@ class Server {
   virtual void Post(std::function<void()> task) = 0;
 
   /// From now on each connection ends with its next response, and idle ones at once; new ones are still accepted, so
-  /// that they are told why their requests are refused. Any thread may call.
+  /// that their requests are refused with a reason. Any thread may call.
   virtual void Drain() = 0;
 
   /// Accepts no more connections, drains, and waits until every request is answered, at most `timeout`. Returns whether

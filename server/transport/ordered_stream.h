@@ -181,7 +181,7 @@ class CallStream final : public OrderedStream {
       const std::lock_guard lock(mutex_);
       if (cancelled_) return false;
       alarm_ = std::make_unique<grpc::Alarm>();
-      // Cancelled or not, the call tells how it ends.
+      // A cancelled call starts as well, and its outcome is the response.
       alarm_->Set(std::chrono::system_clock::now() + delay, [this](bool) { Try(); });
       return true;
     }

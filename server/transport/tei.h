@@ -17,7 +17,7 @@
 // Tokenize, so that scores are the same to the bit. Nothing here blocks; any thread may call.
 namespace roberta::transport {
 
-/// What is told of a server beside its parts.
+/// What the compatible APIs report about a server, beyond what its parts know.
 struct ServerFacts {
   std::string version;
   std::string revision;  ///< of the source
