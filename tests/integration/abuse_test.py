@@ -112,6 +112,15 @@ class Attacks(unittest.TestCase):
 
 class Memory(unittest.TestCase):
     def test_messages_without_end_take_what_is_allowed_and_no_more(self):
+        for _ in range(3):  # again where other tests took the cores
+            most, answered, failed = self.attack()
+            self.assertLess(most, 128 << 20)
+            if failed < 0.1 * answered:
+                return
+        self.fail(f"{failed} of {answered + failed} others were not answered")
+
+    def attack(self):
+        """The most bytes that the attack took, and how many calls of others were answered meanwhile, and were not."""
         most, answered, failed = 0, 0, 0
         with config_file("limits { max_buffered_bytes: 67108864 }") as config, Server("--config", config.name) as server:
             port = int(server.address.rsplit(":", 1)[1])
@@ -128,8 +137,7 @@ class Memory(unittest.TestCase):
                     most = max(most, resident_bytes(server) - before)
                     time.sleep(0.02)
         print(f"messages_without_end: {answered} others answered, {failed} not; {most / (1 << 20):.1f} MiB more", file=sys.stderr)
-        self.assertLess(most, 128 << 20)
-        self.assertLess(failed, 0.4 * answered)  # 0.02 to 0.05 where nothing else runs
+        return most, answered, failed
 
 
 if __name__ == "__main__":
