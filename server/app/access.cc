@@ -28,6 +28,7 @@ security::SecurityFilesOptions ToFilesOptions(const config::ServerConfig& config
           .certificate_file = config.tls().certificate_file(),
           .key_file = config.tls().key_file(),
           .client_ca_file = config.tls().client_ca_file(),
+          .require_client_certificate = config.tls().require_client_certificate(),
           .interval = milliseconds(config.tls().reload_interval_ms())};
 }
 
@@ -49,16 +50,9 @@ absl::Status Access::Open() {
   return absl::OkStatus();
 }
 
-std::shared_ptr<const http::TlsContext> Access::http_context() const {
+std::shared_ptr<ssl_ctx_st> Access::http_context() const {
   const std::shared_ptr<const security::TlsMaterial> tls = files_->tls();
-  if (tls == nullptr) return nullptr;
-  auto context = http::TlsContext::Make({.certificate_chain = tls->certificate_chain,
-                                         .key = tls->key,
-                                         .client_ca = tls->client_ca,
-                                         .require_client_certificate = config_.tls().require_client_certificate()});
-  if (context.ok()) return *std::move(context);
-  spdlog::error("HTTP: {}", std::string(context.status().message()));  // not so, as ReadTls has taken it
-  return nullptr;
+  return tls == nullptr ? nullptr : tls->context;
 }
 
 void Access::Watch(http::Server* http) {
@@ -71,8 +65,7 @@ void Access::Changed(const security::FileChange& change) const {
   if (change.expires) metrics_->SetExpiry(*change.expires);
   if (!change.status.ok()) return spdlog::error("{}; what was good before stays in use", change.line);
   spdlog::info("{}", change.line);
-  if (change.kind != security::FileKind::kTls || http_ == nullptr) return;
-  if (auto context = http_context()) http_->SetTls(std::move(context));
+  if (change.kind == security::FileKind::kTls && http_ != nullptr) http_->SetTls(http_context());
 }
 
 absl::Status CheckAccessFiles(const config::ServerConfig& config) {

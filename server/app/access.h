@@ -27,7 +27,7 @@ class Access {
   const security::Guard* guard() const { return &guard_; }
   /// For connections over gRPC and HTTP, after Open; both must be closed before this is destroyed. Plain without TLS.
   std::shared_ptr<grpc::ServerCredentials> grpc_credentials() const { return grpc_credentials_; }
-  std::shared_ptr<const http::TlsContext> http_context() const;  ///< nullptr: plain
+  std::shared_ptr<ssl_ctx_st> http_context() const;  ///< nullptr: plain
 
   /// From now on changes of the files are used, by `http` as well unless it is nullptr, until Stop.
   void Watch(http::Server* http);

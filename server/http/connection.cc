@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "server/http/head.h"
+#include "server/http/tls.h"
 
 namespace roberta::http {
 
@@ -50,11 +51,11 @@ std::string NetworkOf(const asio::ip::address& address) {
   return std::string(bytes.begin(), bytes.begin() + bytes.size() / 2);
 }
 
-Connection::Connection(Shared* shared, asio::ip::tcp::socket socket, const asio::ip::address& peer,
-                       const std::shared_ptr<const TlsContext>& tls)
+Connection::Connection(Shared* shared, asio::ip::tcp::socket socket, const asio::ip::address& peer, ssl_ctx_st* tls)
     : shared_(shared), socket_(std::move(socket)), peer_(peer.to_string()), network_(NetworkOf(peer)) {
   if (tls == nullptr) return;
-  asio::ssl::context context(tls->NewReference());  // the stream has a reference of its own
+  SSL_CTX_up_ref(tls);
+  asio::ssl::context context(tls);  // gives that reference back; the stream has one of its own
   tls_.emplace(socket_, context);
 }
 
@@ -76,7 +77,7 @@ void Connection::Start() {
       self->shared_->options.on_refusal(Refusal::kBadRequest);
       return self->Close();
     }
-    self->certificate_names_ = TlsContext::NamesOfPeer(self->tls_->native_handle());
+    self->certificate_names_ = NamesOfPeer(self->tls_->native_handle());
     self->BeginRequest();
   });
 }

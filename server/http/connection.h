@@ -52,7 +52,7 @@ class Connection final : public std::enable_shared_from_this<Connection> {
  public:
   /// `tls` may be nullptr. `shared` must outlive this.
   Connection(Shared* shared, boost::asio::ip::tcp::socket socket, const boost::asio::ip::address& peer,
-             const std::shared_ptr<const TlsContext>& tls);
+             ssl_ctx_st* tls);
 
   void Start();
   /// Answers the request that the handler has.

@@ -21,7 +21,7 @@ struct Request {
   Headers headers;     ///< in their order; names are in lower case; without trailers
   std::string body;
   std::string peer;                            ///< the client's numeric address, without a port
-  std::vector<std::string> certificate_names;  ///< of the client's verified certificate; see TlsContext
+  std::vector<std::string> certificate_names;  ///< of the client's verified certificate; see NamesOfPeer
   std::chrono::steady_clock::time_point arrival;
 
   /// The value of the header `name`, which is in lower case, if it came exactly once.

@@ -62,7 +62,7 @@ class ServerOnLoop final : public Server {
     return open_;
   }
 
-  void SetTls(std::shared_ptr<const TlsContext> context) override {
+  void SetTls(std::shared_ptr<ssl_ctx_st> context) override {
     const std::lock_guard lock(mutex_);
     tls_ = std::move(context);
   }
@@ -129,12 +129,12 @@ class ServerOnLoop final : public Server {
       return shared_.options.on_refusal(Refusal::kTooManyOfPeer);
     }
     socket.set_option(tcp::no_delay(true), error);
-    std::shared_ptr<const TlsContext> tls;
+    std::shared_ptr<ssl_ctx_st> tls;
     {
       const std::lock_guard lock(mutex_);
       tls = tls_;
     }
-    const auto connection = std::make_shared<Connection>(&shared_, std::move(socket), endpoint.address(), tls);
+    const auto connection = std::make_shared<Connection>(&shared_, std::move(socket), endpoint.address(), tls.get());
     shared_.connections.emplace(connection.get(), connection);
     ++shared_.connections_of_network[connection->network()];
     CountConnections();
@@ -194,10 +194,10 @@ class ServerOnLoop final : public Server {
   Shared shared_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  std::shared_ptr<const TlsContext> tls_;  // guarded by mutex_
-  size_t open_ = 0;                        // guarded by mutex_: connections
-  bool stopped_accepting_ = false;         // guarded by mutex_
-  std::thread thread_;                     // last: it uses the others
+  std::shared_ptr<ssl_ctx_st> tls_;  // guarded by mutex_
+  size_t open_ = 0;                  // guarded by mutex_: connections
+  bool stopped_accepting_ = false;   // guarded by mutex_
+  std::thread thread_;               // last: it uses the others
 };
 
 }  // namespace

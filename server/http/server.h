@@ -11,7 +11,8 @@
 
 #include "absl/status/statusor.h"
 #include "server/http/message.h"
-#include "server/http/tls.h"
+
+struct ssl_ctx_st;
 
 namespace roberta::http {
 
@@ -32,7 +33,7 @@ struct Options {
   uint16_t port = 0;
   std::string purpose;  ///< see sockets::ListenOn
 
-  std::shared_ptr<const TlsContext> tls;  ///< see Server::SetTls
+  std::shared_ptr<ssl_ctx_st> tls;  ///< see Server::SetTls
 
   size_t max_connections = 1024;
   size_t max_connections_per_peer = 1024;  ///< of an IPv4 address or an IPv6 network of 64 bits
@@ -67,9 +68,9 @@ class Server {
   /// Connections that are open.
   virtual size_t connections() const = 0;
 
-  /// Connections that begin from now on are encrypted with `context`, those there are stay as they are; nullptr: in the
-  /// clear. Any thread may call.
-  virtual void SetTls(std::shared_ptr<const TlsContext> context) = 0;
+  /// Connections that begin from now on are encrypted with OpenSSL's `context`, which nobody changes any more; those
+  /// there are stay as they are; nullptr: in the clear. Any thread may call.
+  virtual void SetTls(std::shared_ptr<ssl_ctx_st> context) = 0;
 
   /// Runs `task` on the server's thread. Any thread may call.
   virtual void Post(std::function<void()> task) = 0;

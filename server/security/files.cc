@@ -143,7 +143,8 @@ absl::StatusOr<FileChange> SecurityFiles::Use(FileKind kind, const std::vector<s
                                                   .client_ca = contents.size() > 2 ? contents[2] : "",
                                                   .certificate_file = options_.certificate_file,
                                                   .key_file = options_.key_file,
-                                                  .client_ca_file = options_.client_ca_file}));
+                                                  .client_ca_file = options_.client_ca_file,
+                                                  .require_client_certificate = options_.require_client_certificate}));
   FileChange change{kind, absl::OkStatus(), absl::StrCat("using the certificate of ", options_.certificate_file),
                     material.expires};
   for (const std::string& warning : material.warnings) absl::StrAppend(&change.line, "; ", warning);

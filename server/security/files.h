@@ -65,7 +65,8 @@ struct FileChange {
 struct SecurityFilesOptions {
   std::string credentials_file;                            ///< empty: none
   std::string certificate_file, key_file, client_ca_file;  ///< PEM; without the first there is no TLS
-  std::chrono::milliseconds interval{1000};                ///< how often they are looked at
+  bool require_client_certificate = false;
+  std::chrono::milliseconds interval{1000};  ///< how often they are looked at
   std::function<void(const FileChange&)> changed = [](const FileChange&) {};
 };
 

@@ -1,4 +1,4 @@
-#include "server/http/tls.h"
+#include "server/security/tls.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -14,10 +14,8 @@
 namespace roberta::http {
 namespace {
 
-using ::testing::ElementsAre;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 
 std::string PathOf(const std::string& name) {
   return test_paths::InRepository("tests/client/tls/" + name);
@@ -30,14 +28,15 @@ std::string TextOf(const std::string& name) {
   return text.str();
 }
 
-TlsMaterial ServerMaterial() {
-  return {.certificate_chain = TextOf("server.pem"), .key = TextOf("server.key")};
-}
-
-std::shared_ptr<const TlsContext> ContextOf(const TlsMaterial& material) {
-  const auto context = TlsContext::Make(material);
-  EXPECT_TRUE(context.ok()) << context.status();
-  return context.value_or(nullptr);
+/// With the certificate NAME.pem and its key. Clients are asked for a certificate of `client_ca` unless it is empty.
+std::shared_ptr<SSL_CTX> ContextOf(const std::string& name, const std::string& client_ca = "",
+                                   bool require_client_certificate = false) {
+  security::TlsInput input = {.certificate_chain = TextOf(name + ".pem"), .key = TextOf(name + ".key")};
+  if (!client_ca.empty()) input.client_ca = TextOf(client_ca);
+  input.require_client_certificate = require_client_certificate;
+  const auto material = security::ReadTls(std::move(input));
+  EXPECT_TRUE(material.ok()) << material.status();
+  return material.ok() ? material->context : nullptr;
 }
 
 /// A client that trusts ca.pem.
@@ -77,7 +76,7 @@ void AnswerNames(const Request& request, Responder responder) {
 
 TEST(HttpTls, ServesTls12And13AndNothingOlder) {
   const auto server = StartServer(Echo);
-  server->SetTls(ContextOf(ServerMaterial()));
+  server->SetTls(ContextOf("server"));
   for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
     EXPECT_THAT(TlsClient(server->port(), false, version).Ask(Get("/a")), EndsWith("GET /a? ")) << version;
   }
@@ -86,7 +85,7 @@ TEST(HttpTls, ServesTls12And13AndNothingOlder) {
 
 TEST(HttpTls, ClearTextGetsNoAnswer) {
   const auto server = StartServer(Echo);
-  server->SetTls(ContextOf(ServerMaterial()));
+  server->SetTls(ContextOf("server"));
   RawClient client(server->port());
   client.Send(Get("/"));
   EXPECT_THAT(client.ReadAll(), Not(HasSubstr("HTTP")));
@@ -94,7 +93,7 @@ TEST(HttpTls, ClearTextGetsNoAnswer) {
 
 TEST(HttpTls, AHandshakeThatIsNotFinishedInTimeEnds) {
   const auto server = StartServer(Echo, {.handshake_timeout = std::chrono::milliseconds(50)});
-  server->SetTls(ContextOf(ServerMaterial()));
+  server->SetTls(ContextOf("server"));
   RawClient client(server->port());
   client.Send("\x16\x03\x01");
   EXPECT_EQ(client.ReadAll(), "");
@@ -102,32 +101,26 @@ TEST(HttpTls, AHandshakeThatIsNotFinishedInTimeEnds) {
 
 TEST(HttpTls, TheHandlerLearnsTheNamesOfAVerifiedClient) {
   const auto server = StartServer(AnswerNames);
-  TlsMaterial material = ServerMaterial();
-  material.client_ca = TextOf("ca.pem");
-  server->SetTls(ContextOf(material));
+  server->SetTls(ContextOf("server", "ca.pem"));
   EXPECT_THAT(TlsClient(server->port(), true).Ask(Get("/")), EndsWith("\r\n\r\n<localhost><caller for tests>"));
   EXPECT_THAT(TlsClient(server->port()).Ask(Get("/")), EndsWith("\r\n\r\n"));
 }
 
 TEST(HttpTls, AClientWithoutTheCertificateThatIsRequiredIsRefused) {
   const auto server = StartServer(AnswerNames);
-  TlsMaterial material = ServerMaterial();
-  material.client_ca = TextOf("ca.pem");
-  material.require_client_certificate = true;
-  server->SetTls(ContextOf(material));
+  server->SetTls(ContextOf("server", "ca.pem", true));
   EXPECT_EQ(TlsClient(server->port()).Ask(Get("/")), "");
   EXPECT_THAT(TlsClient(server->port(), true).Ask(Get("/")), HasSubstr("200 OK"));
-  material.client_ca = TextOf("other_ca.pem");
-  server->SetTls(ContextOf(material));
+  server->SetTls(ContextOf("server", "other_ca.pem", true));
   EXPECT_EQ(TlsClient(server->port(), true).Ask(Get("/")), "");
 }
 
 TEST(HttpTls, NewMaterialIsForNewConnections) {
   const auto server = StartServer(Echo);
-  server->SetTls(ContextOf(ServerMaterial()));
+  server->SetTls(ContextOf("server"));
   TlsClient before(server->port());
   EXPECT_THAT(before.Ask(Get("/a")), EndsWith("GET /a? "));
-  server->SetTls(ContextOf({.certificate_chain = TextOf("caller.pem"), .key = TextOf("caller.key")}));
+  server->SetTls(ContextOf("caller"));
   TlsClient after(server->port());
   EXPECT_THAT(after.Ask(Get("/a")), EndsWith("GET /a? "));
   char name[64];
@@ -138,26 +131,6 @@ TEST(HttpTls, NewMaterialIsForNewConnections) {
   EXPECT_EQ(SSL_write(before.ssl.get(), again.data(), static_cast<int>(again.size())), static_cast<int>(again.size()));
   char buffer[4096];
   EXPECT_GT(SSL_read(before.ssl.get(), buffer, sizeof buffer), 0);
-}
-
-TEST(TlsContext, SaysWhatIsWrongWithTheMaterial) {
-  TlsMaterial good = ServerMaterial();
-  const auto error = [&](const auto& change) {
-    TlsMaterial bad = good;
-    change(bad);
-    return std::string(TlsContext::Make(bad).status().message());
-  };
-  EXPECT_THAT(error([](TlsMaterial& bad) { bad.certificate_chain = ""; }),
-              HasSubstr("certificate chain cannot be read"));
-  EXPECT_THAT(error([](TlsMaterial& bad) { bad.certificate_chain += "-----BEGIN CERTIFICATE-----\nx\n"; }),
-              HasSubstr("certificate chain cannot be read"));
-  EXPECT_THAT(error([](TlsMaterial& bad) { bad.key = "no key"; }), HasSubstr("the key cannot be read"));
-  EXPECT_THAT(error([](TlsMaterial& bad) { bad.key = TextOf("caller.key"); }),
-              HasSubstr("not that of the certificate"));
-  EXPECT_THAT(error([](TlsMaterial& bad) { bad.client_ca = "no CA"; }), HasSubstr("the client CA cannot be read"));
-  EXPECT_THAT(error([](TlsMaterial& bad) { bad.require_client_certificate = true; }),
-              HasSubstr("there is no client CA"));
-  EXPECT_THAT(error([](TlsMaterial&) {}), IsEmpty());
 }
 
 }  // namespace

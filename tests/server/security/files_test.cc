@@ -37,6 +37,7 @@ TEST(ReadTls, ACertificateWithItsKeyAndChainIsTaken) {
   const auto material = ReadTls({.certificate_chain = server.pem + ca.pem, .key = server.key_pem, .client_ca = ca.pem});
   ASSERT_TRUE(material.ok()) << material.status();
   EXPECT_EQ(material->certificate_chain, server.pem + ca.pem);
+  EXPECT_NE(material->context, nullptr);
   EXPECT_THAT(material->warnings, ElementsAre());
   const auto left = material->expires - std::chrono::system_clock::now();
   EXPECT_GT(left, std::chrono::minutes(30));
@@ -58,6 +59,8 @@ TEST(ReadTls, WhatTlsWouldNotTakeIsNamed) {
               HasSubstr("k: the private key cannot be read (it must not be encrypted)"));
   EXPECT_THAT(TlsErrorOf(one.pem, other.key_pem), HasSubstr("k: not the key of the certificate in c"));
   EXPECT_THAT(TlsErrorOf(one.pem, one.key_pem, "", "a"), HasSubstr("a: certificate 1 cannot be read"));
+  EXPECT_FALSE(
+      ReadTls({.certificate_chain = one.pem, .key = one.key_pem, .require_client_certificate = true}).ok());  // no CA
 }
 
 TEST(ReadTls, ACertificateOutOfItsTimeIsAWarning) {
