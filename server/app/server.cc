@@ -378,6 +378,7 @@ class ServerImpl final : public Server {
             .max_connections = std::min<size_t>(limits.max_connections(), room),
             .max_per_peer = limits.max_connections_per_peer(),
             .max_resets_per_second = limits.max_resets_per_second(),
+            .reset_pause = std::chrono::milliseconds(limits.reset_pause_ms()),
             .hand_over =
                 [shared](int descriptor, bool is_unix) {
                   grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters connection;

@@ -69,7 +69,8 @@ Acceptor::Acceptor(std::vector<ListeningSocket> sockets, AcceptorOptions options
       sockets_(std::move(sockets)),
       spare_descriptor_(OpenSpare()),
       epoll_(epoll_create1(EPOLL_CLOEXEC)),
-      wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+      wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      pauses_(options_.reset_pause) {
   Watch(wake_, EPOLLIN);
   for (const ListeningSocket& socket : sockets_) Watch(socket.descriptor(), EPOLLIN);
 }
@@ -105,7 +106,10 @@ void Acceptor::CountReset(std::string_view peer, std::chrono::steady_clock::time
     connection.resets = 0;
   }
   if (++connection.resets <= options_.max_resets_per_second) return;
-  if (connection.resets == options_.max_resets_per_second + 1) options_.count_closed(Closed::kResets);
+  if (connection.resets == options_.max_resets_per_second + 1) {
+    options_.count_closed(Closed::kResets);
+    pauses_.Begin(connection.network, now);
+  }
   // Not shutdown, after which what has arrived already would still be read, and answered.
   const sockaddr nowhere = {.sa_family = AF_UNSPEC, .sa_data = {}};
   if (connect(found->second, &nowhere, sizeof nowhere) != 0) shutdown(found->second, SHUT_RDWR);
@@ -177,8 +181,12 @@ int Acceptor::Admit(int connected, Connection connection) {
   const auto networked = per_network_.find(connection.network);
   const bool peer_is_full = options_.max_per_peer > 0 && !connection.network.empty() &&
                             networked != per_network_.end() && networked->second >= options_.max_per_peer;
-  if (duplicate < 0 || peer_is_full || by_duplicate_.size() >= options_.max_connections) {
-    options_.count_closed(duplicate < 0 ? Closed::kOpenFiles : peer_is_full ? Closed::kPeerLimit : Closed::kLimit);
+  const bool waits = pauses_.Waits(connection.network, std::chrono::steady_clock::now());
+  if (duplicate < 0 || waits || peer_is_full || by_duplicate_.size() >= options_.max_connections) {
+    options_.count_closed(duplicate < 0  ? Closed::kOpenFiles
+                          : waits        ? Closed::kPause
+                          : peer_is_full ? Closed::kPeerLimit
+                                         : Closed::kLimit);
     if (duplicate >= 0) close(duplicate);
     close(connected);
     return -1;

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "server/sockets/listening.h"
+#include "server/sockets/pauses.h"
 
 namespace roberta::sockets {
 
@@ -26,13 +27,15 @@ enum class Closed {
   kPeerLimit,  ///< its address had max_per_peer already
   kOpenFiles,  ///< the process has no more file descriptors
   kResets,     ///< its calls were cancelled too fast
+  kPause,      ///< another one of its address was, a short time ago
 };
-inline constexpr const char* kClosedNames[] = {"limit", "peer_limit", "open_files", "resets"};  ///< [Closed]
+inline constexpr const char* kClosedNames[] = {"limit", "peer_limit", "open_files", "resets", "pause"};  ///< [Closed]
 
 struct AcceptorOptions {
   size_t max_connections;
-  size_t max_per_peer;           ///< of one IPv4 address or one IPv6 network of 64 bits; 0: any number
-  size_t max_resets_per_second;  ///< of one connection; 0: any number
+  size_t max_per_peer;                    ///< of one IPv4 address or one IPv6 network of 64 bits; 0: any number
+  size_t max_resets_per_second;           ///< of one connection; 0: any number
+  std::chrono::milliseconds reset_pause;  ///< the first one of an address that had more, see Pauses
   /// Takes over an accepted connection, which is non-blocking and close-on-exec, and shuts it down before it closes it,
   /// which is how the acceptor sees the end. Runs on the acceptor's thread.
   std::function<void(int descriptor, bool is_unix)> hand_over;
@@ -56,7 +59,8 @@ class Acceptor {
   void StopListening();
 
   /// A call over the connection to `peer`, named as gRPC does ("ipv4:127.0.0.1:8001", "ipv6:%5B::1%5D:8001"), was
-  /// cancelled by its client. Ends the connection if there were too many. Those of Unix sockets have no names and are
+  /// cancelled by its client. Ends the connection if there were too many, and its address has to wait before
+  /// its next one. Those of Unix sockets have no names and are
   /// not ended.
   void CountReset(std::string_view peer, std::chrono::steady_clock::time_point now);
 
@@ -86,6 +90,7 @@ class Acceptor {
   std::unordered_map<int, Connection> by_duplicate_;
   std::map<std::string, int, std::less<>> by_peer_;  ///< duplicates
   std::unordered_map<std::string, size_t> per_network_;
+  Pauses pauses_;
   std::thread thread_;
 };
 

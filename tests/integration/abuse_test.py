@@ -21,6 +21,7 @@ CALLS = 300 if LONG else 40
 ROUNDS = 5 if LONG else 2
 REQUEST_TIMEOUTS = 'roberta_request_failures_total{reason="request_timeout"}'
 RESETS = 'roberta_connections_closed_total{reason="resets"}'
+PAUSES = 'roberta_connections_closed_total{reason="pause"}'
 MOST_TIMES_SLOWER = 2 if LONG else 20
 CONFIG = """limits { handshake_timeout_ms: 1000 request_timeout_ms: 1000 max_connections_per_peer: 0 max_resets_per_second: 100 }
 execution { predictive_admission: false }"""
@@ -103,11 +104,12 @@ class Attacks(unittest.TestCase):
         # gRPC 1.51 keeps them for as long as the connection lasts, at most twice their size.
         self.others_are_served(attacks.header_floods, 128 << 20)
 
-    def test_rapid_resets_end_the_connection(self):
+    def test_rapid_resets_end_the_connection_and_the_next_ones_of_the_address(self):
         self.watch = self.every_connection_ends
-        before = metric(self.server, RESETS)
+        before = [metric(self.server, series) for series in (RESETS, PAUSES)]
         self.others_are_served(attacks.rapid_resets, 256 << 20)
-        self.assertGreater(metric(self.server, RESETS), before)
+        for series, count in zip((RESETS, PAUSES), before):
+            wait_until(lambda series=series, count=count: metric(self.server, series) > count)
 
 
 class Memory(unittest.TestCase):

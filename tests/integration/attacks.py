@@ -1,6 +1,6 @@
 """Clients that mean harm, each in a process of its own, and a well-behaved one to compare with; with the standard library only.
 
-Ports are those of 127.0.0.1. An attack is a function of Harm, which runs until it is told to stop.
+Ports are those of 127.0.0.1, and attacks come from an address of their own. An attack is a function of Harm, which runs until it is told to stop.
 """
 
 import contextlib
@@ -14,6 +14,7 @@ from closed_loop import REQUEST
 DATA, HEADERS, RST_STREAM, SETTINGS, PING, WINDOW_UPDATE, CONTINUATION = 0, 1, 3, 4, 6, 8, 9
 END_STREAM, END_HEADERS, ACK = 1, 4, 1
 MOST_OPEN_FILES = 100
+ATTACKER = "127.0.0.2"
 
 
 def frame(kind, flags, stream, payload=b""):
@@ -104,7 +105,7 @@ class Harm:
         self._connections = []
 
     def connect(self):
-        connection = socket.create_connection(("127.0.0.1", self.port), timeout=60)
+        connection = socket.create_connection(("127.0.0.1", self.port), timeout=60, source_address=(ATTACKER, 0))
         self.begun.value += 1
         self._connections.append(connection)
         return connection

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "server/sockets/pauses.h"
 
 namespace roberta::sockets {
 namespace {
@@ -131,6 +132,7 @@ AcceptorOptions Limits(size_t max_connections, size_t max_per_peer = 0, size_t m
   return {.max_connections = max_connections,
           .max_per_peer = max_per_peer,
           .max_resets_per_second = max_resets_per_second,
+          .reset_pause = std::chrono::hours(1),
           .hand_over = {},
           .count_open = {},
           .count_closed = {}};
@@ -191,6 +193,55 @@ TEST(Acceptor, AConnectionWhoseCallsAreCancelledTooFastIsClosed) {
   EXPECT_TRUE(attacker.WaitForEnd());
   accepting.WaitForOpen(1);
   EXPECT_EQ(accepting.closed(Closed::kResets), 1);
+}
+
+TEST(Acceptor, AnAddressWhoseConnectionWasClosedForResetsHasToWait) {
+  Accepting accepting(Limits(8, 0, 1));
+  Client attacker("127.0.0.2"), again("127.0.0.2"), other("127.0.0.3");
+  ASSERT_TRUE(attacker.Connect(accepting.port()));
+  accepting.WaitForTaken(1);
+  const TimePoint now = std::chrono::steady_clock::now();
+  for (int i = 0; i < 2; ++i) (*accepting).CountReset(attacker.peer(), now);
+  EXPECT_TRUE(attacker.WaitForEnd());
+  ASSERT_TRUE(again.Connect(accepting.port()));
+  EXPECT_TRUE(again.WaitForEnd());
+  EXPECT_EQ(accepting.closed(Closed::kPause), 1);
+  ASSERT_TRUE(other.Connect(accepting.port()));
+  accepting.WaitForTaken(2);
+}
+
+TEST(Pauses, LastTwiceAsLongEachTimeUntilTheyAreForgotten) {
+  Pauses pauses(std::chrono::seconds(1));
+  TimePoint now(std::chrono::hours(1));
+  EXPECT_FALSE(pauses.Waits("a", now));
+  for (const int seconds : {1, 2, 4, 8, 16, 32, 64, 64}) {
+    pauses.Begin("a", now);
+    pauses.Begin("a", now);  // of another connection that it still had
+    EXPECT_TRUE(pauses.Waits("a", now + std::chrono::milliseconds(seconds * 1000 - 1)));
+    EXPECT_FALSE(pauses.Waits("a", now + std::chrono::seconds(seconds)));
+    EXPECT_FALSE(pauses.Waits("b", now));
+    now += std::chrono::seconds(seconds) + Pauses::kForgottenAfter - std::chrono::milliseconds(1);
+  }
+  now += std::chrono::minutes(3);
+  pauses.Begin("a", now);
+  EXPECT_FALSE(pauses.Waits("a", now + std::chrono::seconds(1)));
+}
+
+TEST(Pauses, OfNoLengthAreNone) {
+  Pauses pauses(std::chrono::milliseconds(0));
+  pauses.Begin("a", TimePoint());
+  EXPECT_FALSE(pauses.Waits("a", TimePoint()));
+}
+
+TEST(Pauses, ForgetTheOneThatEndsFirstBeyondTheirNumber) {
+  Pauses pauses(std::chrono::seconds(1));
+  const TimePoint now(std::chrono::hours(1));
+  for (size_t i = 0; i <= Pauses::kMostNetworks; ++i) {
+    pauses.Begin(absl::StrCat("network ", i), now + std::chrono::microseconds(i));
+  }
+  EXPECT_FALSE(pauses.Waits("network 0", now));
+  EXPECT_TRUE(pauses.Waits("network 1", now));
+  EXPECT_TRUE(pauses.Waits(absl::StrCat("network ", Pauses::kMostNetworks), now));
 }
 
 TEST(Acceptor, ResetsOfAConnectionThatIsGoneMeanNothing) {
