@@ -249,6 +249,7 @@ int RunProgram(const char* name, const std::function<int()>& run) {
 int RunSubcommand(CLI::App* app, std::vector<std::string> arguments, const int* exit_code, const char* advice) {
   const std::string& name = app->get_name();
   app->set_version_flag("--version", absl::StrCat(name, " ", version::kLong), "Print the version and exit");
+  AddCompletion(app);
   app->require_subcommand(0, 1);  // with 1 at least, an unknown subcommand would not be named
   try {
     for (const std::string& argument : arguments) {

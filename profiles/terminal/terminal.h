@@ -29,6 +29,11 @@ int RunProgram(const char* name, const std::function<int()>& run);
 /// with `advice` about arguments that are not expected. The only short option is -h.
 int RunSubcommand(CLI::App* app, std::vector<std::string> arguments, const int* exit_code, const char* advice = "");
 
+/// Adds the option --completion bash|zsh, which --help does not show: it prints a script for that shell that completes
+/// the options, subcommands and values that `app`, whose name is the program's, has when it parses. RunSubcommand calls
+/// it.
+void AddCompletion(CLI::App* app);
+
 /// From now on SIGINT and SIGTERM only ask for a stop and end waits in system calls; the next one ends the program.
 void CatchStopSignals();
 bool StopRequested();

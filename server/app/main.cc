@@ -101,8 +101,10 @@ void Declare(CLI::App& app, Flags& flags) {
       ->envname("ROBERTA_PROFILES");
   AddOverride(app, "--default-profile", overrides.default_profile, "ROBERTA_DEFAULT_PROFILE",
               "Profile for requests that name no profile (the first of --profiles)");
-  AddOverride(app, "--log-format", overrides.log_format, "ROBERTA_LOG_FORMAT", "text or json");
-  AddOverride(app, "--log-level", overrides.log_level, "ROBERTA_LOG_LEVEL", "trace, debug, info, warn or error");
+  AddOverride(app, "--log-format", overrides.log_format, "ROBERTA_LOG_FORMAT", "Format of the log (text)")
+      ->type_name("text|json");
+  AddOverride(app, "--log-level", overrides.log_level, "ROBERTA_LOG_LEVEL", "What is logged (info)")
+      ->type_name("trace|debug|info|warn|error");
   AddOverride(app, "--slow-request-ms", overrides.slow_request_ms, "ROBERTA_SLOW_REQUEST_MS",
               "Log calls that take at least so long (5000); 0: never")
       ->type_name("MS");
@@ -121,8 +123,8 @@ void Declare(CLI::App& app, Flags& flags) {
               "Who may call: lines NAME ROLE SHA256 or NAME ROLE certificate:IDENTITY")
       ->type_name("FILE");
   AddOverride(app, "--anonymous-role", overrides.anonymous_role, "ROBERTA_ANONYMOUS_ROLE",
-              "Role of callers without credentials: none, metadata, inference or admin (admin, or none if there is a "
-              "credentials file or a client CA)");
+              "Role of callers without credentials (admin, or none if there is a credentials file or a client CA)")
+      ->type_name("none|metadata|inference|admin");
   app.add_flag_function(
          "--allow-insecure", [&overrides](int64_t count) { overrides.allow_insecure = count > 0; },
          "Listen on other addresses than loopback without TLS, or with profiles for everybody to load and unload")
@@ -176,6 +178,7 @@ Instructions ReadCommandLine(int argc, const char* const* argv) {
   Flags flags;
   Declare(app, flags);
   const CLI::App* const make_token = DeclareMakeToken(app, flags.token);
+  roberta::terminal::AddCompletion(&app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& success) {

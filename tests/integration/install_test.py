@@ -19,6 +19,9 @@ class Install(unittest.TestCase):
                 result = subprocess.run([str(moved / "bin" / name), "--version"], capture_output=True, text=True, check=False)
                 self.assertEqual(result.returncode, 0, result.stderr)
                 self.assertTrue(result.stdout.startswith(name), result.stdout)
+                script = (moved / "share/bash-completion/completions" / name).read_text()
+                self.assertIn(f"complete -F _{name.replace('-', '_')} {name}", script)
+                self.assertTrue((moved / "share/zsh/vendor-completions" / f"_{name}").read_text().startswith(f"#compdef {name}"))
             model = moved / "share/roberta-serve/models/demo-sst2"
             result = subprocess.run([str(moved / "bin/roberta-model"), "inspect", str(model)], capture_output=True, text=True,
                                     check=False)
