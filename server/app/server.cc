@@ -33,6 +33,7 @@
 #include "server/app/logging.h"
 #include "server/app/options.h"
 #include "server/app/profile_reporter.h"
+#include "server/app/service_manager.h"
 #include "server/batching/batch_queue.h"
 #include "server/batching/executors.h"
 #include "server/call/failure_reason.h"
@@ -68,6 +69,7 @@ constexpr int kStepsBelowExecutors = 5;
 constexpr std::chrono::milliseconds kQuietAfterClose(100);
 constexpr std::chrono::milliseconds kLongestWaitForQuiet(1000);
 constexpr std::chrono::milliseconds kLongestWriteOfDrain(3000);
+constexpr std::chrono::milliseconds kLongestEndOfDrain(10000);  // once calls are answered
 constexpr std::chrono::milliseconds kWatchInterval(200);
 constexpr size_t kOtherOpenFiles = 256;  // than those of connections
 constexpr size_t kPartForHttp = 8;       // of those of connections, at most
@@ -173,6 +175,7 @@ class ServerImpl final : public Server {
                               .administration = &administration_,
                               .guard = access_.guard()}),
         longest_write_(std::chrono::milliseconds(config.limits().stream_write_timeout_ms())),
+        watchdog_(service_manager_.ping_interval().value_or(std::chrono::microseconds(0))),
         watch_([this](const std::stop_token& stop) { EndStuckWrites(stop); }) {
     registry_->Observe(&reporter_);
     metrics_.queue().SetCapacity(queue_.capacity_items());
@@ -271,6 +274,7 @@ class ServerImpl final : public Server {
 
   absl::Status LoadProfiles(const std::function<void()>& before_ready) {
     for (const std::string& name : LoadOrder(config_)) {
+      service_manager_.Send(absl::StrCat("STATUS=loading profile ", name));
       const absl::Status status = registry_->Load(name);
       if (status.ok() || name != config_.default_profile()) continue;
       return errors::In(absl::StrCat("the default profile, ", name, ", did not load"), status);
@@ -299,18 +303,25 @@ class ServerImpl final : public Server {
         kernels::HostHasVnni() ? ", vnni" : "", kernels::IsaName(kernels::FastestIsa()));
   }
 
-  void LogServing() const {
+  void SayThatItServes() {
     for (const registry::ProfileStatus& status : registry_->List()) {
       if (status.state == registry::ProfileState::kUnloaded) spdlog::info("{}", ProfileLine(status));
     }
     const std::string& host = config_.listen().host();
-    spdlog::info("serving gRPC on {}, metrics on http://{}/metrics{}", HostPort(host, port_),
-                 HostPort(host, metrics_port_),
-                 http_server_ ? absl::StrCat(", JSON on http://", HostPort(host, http_server_->port())) : "");
+    const std::string serving = absl::StrCat(
+        "serving gRPC on ", HostPort(host, port_), ", metrics on http://", HostPort(host, metrics_port_), "/metrics",
+        http_server_ ? absl::StrCat(", JSON on http://", HostPort(host, http_server_->port())) : "");
+    spdlog::info("{}", serving);
+    service_manager_.Send(absl::StrCat("READY=1\nSTATUS=", serving));
+    watched_ = service_manager_.ping_interval().has_value();
   }
 
   bool Drain(std::chrono::milliseconds drain_delay, std::chrono::milliseconds drain_timeout) override {
     SetReadiness(Readiness::kDraining);
+    // The time that the configuration gives counts, should it be more than the service manager's own.
+    const std::chrono::microseconds longest = drain_delay + drain_timeout + kLongestEndOfDrain;
+    service_manager_.Send(
+        absl::StrCat("STOPPING=1\nSTATUS=finishing what was accepted\nEXTEND_TIMEOUT_USEC=", int64_t{longest.count()}));
     reporter_.Stop();
     StopShadow();
     std::this_thread::sleep_for(drain_delay);
@@ -358,7 +369,14 @@ class ServerImpl final : public Server {
       for (size_t ended = first_messages_.EndSince(now - longest); ended > 0; --ended) {
         metrics_.calls().Failed(call::kFailureReasons[static_cast<size_t>(call::FailureReason::kRequestTimeout)].name);
       }
+      if (watched_ && watchdog_.IsDue(now, queue_.progress())) PingServiceManager();
     }
+  }
+  /// By way of the thread that answers probes for liveness: if that hangs, no ping is sent.
+  void PingServiceManager() {
+    metrics_.PageLater("/healthz", [this](const http::Response& page) {
+      if (page.status == 200) service_manager_.Send("WATCHDOG=1");
+    });
   }
   std::unique_ptr<sockets::Acceptor> MakeAcceptor(
       std::vector<sockets::ListeningSocket> listening,
@@ -393,6 +411,7 @@ class ServerImpl final : public Server {
   }
 
   const config::ServerConfig config_;
+  const ServiceManager service_manager_ = ServiceManager::FromEnvironment();
   const std::unique_ptr<registry::Registry> registry_;
   admission::WaitPredictor predictor_;
   batching::BatchQueue queue_;  // before the metrics, which ask it to the end, as they do the brown-out
@@ -426,6 +445,8 @@ class ServerImpl final : public Server {
   uint16_t port_ = 0;
   uint16_t metrics_port_ = 0;
   std::atomic<std::chrono::milliseconds> longest_write_;
+  std::atomic<bool> watched_{false};
+  Watchdog watchdog_;
   std::jthread watch_;  // last: it uses the streams
 };
 
@@ -445,7 +466,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const config::ServerConfig
   server->LogStart();
   RETURN_IF_ERROR(server->LoadProfiles(before_ready));
   *sample_threads = 1;  // a load at run time leaves the other cores to requests
-  server->LogServing();
+  server->SayThatItServes();
   return server;
 }
 

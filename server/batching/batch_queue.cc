@@ -132,6 +132,7 @@ std::optional<Batch> BatchQueue::Next(std::optional<size_t> last_profile, size_t
 }
 
 void BatchQueue::Start(const Batch& batch) {
+  ++running_;
   if (former_.LoadingOf(batch.profile).prefetch) {
     ++prefetching_running_;
     last_prefetching_ = batch.profile;
@@ -168,6 +169,8 @@ void BatchQueue::Complete(const Batch& batch, BatchRun run) {
   Jobs ended;
   {
     const std::lock_guard lock(mutex_);
+    --running_;
+    ++batches_ended_;
     if (former_.LoadingOf(batch.profile).prefetch) --prefetching_running_;
     run.helped = helped_.Ended(batch.work, run.ended);
     overtaken_.Ended(batch.overtaken);
@@ -224,6 +227,11 @@ BatchQueue::Depth BatchQueue::depth() const {
 void BatchQueue::SeedCost(size_t profile, double ns_per_token) {
   const std::lock_guard lock(mutex_);
   former_.SeedCost(profile, ns_per_token);
+}
+
+BatchQueue::Progress BatchQueue::progress() const {
+  const std::lock_guard lock(mutex_);
+  return {.has_work = running_ > 0 || !former_.nothing_waits(), .batches_ended = batches_ended_};
 }
 
 Clock::duration BatchQueue::waiting_work() const {

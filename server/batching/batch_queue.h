@@ -2,6 +2,7 @@
 
 #include <condition_variable>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -79,6 +80,12 @@ class BatchQueue {
 
   using Depth = BatchFormer::Depth;
   Depth depth() const;
+  /// What a watchdog asks: whether anything waits or runs, and how many batches have ended since the start.
+  struct Progress {
+    bool has_work = false;
+    uint64_t batches_ended = 0;
+  };
+  Progress progress() const;
   /// The time that one executor would need for what waits, without shadow traffic, by what batches of each profile
   /// cost. Takes time proportional to the number of profiles.
   Clock::duration waiting_work() const;
@@ -114,6 +121,8 @@ class BatchQueue {
   BatchFormer former_;
   HelpedBatches helped_;
   OvertakenBatches overtaken_;
+  size_t running_ = 0;  ///< batches
+  uint64_t batches_ended_ = 0;
   size_t prefetching_running_ = 0;          ///< batches that run, of profiles that prefetch
   std::optional<size_t> last_prefetching_;  ///< profile of the newest of them
   size_t idle_executors_ = 0;

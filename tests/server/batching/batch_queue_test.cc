@@ -22,6 +22,18 @@ TEST_F(BatchQueueTest, ACallInSeveralBatchesIsJoinedInOrder) {
   EXPECT_EQ(done_[job.get()], 1);
 }
 
+TEST_F(BatchQueueTest, ProgressTellsWorkThatWaitsOrRunsAndBatchesThatHaveEnded) {
+  EXPECT_FALSE(queue_.progress().has_work);
+  Push(100, {4});
+  EXPECT_TRUE(queue_.progress().has_work);
+  const auto batch = queue_.TryTake({});
+  EXPECT_TRUE(queue_.progress().has_work);
+  EXPECT_EQ(queue_.progress().batches_ended, 0u);
+  queue_.Complete(*batch, RunBatch(*batch, queue_.now()));
+  EXPECT_FALSE(queue_.progress().has_work);
+  EXPECT_EQ(queue_.progress().batches_ended, 1u);
+}
+
 TEST_F(BatchQueueTest, BatchesThatEndInAnotherOrderAreJoinedInOrder) {
   const auto job = Push(100, {6, 6});
   const auto first = queue_.TryTake({}), second = queue_.TryTake({});
