@@ -48,16 +48,10 @@ std::string ProfileLine(const ProfileStatus& status) {
   return line;
 }
 
-void ProfileReporter::ReportTo(grpc::HealthCheckServiceInterface* health) {
-  const std::lock_guard lock(mutex_);
-  health_ = health;
-}
-
-void ProfileReporter::Stop() {
-  const std::lock_guard lock(mutex_);
-  stopped_ = true;
-  if (health_ == nullptr) return;
-  for (const std::string& name : registry_->names()) health_->SetServingStatus("profile/" + name, false);
+ProfileReporter::ProfileReporter(const registry::Registry* registry, metrics::ServerMetrics* metrics,
+                                 batching::BatchQueue* queue, transport::HealthService* health, size_t executors)
+    : registry_(registry), metrics_(metrics), queue_(queue), health_(health), executors_(executors) {
+  for (const std::string& name : registry_->names()) health_->Set("profile/" + name, false);
 }
 
 void ProfileReporter::StepEnded(std::string_view profile, const registry::LoadStep& step) {
@@ -84,7 +78,7 @@ void ProfileReporter::Report(const ProfileStatus& status) {
   if (!unloaded && status.quality) state.agreement_ratio = status.quality->agreement;
   metrics_->profiles().Set(status.name, state);
   if (ready) SeedCost(status);
-  if (health_ != nullptr) health_->SetServingStatus("profile/" + status.name, ready && !stopped_);
+  health_->Set("profile/" + status.name, ready);
   std::string line = ProfileLine(status);
   std::string& last = logged_[status.name];
   if (line == last) return;

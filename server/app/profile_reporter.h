@@ -1,7 +1,5 @@
 #pragma once
 
-#include <grpcpp/health_check_service_interface.h>
-
 #include <map>
 #include <memory>
 #include <mutex>
@@ -11,6 +9,7 @@
 #include "profiles/registry/registry.h"
 #include "server/batching/batch_queue.h"
 #include "server/metrics/server_metrics.h"
+#include "server/transport/health.h"
 
 namespace roberta::app {
 
@@ -20,13 +19,7 @@ class ProfileReporter final : public registry::Observer {
  public:
   /// All must outlive this. `executors` is what expected_tokens_per_second is for.
   ProfileReporter(const registry::Registry* registry, metrics::ServerMetrics* metrics, batching::BatchQueue* queue,
-                  size_t executors)
-      : registry_(registry), metrics_(metrics), queue_(queue), executors_(executors) {}
-
-  /// From then on it updates `health`, which must outlive this; nullptr: no longer.
-  void ReportTo(grpc::HealthCheckServiceInterface* health);
-  /// From then on every profile is NOT_SERVING.
-  void Stop();
+                  transport::HealthService* health, size_t executors);
 
   void StepEnded(std::string_view profile, const registry::LoadStep& step) override;
   std::shared_ptr<const void> Loaded(const registry::LoadedProfile& profile) override;
@@ -39,10 +32,9 @@ class ProfileReporter final : public registry::Observer {
   const registry::Registry* const registry_;
   metrics::ServerMetrics* const metrics_;
   batching::BatchQueue* const queue_;
+  transport::HealthService* const health_;
   const size_t executors_;
   std::mutex mutex_;  // held from reading a status to reporting it, so that the last report is right
-  grpc::HealthCheckServiceInterface* health_ = nullptr;     // guarded by mutex_
-  bool stopped_ = false;                                    // guarded by mutex_
   std::map<std::string, std::string, std::less<>> logged_;  // guarded by mutex_: the last line of each profile
 };
 

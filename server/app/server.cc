@@ -2,7 +2,6 @@
 
 #include <google/protobuf/stubs/logging.h>
 #include <grpcpp/grpcpp.h>
-#include <grpcpp/health_check_service_interface.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
@@ -52,6 +51,7 @@
 #include "server/sockets/acceptor.h"
 #include "server/sockets/listening.h"
 #include "server/transport/compatible_services.h"
+#include "server/transport/health.h"
 #include "server/transport/http_routes.h"
 #include "server/transport/rpc_counter.h"
 #include "server/transport/services.h"
@@ -122,7 +122,7 @@ class ServerImpl final : public Server {
                                   .onednn = kernels::OneDnnVersion(),
                                   .isa = std::string(kernels::IsaName(kernels::FastestIsa())),
                                   .primitives_created = &kernels::PrimitivesCreated}}),
-        reporter_(registry_.get(), &metrics_, &queue_, config.execution().executors()),
+        reporter_(registry_.get(), &metrics_, &queue_, &health_, config.execution().executors()),
         request_log_(MakeRequestLog(config.logging())),
         permits_(config.execution().queue_capacity_calls()),
         concurrency_(&permits_, &predictor_, config.limits().max_caller_share()),
@@ -199,7 +199,6 @@ class ServerImpl final : public Server {
     grpc_server_->Wait();
     // A call that was cut off may still be in a pool; the pools' tasks use one another and the core.
     permits_.WaitUntilIdle(std::chrono::hours(1));
-    reporter_.ReportTo(nullptr);
   }
 
   absl::Status Listen() {
@@ -227,7 +226,6 @@ class ServerImpl final : public Server {
     }
 
     google::protobuf::SetLogHandler(nullptr);  // else clients could write lines, by strings that are not UTF-8
-    grpc::EnableDefaultHealthCheckService(true);
     grpc::ServerBuilder builder;
     // In this order: for TCP, for the Unix socket.
     std::array<std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor>, 2> take_over;
@@ -253,21 +251,18 @@ class ServerImpl final : public Server {
     builder.SetResourceQuota(memory.Resize(limits.max_buffered_bytes()));
     builder.RegisterService(&classifier_service_);
     builder.RegisterService(&profiles_service_);
+    builder.RegisterService(&health_);
     compatible_services_.Register(&builder);
     std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> interceptors;
     interceptors.push_back(transport::MakeRpcCounter(&metrics_.rpcs(), &first_messages_, [this](std::string_view peer) {
       acceptor_->CountReset(peer, std::chrono::steady_clock::now());
     }));
     builder.experimental().SetInterceptorCreators(std::move(interceptors));
+    SetReadiness(Readiness::kLoading);
     grpc_server_ = builder.BuildAndStart();
     if (grpc_server_ == nullptr) return absl::InternalError("gRPC does not start a server");
     acceptor_ = MakeAcceptor(std::move(listening), std::move(take_over));
     access_.Watch(http_server_.get());
-    SetReadiness(Readiness::kLoading);
-    reporter_.ReportTo(grpc_server_->GetHealthCheckService());
-    for (const std::string& name : registry_->names()) {
-      grpc_server_->GetHealthCheckService()->SetServingStatus("profile/" + name, false);
-    }
     acceptor_->Start();
     return absl::OkStatus();
   }
@@ -322,7 +317,7 @@ class ServerImpl final : public Server {
     const std::chrono::microseconds longest = drain_delay + drain_timeout + kLongestEndOfDrain;
     service_manager_.Send(
         absl::StrCat("STOPPING=1\nSTATUS=finishing what was accepted\nEXTEND_TIMEOUT_USEC=", int64_t{longest.count()}));
-    reporter_.Stop();
+    health_.Stop();
     StopShadow();
     std::this_thread::sleep_for(drain_delay);
     permits_.Close();
@@ -336,6 +331,7 @@ class ServerImpl final : public Server {
     permits_.WaitUntilQuiet(kQuietAfterClose, kLongestWaitForQuiet);
     // What is answered has still to leave: both wait for that, but not for long once every answer is given.
     acceptor_->StopListening();
+    health_.EndWatches();
     const std::chrono::seconds for_writes(idle ? 5 : 0);
     if (http_server_ != nullptr) http_server_->Stop(for_writes);
     grpc_server_->Shutdown(std::chrono::system_clock::now() + for_writes);
@@ -350,11 +346,10 @@ class ServerImpl final : public Server {
   /// The only place that sets health over HTTP and over gRPC.
   void SetReadiness(Readiness readiness) {
     metrics_.readiness() = readiness;
-    grpc::HealthCheckServiceInterface* health = grpc_server_->GetHealthCheckService();
-    health->SetServingStatus("", readiness == Readiness::kServing);
+    health_.Set("", readiness == Readiness::kServing);
     for (const auto* service : transport::ServicesOnPort()) {
       if (service->file()->package().starts_with("grpc.")) continue;
-      health->SetServingStatus(service->full_name(), readiness == Readiness::kServing);
+      health_.Set(service->full_name(), readiness == Readiness::kServing);
     }
   }
   void EndStuckWrites(const std::stop_token& stop) {
@@ -417,6 +412,7 @@ class ServerImpl final : public Server {
   batching::BatchQueue queue_;  // before the metrics, which ask it to the end, as they do the brown-out
   const std::unique_ptr<service::BrownOutLadder> brown_out_;
   metrics::ServerMetrics metrics_;
+  transport::HealthService health_;
   ProfileReporter reporter_;
   const std::unique_ptr<request_log::RequestLog> request_log_;
   admission::Permits permits_;

@@ -159,13 +159,14 @@ def half_prefaces(harm):
     each_until_ended(harm, lambda connection: connection.sendall(PREFACE[:10]))
 
 
-def calls_without_messages(harm, method="/roberta.v1.Classifier/Classify", connections=4, streams=250):
-    """Each time that such calls are over, the next ones."""
-    headers = call_headers(method)
+def calls_without_messages(harm, connections=4, streams=250):
+    """Of methods that need a role and of those that need none."""
+    headers = [call_headers(method) for method in (
+        "/roberta.v1.Classifier/Classify", "/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch")]
     sockets = [harm.connect() for _ in range(connections)]
     for connection in sockets:
         connection.sendall(PREFACE + b"".join(
-            frame(HEADERS, END_HEADERS, 2 * stream + 1, headers) for stream in range(streams)))
+            frame(HEADERS, END_HEADERS, 2 * stream + 1, headers[stream % len(headers)]) for stream in range(streams)))
     harm.ready.set()
     harm.stopped.wait()
 
