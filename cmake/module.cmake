@@ -74,10 +74,10 @@ function(roberta_use target scope)
   endforeach()
 endfunction()
 
-# roberta_binary(NAME roberta-server SOURCES main.cc DEPS ... [USES ...] [INSTALL]): a program. What is installed comes with the scripts
-# by which shells complete its command line, which it prints itself.
+# roberta_binary(NAME roberta-server SOURCES main.cc DEPS ... [USES ...] [INSTALL component]): a program. What is installed belongs to a
+# package of that name (see packages.cmake) and comes with the scripts by which shells complete its command line, which it prints itself.
 function(roberta_binary)
-  cmake_parse_arguments(B "INSTALL" "NAME" "SOURCES;DEPS;USES" ${ARGN})
+  cmake_parse_arguments(B "" "NAME;INSTALL" "SOURCES;DEPS;USES" ${ARGN})
   add_executable(${B_NAME} ${B_SOURCES})
   target_link_libraries(${B_NAME} PRIVATE ${B_DEPS})
   roberta_compile(${B_NAME})
@@ -86,14 +86,16 @@ function(roberta_binary)
   if(B_INSTALL)
     roberta_leave_out(${B_NAME})
     add_dependencies(programs ${B_NAME})
-    install(TARGETS ${B_NAME} RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
+    install(TARGETS ${B_NAME} RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}" COMPONENT ${B_INSTALL})
     set(scripts "${CMAKE_BINARY_DIR}/completion")
     file(MAKE_DIRECTORY "${scripts}")
     foreach(shell IN ITEMS bash zsh)
       install(CODE "execute_process(COMMAND \"$<TARGET_FILE:${B_NAME}>\" --completion ${shell}
-        OUTPUT_FILE \"${scripts}/${B_NAME}.${shell}\" COMMAND_ERROR_IS_FATAL ANY)")
+        OUTPUT_FILE \"${scripts}/${B_NAME}.${shell}\" COMMAND_ERROR_IS_FATAL ANY)" COMPONENT ${B_INSTALL})
     endforeach()
-    install(FILES "${scripts}/${B_NAME}.bash" DESTINATION "${CMAKE_INSTALL_DATADIR}/bash-completion/completions" RENAME ${B_NAME})
-    install(FILES "${scripts}/${B_NAME}.zsh" DESTINATION "${CMAKE_INSTALL_DATADIR}/zsh/vendor-completions" RENAME _${B_NAME})
+    install(FILES "${scripts}/${B_NAME}.bash" DESTINATION "${CMAKE_INSTALL_DATADIR}/bash-completion/completions" RENAME ${B_NAME}
+      COMPONENT ${B_INSTALL})
+    install(FILES "${scripts}/${B_NAME}.zsh" DESTINATION "${CMAKE_INSTALL_DATADIR}/zsh/vendor-completions" RENAME _${B_NAME}
+      COMPONENT ${B_INSTALL})
   endif()
 endfunction()
