@@ -24,6 +24,9 @@ START_TIMEOUT_SECONDS = 120  # generous: sanitizers and shared machines are slow
 # With the packages of tests/requirements.txt; made by tests/run.
 VIRTUAL_ENVIRONMENT = SOURCE / "build/venv"
 
+# Programs and files of tests/go_modules.txt; made by tests/run.
+GO_MODULES = SOURCE / "build/go"
+
 _SERVING = re.compile(r"serving gRPC on (\S+):(\d+), metrics on http://\S+:(\d+)/metrics(?:, JSON on http://\S+:(\d+))?")
 
 
