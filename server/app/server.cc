@@ -9,6 +9,7 @@
 #include <array>
 #include <atomic>
 #include <condition_variable>
+#include <ctime>
 #include <initializer_list>
 #include <mutex>
 #include <stop_token>
@@ -49,10 +50,12 @@
 #include "server/service/profile_backend.h"
 #include "server/service/tokenization.h"
 #include "server/sockets/acceptor.h"
+#include "server/sockets/agent_checks.h"
 #include "server/sockets/listening.h"
 #include "server/transport/compatible_services.h"
 #include "server/transport/health.h"
 #include "server/transport/http_routes.h"
+#include "server/transport/load_reports.h"
 #include "server/transport/rpc_counter.h"
 #include "server/transport/services.h"
 #include "version/version.h"
@@ -105,6 +108,16 @@ transport::ServerFacts FactsOf(const config::ServerConfig& config) {
           .tokenizer_workers = config.execution().tokenizer_workers()};
 }
 
+transport::LoadReportOptions ToLoadReportOptions(const config::ServerConfig& config) {
+  const cores::CpuBudget budget = cores::ReadCpuBudget();
+  const double cores = budget.affinity_cores;
+  const config::LoadReports& reports = config.load_reports();
+  return {.cores = budget.quota_cores > 0 ? std::min(budget.quota_cores, cores) : cores,
+          .always = reports.always(),
+          .least_interval = std::chrono::milliseconds(reports.least_interval_ms()),
+          .max_streams = reports.max_streams()};
+}
+
 class ServerImpl final : public Server {
  public:
   ServerImpl(const config::ServerConfig& config, std::unique_ptr<registry::Registry> registry)
@@ -154,7 +167,8 @@ class ServerImpl final : public Server {
         executors_(&queue_, config.execution().executors()),
         loads_(1),
         access_(config_, &metrics_.security()),
-        classifier_service_(&classification_, &streams_, &comparison_, access_.guard()),
+        load_reports_(ToLoadReportOptions(config), &metrics_.calls(), access_.guard()),
+        classifier_service_(&classification_, &streams_, &comparison_, access_.guard(), &load_reports_),
         profiles_service_(&administration_, access_.guard()),
         http_services_({.parts = &parts_,
                         .classification = &classification_,
@@ -173,10 +187,11 @@ class ServerImpl final : public Server {
                               .classification = &classification_,
                               .tokenization = &tokenization_,
                               .administration = &administration_,
-                              .guard = access_.guard()}),
+                              .guard = access_.guard(),
+                              .load = &load_reports_}),
         longest_write_(std::chrono::milliseconds(config.limits().stream_write_timeout_ms())),
         watchdog_(service_manager_.ping_interval().value_or(std::chrono::microseconds(0))),
-        watch_([this](const std::stop_token& stop) { EndStuckWrites(stop); }) {
+        watch_([this](const std::stop_token& stop) { Watch(stop); }) {
     registry_->Observe(&reporter_);
     metrics_.queue().SetCapacity(queue_.capacity_items());
     metrics_.BeforeScrape([this] {
@@ -211,6 +226,14 @@ class ServerImpl final : public Server {
     if (!listen.unix_socket().empty()) {
       ASSIGN_OR_RETURN(sockets::ListeningSocket unix_socket, sockets::ListenAt(listen.unix_socket()));
       listening.push_back(std::move(unix_socket));
+    }
+
+    if (listen.agent_port() != 0) {
+      ASSIGN_OR_RETURN(
+          std::vector<sockets::ListeningSocket> checks,
+          sockets::ListenOn(listen.host(), static_cast<uint16_t>(listen.agent_port()), "for agent checks"));
+      agent_checks_ = std::make_unique<sockets::AgentChecks>(std::move(checks));
+      has_agent_checks_ = true;
     }
 
     if (listen.http()) {
@@ -252,6 +275,7 @@ class ServerImpl final : public Server {
     builder.RegisterService(&classifier_service_);
     builder.RegisterService(&profiles_service_);
     builder.RegisterService(&health_);
+    builder.RegisterService(&load_reports_);
     compatible_services_.Register(&builder);
     std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> interceptors;
     interceptors.push_back(transport::MakeRpcCounter(&metrics_.rpcs(), &first_messages_, [this](std::string_view peer) {
@@ -326,6 +350,7 @@ class ServerImpl final : public Server {
     streams_.Drain();
     if (http_server_ != nullptr) http_server_->Drain();
     compatible_services_.Drain();
+    load_reports_.Drain();
     const bool idle = permits_.WaitUntilIdle(drain_timeout);
     // Once it shuts down, gRPC cancels late calls without asking us. Turn them away as UNAVAILABLE until they cease.
     permits_.WaitUntilQuiet(kQuietAfterClose, kLongestWaitForQuiet);
@@ -352,12 +377,14 @@ class ServerImpl final : public Server {
       health_.Set(service->full_name(), readiness == Readiness::kServing);
     }
   }
-  void EndStuckWrites(const std::stop_token& stop) {
+  /// What is to be done a few times a second, and needs no thread of its own.
+  void Watch(const std::stop_token& stop) {
     std::mutex mutex;
     std::unique_lock lock(mutex);
     std::condition_variable_any stopped;
     while (!stopped.wait_for(lock, stop, kWatchInterval, [&] { return stop.stop_requested(); })) {
       const auto now = std::chrono::steady_clock::now();
+      ReportLoad(now);
       streams_.EndWritesSince(now - longest_write_.load());
       compatible_services_.EndWritesSince(now - longest_write_.load());
       const auto longest = std::chrono::milliseconds(config_.limits().request_timeout_ms());
@@ -372,6 +399,19 @@ class ServerImpl final : public Server {
     metrics_.PageLater("/healthz", [this](const http::Response& page) {
       if (page.status == 200) service_manager_.Send("WATCHDOG=1");
     });
+  }
+  void ReportLoad(std::chrono::steady_clock::time_point now) {
+    timespec cpu = {};
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
+    const double load_ratio = predictor_.load_ratio(now);
+    load_reports_.Take({.at = now,
+                        .calls = metrics_.calls().count(),
+                        .cpu_seconds = static_cast<double>(cpu.tv_sec) + static_cast<double>(cpu.tv_nsec) * 1e-9,
+                        .load_ratio = load_ratio,
+                        .queue_seconds = std::chrono::duration<double>(predictor_.backlog(now).drain).count()});
+    if (!has_agent_checks_) return;
+    const bool serving = metrics_.readiness() == Readiness::kServing;
+    agent_checks_->Answer(serving ? sockets::WeightLine(load_ratio) : sockets::kDrainLine);
   }
   std::unique_ptr<sockets::Acceptor> MakeAcceptor(
       std::vector<sockets::ListeningSocket> listening,
@@ -430,6 +470,7 @@ class ServerImpl final : public Server {
   batching::Executors executors_;
   batching::WorkerPool loads_;
   Access access_;
+  transport::LoadReports load_reports_;
   transport::ClassifierService classifier_service_;
   transport::ProfilesService profiles_service_;
   const transport::HttpServices http_services_;
@@ -437,13 +478,15 @@ class ServerImpl final : public Server {
   std::unique_ptr<sockets::Acceptor> acceptor_;
   transport::FirstMessages first_messages_;
   std::unique_ptr<http::Server> http_server_;  // nullptr: off
+  std::unique_ptr<sockets::AgentChecks> agent_checks_;
+  std::atomic<bool> has_agent_checks_{false};  // from then on only watch_ uses them
   std::unique_ptr<grpc::Server> grpc_server_;
   uint16_t port_ = 0;
   uint16_t metrics_port_ = 0;
   std::atomic<std::chrono::milliseconds> longest_write_;
   std::atomic<bool> watched_{false};
   Watchdog watchdog_;
-  std::jthread watch_;  // last: it uses the streams
+  std::jthread watch_;  // last: it uses what is above
 };
 
 }  // namespace

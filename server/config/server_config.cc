@@ -52,6 +52,7 @@ constexpr NumberField kNumbers[] = {
     {"listen.port", 8001, 0, 65535},
     {"listen.metrics_port", 8002, 0, 65535},
     {"listen.http_port", 8000, 0, 65535},
+    {"listen.agent_port", 0, 0, 65535},
     {"execution.executors", 1, 1, 1024},
     {"execution.tokenizer_workers", 1, 1, 1024},
     {"execution.queue_capacity_calls", 1024, 1, kMany},
@@ -90,6 +91,8 @@ constexpr NumberField kNumbers[] = {
     {"tls.reload_interval_ms", 1000, 10, kHourMs},
     {"access.failure_delay_ms", 250, 0, 10000},
     {"access.max_delayed_failures", 256, 0, kMany},
+    {"load_reports.least_interval_ms", 1000, 200, kHourMs},
+    {"load_reports.max_streams", 256, 0, kMany},
 };
 
 /// Fields that are true or false, with their defaults.
@@ -98,7 +101,8 @@ constexpr std::pair<const char*, bool> kSwitches[] = {{"execution.predictive_adm
                                                       {"logging.requests", false},
                                                       {"brown_out.enabled", false},
                                                       {"listen.allow_insecure", false},
-                                                      {"tls.require_client_certificate", false}};
+                                                      {"tls.require_client_certificate", false},
+                                                      {"load_reports.always", false}};
 
 /// A field of one of the entries of a config: "listen.port".
 struct Field {
@@ -159,6 +163,12 @@ absl::Status CheckPortsDiffer(const Listen& listen) {
   if (listen.http() && listen.http_port() != 0 && same) {
     return WrongValue("listen.http_port", absl::StrCat(listen.http_port()),
                       "another one than listen.port and listen.metrics_port");
+  }
+  const uint32_t agent = listen.agent_port();
+  const bool taken =
+      agent == listen.port() || agent == listen.metrics_port() || (listen.http() && agent == listen.http_port());
+  if (agent != 0 && taken) {
+    return WrongValue("listen.agent_port", absl::StrCat(agent), "another one than the other ports");
   }
   return absl::OkStatus();
 }

@@ -19,6 +19,13 @@ using absl::StatusCode;
 
 constexpr auto kClassify = static_cast<size_t>(Method::kClassify);
 constexpr auto kInfer = static_cast<size_t>(Phase::kInfer);
+
+/// Of a code with which calls end: whether another server might have answered.
+bool IsFault(StatusCode code) {
+  using enum StatusCode;
+  return code == kResourceExhausted || code == kUnavailable || code == kDeadlineExceeded || code == kInternal;
+}
+
 constexpr auto kUnknownCode = static_cast<size_t>(StatusCode::kUnknown);
 
 }  // namespace
@@ -99,6 +106,8 @@ void CallMetrics::CountRequest(const End& end, const Handles& handles) {
 void CallMetrics::Ended(const End& end, const call::PhaseClock& clock) {
   const Handles& handles = handles_.Of(end.profile);
   CountRequest(end, handles);
+  if (IsFault(end.code)) faults_.fetch_add(1, std::memory_order_relaxed);
+  ended_.fetch_add(1, std::memory_order_relaxed);
   handles.duration[static_cast<size_t>(end.method)]->Observe(Seconds(clock.total_ns()));
   if (end.code != StatusCode::kOk) Failed(end.reason);
   if (end.method != Method::kClassify) return;

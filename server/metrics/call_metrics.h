@@ -73,6 +73,13 @@ class CallMetrics {
   /// Zeros for a profile that is not in the list. Calls that end meanwhile may be in some of the numbers only.
   CallTotals TotalsOf(std::string_view profile) const;
 
+  /// Calls of all methods so far.
+  struct Count {
+    uint64_t ended = 0;
+    uint64_t faults = 0;  ///< of these, those that failed for overload, time, a stop or an error of the server
+  };
+  Count count() const { return {.ended = ended_, .faults = faults_}; }
+
  private:
   using SharedTotals = Totals<std::atomic<uint64_t>>;
 
@@ -95,6 +102,8 @@ class CallMetrics {
   PerProfile<Handles> handles_;
   std::map<std::string, prometheus::Counter*, std::less<>> failures_;
   prometheus::Gauge* inflight_;
+  std::atomic<uint64_t> ended_{0};
+  std::atomic<uint64_t> faults_{0};
 };
 
 /// How the items of Classify calls end: items_total, input_tokens, truncated_items_total. Any thread may call.

@@ -40,7 +40,7 @@ auto StreamOf(OpenStreams* open, const Gate& gate, Translation translation, Serv
 }  // namespace
 
 TeiService::TeiService(const CompatibleCore& core, OpenStreams* open) {
-  const Gate metadata = {core.guard, Role::kMetadata}, infer = {core.guard, Role::kInference};
+  const Gate metadata = {core.guard, Role::kMetadata}, infer = {core.guard, Role::kInference, core.load};
   AddUnary("/tei.v1.Info/Info",
            AtOnce<tei::v1::InfoRequest>(metadata, [core](const auto&) -> absl::StatusOr<tei::v1::InfoResponse> {
              return MakeInfo(*core.parts, core.facts);
@@ -60,7 +60,7 @@ TeiService::TeiService(const CompatibleCore& core, OpenStreams* open) {
 
 InferenceService::InferenceService(const CompatibleCore& core, OpenStreams* open) {
   const Gate none = {core.guard, Role::kNone}, metadata = {core.guard, Role::kMetadata};
-  const Gate infer = {core.guard, Role::kInference}, admin = {core.guard, Role::kAdmin};
+  const Gate infer = {core.guard, Role::kInference, core.load}, admin = {core.guard, Role::kAdmin};
   const service::Parts* const parts = core.parts;
   AddUnary("/inference.GRPCInferenceService/ServerLive",
            AtOnce<inference::ServerLiveRequest>(none, [](const auto&) -> absl::StatusOr<inference::ServerLiveResponse> {

@@ -5,6 +5,7 @@
 #include "server/service/parts.h"
 #include "server/service/profile_administration.h"
 #include "server/service/tokenization.h"
+#include "server/transport/load_reports.h"
 #include "server/transport/ordered_stream.h"
 #include "server/transport/port_services.h"
 #include "server/transport/raw_service.h"
@@ -21,6 +22,7 @@ struct CompatibleCore {
   service::Tokenization* tokenization;
   service::ProfileAdministration* administration;
   const security::Guard* guard = nullptr;  ///< nullptr: everybody may call
+  const LoadReports* load = nullptr;       ///< nullptr: no call has a load report
 };
 
 /// tei.v1.Info, Predict and Tokenize.

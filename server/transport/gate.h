@@ -12,10 +12,13 @@
 // Where every call over gRPC shows who it is from.
 namespace roberta::transport {
 
-/// What a method asks of its callers.
+class LoadReports;
+
+/// What a method asks of its callers, and whether it tells them the load of the server.
 struct Gate {
   const security::Guard* guard;  ///< outlives the call; nullptr: everybody may
   security::Role needed;
+  const LoadReports* load = nullptr;  ///< outlives the call; nullptr: its calls have no load reports
 };
 
 /// Reads what a call has before its first message, see ReadHead, and whether its caller may make it: by the metadata

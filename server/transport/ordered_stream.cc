@@ -1,6 +1,7 @@
 #include "server/transport/ordered_stream.h"
 
 #include "server/service/profile_backend.h"
+#include "server/transport/load_reports.h"
 
 namespace roberta::transport {
 
@@ -160,7 +161,9 @@ void OrderedStream::Step(Lock lock) {
   lock.unlock();
   // From here on the stream may be gone, but for what it has not finished.
   for (const std::shared_ptr<Exchange>& exchange : unwanted) exchange->Cancel();
-  if (finish) FinishWhenDue(gate_, entered_, context_, [this, status] { Finish(status); });
+  if (!finish) return;
+  AddLoadReport(gate_, entered_, context_);
+  FinishWhenDue(gate_, entered_, context_, [this, status] { Finish(status); });
 }
 
 }  // namespace roberta::transport

@@ -11,6 +11,7 @@
 #include "server/call/failure_reason.h"
 #include "server/transport/metadata.h"
 #include "tei/v1/tei.pb.h"
+#include "xds/service/orca/v3/orca.pb.h"
 
 namespace roberta::transport {
 
@@ -60,6 +61,7 @@ const std::vector<const ServiceDescriptor*>& ServicesOnPort() {
          {grpc::health::v1::HealthCheckRequest::descriptor()->file(), v1::ClassifyRequest::descriptor()->file(),
           v1::ProfileInfo::descriptor()->file(), tei::v1::InfoRequest::descriptor()->file(),
           inference::ModelInferRequest::descriptor()->file(),
+          xds::service::orca::v3::OrcaLoadReportRequest::descriptor()->file(),
           grpc::reflection::v1::ServerReflectionRequest::descriptor()->file(),
           grpc::reflection::v1alpha::ServerReflectionRequest::descriptor()->file()}) {
       for (int i = 0; i < file->service_count(); ++i) {

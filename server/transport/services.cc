@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "server/transport/gate.h"
+#include "server/transport/load_reports.h"
 #include "server/transport/metadata.h"
 #include "server/transport/unary_reactor.h"
 
@@ -85,6 +86,7 @@ class StreamReactor final : public grpc::ServerBidiReactor<ByteBuffer, ByteBuffe
       if (!outcome.profile_used.empty()) {
         reactor->context_->AddTrailingMetadata("x-profile-used", outcome.profile_used);
       }
+      AddLoadReport(reactor->gate_, outcome.status, reactor->context_);
       if (outcome.last == nullptr) return reactor->Finish(std::move(status));
       reactor->out_.Swap(&bytes);
       FinishWhenDue(reactor->gate_, outcome.status, reactor->context_, [reactor, status = std::move(status)] {
@@ -106,28 +108,28 @@ class StreamReactor final : public grpc::ServerBidiReactor<ByteBuffer, ByteBuffe
 };
 
 /// Of one of our own methods.
-Gate GateOf(const security::Guard* guard, call::Method method) {
-  return {guard, call::RowOf(method).role};
+Gate GateOf(const security::Guard* guard, call::Method method, const LoadReports* load = nullptr) {
+  return {guard, call::RowOf(method).role, load};
 }
 
 }  // namespace
 
 ServerUnaryReactor* ClassifierService::Classify(CallbackServerContext* context, const ByteBuffer* request,
                                                 ByteBuffer* response) {
-  return StartUnary<service::ClassifyCall>(GateOf(guard_, Method::kClassify), classification_,
+  return StartUnary<service::ClassifyCall>(GateOf(guard_, Method::kClassify, load_), classification_,
                                            &service::Classification::Start, context, *request, response);
 }
 
 grpc::ServerBidiReactor<ByteBuffer, ByteBuffer>* ClassifierService::ClassifyStream(CallbackServerContext* context) {
-  auto* reactor = new StreamReactor(GateOf(guard_, Method::kClassifyStream), context);
+  auto* reactor = new StreamReactor(GateOf(guard_, Method::kClassifyStream, load_), context);
   reactor->Start(streams_);
   return reactor;
 }
 
 ServerUnaryReactor* ClassifierService::Compare(CallbackServerContext* context, const ByteBuffer* request,
                                                ByteBuffer* response) {
-  return StartUnary<service::ComparisonCall>(GateOf(guard_, Method::kCompare), comparison_, &service::Comparison::Start,
-                                             context, *request, response);
+  return StartUnary<service::ComparisonCall>(GateOf(guard_, Method::kCompare, load_), comparison_,
+                                             &service::Comparison::Start, context, *request, response);
 }
 
 ServerUnaryReactor* ProfilesService::ListProfiles(CallbackServerContext* context, const ByteBuffer* request,

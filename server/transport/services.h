@@ -10,19 +10,21 @@
 #include "server/service/comparison.h"
 #include "server/service/profile_administration.h"
 #include "server/transport/first_messages.h"
+#include "server/transport/load_reports.h"
 
 namespace roberta::transport {
 
 /// roberta.v1.Classifier over gRPC's callback API. Requests are read from the wire as their raw twins (see
-/// proto/roberta/internal). Without a guard everybody may call. Everything pointed to must outlive the server that this
-/// is registered with.
+/// proto/roberta/internal). Without a guard everybody may call, without load reports no call has one. Everything
+/// pointed to must outlive the server that this is registered with.
 class ClassifierService final
     : public v1::Classifier::WithRawCallbackMethod_Classify<v1::Classifier::WithRawCallbackMethod_ClassifyStream<
           v1::Classifier::WithRawCallbackMethod_Compare<v1::Classifier::Service>>> {
  public:
   ClassifierService(service::Classification* classification, service::ClassifyStreams* streams,
-                    service::Comparison* comparison, const security::Guard* guard = nullptr)
-      : classification_(classification), streams_(streams), comparison_(comparison), guard_(guard) {
+                    service::Comparison* comparison, const security::Guard* guard = nullptr,
+                    const LoadReports* load = nullptr)
+      : classification_(classification), streams_(streams), comparison_(comparison), guard_(guard), load_(load) {
     // By their places in the proto file.
     MarkMethodStreamed(0, HandleUnary([this](auto*... call) { return Classify(call...); }));
     MarkMethodStreamed(2, HandleUnary([this](auto*... call) { return Compare(call...); }));
@@ -40,6 +42,7 @@ class ClassifierService final
   service::ClassifyStreams* const streams_;
   service::Comparison* const comparison_;
   const security::Guard* const guard_;
+  const LoadReports* const load_;
 };
 
 /// roberta.v1.Profiles over gRPC's callback API; requests that name a profile are read from the wire as

@@ -11,6 +11,7 @@
 #include "server/call/call.h"
 #include "server/service/unary_call.h"
 #include "server/transport/gate.h"
+#include "server/transport/load_reports.h"
 #include "server/transport/metadata.h"
 #include "server/transport/translation.h"
 
@@ -62,6 +63,7 @@ class UnaryReactor final : public grpc::ServerUnaryReactor {
  private:
   void Complete(service::Outcome<typename Call::Response>& outcome) {
     AddTrailers(*call_, context_);
+    AddLoadReport(gate_, outcome.status, context_);
     typename Translation::Response storage;
     const auto* translated = translation_.End(outcome, &storage);
     grpc::Status status = ToGrpcStatus(outcome.status, outcome.problems);

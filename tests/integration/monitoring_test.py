@@ -1,12 +1,18 @@
 """Metrics and health over HTTP; alert rules and dashboard against the names that exist."""
 
+import base64
 import json
+import os
 import re
 import signal
+import socket
+import subprocess
 import tempfile
 import unittest
 
 from binaries import SOURCE, Server, wait_until
+from closed_loop import REQUEST
+from connection_test import config_file
 from monitoring import ALERTS, DEPLOY, expressions, get
 
 NAME = re.compile(r"\b(?:roberta|grpc_server|process)_\w+")
@@ -16,6 +22,52 @@ def golden():
     """Metric -> labels."""
     rows = [line.split("\t") for line in (SOURCE / "tests/golden/metrics.tsv").read_text().splitlines()[1:]]
     return {name: (kind, set(labels.split(",")) - {"-"}) for name, kind, labels in rows}
+
+
+def load_report_of_call(server, *headers):
+    """The load report in the trailing metadata of one Classify call, as text-proto; None if there is none. By curl, as gRPC keeps it from
+    its own clients."""
+    with tempfile.NamedTemporaryFile() as request:
+        request.write(b"\0" + len(REQUEST).to_bytes(4, "big") + REQUEST)
+        request.flush()
+        result = subprocess.run(
+            ["curl", "--silent", "--show-error", "--http2-prior-knowledge", "--output", os.devnull, "--dump-header", "-", "--data-binary",
+             f"@{request.name}", *(word for header in ("content-type: application/grpc", "te: trailers", *headers) for word in ("-H", header)),
+             f"http://{server.address}/roberta.v1.Classifier/Classify"], capture_output=True, text=True, check=True)
+    assert "grpc-status: 0" in result.stdout, result.stdout
+    found = re.search(r"^endpoint-load-metrics-bin: (\S+)", result.stdout, re.MULTILINE)
+    if found is None:
+        return None
+    report = base64.b64decode(found[1] + "==")
+    return subprocess.run(["protoc", "--decode=xds.data.orca.v3.OrcaLoadReport", "-I", str(SOURCE / "proto"),
+                           "xds/data/orca/v3/orca_load_report.proto"], input=report, capture_output=True, check=True).stdout.decode()
+
+
+def agent_line(port):
+    """What an agent check is told."""
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
+        return connection.makefile().read()
+
+
+class Load(unittest.TestCase):
+    def test_a_call_that_asks_has_a_load_report_and_no_other(self):
+        with Server() as server:
+            self.assertIsNone(load_report_of_call(server))
+            self.assertIsNone(load_report_of_call(server, "endpoint-load-metrics-format: yaml"))
+            fields = ("application_utilization: ", "cpu_utilization: ", "rps_fractional: ", 'key: "queue_seconds"')
+            wait_until(lambda: all(field in load_report_of_call(server, "endpoint-load-metrics-format: bin") for field in fields))
+
+    def test_every_call_has_one_where_the_config_says_so_and_agent_checks_hear_of_a_stop(self):
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        with config_file(f"load_reports {{ always: true }} listen {{ agent_port: {port} }} shutdown {{ drain_delay_ms: 1500 }}") as config:
+            with Server("--config", config.name) as server:
+                self.assertIsNotNone(load_report_of_call(server))
+                self.assertRegex(agent_line(port), r"^ready up (100|[5-9]\d)%\n$")
+                server.signal(signal.SIGTERM)
+                wait_until(lambda: agent_line(port) == "drain\n")
+                self.assertIsNotNone(load_report_of_call(server))  # it serves on
+                self.assertEqual(server.wait(), 0)
 
 
 class Files(unittest.TestCase):

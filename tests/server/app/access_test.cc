@@ -53,6 +53,7 @@ const std::map<std::string, Role> kNeeded = {
     {"inference.GRPCInferenceService/ModelStreamInfer", Role::kInference},
     {"inference.GRPCInferenceService/RepositoryModelLoad", Role::kAdmin},
     {"inference.GRPCInferenceService/RepositoryModelUnload", Role::kAdmin},
+    {"xds.service.orca.v3.OpenRcaService/StreamCoreMetrics", Role::kMetadata},
     {"grpc.reflection.v1.ServerReflection/ServerReflectionInfo", Role::kMetadata},
     {"grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", Role::kMetadata},
 };
