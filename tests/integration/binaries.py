@@ -61,9 +61,10 @@ class Server:
     """
 
     def __init__(self, *arguments, model=QUICK_DEMO_MODEL, profiles="baseline", environment=None, exit_code=0,
-                 through=()):
+                 through=(), port=0, metrics_port=0):
         self._exit_code = exit_code
-        command = [*through, str(BIN / "roberta-server"), "--port", "0", "--metrics-port", "0", *map(str, arguments)]
+        command = [*through, str(BIN / "roberta-server"), "--port", str(port), "--metrics-port", str(metrics_port),
+                   *map(str, arguments)]
         if profiles is not None:
             command += ["--profiles", profiles]
         if model is not None:
@@ -76,6 +77,7 @@ class Server:
         self._reader.start()
         if not self._serving.wait(START_TIMEOUT_SECONDS) or self.address is None:
             self._process.kill()
+            self.wait()
             raise AssertionError("the server did not start: " + "".join(self.log))
 
     address = None
