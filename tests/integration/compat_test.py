@@ -258,7 +258,7 @@ class Compatible(unittest.TestCase):
             self.assertEqual(sorted(names), ["grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection",
                                              "grpc.reflection.v1alpha.ServerReflection", "inference.GRPCInferenceService",
                                              "roberta.v1.Classifier", "roberta.v1.Profiles", "tei.v1.Info", "tei.v1.Predict",
-                                             "tei.v1.Tokenize"], version)
+                                             "tei.v1.Tokenize", "xds.service.orca.v3.OpenRcaService"], version)
             self.assertIn(b"PredictPairRequest", tei.file_descriptor_response.file_descriptor_proto[0])
             self.assertEqual(len(inference.file_descriptor_response.file_descriptor_proto), 2, "with what it imports")
             self.assertEqual(hidden.error_response.error_code, grpc.StatusCode.NOT_FOUND.value[0])
