@@ -90,8 +90,10 @@ function(roberta_binary)
     set(scripts "${CMAKE_BINARY_DIR}/completion")
     file(MAKE_DIRECTORY "${scripts}")
     foreach(shell IN ITEMS bash zsh)
-      install(CODE "execute_process(COMMAND \"$<TARGET_FILE:${B_NAME}>\" --completion ${shell}
-        OUTPUT_FILE \"${scripts}/${B_NAME}.${shell}\" COMMAND_ERROR_IS_FATAL ANY)" COMPONENT ${B_INSTALL})
+      # By renaming, since several may install at a time.
+      install(CODE "string(RANDOM LENGTH 12 new)
+        execute_process(COMMAND \"$<TARGET_FILE:${B_NAME}>\" --completion ${shell} OUTPUT_FILE \"${scripts}/\${new}\" COMMAND_ERROR_IS_FATAL ANY)
+        file(RENAME \"${scripts}/\${new}\" \"${scripts}/${B_NAME}.${shell}\")" COMPONENT ${B_INSTALL})
     endforeach()
     install(FILES "${scripts}/${B_NAME}.bash" DESTINATION "${CMAKE_INSTALL_DATADIR}/bash-completion/completions" RENAME ${B_NAME}
       COMPONENT ${B_INSTALL})
