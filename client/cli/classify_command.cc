@@ -263,31 +263,26 @@ void DeclareOptions(CLI::App* command, ClassifyOptions* options) {
                    "standard input")
       ->type_name("FILE");
   const auto one_of = [](auto names) { return CLI::IsMember(names).description(""); };
-  command->add_option("--format", options->format, "txt, tsv, csv or jsonl, whatever the file's name says")
+  command->add_option("--format", options->format, "What the file is, whatever its name says")
       ->check(one_of(std::vector<std::string>{"txt", "tsv", "csv", "jsonl"}))
-      ->type_name("FORMAT");
+      ->type_name("txt|tsv|csv|jsonl");
   command
       ->add_option("--profile", options->profile,
                    "Optimization profile (the server's default); auto: the most accurate one that answers in time")
       ->type_name("NAME");
   AddObjectiveOptions(command, &options->objective);
-  command
-      ->add_option("--priority", options->priority,
-                   "Among calls that wait: low, normal or high (normal; for a --file low)")
+  command->add_option("--priority", options->priority, "Among calls that wait (normal; for a --file low)")
       ->check(one_of(kPriorities))
-      ->type_name("HOW");
-  command
-      ->add_option("--truncation", options->truncation, "For a text of too many tokens: error, right or left (error)")
+      ->type_name("low|normal|high");
+  command->add_option("--truncation", options->truncation, "For a text of too many tokens (error)")
       ->check(one_of(kTruncations))
-      ->type_name("HOW");
+      ->type_name("error|right|left");
   command->add_option("--top-k", options->top_k, "Scores per text, best first (all)")
       ->check(CLI::PositiveNumber)
       ->type_name("K");
-  command
-      ->add_option("--function", options->function,
-                   "From logits to scores: auto (as the model says), softmax, sigmoid or none (auto)")
+  command->add_option("--function", options->function, "From logits to scores (auto: as the model says)")
       ->check(one_of(kFunctions))
-      ->type_name("NAME");
+      ->type_name("auto|softmax|sigmoid|none");
   command->add_flag("--json", options->json, "Print an object a line, in the order of the input");
   command->add_flag("--logits", options->logits, "With --json: the logits too");
   command->add_flag("--no-stream", options->no_stream,

@@ -125,9 +125,9 @@ std::string ExampleFormatsHelp() {
 
 void AddExampleFlags(CLI::App* command, const std::string& what, ExampleFlags* flags) {
   command->add_option("--data", flags->file, what)->required()->type_name("FILE");
-  command->add_option("--format", flags->format, "tsv, jsonl or csv, whatever the file's name says")
+  command->add_option("--format", flags->format, "What the file is, whatever its name says")
       ->check(CLI::IsMember({"tsv", "jsonl", "csv"}).description(""))
-      ->type_name("FORMAT");
+      ->type_name("tsv|jsonl|csv");
   command->add_flag("--skip-bad-rows", flags->skip_bad_rows, "Go on without rows that are wrong, and list them");
 }
 

@@ -98,11 +98,9 @@ absl::StatusOr<Report> Tokenize(const TokenizeOptions& options) {
 void DeclareTokenizeOptions(CLI::App* command, TokenizeOptions* options) {
   AddModelOption(command, &options->model, "Checkpoint directory: its config.json and vocabulary are read");
   command->add_option("FILE", options->file, "JSON lines; - or nothing means standard input");
-  command
-      ->add_option("--truncation", options->truncation,
-                   "What to do with a text of too many tokens: error, right or left")
+  command->add_option("--truncation", options->truncation, "What to do with a text of too many tokens")
       ->check(CLI::IsMember({"error", "right", "left"}).description(""))
-      ->type_name("HOW")
+      ->type_name("error|right|left")
       ->default_str("error");
   command->add_option("--max-tokens", options->max_tokens, "Most tokens, special tokens included; 0 means no limit")
       ->type_name("N")

@@ -92,6 +92,8 @@ class Completion(unittest.TestCase):
         self.assertEqual(self.complete("roberta-server --config "), {"a file.json", "folder"})
         self.assertEqual(self.complete("roberta-server --model "), {"folder"})
         self.assertEqual(self.complete("roberta-server --config a --anonymous-role me"), {"metadata"})
+        self.assertEqual(self.complete("roberta-client classify --priority "), {"low", "normal", "high"})
+        self.assertEqual(self.complete("roberta-model tokenize --truncation e"), {"error"})
 
     def test_a_value_that_looks_like_a_subcommand_is_none(self):
         self.assertIn("--config", self.complete("roberta-server --default-profile make-token --"))
