@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import unittest
 
-from binaries import BUILD, QUICK_DEMO_MODEL
+from binaries import BUILD, QUICK_DEMO_MODEL, SOURCE
 
 # What lintian says and is meant: the maintainer is for who builds packages for others to choose (CPACK_PACKAGE_CONTACT), the license of the
 # demo model is in its own words, and CPack has ldconfig run for a library that no program is linked with.
@@ -92,6 +92,16 @@ class Packages(unittest.TestCase):
                                 check=False)
         found = {line.split(": ", 2)[2].split()[0] for line in result.stdout.splitlines() if line[:3] in ("E: ", "W: ")}
         self.assertLessEqual(found, ACCEPTED_TAGS, result.stdout)
+
+
+class Release(unittest.TestCase):
+    def test_it_overwrites_nothing_and_its_changelog_has_the_version(self):
+        with tempfile.TemporaryDirectory() as directory:
+            pathlib.Path(directory, "mine").touch()
+            result = subprocess.run([str(SOURCE / "deploy/release"), "--out", directory], capture_output=True, text=True, check=False)
+            self.assertEqual(result.returncode, 1)
+            self.assertEqual(result.stderr, f"release: --out: {directory} is not empty\n")  # which it asks after the changelog
+            self.assertEqual([path.name for path in pathlib.Path(directory).iterdir()], ["mine"])
 
 
 if __name__ == "__main__":
