@@ -1,16 +1,13 @@
 #include "server/app/server.h"
 
 #include <google/protobuf/stubs/logging.h>
-#include <grpcpp/grpcpp.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <condition_variable>
 #include <ctime>
-#include <initializer_list>
 #include <mutex>
 #include <stop_token>
 #include <string>
@@ -30,6 +27,7 @@
 #include "server/admission/permits.h"
 #include "server/admission/wait_predictor.h"
 #include "server/app/access.h"
+#include "server/app/grpc_port.h"
 #include "server/app/logging.h"
 #include "server/app/options.h"
 #include "server/app/profile_reporter.h"
@@ -77,14 +75,14 @@ constexpr std::chrono::milliseconds kWatchInterval(200);
 constexpr size_t kOtherOpenFiles = 256;  // than those of connections
 constexpr size_t kPartForHttp = 8;       // of those of connections, at most
 
-/// What the system allows, of which a connection of gRPC takes two.
-size_t OpenFilesForConnections() {
-  return std::max(sockets::RaiseOpenFiles(), 2 * kOtherOpenFiles) - kOtherOpenFiles;
-}
-
-/// A limit for gRPC, for which 0 is no number of its own.
-uint32_t OrForever(uint32_t milliseconds) {
-  return milliseconds == 0 ? INT32_MAX : milliseconds;
+/// How many connections of each kind there are open files for.
+struct RoomForConnections {
+  size_t grpc, http;
+};
+RoomForConnections ShareOpenFiles(bool has_http) {
+  const size_t files = std::max(sockets::RaiseOpenFiles(), 2 * kOtherOpenFiles) - kOtherOpenFiles;
+  const size_t for_http = has_http ? files / kPartForHttp : 0;
+  return {.grpc = (files - for_http) / 2, .http = for_http};  // one of gRPC takes two
 }
 
 batching::BatchQueueOptions QueueOptions(const config::ServerConfig& config, const registry::Registry& registry,
@@ -189,6 +187,7 @@ class ServerImpl final : public Server {
                               .administration = &administration_,
                               .guard = access_.guard(),
                               .load = &load_reports_}),
+        grpc_port_(config_, &metrics_),
         longest_write_(std::chrono::milliseconds(config.limits().stream_write_timeout_ms())),
         watchdog_(service_manager_.ping_interval().value_or(std::chrono::microseconds(0))),
         watch_([this](const std::stop_token& stop) { Watch(stop); }) {
@@ -203,15 +202,14 @@ class ServerImpl final : public Server {
   }
 
   ~ServerImpl() override {
-    if (grpc_server_ == nullptr) return;
+    if (!grpc_port_.is_listening()) return;
     StopShadow();
     permits_.Close();
-    acceptor_->StopListening();
+    grpc_port_.StopListening();
     refusals_.Close();
     access_.Stop();
     http_server_.reset();
-    grpc_server_->Shutdown(std::chrono::system_clock::now());
-    grpc_server_->Wait();
+    grpc_port_.Shutdown(std::chrono::milliseconds(0));
     // A call that was cut off may still be in a pool; the pools' tasks use one another and the core.
     permits_.WaitUntilIdle(std::chrono::hours(1));
   }
@@ -220,14 +218,6 @@ class ServerImpl final : public Server {
     RETURN_IF_ERROR(access_.Open());
     const config::Listen& listen = config_.listen();
     ASSIGN_OR_RETURN(metrics_port_, metrics_.Expose(listen.host(), static_cast<uint16_t>(listen.metrics_port())));
-    ASSIGN_OR_RETURN(std::vector<sockets::ListeningSocket> listening,
-                     sockets::ListenOn(listen.host(), static_cast<uint16_t>(listen.port()), "for gRPC"));
-    port_ = listening.front().port();
-    if (!listen.unix_socket().empty()) {
-      ASSIGN_OR_RETURN(sockets::ListeningSocket unix_socket, sockets::ListenAt(listen.unix_socket()));
-      listening.push_back(std::move(unix_socket));
-    }
-
     if (listen.agent_port() != 0) {
       ASSIGN_OR_RETURN(
           std::vector<sockets::ListeningSocket> checks,
@@ -235,10 +225,11 @@ class ServerImpl final : public Server {
       agent_checks_ = std::make_unique<sockets::AgentChecks>(std::move(checks));
       has_agent_checks_ = true;
     }
-
+    google::protobuf::SetLogHandler(nullptr);  // else clients could write lines, by strings that are not UTF-8
+    const RoomForConnections room = ShareOpenFiles(listen.http());
     if (listen.http()) {
       http::Options options = ToHttpOptions(config_);
-      options.max_connections = std::min(options.max_connections, OpenFilesForConnections() / kPartForHttp);
+      options.max_connections = std::min(options.max_connections, room.http);
       options.tls = access_.http_context();
       options.on_connections = [this](size_t open) { metrics_.http().SetConnections(open); };
       options.on_response = [this](unsigned status) { metrics_.http().CountResponse(status); };
@@ -247,47 +238,16 @@ class ServerImpl final : public Server {
                          transport::AnswerHttp(http_services_, std::move(request), std::move(responder));
                        }));
     }
-
-    google::protobuf::SetLogHandler(nullptr);  // else clients could write lines, by strings that are not UTF-8
-    grpc::ServerBuilder builder;
-    // In this order: for TCP, for the Unix socket.
-    std::array<std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor>, 2> take_over;
-    for (const bool is_unix : {false, true}) {
-      take_over[is_unix ? 1 : 0] = builder.experimental().AddExternalConnectionAcceptor(
-          grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
-          is_unix ? grpc::InsecureServerCredentials() : access_.grpc_credentials());
-    }
-    const config::Limits& limits = config_.limits();
-    for (const auto& [argument, value] : std::initializer_list<std::pair<const char*, uint32_t>>{
-             {GRPC_ARG_MAX_CONCURRENT_STREAMS, limits.max_concurrent_streams()},
-             {GRPC_ARG_MAX_METADATA_SIZE, limits.max_metadata_bytes()},
-             {GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, limits.min_ping_interval_ms()},
-             {GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1},
-             {GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, limits.handshake_timeout_ms()},
-             {GRPC_ARG_MAX_CONNECTION_IDLE_MS, OrForever(limits.max_connection_idle_ms())},
-             {GRPC_ARG_MAX_CONNECTION_AGE_MS, OrForever(limits.max_connection_age_ms())},
-             {GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS, OrForever(limits.max_connection_age_grace_ms())}}) {
-      builder.AddChannelArgument(argument, static_cast<int>(value));
-    }
-    builder.SetMaxReceiveMessageSize(static_cast<int>(limits.max_message_bytes()));
-    grpc::ResourceQuota memory("messages");
-    builder.SetResourceQuota(memory.Resize(limits.max_buffered_bytes()));
-    builder.RegisterService(&classifier_service_);
-    builder.RegisterService(&profiles_service_);
-    builder.RegisterService(&health_);
-    builder.RegisterService(&load_reports_);
-    compatible_services_.Register(&builder);
-    std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> interceptors;
-    interceptors.push_back(transport::MakeRpcCounter(&metrics_.rpcs(), &first_messages_, [this](std::string_view peer) {
-      acceptor_->CountReset(peer, std::chrono::steady_clock::now());
-    }));
-    builder.experimental().SetInterceptorCreators(std::move(interceptors));
     SetReadiness(Readiness::kLoading);
-    grpc_server_ = builder.BuildAndStart();
-    if (grpc_server_ == nullptr) return absl::InternalError("gRPC does not start a server");
-    acceptor_ = MakeAcceptor(std::move(listening), std::move(take_over));
+    RETURN_IF_ERROR(grpc_port_.Listen(access_.grpc_credentials(), room.grpc, [this](grpc::ServerBuilder* builder) {
+      builder->RegisterService(&classifier_service_);
+      builder->RegisterService(&profiles_service_);
+      builder->RegisterService(&health_);
+      builder->RegisterService(&load_reports_);
+      compatible_services_.Register(builder);
+    }));
     access_.Watch(http_server_.get());
-    acceptor_->Start();
+    grpc_port_.Accept();
     return absl::OkStatus();
   }
 
@@ -328,8 +288,8 @@ class ServerImpl final : public Server {
     }
     const std::string& host = config_.listen().host();
     const std::string serving = absl::StrCat(
-        "serving gRPC on ", HostPort(host, port_), ", metrics on http://", HostPort(host, metrics_port_), "/metrics",
-        http_server_ ? absl::StrCat(", JSON on http://", HostPort(host, http_server_->port())) : "");
+        "serving gRPC on ", HostPort(host, grpc_port_.port()), ", metrics on http://", HostPort(host, metrics_port_),
+        "/metrics", http_server_ ? absl::StrCat(", JSON on http://", HostPort(host, http_server_->port())) : "");
     spdlog::info("{}", serving);
     service_manager_.Send(absl::StrCat("READY=1\nSTATUS=", serving));
     watched_ = service_manager_.ping_interval().has_value();
@@ -355,15 +315,15 @@ class ServerImpl final : public Server {
     // Once it shuts down, gRPC cancels late calls without asking us. Turn them away as UNAVAILABLE until they cease.
     permits_.WaitUntilQuiet(kQuietAfterClose, kLongestWaitForQuiet);
     // What is answered has still to leave: both wait for that, but not for long once every answer is given.
-    acceptor_->StopListening();
+    grpc_port_.StopListening();
     health_.EndWatches();
     const std::chrono::seconds for_writes(idle ? 5 : 0);
     if (http_server_ != nullptr) http_server_->Stop(for_writes);
-    grpc_server_->Shutdown(std::chrono::system_clock::now() + for_writes);
+    grpc_port_.Shutdown(for_writes);
     return idle;
   }
 
-  uint16_t port() const override { return port_; }
+  uint16_t port() const override { return grpc_port_.port(); }
   uint16_t metrics_port() const override { return metrics_port_; }
   uint16_t http_port() const override { return http_server_ ? http_server_->port() : 0; }
 
@@ -387,10 +347,7 @@ class ServerImpl final : public Server {
       ReportLoad(now);
       streams_.EndWritesSince(now - longest_write_.load());
       compatible_services_.EndWritesSince(now - longest_write_.load());
-      const auto longest = std::chrono::milliseconds(config_.limits().request_timeout_ms());
-      for (size_t ended = first_messages_.EndSince(now - longest); ended > 0; --ended) {
-        metrics_.calls().Failed(call::kFailureReasons[static_cast<size_t>(call::FailureReason::kRequestTimeout)].name);
-      }
+      grpc_port_.EndLateCalls(now);
       if (watched_ && watchdog_.IsDue(now, queue_.progress())) PingServiceManager();
     }
   }
@@ -412,34 +369,6 @@ class ServerImpl final : public Server {
     if (!has_agent_checks_) return;
     const bool serving = metrics_.readiness() == Readiness::kServing;
     agent_checks_->Answer(serving ? sockets::WeightLine(load_ratio) : sockets::kDrainLine);
-  }
-  std::unique_ptr<sockets::Acceptor> MakeAcceptor(
-      std::vector<sockets::ListeningSocket> listening,
-      std::array<std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor>, 2> take_over) {
-    const config::Limits& limits = config_.limits();
-    const size_t all = OpenFilesForConnections();
-    const size_t room = (http_server_ != nullptr ? all - all / kPartForHttp : all) / 2;
-    if (room < limits.max_connections()) {
-      spdlog::warn("limits.max_connections is {}, but the system allows open files for {} connections only",
-                   limits.max_connections(), room);
-    }
-    // A function can be copied, and so must be what it holds.
-    auto shared = std::make_shared<decltype(take_over)>(std::move(take_over));
-    return std::make_unique<sockets::Acceptor>(
-        std::move(listening),
-        sockets::AcceptorOptions{
-            .max_connections = std::min<size_t>(limits.max_connections(), room),
-            .max_per_peer = limits.max_connections_per_peer(),
-            .max_resets_per_second = limits.max_resets_per_second(),
-            .reset_pause = std::chrono::milliseconds(limits.reset_pause_ms()),
-            .hand_over =
-                [shared](int descriptor, bool is_unix) {
-                  grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters connection;
-                  connection.fd = descriptor;
-                  (*shared)[is_unix ? 1 : 0]->HandleNewConnection(&connection);
-                },
-            .count_open = [this](size_t connections) { metrics_.connections().Set(connections); },
-            .count_closed = [this](sockets::Closed reason) { metrics_.connections().CountClosed(reason); }});
   }
   void StopShadow() {
     if (shadow_ != nullptr) shadow_->Stop();
@@ -475,13 +404,10 @@ class ServerImpl final : public Server {
   transport::ProfilesService profiles_service_;
   const transport::HttpServices http_services_;
   transport::CompatibleServices compatible_services_;
-  std::unique_ptr<sockets::Acceptor> acceptor_;
-  transport::FirstMessages first_messages_;
+  GrpcPort grpc_port_;
   std::unique_ptr<http::Server> http_server_;  // nullptr: off
   std::unique_ptr<sockets::AgentChecks> agent_checks_;
   std::atomic<bool> has_agent_checks_{false};  // from then on only watch_ uses them
-  std::unique_ptr<grpc::Server> grpc_server_;
-  uint16_t port_ = 0;
   uint16_t metrics_port_ = 0;
   std::atomic<std::chrono::milliseconds> longest_write_;
   std::atomic<bool> watched_{false};
