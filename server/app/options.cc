@@ -165,6 +165,7 @@ http::Options ToHttpOptions(const config::ServerConfig& config) {
                            .port = static_cast<uint16_t>(config.listen().http_port()),
                            .purpose = "for HTTP",
                            .max_connections = limits.max_connections(),
+                           .max_connections_per_peer = limits.max_connections_per_peer(),
                            .max_head_bytes = limits.max_metadata_bytes(),
                            .max_body_bytes = limits.max_message_bytes(),
                            .max_buffered_bytes = limits.max_buffered_bytes(),
@@ -172,8 +173,6 @@ http::Options ToHttpOptions(const config::ServerConfig& config) {
                            .head_timeout = milliseconds(limits.handshake_timeout_ms()),
                            .body_timeout = milliseconds(limits.request_timeout_ms()),
                            .write_timeout = milliseconds(limits.stream_write_timeout_ms())};
-  options.max_connections_per_peer =
-      limits.max_connections_per_peer() > 0 ? limits.max_connections_per_peer() : options.max_connections;
   options.error_response = transport::TransportError;
   return options;
 }

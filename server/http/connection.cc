@@ -45,14 +45,8 @@ class ExchangeOf final : public Responder::Exchange {
 
 }  // namespace
 
-std::string NetworkOf(const asio::ip::address& address) {
-  if (address.is_v4() || address.to_v6().is_v4_mapped()) return address.to_string();
-  const auto bytes = address.to_v6().to_bytes();
-  return std::string(bytes.begin(), bytes.begin() + bytes.size() / 2);
-}
-
-Connection::Connection(Shared* shared, asio::ip::tcp::socket socket, const asio::ip::address& peer, ssl_ctx_st* tls)
-    : shared_(shared), socket_(std::move(socket)), peer_(peer.to_string()), network_(NetworkOf(peer)) {
+Connection::Connection(Shared* shared, asio::ip::tcp::socket socket, std::string peer, ssl_ctx_st* tls)
+    : shared_(shared), socket_(std::move(socket)), peer_(std::move(peer)) {
   if (tls == nullptr) return;
   SSL_CTX_up_ref(tls);
   asio::ssl::context context(tls);  // gives that reference back; the stream has one of its own

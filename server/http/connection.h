@@ -30,18 +30,13 @@ struct Loop {
   boost::asio::io_context* context = nullptr;  ///< guarded by mutex; nullptr once the server is gone
 };
 
-/// What max_connections_per_peer counts: an IPv4 address, or the first 64 bits of one of IPv6, which one client may
-/// have as a whole.
-std::string NetworkOf(const boost::asio::ip::address& address);
-
 /// What the connections of a server share. All of it but the loop and the count is for the server's thread.
 struct Shared {
   Options options;
   Handler handler;
   std::shared_ptr<Loop> loop = std::make_shared<Loop>();
   std::unordered_map<Connection*, std::shared_ptr<Connection>> connections;
-  std::unordered_map<std::string, size_t> connections_of_network;  ///< see NetworkOf
-  size_t buffered_bytes = 0;                                       ///< of unfinished bodies
+  size_t buffered_bytes = 0;  ///< of unfinished bodies
   bool draining = false;
   std::function<void(const Connection&)> on_closed;  ///< it was removed from `connections`
 };
@@ -50,9 +45,8 @@ struct Shared {
 /// It is in Shared::connections until it is closed.
 class Connection final : public std::enable_shared_from_this<Connection> {
  public:
-  /// `tls` may be nullptr. `shared` must outlive this.
-  Connection(Shared* shared, boost::asio::ip::tcp::socket socket, const boost::asio::ip::address& peer,
-             ssl_ctx_st* tls);
+  /// `peer`: see sockets::PeerOf. `tls` may be nullptr. `shared` must outlive this.
+  Connection(Shared* shared, boost::asio::ip::tcp::socket socket, std::string peer, ssl_ctx_st* tls);
 
   void Start();
   /// Answers the request that the handler has.
@@ -64,7 +58,7 @@ class Connection final : public std::enable_shared_from_this<Connection> {
   void CloseUnused(bool also_begun);
   void Close();
 
-  const std::string& network() const { return network_; }
+  const std::string& peer() const { return peer_; }
 
  private:
   enum class State { kHandshake, kIdle, kHead, kBody, kHandling, kDelaying, kWriting, kLingering, kClosed };
@@ -94,7 +88,6 @@ class Connection final : public std::enable_shared_from_this<Connection> {
   boost::asio::ip::tcp::socket socket_;
   std::optional<boost::asio::ssl::stream<boost::asio::ip::tcp::socket&>> tls_;
   const std::string peer_;
-  const std::string network_;
   std::vector<std::string> certificate_names_;
 
   State state_ = State::kHandshake;

@@ -20,7 +20,7 @@ struct Request {
   std::string query;   ///< what follows the first question mark, percent-encoded
   Headers headers;     ///< in their order; names are in lower case; without trailers
   std::string body;
-  std::string peer;                            ///< the client's numeric address, without a port
+  std::string peer;                            ///< who counts as one client; see sockets::PeerOf
   std::vector<std::string> certificate_names;  ///< of the client's verified certificate; see NamesOfPeer
   std::chrono::steady_clock::time_point arrival;
 

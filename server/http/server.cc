@@ -11,6 +11,7 @@
 #include "profiles/errors/errors.h"
 #include "server/http/connection.h"
 #include "server/sockets/listening.h"
+#include "server/sockets/peer.h"
 
 namespace roberta::http {
 
@@ -29,7 +30,7 @@ Response PlainError(unsigned status, std::string_view sentence) {
 class ServerOnLoop final : public Server {
  public:
   ServerOnLoop(Options options, Handler handler, std::vector<sockets::ListeningSocket> sockets)
-      : port_(sockets.front().port()), tls_(options.tls) {
+      : port_(sockets.front().port()), per_peer_(options.max_connections_per_peer), tls_(options.tls) {
     shared_.options = std::move(options);
     if (!shared_.options.error_response) shared_.options.error_response = PlainError;
     shared_.handler = std::move(handler);
@@ -120,23 +121,19 @@ class ServerOnLoop final : public Server {
     boost::system::error_code error;
     const auto endpoint = socket.remote_endpoint(error);
     if (error) return;
-    const auto of_network = shared_.connections_of_network.find(NetworkOf(endpoint.address()));
     if (shared_.connections.size() >= shared_.options.max_connections) {
       return shared_.options.on_refusal(Refusal::kTooManyConnections);
     }
-    if (of_network != shared_.connections_of_network.end() &&
-        of_network->second >= shared_.options.max_connections_per_peer) {
-      return shared_.options.on_refusal(Refusal::kTooManyOfPeer);
-    }
+    std::string peer = sockets::PeerOf(endpoint.data());
+    if (!per_peer_.Add(peer)) return shared_.options.on_refusal(Refusal::kTooManyOfPeer);
     socket.set_option(tcp::no_delay(true), error);
     std::shared_ptr<ssl_ctx_st> tls;
     {
       const std::lock_guard lock(mutex_);
       tls = tls_;
     }
-    const auto connection = std::make_shared<Connection>(&shared_, std::move(socket), endpoint.address(), tls.get());
+    const auto connection = std::make_shared<Connection>(&shared_, std::move(socket), std::move(peer), tls.get());
     shared_.connections.emplace(connection.get(), connection);
-    ++shared_.connections_of_network[connection->network()];
     CountConnections();
     if (shared_.connections.size() == 1) SweepLater();
     connection->Start();
@@ -161,8 +158,7 @@ class ServerOnLoop final : public Server {
   }
 
   void OnClosed(const Connection& connection) {
-    const auto of_network = shared_.connections_of_network.find(connection.network());
-    if (--of_network->second == 0) shared_.connections_of_network.erase(of_network);
+    per_peer_.Remove(connection.peer());
     CountConnections();
   }
 
@@ -191,6 +187,7 @@ class ServerOnLoop final : public Server {
   asio::executor_work_guard<asio::io_context::executor_type> work_{context_.get_executor()};
   std::list<Acceptor> acceptors_;
   asio::steady_timer sweep_{context_};  // runs while there are connections
+  sockets::PeerCounts per_peer_;        // of the thread
   Shared shared_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;

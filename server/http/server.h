@@ -36,7 +36,7 @@ struct Options {
   std::shared_ptr<ssl_ctx_st> tls;  ///< see Server::SetTls
 
   size_t max_connections = 1024;
-  size_t max_connections_per_peer = 1024;  ///< of an IPv4 address or an IPv6 network of 64 bits
+  size_t max_connections_per_peer = 0;     ///< see sockets::PeerOf; 0: any number
   size_t max_head_bytes = 32u << 10;       ///< request line and headers; beyond: 431
   size_t max_body_bytes = 4u << 20;        ///< beyond: 413
   size_t max_buffered_bytes = 256u << 20;  ///< of unfinished bodies of all connections; beyond: 503

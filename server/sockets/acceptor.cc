@@ -1,8 +1,6 @@
 #include "server/sockets/acceptor.h"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
@@ -14,43 +12,15 @@
 #include <cerrno>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
-
 namespace roberta::sockets {
 namespace {
 
 constexpr int kEventsAtOnce = 64;
 constexpr int kAcceptedAtOnce = 64;  // so that ends of connections are seen meanwhile
 constexpr std::chrono::milliseconds kPauseWithoutMeans(100);
-constexpr size_t kNetworkBytes = 8;  // of an IPv6 address: a user is given that much
 
 int OpenSpare() {
   return open("/dev/null", O_RDONLY | O_CLOEXEC);
-}
-
-/// The peer as gRPC names it and its network, both empty for a Unix socket.
-std::pair<std::string, std::string> NamesOf(const sockaddr_storage& address) {
-  std::array<char, INET6_ADDRSTRLEN> text = {};
-  const void* four = nullptr;
-  in_port_t port = 0;
-  if (address.ss_family == AF_INET) {
-    const auto& in = reinterpret_cast<const sockaddr_in&>(address);
-    four = &in.sin_addr;
-    port = ntohs(in.sin_port);
-  } else if (address.ss_family == AF_INET6) {
-    const auto& in6 = reinterpret_cast<const sockaddr_in6&>(address);
-    port = ntohs(in6.sin6_port);
-    if (!IN6_IS_ADDR_V4MAPPED(&in6.sin6_addr)) {
-      inet_ntop(AF_INET6, &in6.sin6_addr, text.data(), text.size());
-      return {absl::StrCat("ipv6:%5B", text.data(), "%5D:", port),
-              std::string(reinterpret_cast<const char*>(&in6.sin6_addr), kNetworkBytes)};
-    }
-    four = &in6.sin6_addr.s6_addr[12];
-  } else {
-    return {};
-  }
-  inet_ntop(AF_INET, four, text.data(), text.size());
-  return {absl::StrCat("ipv4:", text.data(), ":", port), text.data()};
 }
 
 }  // namespace
@@ -70,6 +40,7 @@ Acceptor::Acceptor(std::vector<ListeningSocket> sockets, AcceptorOptions options
       spare_descriptor_(OpenSpare()),
       epoll_(epoll_create1(EPOLL_CLOEXEC)),
       wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      per_peer_(options_.max_per_peer),
       pauses_(options_.reset_pause) {
   Watch(wake_, EPOLLIN);
   for (const ListeningSocket& socket : sockets_) Watch(socket.descriptor(), EPOLLIN);
@@ -98,8 +69,8 @@ void Acceptor::StopListening() {
 void Acceptor::CountReset(std::string_view peer, std::chrono::steady_clock::time_point now) {
   if (options_.max_resets_per_second == 0) return;
   const std::lock_guard lock(mutex_);
-  const auto found = by_peer_.find(peer);
-  if (found == by_peer_.end()) return;
+  const auto found = by_name_.find(peer);
+  if (found == by_name_.end()) return;
   Connection& connection = by_duplicate_[found->second];
   if (now - connection.second >= std::chrono::seconds(1)) {
     connection.second = now;
@@ -108,7 +79,7 @@ void Acceptor::CountReset(std::string_view peer, std::chrono::steady_clock::time
   if (++connection.resets <= options_.max_resets_per_second) return;
   if (connection.resets == options_.max_resets_per_second + 1) {
     options_.count_closed(Closed::kResets);
-    pauses_.Begin(connection.network, now);
+    pauses_.Begin(connection.peer, now);
   }
   // Not shutdown, after which what has arrived already would still be read, and answered.
   const sockaddr nowhere = {.sa_family = AF_UNSPEC, .sa_data = {}};
@@ -167,8 +138,8 @@ void Acceptor::AcceptFrom(int listening) {
       if (errno != EAGAIN) std::this_thread::sleep_for(kPauseWithoutMeans);
       return;
     }
-    auto [peer, network] = NamesOf(address);
-    const int duplicate = Admit(connected, {.peer = std::move(peer), .network = std::move(network)});
+    const auto* peer = reinterpret_cast<const sockaddr*>(&address);
+    const int duplicate = Admit(connected, {.name = GrpcNameOf(peer), .peer = PeerOf(peer)});
     if (duplicate < 0) continue;
     options_.hand_over(connected, address.ss_family == AF_UNIX);
     Watch(duplicate, EPOLLET);  // nothing but the end
@@ -178,21 +149,18 @@ void Acceptor::AcceptFrom(int listening) {
 int Acceptor::Admit(int connected, Connection connection) {
   const int duplicate = fcntl(connected, F_DUPFD_CLOEXEC, 0);
   const std::lock_guard lock(mutex_);
-  const auto networked = per_network_.find(connection.network);
-  const bool peer_is_full = options_.max_per_peer > 0 && !connection.network.empty() &&
-                            networked != per_network_.end() && networked->second >= options_.max_per_peer;
-  const bool waits = pauses_.Waits(connection.network, std::chrono::steady_clock::now());
-  if (duplicate < 0 || waits || peer_is_full || by_duplicate_.size() >= options_.max_connections) {
-    options_.count_closed(duplicate < 0  ? Closed::kOpenFiles
-                          : waits        ? Closed::kPause
-                          : peer_is_full ? Closed::kPeerLimit
-                                         : Closed::kLimit);
+  const bool waits = pauses_.Waits(connection.peer, std::chrono::steady_clock::now());
+  const bool is_full = by_duplicate_.size() >= options_.max_connections;
+  if (duplicate < 0 || waits || is_full || !per_peer_.Add(connection.peer)) {
+    options_.count_closed(duplicate < 0 ? Closed::kOpenFiles
+                          : waits       ? Closed::kPause
+                          : is_full     ? Closed::kLimit
+                                        : Closed::kPeerLimit);
     if (duplicate >= 0) close(duplicate);
     close(connected);
     return -1;
   }
-  if (!connection.network.empty()) ++per_network_[connection.network];
-  if (!connection.peer.empty()) by_peer_[connection.peer] = duplicate;
+  if (!connection.name.empty()) by_name_[connection.name] = duplicate;
   by_duplicate_[duplicate] = std::move(connection);
   options_.count_open(by_duplicate_.size());
   return duplicate;
@@ -203,12 +171,10 @@ void Acceptor::Ended(int duplicate) {
   const auto found = by_duplicate_.find(duplicate);
   if (found == by_duplicate_.end()) return;
   const Connection& connection = found->second;
-  if (const auto peer = by_peer_.find(connection.peer); peer != by_peer_.end() && peer->second == duplicate) {
-    by_peer_.erase(peer);
+  if (const auto named = by_name_.find(connection.name); named != by_name_.end() && named->second == duplicate) {
+    by_name_.erase(named);
   }
-  if (const auto count = per_network_.find(connection.network); count != per_network_.end() && --count->second == 0) {
-    per_network_.erase(count);
-  }
+  per_peer_.Remove(connection.peer);
   by_duplicate_.erase(found);
   options_.count_open(by_duplicate_.size());
   close(duplicate);

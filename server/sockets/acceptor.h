@@ -15,6 +15,7 @@
 
 #include "server/sockets/listening.h"
 #include "server/sockets/pauses.h"
+#include "server/sockets/peer.h"
 
 namespace roberta::sockets {
 
@@ -33,9 +34,9 @@ inline constexpr const char* kClosedNames[] = {"limit", "peer_limit", "open_file
 
 struct AcceptorOptions {
   size_t max_connections;
-  size_t max_per_peer;                    ///< of one IPv4 address or one IPv6 network of 64 bits; 0: any number
+  size_t max_per_peer;                    ///< see PeerOf; 0: any number
   size_t max_resets_per_second;           ///< of one connection; 0: any number
-  std::chrono::milliseconds reset_pause;  ///< the first one of an address that had more, see Pauses
+  std::chrono::milliseconds reset_pause;  ///< the first one of a peer that had more, see Pauses
   /// Takes over an accepted connection, which is non-blocking and close-on-exec, and shuts it down before it closes it,
   /// which is how the acceptor sees the end. Runs on the acceptor's thread.
   std::function<void(int descriptor, bool is_unix)> hand_over;
@@ -58,16 +59,15 @@ class Acceptor {
   /// Closes the listening sockets. Afterwards nothing is handed over; connections go on.
   void StopListening();
 
-  /// A call over the connection to `peer`, named as gRPC does ("ipv4:127.0.0.1:8001", "ipv6:%5B::1%5D:8001"), was
-  /// cancelled by its client. Ends the connection if there were too many, and its address has to wait before
-  /// its next one. Those of Unix sockets have no names and are
-  /// not ended.
+  /// A call over the connection to `peer`, as gRPC names it, see GrpcNameOf, was cancelled by its client. Ends the
+  /// connection if there were too many, and its address has to wait before its next one. Those of Unix sockets have no
+  /// names and are not ended.
   void CountReset(std::string_view peer, std::chrono::steady_clock::time_point now);
 
  private:
   struct Connection {
-    std::string peer;                                   ///< as gRPC names it; empty for a Unix socket
-    std::string network;                                ///< what max_per_peer counts; empty for a Unix socket
+    std::string name;                                   ///< see GrpcNameOf
+    std::string peer;                                   ///< see PeerOf
     std::chrono::steady_clock::time_point second = {};  ///< that `resets` were counted from
     size_t resets = 0;
   };
@@ -88,8 +88,8 @@ class Acceptor {
   std::atomic<bool> stop_listening_{false}, stop_{false};
   std::mutex mutex_;  ///< guards what follows
   std::unordered_map<int, Connection> by_duplicate_;
-  std::map<std::string, int, std::less<>> by_peer_;  ///< duplicates
-  std::unordered_map<std::string, size_t> per_network_;
+  std::map<std::string, int, std::less<>> by_name_;  ///< duplicates
+  PeerCounts per_peer_;
   Pauses pauses_;
   std::thread thread_;
 };

@@ -1,0 +1,58 @@
+#include "server/sockets/peer.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
+#include <array>
+
+#include "absl/strings/str_cat.h"
+
+namespace roberta::sockets {
+namespace {
+
+constexpr size_t kNetworkBytes = 8;
+constexpr size_t kMappedPrefixBytes = 12;  // before the IPv4 address in an IPv6 address that stands for it
+
+/// The IPv4 address, in network order, of one or of an IPv6 address that stands for one; nullptr for others.
+const void* Ipv4Of(const sockaddr* address) {
+  if (address->sa_family == AF_INET) return &reinterpret_cast<const sockaddr_in*>(address)->sin_addr;
+  if (address->sa_family != AF_INET6) return nullptr;
+  const in6_addr& ipv6 = reinterpret_cast<const sockaddr_in6*>(address)->sin6_addr;
+  return IN6_IS_ADDR_V4MAPPED(&ipv6) ? &ipv6.s6_addr[kMappedPrefixBytes] : nullptr;
+}
+
+}  // namespace
+
+std::string PeerOf(const sockaddr* address) {
+  if (const void* ipv4 = Ipv4Of(address)) return std::string(static_cast<const char*>(ipv4), sizeof(in_addr));
+  if (address->sa_family != AF_INET6) return "";
+  const in6_addr& ipv6 = reinterpret_cast<const sockaddr_in6*>(address)->sin6_addr;
+  return std::string(reinterpret_cast<const char*>(&ipv6), kNetworkBytes);
+}
+
+std::string GrpcNameOf(const sockaddr* address) {
+  std::array<char, INET6_ADDRSTRLEN> text = {};
+  const auto* in6 = reinterpret_cast<const sockaddr_in6*>(address);  // whose port is where that of IPv4 is
+  if (const void* ipv4 = Ipv4Of(address)) {
+    inet_ntop(AF_INET, ipv4, text.data(), text.size());
+    return absl::StrCat("ipv4:", text.data(), ":", ntohs(in6->sin6_port));
+  }
+  if (address->sa_family != AF_INET6) return "";
+  inet_ntop(AF_INET6, &in6->sin6_addr, text.data(), text.size());
+  return absl::StrCat("ipv6:%5B", text.data(), "%5D:", ntohs(in6->sin6_port));
+}
+
+bool PeerCounts::Add(const std::string& peer) {
+  if (peer.empty()) return true;
+  size_t& count = counts_[peer];
+  if (most_ > 0 && count >= most_) return false;
+  ++count;
+  return true;
+}
+
+void PeerCounts::Remove(const std::string& peer) {
+  const auto found = counts_.find(peer);
+  if (found != counts_.end() && --found->second == 0) counts_.erase(found);
+}
+
+}  // namespace roberta::sockets
