@@ -10,6 +10,7 @@
 #include "profiles/cores/cores.h"
 #include "profiles/quality/sample.h"
 #include "server/batching/executors.h"
+#include "server/config/checks.h"
 #include "server/service/profile_backend.h"
 #include "server/transport/http_routes.h"
 
@@ -164,6 +165,7 @@ http::Options ToHttpOptions(const config::ServerConfig& config) {
   http::Options options = {.host = config.listen().host(),
                            .port = static_cast<uint16_t>(config.listen().http_port()),
                            .purpose = "for HTTP",
+                           .only_loopback = config::IsLoopbackHost(config.listen().host()),
                            .max_connections = limits.max_connections(),
                            .max_connections_per_peer = limits.max_connections_per_peer(),
                            .max_head_bytes = limits.max_metadata_bytes(),

@@ -178,8 +178,7 @@ class ServerImpl final : public Server {
                             [this](std::string path, std::function<void(http::Response)> take) {
                               metrics_.PageLater(std::move(path), std::move(take));
                             },
-                        .authorize = transport::AuthorizeBy(access_.guard()),
-                        .only_loopback = config::IsLoopbackHost(config.listen().host())}),
+                        .authorize = transport::AuthorizeBy(access_.guard())}),
         compatible_services_({.parts = &parts_,
                               .facts = FactsOf(config),
                               .classification = &classification_,
@@ -217,7 +216,8 @@ class ServerImpl final : public Server {
   absl::Status Listen() {
     RETURN_IF_ERROR(access_.Open());
     const config::Listen& listen = config_.listen();
-    ASSIGN_OR_RETURN(metrics_port_, metrics_.Expose(listen.host(), static_cast<uint16_t>(listen.metrics_port())));
+    ASSIGN_OR_RETURN(metrics_port_, metrics_.Expose(listen.host(), static_cast<uint16_t>(listen.metrics_port()),
+                                                    config::IsLoopbackHost(listen.host())));
     if (listen.agent_port() != 0) {
       ASSIGN_OR_RETURN(
           std::vector<sockets::ListeningSocket> checks,

@@ -180,6 +180,11 @@ void Connection::HeadCameIn() {
   if (message.version() >= 11 && message.count(beast_http::field::host) != 1) {
     return Fail(400, "a request must have one Host header", Refusal::kBadRequest);
   }
+  const auto host = request_.Header("host");  // which a browser always sends
+  if (shared_->options.only_loopback && host && !IsLoopback(*host)) {
+    return Fail(421, "the request names another host than this one: localhost, 127.0.0.1 or [::1]",
+                Refusal::kBadRequest);
+  }
   const auto expect = request_.Header("expect");
   if (!expect) return;
   if (LowerCase(std::string(*expect)) != "100-continue") {

@@ -1,5 +1,7 @@
 #include "server/http/head.h"
 
+#include <arpa/inet.h>
+
 #include <algorithm>
 #include <boost/beast/http/status.hpp>
 #include <ctime>
@@ -57,6 +59,15 @@ void SplitTarget(std::string_view target, Request* request) {
   const size_t question = target.find('?');
   request->path = target.substr(0, question);
   if (question != std::string_view::npos) request->query = target.substr(question + 1);
+}
+
+bool IsLoopback(std::string_view host) {
+  const size_t colon = host.rfind(':');
+  const bool has_port = colon != std::string_view::npos && host.find(']', colon) == std::string_view::npos;
+  const std::string name = LowerCase(std::string(host.substr(0, has_port ? colon : std::string_view::npos)));
+  in_addr ipv4 = {};
+  const bool is_loopback_ipv4 = inet_pton(AF_INET, name.c_str(), &ipv4) == 1 && ntohl(ipv4.s_addr) >> 24 == 127;
+  return is_loopback_ipv4 || name == "[::1]" || name == "localhost";
 }
 
 std::string LowerCase(std::string text) {

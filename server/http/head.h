@@ -15,6 +15,9 @@ std::string ResponseHead(const Response& response, bool keep_alive);
 /// any other.
 void SplitTarget(std::string_view target, Request* request);
 
+/// Whether the value of a header Host is localhost, [::1] or of 127.0.0.0/8, with or without a port.
+bool IsLoopback(std::string_view host);
+
 /// ASCII letters in lower case, as names of headers are compared.
 std::string LowerCase(std::string text);
 

@@ -32,6 +32,9 @@ struct Options {
   std::string host = "127.0.0.1";  ///< see sockets::ListenOn
   uint16_t port = 0;
   std::string purpose;  ///< see sockets::ListenOn
+  /// Requests must name loopback as their host, else they get 421: a page may have sent them from a browser here, whose
+  /// own name it lets DNS resolve to this machine, and would then be of this origin.
+  bool only_loopback = false;
 
   std::shared_ptr<ssl_ctx_st> tls;  ///< see Server::SetTls
 

@@ -46,8 +46,8 @@ ServerMetrics::ServerMetrics(const MetricsOptions& options)
 
 ServerMetrics::~ServerMetrics() = default;
 
-absl::StatusOr<uint16_t> ServerMetrics::Expose(const std::string& host, uint16_t port) {
-  http::Options options = {.host = host, .port = port, .purpose = "for metrics"};
+absl::StatusOr<uint16_t> ServerMetrics::Expose(const std::string& host, uint16_t port, bool only_loopback) {
+  http::Options options = {.host = host, .port = port, .purpose = "for metrics", .only_loopback = only_loopback};
   options.max_connections = kMostConnections;
   options.max_connections_per_peer = kMostConnectionsPerPeer;
   options.max_body_bytes = kMostBodyBytes;

@@ -59,9 +59,9 @@ class ServerMetrics {
   void BeforeScrape(std::function<void()> refresh) { refresh_ = std::move(refresh); }
 
   /// Serves HTTP on `host`:`port` (0: a free port) and returns the port. The pages are /metrics; /healthz, which always
-  /// answers 200; /readyz, which answers 200 while the server serves and otherwise 503 with the reason. Errors: see
-  /// sockets::ListenOn.
-  absl::StatusOr<uint16_t> Expose(const std::string& host, uint16_t port);
+  /// answers 200; /readyz, which answers 200 while the server serves and otherwise 503 with the reason. For
+  /// `only_loopback` see http::Options. Errors: see sockets::ListenOn.
+  absl::StatusOr<uint16_t> Expose(const std::string& host, uint16_t port, bool only_loopback);
 
   /// Hands over the page at `path`, on the thread that makes all pages. Only after Expose; any thread may call.
   void PageLater(std::string path, std::function<void(http::Response)> take);

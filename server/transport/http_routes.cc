@@ -1,14 +1,11 @@
 #include "server/transport/http_routes.h"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
 #include <array>
 #include <memory>
 #include <optional>
 #include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "profiles/errors/errors.h"
@@ -194,20 +191,6 @@ const HttpRoute* FindRoute(const http::Request& request, std::vector<std::string
   return nullptr;
 }
 
-/// Whether the request names this machine by an address of loopback. Else a page may have sent it from a browser here,
-/// whose own name it lets DNS resolve to such an address: then its origin is also the host, and it may read the answer.
-/// A browser always sends the header.
-bool IsForLoopback(const http::Request& request) {
-  const auto header = request.Header("host");
-  if (!header) return true;
-  const size_t colon = header->rfind(':');
-  const bool has_port = colon != std::string_view::npos && header->find(']', colon) == std::string_view::npos;
-  const std::string host(header->substr(0, has_port ? colon : std::string_view::npos));
-  in_addr ipv4 = {};
-  const bool is_loopback_ipv4 = inet_pton(AF_INET, host.c_str(), &ipv4) == 1 && ntohl(ipv4.s_addr) >> 24 == 127;
-  return is_loopback_ipv4 || host == "[::1]" || absl::EqualsIgnoreCase(host, "localhost");
-}
-
 /// Whether a page of another origin made a browser send this. Only reading is harmless, as the answer is not shown to
 /// that page.
 bool IsFromAnotherOrigin(const http::Request& request) {
@@ -265,10 +248,6 @@ void AnswerHttp(const HttpServices& services, http::Request request, http::Respo
   std::vector<std::string_view> found;
   std::vector<std::string> allowed;
   const HttpRoute* const route = FindRoute(request, &found, &allowed);
-  if (services.only_loopback && !IsForLoopback(request)) {
-    return responder.Respond(ErrorResponse(
-        421, "other_host", "the request names another host than this one: localhost, 127.0.0.1 or [::1]"));
-  }
   if (auto refusal = NoRoute(request, route, allowed)) return responder.Respond(*std::move(refusal));
   HttpCall call = {.request = {}, .responder = std::move(responder)};
   call.status = ReadHttpHead(request, &call.head);
@@ -290,9 +269,9 @@ void AnswerHttp(const HttpServices& services, http::Request request, http::Respo
 }
 
 http::Response TransportError(unsigned status, std::string_view sentence) {
-  constexpr std::pair<unsigned, const char*> kTypes[] = {{408, "request_timeout"},     {413, "body_too_large"},
-                                                         {417, "unknown_expectation"}, {431, "head_too_large"},
-                                                         {501, "unknown_encoding"},    {503, "too_many_bodies"}};
+  constexpr std::pair<unsigned, const char*> kTypes[] = {
+      {408, "request_timeout"}, {413, "body_too_large"},   {417, "unknown_expectation"}, {421, "other_host"},
+      {431, "head_too_large"},  {501, "unknown_encoding"}, {503, "too_many_bodies"}};
   const auto type =
       std::find_if(std::begin(kTypes), std::end(kTypes), [=](const auto& row) { return row.first == status; });
   return ErrorResponse(status, type == std::end(kTypes) ? "malformed_request" : type->second, sentence);

@@ -29,7 +29,6 @@ struct HttpServices {
   std::function<void(std::string path, std::function<void(http::Response)> take)> page;
   /// Lets everybody do everything if it is empty.
   Authorize authorize;
-  bool only_loopback = false;  ///< the server listens on loopback: requests must name it as that
 };
 
 /// What is answered at a path. GET also answers HEAD.
@@ -43,7 +42,7 @@ struct HttpRoute {
 /// All routes; the first one that matches counts.
 std::span<const HttpRoute> HttpRoutes();
 
-/// Answers `request` by its route: 404, 405, 415, 403 or 421 if there is none for it. Runs on the HTTP server's thread.
+/// Answers `request` by its route: 404, 405, 415 or 403 if there is none for it. Runs on the HTTP server's thread.
 void AnswerHttp(const HttpServices& services, http::Request request, http::Responder responder);
 
 /// The response to what is no request or comes too late, as http::Options::error_response.

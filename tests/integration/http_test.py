@@ -173,7 +173,7 @@ class Errors(OneServer):
 
 class SlowClients(OneServer):
     def test_slow_clients_hold_up_nobody_and_are_ended(self):
-        begun = (b"GET / HT", b"POST /v1/classify HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n{")
+        begun = (b"GET / HT", b"POST /v1/classify HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{")
         slow = [socket.create_connection(("127.0.0.1", self.server.http_port), timeout=120) for _ in range(200)]
         for i, client in enumerate(slow):
             client.sendall(begun[i % 2])

@@ -55,6 +55,22 @@ TEST(HttpLimits, CodingsAndExpectationsThatAreNotKnownAreRefused) {
   EXPECT_THAT(AnswerTo(*server, kPost + "Expect: a-miracle\r\n\r\n"), StartsWith("HTTP/1.1 417 "));
 }
 
+TEST(HttpLimits, OnLoopbackANameThatAPageMadeResolveToItIs421) {
+  const auto server = StartServer(Echo, {.only_loopback = true});
+  for (const char* host : {"evil.example:8000", "evil.example", "127.0.0.1.evil.example", "localhost.evil:8000",
+                           "[::2]:8000", "128.0.0.1", "127.1", ""}) {
+    for (const char* begin : {"GET / HTTP/1.1\r\nHost: ", "POST / HTTP/1.1\r\nContent-Length: 1\r\nHost: "}) {
+      EXPECT_THAT(AnswerTo(*server, begin + std::string(host) + "\r\n\r\n"), StartsWith("HTTP/1.1 421 ")) << host;
+    }
+  }
+  for (const char* host : {"localhost:8000", "LOCALHOST", "127.0.0.1:8000", "127.8.9.10", "[::1]:8000", "[::1]"}) {
+    RawClient client(server->port());
+    client.Send("GET / HTTP/1.1\r\nHost: " + std::string(host) + "\r\n\r\n");
+    EXPECT_THAT(client.ReadResponse(), StartsWith("HTTP/1.1 200 ")) << host;
+  }
+  EXPECT_THAT(AnswerTo(*server, "GET / HTTP/1.0\r\n\r\n"), StartsWith("HTTP/1.1 200 ")) << "no browser sends that";
+}
+
 TEST(HttpLimits, ALargeBodyIs413HoweverItComes) {
   const auto server = StartServer(Echo, {.max_body_bytes = 100});
   EXPECT_THAT(AnswerTo(*server, kPost + "Content-Length: 101\r\n\r\n" + std::string(101, 'x')),

@@ -45,7 +45,7 @@ TEST(AdmissionMetrics, EachScrapeReadsTheLoadRatio) {
   static double ratio = 0.5;
   ServerMetrics metrics({.profiles = {"baseline"}});
   metrics.BeforeScrape([&] { metrics.admission().SetLoadRatio(ratio); });
-  const uint16_t port = metrics.Expose("127.0.0.1", 0).value();
+  const uint16_t port = metrics.Expose("127.0.0.1", 0, true).value();
   EXPECT_THAT(Get(port, "/metrics"), HasSubstr("roberta_load_ratio 0.5"));
   ratio = 3;
   EXPECT_THAT(Get(port, "/metrics"), HasSubstr("roberta_load_ratio 3"));
@@ -55,7 +55,7 @@ TEST(BrownOutMetrics, EachScrapeReadsTheLevel) {
   static size_t level = 0;
   ServerMetrics metrics({.profiles = {"baseline"}});
   metrics.BeforeScrape([&] { metrics.brown_out().SetLevel(level); });
-  const uint16_t port = metrics.Expose("127.0.0.1", 0).value();
+  const uint16_t port = metrics.Expose("127.0.0.1", 0, true).value();
   EXPECT_THAT(Get(port, "/metrics"), HasSubstr("roberta_brown_out_level 0\n"));
   level = 2;
   EXPECT_THAT(Get(port, "/metrics"), HasSubstr("roberta_brown_out_level 2\n"));

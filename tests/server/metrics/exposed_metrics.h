@@ -27,9 +27,9 @@ inline int Connect(uint16_t port, in_addr_t from = INADDR_LOOPBACK) {
 }
 
 /// GET `path` from the loopback port, headers included.
-inline std::string Get(uint16_t port, const std::string& path) {
+inline std::string Get(uint16_t port, const std::string& path, const std::string& more_headers = "") {
   const int socket_fd = Connect(port);
-  const std::string request = "GET " + path + " HTTP/1.0\r\n\r\n";
+  const std::string request = "GET " + path + " HTTP/1.0\r\n" + more_headers + "\r\n";
   EXPECT_EQ(write(socket_fd, request.data(), request.size()), static_cast<ssize_t>(request.size()));
   std::string answer;
   char buffer[4096];
@@ -44,7 +44,7 @@ struct ExposedMetrics {
   explicit ExposedMetrics(const MetricsOptions& options = {.profiles = {"baseline", "quantized"},
                                                            .failure_reasons = {"queue_full", "bad_field"}})
       : metrics(options) {
-    const auto exposed = metrics.Expose("127.0.0.1", 0);
+    const auto exposed = metrics.Expose("127.0.0.1", 0, true);
     EXPECT_TRUE(exposed.ok()) << exposed.status();
     port = exposed.value_or(0);
   }

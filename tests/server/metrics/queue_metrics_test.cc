@@ -17,7 +17,7 @@ TEST(QueueMetrics, EachScrapeReadsTheQueue) {
   metrics.BeforeScrape([&] {
     metrics.queue().Set({.items = {{}, {0, 1, waiting}, {5, 0, 0}}, .tokens = {0, 40, 9}, .oldest_age_seconds = 0.5});
   });
-  const uint16_t port = metrics.Expose("127.0.0.1", 0).value();
+  const uint16_t port = metrics.Expose("127.0.0.1", 0, true).value();
   EXPECT_THAT(Get(port, "/metrics"), HasSubstr("roberta_queue_items{priority=\"high\",profile=\"quantized\"} 0"));
   waiting = 7;
   const std::string page = Get(port, "/metrics");

@@ -51,7 +51,7 @@ TEST(ServerMetrics, OneCallOfEachMethodAddsNoSeries) {
 TEST(ServerMetrics, APortInUseIsAnError) {
   const ExposedMetrics first;
   ServerMetrics second({.profiles = {"baseline"}});
-  EXPECT_EQ(second.Expose("127.0.0.1", first.port).status().code(), absl::StatusCode::kAlreadyExists);
+  EXPECT_EQ(second.Expose("127.0.0.1", first.port, true).status().code(), absl::StatusCode::kAlreadyExists);
 }
 
 TEST(ServerMetrics, APeerCannotTakeAllConnectionsFromProbes) {
@@ -60,6 +60,12 @@ TEST(ServerMetrics, APeerCannotTakeAllConnectionsFromProbes) {
   for (int i = 0; i < 64; ++i) idle.push_back(Connect(exposed.port, INADDR_LOOPBACK + 1));
   EXPECT_THAT(Get(exposed.port, "/healthz"), StartsWith("HTTP/1.1 200 "));
   for (const int socket_fd : idle) close(socket_fd);
+}
+
+TEST(ServerMetrics, OnLoopbackAPageMayNotReadThemByAnotherName) {
+  const ExposedMetrics exposed;
+  EXPECT_THAT(Get(exposed.port, "/metrics", "Host: evil.example\r\n"), StartsWith("HTTP/1.1 421 "));
+  EXPECT_THAT(Get(exposed.port, "/metrics", "Host: localhost:8002\r\n"), StartsWith("HTTP/1.1 200 "));
 }
 
 TEST(Pages, AServerThatLoadsIsNotReady) {

@@ -38,7 +38,7 @@ struct ShadowedServer {
     Parts parts = server.parts;
     parts.shadow = &*shadow;
     classification.emplace(parts);
-    port = server.metrics.Expose("127.0.0.1", 0).value();
+    port = server.metrics.Expose("127.0.0.1", 0, true).value();
   }
 
   v1::ClassifyResponse Run(const std::shared_ptr<ClassifyCall>& call) {
