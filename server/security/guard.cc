@@ -8,6 +8,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/strip.h"
+#include "server/sockets/peer.h"
 
 namespace roberta::security {
 
@@ -22,7 +23,16 @@ struct Guard::Table {
   std::map<std::string, std::shared_ptr<const Caller>, std::less<>> by_name;
 };
 
+/// The answers that wait.
+struct Guard::Delayed {
+  std::mutex mutex;  // guards all
+  size_t count = 0;
+  sockets::PeerCounts of_peer;
+};
+
 namespace {
+
+constexpr size_t kPartOfPeer = 8;  // of the delays
 
 std::shared_ptr<const Caller> Anonymous(Role role) {
   return std::make_shared<const Caller>(Caller{.name = "anonymous", .role = role});
@@ -46,7 +56,9 @@ Guard::Guard(GuardOptions options)
     : options_(std::move(options)),
       anonymous_(Anonymous(options_.anonymous_role)),
       certified_(Anonymous(options_.anonymous_role)),
-      delayed_(std::make_shared<std::atomic<size_t>>(0)) {}
+      delayed_(new Delayed{
+          .mutex = {},
+          .of_peer = sockets::PeerCounts(std::max<size_t>(1, options_.max_delayed_failures / kPartOfPeer))}) {}
 
 std::shared_ptr<const Guard::Table> Guard::table() const {
   const std::lock_guard lock(mutex_);
@@ -119,14 +131,18 @@ Decision Guard::Check(const Presented& presented, Role needed) const {
   return decision;
 }
 
-Delay Guard::TakeDelay() const {
+Delay Guard::TakeDelay(const std::string& peer) const {
   if (options_.failure_delay.count() == 0) return {};
-  if (delayed_->fetch_add(1) >= options_.max_delayed_failures) {
-    delayed_->fetch_sub(1);
-    return {};
+  {
+    const std::lock_guard lock(delayed_->mutex);
+    if (delayed_->count >= options_.max_delayed_failures || !delayed_->of_peer.Add(peer)) return {};
+    ++delayed_->count;
   }
-  return {options_.failure_delay,
-          std::shared_ptr<const void>(delayed_.get(), [delayed = delayed_](const void*) { delayed->fetch_sub(1); })};
+  return {options_.failure_delay, std::shared_ptr<const void>(delayed_.get(), [delayed = delayed_, peer](const void*) {
+            const std::lock_guard lock(delayed->mutex);
+            --delayed->count;
+            delayed->of_peer.Remove(peer);
+          })};
 }
 
 }  // namespace roberta::security

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <array>
-#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <functional>
@@ -72,12 +71,14 @@ class Guard {
   /// nothing is looked at, and everybody is anonymous. Counts failures.
   Decision Check(const Presented& presented, Role needed) const;
 
-  /// The delay of the answer to a call whose credentials failed, which makes guessing slow. Callers that are known need
-  /// none. The caller waits by a timer of its own and answers then.
-  Delay TakeDelay() const;
+  /// The delay of the answer to a call of that peer (see sockets::PeerOf) whose credentials failed, which makes
+  /// guessing slow; one peer has an eighth of the delays, and so cannot take all. Callers that are known need none. The
+  /// caller waits by a timer of its own and answers then.
+  Delay TakeDelay(const std::string& peer) const;
 
  private:
   struct Table;
+  struct Delayed;
 
   std::shared_ptr<const Table> table() const;
   Decision Authenticate(const Presented& presented) const;
@@ -86,7 +87,7 @@ class Guard {
   const GuardOptions options_;
   const std::shared_ptr<const Caller> anonymous_;
   const std::shared_ptr<const Caller> certified_;  ///< anonymous with a certificate
-  const std::shared_ptr<std::atomic<size_t>> delayed_;
+  const std::shared_ptr<Delayed> delayed_;         ///< places in it may outlive this
   /// Held for as long as it takes to copy or to swap a pointer. (libstdc++ 12's atomic shared_ptr is a spinlock, too,
   /// and has a data race.)
   mutable std::mutex mutex_;

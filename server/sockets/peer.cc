@@ -42,6 +42,21 @@ std::string GrpcNameOf(const sockaddr* address) {
   return absl::StrCat("ipv6:%5B", text.data(), "%5D:", ntohs(in6->sin6_port));
 }
 
+std::string PeerNamed(std::string_view grpc_name) {
+  constexpr std::string_view kIpv4 = "ipv4:", kIpv6 = "ipv6:%5B", kAfterIpv6 = "%5D:";
+  const bool is_ipv4 = grpc_name.starts_with(kIpv4);
+  if (!is_ipv4 && !grpc_name.starts_with(kIpv6)) return "";
+  const std::string_view rest = grpc_name.substr(is_ipv4 ? kIpv4.size() : kIpv6.size());
+  const std::string text(rest.substr(0, is_ipv4 ? rest.rfind(':') : rest.rfind(kAfterIpv6)));
+  sockaddr_storage address = {};
+  address.ss_family = is_ipv4 ? AF_INET : AF_INET6;
+  void* const bytes = is_ipv4 ? static_cast<void*>(&reinterpret_cast<sockaddr_in&>(address).sin_addr)
+                              : &reinterpret_cast<sockaddr_in6&>(address).sin6_addr;
+  // Of an address with a zone, which belongs to this link, the whole text is the peer.
+  if (inet_pton(address.ss_family, text.c_str(), bytes) != 1) return text;
+  return PeerOf(reinterpret_cast<const sockaddr*>(&address));
+}
+
 bool PeerCounts::Add(const std::string& peer) {
   if (peer.empty()) return true;
   size_t& count = counts_[peer];

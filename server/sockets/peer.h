@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 
 namespace roberta::sockets {
@@ -15,6 +16,9 @@ std::string PeerOf(const sockaddr* address);
 /// The address and port of a connection's peer as gRPC names it ("ipv4:127.0.0.1:8001", "ipv6:%5B::1%5D:8001"); empty
 /// for a Unix socket.
 std::string GrpcNameOf(const sockaddr* address);
+
+/// PeerOf the address in such a name.
+std::string PeerNamed(std::string_view grpc_name);
 
 /// How many of something each peer has. One thread at a time may call.
 class PeerCounts {

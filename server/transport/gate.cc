@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "server/call/authorization.h"
+#include "server/sockets/peer.h"
 #include "server/transport/metadata.h"
 
 namespace roberta::transport {
@@ -47,7 +48,7 @@ absl::Status Enter(const Gate& gate, grpc::CallbackServerContext* context, call:
 
 void FinishLater(const security::Guard& guard, grpc::CallbackServerContext* context, std::function<void()> finish) {
   context->AddTrailingMetadata("www-authenticate", "Bearer");
-  security::Delay delay = guard.TakeDelay();
+  security::Delay delay = guard.TakeDelay(sockets::PeerNamed(context->peer()));
   if (delay.length.count() == 0) return finish();
   auto alarm = std::make_shared<grpc::Alarm>();
   grpc::Alarm* const timer = alarm.get();

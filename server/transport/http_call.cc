@@ -72,7 +72,7 @@ Authorize AuthorizeBy(const security::Guard* guard) {
     presented.identities.assign(request.certificate_names.begin(), request.certificate_names.end());
     Admission admission = {.status = call::Authorize(*guard, presented, needed, head)};
     if (!absl::IsUnauthenticated(admission.status)) return admission;
-    security::Delay delay = guard->TakeDelay();
+    security::Delay delay = guard->TakeDelay(request.peer);
     admission.delay = delay.length;
     admission.kept = std::move(delay.place);
     return admission;

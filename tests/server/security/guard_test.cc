@@ -21,7 +21,7 @@ class GuardTest : public ::testing::Test {
   GuardTest()
       : guard_({.anonymous_role = Role::kNone,
                 .failure_delay = std::chrono::milliseconds(7),
-                .max_delayed_failures = 2,
+                .max_delayed_failures = 16,
                 .failed = [this](Failure failure) { failures_.push_back(failure); }}) {
     guard_.Use({TokenOf("prometheus", Role::kMetadata, "m-token"), TokenOf("app", Role::kInference, "i-token"),
                 TokenOf("app", Role::kInference, "next-i-token"), TokenOf("operator", Role::kAdmin, "a-token"),
@@ -114,13 +114,24 @@ TEST(Guard, TheIndexOfANameStaysAndIsFreeAfterwards) {
 }
 
 TEST_F(GuardTest, OnlySoManyAnswersWait) {
-  const Delay first = guard_.TakeDelay();
-  Delay second = guard_.TakeDelay();
-  EXPECT_EQ(first.length.count(), 7);
+  std::vector<Delay> taken;
+  for (const char* peer : {"a", "b", "c", "d", "e", "f", "g", "h"}) {
+    for (int i = 0; i < 2; ++i) taken.push_back(guard_.TakeDelay(peer));
+    EXPECT_EQ(taken.back().length.count(), 7) << peer;
+  }
+  EXPECT_EQ(guard_.TakeDelay("i").length.count(), 0);
+  taken.pop_back();
+  EXPECT_EQ(guard_.TakeDelay("i").length.count(), 7);
+}
+
+TEST_F(GuardTest, APeerCannotTakeTheDelaysOfOthers) {
+  Delay first = guard_.TakeDelay("a");
+  const Delay second = guard_.TakeDelay("a");
   EXPECT_EQ(second.length.count(), 7);
-  EXPECT_EQ(guard_.TakeDelay().length.count(), 0);
-  second = {};
-  EXPECT_EQ(guard_.TakeDelay().length.count(), 7);
+  EXPECT_EQ(guard_.TakeDelay("a").length.count(), 0);
+  EXPECT_EQ(guard_.TakeDelay("b").length.count(), 7);
+  first = {};
+  EXPECT_EQ(guard_.TakeDelay("a").length.count(), 7);
 }
 
 TEST(Guard, ChecksWhileCredentialsAreReplaced) {

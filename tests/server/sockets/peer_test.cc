@@ -62,6 +62,16 @@ TEST(GrpcName, IsWhatGrpcCallsTheConnection) {
   EXPECT_EQ(Name(Ipv6("::1")), "ipv6:%5B::1%5D:8001");
 }
 
+TEST(GrpcName, HasThePeerOfItsAddress) {
+  for (const sockaddr_storage& address :
+       {Ipv4("192.0.2.1"), Ipv6("::ffff:192.0.2.1"), Ipv6("2001:db8::1"), Ipv6("::1"), Unix()}) {
+    EXPECT_EQ(PeerNamed(Name(address)), Peer(address)) << Name(address);
+  }
+  EXPECT_EQ(PeerNamed("unix:/run/server.sock"), "");
+  EXPECT_EQ(PeerNamed("ipv6:%5Bfe80::1%252%5D:8001"), PeerNamed("ipv6:%5Bfe80::1%252%5D:8002"));
+  EXPECT_NE(PeerNamed("ipv6:%5Bfe80::1%252%5D:8001"), "");
+}
+
 TEST(PeerCounts, EachPeerHasAsManyAsItMay) {
   PeerCounts counts(2);
   EXPECT_TRUE(counts.Add("a") && counts.Add("a") && counts.Add("b"));

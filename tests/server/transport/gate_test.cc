@@ -86,7 +86,7 @@ class SlowGateTest : public GateTest {
 
 TEST_F(SlowGateTest, WhoIsKnownOrFindsNoPlaceToWaitDoesNotWait) {
   EXPECT_TRUE(Call({"Bearer token"}).ok());
-  const security::Delay place = guard_.TakeDelay();
+  const security::Delay place = guard_.TakeDelay("");
   EXPECT_EQ(Call({"Bearer other"}).error_code(), grpc::StatusCode::UNAUTHENTICATED);
 }
 
@@ -127,11 +127,11 @@ TEST_F(GateTest, AnAnswerToWrongCredentialsWaits) {
 TEST_F(GateTest, AClientThatLeavesMeanwhileHarmsNothing) {
   Started wrong;
   Start(&wrong, {"Bearer other"});
-  while (guard_.TakeDelay().length.count() != 0) std::this_thread::yield();
+  while (guard_.TakeDelay("").length.count() != 0) std::this_thread::yield();
   wrong.context.TryCancel();
   Wait(wrong);
   EXPECT_EQ(wrong.status.error_code(), grpc::StatusCode::CANCELLED);
-  while (guard_.TakeDelay().length.count() == 0) std::this_thread::yield();  // its place is free again
+  while (guard_.TakeDelay("").length.count() == 0) std::this_thread::yield();  // its place is free again
 }
 
 }  // namespace
