@@ -5,6 +5,7 @@ import http.client
 import json
 import os
 import pathlib
+import re
 import signal
 import socket
 import subprocess
@@ -128,6 +129,17 @@ class Answers(OneServer):
 
 
 class Errors(OneServer):
+    def test_the_contract_has_what_every_path_refuses(self):
+        contract = self.ask("GET", "/openapi.json")[2]
+        for template, operations in contract["paths"].items():
+            path = re.sub(r"\{[a-z]+\}", "x", template)
+            status, headers, _ = self.ask("DELETE", path)
+            self.assertEqual((status, path, set(headers["Allow"].split(", ")) - {"HEAD"}), (405, path, {method.upper() for method in operations}))
+            for method, operation in operations.items():
+                for status, more in ((415, {"Content-Type": "text/plain"}), (421, {"Host": "elsewhere.example"})):
+                    self.assertEqual((self.ask(method.upper(), path, "a=b", more)[0], path), (status, path))
+                    self.assertIn(str(status), operation["responses"], path)
+
     def test_every_status(self):
         cases = [(400, "bad_field", "POST", "/v1/classify", {"items": 1}, {}),
                  (400, "malformed_message", "POST", "/v1/classify", "{", {}),
