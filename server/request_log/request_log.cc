@@ -88,6 +88,7 @@ void AddRecord(const Record& record, Line* line) {
   AddUnlessEmpty("reason", record.reason, line);
   AddUnlessEmpty("request_id", record.request_id, line);
   AddUnlessEmpty("trace_id", record.trace_id, line);
+  AddUnlessEmpty("caller", record.caller, line);
   AddUnlessEmpty("profile_requested", record.profile_requested, line);
   AddUnlessEmpty("profile", record.profile, line);
   if (record.work) {

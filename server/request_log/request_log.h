@@ -42,6 +42,7 @@ struct Record {
   std::string_view reason;  ///< the failure reason
   std::string_view request_id;
   std::string_view trace_id;
+  std::string_view caller;        ///< its name in the credentials file; empty if it has none
   std::string profile_requested;  ///< names, separated by commas
   std::string_view profile;       ///< that answered the call, or would have
   std::optional<Work> work;

@@ -93,8 +93,9 @@ void CountAndLog(const Parts& parts, const EndedCall& ended, absl::FunctionRef<v
   record.method = call::NameOf(ended.method);
   record.code = code;
   record.reason = reason;
-  record.request_id = ended.identity.request_id;
-  record.trace_id = ended.identity.trace_id;
+  record.request_id = ended.head.identity.request_id;
+  record.trace_id = ended.head.identity.trace_id;
+  if (CallerOf(ended.head) > 0) record.caller = ended.head.caller->name;
   record.total_ns = ended.clock.total_ns();
   record.length_is_the_clients = is_stream;
   record.ended = std::chrono::steady_clock::now();

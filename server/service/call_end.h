@@ -57,7 +57,7 @@ struct EndedCall {
   call::Method method;
   std::string_view profile;  ///< by which it is counted; empty if it was given none
   const absl::Status& status;
-  const call::Identity& identity;
+  const call::Head& head;
   const call::PhaseClock& clock;
 };
 

@@ -217,7 +217,7 @@ void Classification::Finish(ClassifyCall& call) {
   if (!call.is_part) {
     if (call.identity.request_id.empty()) call.identity.request_id = call::NewRequestId();
     response.set_request_id(call.identity.request_id);
-    CountAndLog(parts_, {call::Method::kClassify, call.profile.name, call.outcome.status, call.identity, call.clock},
+    CountAndLog(parts_, {call::Method::kClassify, call.profile.name, call.outcome.status, call, call.clock},
                 [&](request_log::Record* record) { Describe(call, parts_.registry->names(), record); });
   }
   if (call.is_part) {

@@ -291,7 +291,7 @@ void ClassifyStream::Record(const absl::Status& status) {
   clock.End(call::Phase::kPost);
   const std::lock_guard lock(mutex_);
   head_.in_flight.reset();
-  CountAndLog(streams_->parts_, {call::Method::kClassifyStream, start_.profile_used(), status, head_.identity, clock},
+  CountAndLog(streams_->parts_, {call::Method::kClassifyStream, start_.profile_used(), status, head_, clock},
               [&](request_log::Record* record) {
                 record->profile_requested = profile_named_;
                 record->profile = start_.profile_used();

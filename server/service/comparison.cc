@@ -219,7 +219,7 @@ void Comparison::FillResponse(ComparisonCall& call) const {
 
 void Comparison::Finish(ComparisonCall& call) const {
   call.clock.End(Phase::kPost);
-  CountAndLog(parts_, {call::Method::kCompare, /*profile=*/{}, call.outcome.status, call.identity, call.clock},
+  CountAndLog(parts_, {call::Method::kCompare, /*profile=*/{}, call.outcome.status, call, call.clock},
               [&](request_log::Record* record) { Describe(call, parts_.registry->names(), record); });
   Complete(parts_, call);
 }

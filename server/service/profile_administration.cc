@@ -139,7 +139,7 @@ void ProfileAdministration::Finish(Method method, Call& call, absl::Status statu
 void ProfileAdministration::Record(Method method, const call::Head& head, const std::string& profile,
                                    const absl::Status& status, call::PhaseClock clock) const {
   clock.End(call::Phase::kPost);
-  CountAndLog(parts_, {method, profile, status, head.identity, clock}, [&](request_log::Record* record) {
+  CountAndLog(parts_, {method, profile, status, head, clock}, [&](request_log::Record* record) {
     record->profile_requested = LoggedName(profile, parts_.registry->names());
   });
 }

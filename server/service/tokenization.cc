@@ -57,7 +57,7 @@ void Tokenization::Tokenize(TokenizeCall& call) const {
 
 void Tokenization::Finish(TokenizeCall& call) const {
   call.clock.End(Phase::kPost);
-  CountAndLog(parts_, {call::Method::kTokenize, /*profile=*/{}, call.outcome.status, call.identity, call.clock},
+  CountAndLog(parts_, {call::Method::kTokenize, /*profile=*/{}, call.outcome.status, call, call.clock},
               [&](request_log::Record* record) {
                 request_log::Work& work = record->work.emplace();
                 work.items = static_cast<size_t>(call.request.items_size());

@@ -44,12 +44,20 @@ std::shared_ptr<ComparisonCall> CompareCallOf(const std::string& text) {
   return call;
 }
 
+TEST(CallRecords, WhoIsNotInTheCredentialsFileHasNoName) {
+  auto call = PuppetServer::Call({"good"});
+  call->caller = std::make_shared<const security::Caller>(security::Caller{.name = "anonymous"});
+  EXPECT_FALSE(LineOf(call).contains("caller"));
+}
+
 TEST(CallRecords, AnAnsweredCallReportsWhatItWasAndWhatItHadToDo) {
   auto call = PuppetServer::Call({"good", "not good"});
   call->identity = {"mine-1", "4bf92f3577b34da6a3ce929d0e0e4736"};
+  call->caller = std::make_shared<const security::Caller>(security::Caller{.name = "app", .index = 1});
   call->request.set_profile("baseline");
   call->request.set_priority(v1::PRIORITY_HIGH);
   const nlohmann::json line = LineOf(call);
+  EXPECT_EQ(line["caller"], "app");
   EXPECT_EQ(line["message"], "request");
   EXPECT_EQ(line["method"], "Classify");
   EXPECT_EQ(line["code"], "OK");
