@@ -345,6 +345,7 @@ class ServerImpl final : public Server {
     while (!stopped.wait_for(lock, stop, kWatchInterval, [&] { return stop.stop_requested(); })) {
       const auto now = std::chrono::steady_clock::now();
       ReportLoad(now);
+      streams_.ReadWhatIsDue();
       streams_.EndWritesSince(now - longest_write_.load());
       compatible_services_.EndWritesSince(now - longest_write_.load());
       grpc_port_.EndLateCalls(now);

@@ -113,14 +113,16 @@ double AdmissionControl::RateOf(const call::Head& head) const {
   return head.caller == nullptr ? usual : head.caller->items_per_second.value_or(usual);
 }
 
+nanoseconds AdmissionControl::RateWait(const call::Head& head, Clock::time_point now) const {
+  return RateOf(head) > 0 ? rates_.Wait(CallerOf(head), now) : nanoseconds(0);
+}
+
 absl::Status AdmissionControl::CheckRate(const call::Head& head, Clock::time_point now) const {
-  const double rate = RateOf(head);
-  if (rate <= 0) return absl::OkStatus();
-  const nanoseconds wait = rates_.Wait(CallerOf(head), now);
+  const nanoseconds wait = RateWait(head, now);
   if (wait <= nanoseconds(0)) return absl::OkStatus();
   return WithRetryDelay(
       MakeStatus(FailureReason::kCallerRate,
-                 absl::StrFormat("the caller has had more than its %g items a second; try again later", rate)),
+                 absl::StrFormat("the caller has had more than its %g items a second; try again later", RateOf(head))),
       wait);
 }
 

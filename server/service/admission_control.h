@@ -91,6 +91,8 @@ class AdmissionControl {
 
   /// Counts a call as offered load, whether it will be admitted or not.
   void Offer(const admission::PendingCall& work, Clock::time_point now) const { predictor_->Offer(work, now); }
+  /// How long the caller of `head` has to wait for more items; 0: it need not.
+  std::chrono::nanoseconds RateWait(const call::Head& head, Clock::time_point now) const;
   /// For a call of `head` that would have more items. Failure reason: kCallerRate.
   absl::Status CheckRate(const call::Head& head, Clock::time_point now) const;
   /// The call is admitted with `items` items.

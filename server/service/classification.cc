@@ -84,7 +84,6 @@ void Classification::StartPart(std::shared_ptr<ClassifyCall> call) {
 absl::Status Classification::SelectProfileOfStream(ClassifyCall& stream) const {
   stream.is_part = true;
   stream.job.deadline = SteadyDeadline(stream.deadline);
-  RETURN_IF_ERROR(parts_.admission->CheckRate(stream, parts_.queue->now()()));
   absl::Status selected = selection_.Select(stream, parts_.queue->now()());
   if (selected.ok()) parts_.metrics->admission().Selected(stream.profile.name, stream.selection);
   return selected;

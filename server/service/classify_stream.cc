@@ -180,8 +180,21 @@ void ClassifyStream::Take(Flow::Steps steps) {
   if (steps.admit) Admit();
   if (steps.work) StartWork(*steps.work);
   if (!steps.write.empty()) Write(steps);
-  if (steps.read) transport_->Read();
+  if (steps.read) Read();
   if (steps.finish) Finish();
+}
+
+void ClassifyStream::Read() {
+  const Parts& parts = streams_->parts_;
+  const batching::Clock::time_point now = parts.queue->now()();
+  const std::chrono::nanoseconds wait = parts.admission->RateWait(head_, now);
+  if (wait <= std::chrono::nanoseconds(0)) return transport_->Read();
+  read_due_ = now + wait;
+}
+
+void ClassifyStream::ReadIfDue(batching::Clock::time_point now) {
+  auto due = read_due_.load();
+  if (due <= now && read_due_.compare_exchange_strong(due, batching::Clock::time_point::max())) Read();
 }
 
 void ClassifyStream::Admit() {
@@ -326,6 +339,11 @@ void ClassifyStreams::Drain() {
     draining_ = true;
   }
   for (const auto& stream : All()) stream->Drain();
+}
+
+void ClassifyStreams::ReadWhatIsDue() {
+  const batching::Clock::time_point now = parts_.queue->now()();
+  for (const auto& stream : All()) stream->ReadIfDue(now);
 }
 
 void ClassifyStreams::EndWritesSince(call::PhaseClock::Clock::time_point start) {

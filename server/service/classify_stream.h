@@ -67,6 +67,9 @@ class ClassifyStream : public std::enable_shared_from_this<ClassifyStream> {
   /// Ends the stream if a write has been under way since `start` or longer.
   void EndIfWritingSince(call::PhaseClock::Clock::time_point start);
 
+  /// Reads if the caller had more items than its rate allows when the stream was to read, and is within it at `now`.
+  void ReadIfDue(batching::Clock::time_point now);
+
   /// Stops reading, finishes what was read, and ends with UNAVAILABLE.
   void Drain();
 
@@ -76,6 +79,7 @@ class ClassifyStream : public std::enable_shared_from_this<ClassifyStream> {
   using Flow = admission::StreamFlow<Message, std::unique_ptr<v1::ClassifyStreamResponse>>;
 
   void Take(Flow::Steps steps);
+  void Read();
   void Admit();
   void StartWork(const Flow::Work& work);
   void PartDone(uint64_t first_sequence, ClassifyCall& part);
@@ -93,6 +97,8 @@ class ClassifyStream : public std::enable_shared_from_this<ClassifyStream> {
   std::atomic<bool> cancelled_{false};
   /// When the write under way began; the largest value if there is none.
   std::atomic<call::PhaseClock::Clock::time_point> write_start_{call::PhaseClock::Clock::time_point::max()};
+  /// When to read again; the largest value if a read is under way or none is wanted.
+  std::atomic<batching::Clock::time_point> read_due_{batching::Clock::time_point::max()};
   std::atomic<uint64_t> wait_{0};  ///< for a permit; see ConcurrencyLimit::CancelWait
   ClassifyCall head_;              ///< profile and settings of all parts; constant once the first message was read
   bool begun_ = false;             ///< the first message was read; of the reading thread
@@ -109,7 +115,8 @@ class ClassifyStream : public std::enable_shared_from_this<ClassifyStream> {
   request_log::Work work_;     ///< sums over the parts, whose times overlap, for the log
 };
 
-/// The ClassifyStream calls of a server. Any thread may call.
+/// The ClassifyStream calls of a server. Beyond the rate of its caller a stream is not read, and so not answered, until
+/// it is within it. Any thread may call.
 class ClassifyStreams {
  public:
   /// `classification` and `parts` must outlive this.
@@ -119,6 +126,9 @@ class ClassifyStreams {
   /// Makes a stream for the transport to start. A stream holds a permit while it has unanswered items, and waits for
   /// one where another call would be refused; the server may not be destroyed before these are returned.
   std::shared_ptr<ClassifyStream> Open(std::shared_ptr<StreamTransport> transport, call::Head head);
+
+  /// Reads from streams that waited for the rates of their callers. To be called from time to time.
+  void ReadWhatIsDue();
 
   /// Drains all streams, and those that are opened from now on.
   void Drain();

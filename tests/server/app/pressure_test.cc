@@ -1,7 +1,8 @@
-// Brown-out and shadow traffic of the real server on the demo model.
+// Brown-out, shadow traffic and rates of the real server on the demo model.
 #include <gmock/gmock.h>
 
 #include <atomic>
+#include <chrono>
 #include <string>
 #include <thread>
 #include <vector>
@@ -46,6 +47,23 @@ std::string Metric(const RunningServer& running, const std::string& series) {
   if (at == std::string::npos) return "absent";
   const size_t begin = at + line.size();
   return page.substr(begin, page.find('\n', begin) - begin);
+}
+
+TEST(Pressure, AStreamWaitsForTheRateOfItsCallerAndIsAnsweredWhole) {
+  RunningServer running(ConfigWith("limits { caller_items_per_second: 200 }"));
+  const auto start = std::chrono::steady_clock::now();
+  grpc::ClientContext context;
+  const auto stream = running.classifier->ClassifyStream(&context);
+  v1::ClassifyStreamRequest message;
+  *message.mutable_items() = Texts(100).items();
+  for (int i = 0; i < 4; ++i) ASSERT_TRUE(stream->Write(message));
+  stream->WritesDone();
+  int results = 0;
+  for (v1::ClassifyStreamResponse response; stream->Read(&response);) results += response.results_size();
+  EXPECT_TRUE(stream->Finish().ok());
+  EXPECT_EQ(results, 400);
+  // 200 of the 400 are those of the first second.
+  EXPECT_GE(std::chrono::steady_clock::now() - start, std::chrono::milliseconds(900));
 }
 
 TEST(Pressure, BrownOutAndShadowTrafficAreOffByDefault) {

@@ -1,6 +1,8 @@
 // Callers beside one another: the service, but for gRPC.
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <chrono>
 #include <future>
 #include <memory>
 #include <string>
@@ -9,6 +11,7 @@
 
 #include "server/call/failure_reason.h"
 #include "tests/server/service/puppet_server.h"
+#include "tests/server/service/puppet_transport.h"
 
 namespace roberta::service {
 namespace {
@@ -82,6 +85,38 @@ TEST(Fairness, BeyondItsRateACallerIsRefusedAndOthersAreNot) {
   server.comparison.Start(compared);
   EXPECT_EQ(reason.get_future().get(), "caller_rate");
   EXPECT_TRUE(server.Run(CallOf("other", 2)).status.ok());
+}
+
+TEST(Fairness, BeyondTheRateOfItsCallerAStreamIsNotReadUntilItIsWithin) {
+  using namespace std::chrono_literals;
+  std::atomic<batching::Clock::time_point> now{batching::Clock::time_point(1h)};
+  PuppetServer server(std::make_shared<PuppetProfile>(), 64, {.now = [&] { return now.load(); }});
+  const auto open = [&](const std::shared_ptr<PuppetTransport>& client, size_t index) {
+    const security::Caller caller = {.name = "caller", .index = index, .items_per_second = 10};
+    client->Start(server.streams.Open(client, {.caller = std::make_shared<security::Caller>(caller)}));
+  };
+  const auto client = std::make_shared<PuppetTransport>(), other = std::make_shared<PuppetTransport>();
+  open(client, 1);
+  open(other, 2);
+  client->Send(PuppetTransport::Texts(30));  // 10 of them are those of the first second
+  client->WaitForResults(30);
+  now = now.load() + 1900ms;
+  server.streams.ReadWhatIsDue();
+  EXPECT_FALSE(client->reads());
+  other->Send(PuppetTransport::Texts(1));
+  EXPECT_TRUE(other->reads());
+  now = now.load() + 200ms;
+  server.streams.ReadWhatIsDue();
+  EXPECT_TRUE(client->reads());
+  client->Send(PuppetTransport::Texts(30));
+  EXPECT_FALSE(client->reads());
+  client->stream().Drain();  // which does not wait for the rate
+  EXPECT_TRUE(absl::IsUnavailable(client->WaitForEnd()));
+  EXPECT_EQ(client->results().size(), 60u);
+  other->Close();
+  EXPECT_TRUE(other->WaitForEnd().ok());
+  client->HangUp();
+  other->HangUp();
 }
 
 }  // namespace
