@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import queue
 import socket
 import subprocess
 import tempfile
@@ -14,6 +15,7 @@ from closed_loop import REQUEST, grpc
 
 PING, GOAWAY = 6, 7  # types of HTTP/2 frames
 ENHANCE_YOUR_CALM = 11
+ITEM = b"\x12" + REQUEST[1:]  # as a message of a ClassifyStream
 # Gives the command that follows a hosts file of its own.
 WITH_HOSTS = ("unshare", "--user", "--map-root-user", "--mount", "sh", "-c", 'mount --bind "$0" /etc/hosts && exec "$@"')
 
@@ -52,6 +54,14 @@ class Http2Connection:
             if header[3] == PING and header[4] == 1:
                 return None
 
+    def wait_for_goaway(self):
+        """Waits for a GOAWAY of any code: that of an idle connection is gRPC's own matter."""
+        while True:
+            header = self._read(9)
+            self._read(int.from_bytes(header[:3], "big"))
+            if header[3] == GOAWAY:
+                return
+
     def close(self):
         self._socket.close()
 
@@ -73,6 +83,36 @@ class Pings(unittest.TestCase):
 
     def test_one_that_pings_more_often_is_turned_away(self):
         self.assertEqual(self.pings("limits { min_ping_interval_ms: 60000 }", 0)[-1], ENHANCE_YOUR_CALM)
+
+
+class Ages(unittest.TestCase):
+    """A server on which connections grow old within a second, or are idle for too long within half of one."""
+
+    def test_an_idle_connection_is_told_to_go(self):
+        with config_file("limits { max_connection_idle_ms: 500 }") as config, Server("--config", config.name) as server:
+            connection = Http2Connection(server.address)
+            start = time.monotonic()
+            connection.wait_for_goaway()
+            self.assertGreaterEqual(time.monotonic() - start, 0.4)
+            connection.close()
+            self.assertEqual(server.client("health").stdout, "SERVING\n")
+
+    @unittest.skipIf(grpc is None, "not run: /usr/bin/python3 has no grpcio")
+    def test_an_old_connection_takes_no_new_calls_and_ends_its_own_after_the_grace(self):
+        limits = "limits { max_connection_age_ms: 500 max_connection_age_grace_ms: 1000 }"
+        with config_file(limits) as config, Server("--config", config.name) as server, grpc.insecure_channel(server.address) as channel:
+            sent = queue.Queue()
+            start = time.monotonic()
+            stream = channel.stream_stream("/roberta.v1.Classifier/ClassifyStream")(iter(sent.get, None), timeout=60)
+            sent.put(ITEM)
+            self.assertTrue(next(stream))
+            with self.assertRaises(grpc.RpcError) as ended:  # nothing more is sent, and nothing ends the stream but its age
+                for _ in stream:
+                    pass
+            self.assertGreaterEqual(time.monotonic() - start, 1)
+            self.assertEqual(ended.exception.code(), grpc.StatusCode.UNAVAILABLE)
+            sent.put(None)
+            channel.unary_unary("/roberta.v1.Classifier/Classify")(REQUEST, wait_for_ready=True, timeout=60)  # by a new connection
 
 
 @unittest.skipIf(grpc is None, "not run: /usr/bin/python3 has no grpcio")

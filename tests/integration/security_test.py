@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import pathlib
+import socket
 import ssl
 import subprocess
 import tempfile
@@ -97,9 +98,11 @@ class Security(unittest.TestCase):
         os.replace(new, target)
 
     def failures(self, reason):
+        return self.metric(f'roberta_authentication_failures_total{{reason="{reason}"}}')
+
+    def metric(self, series):
         page = urllib.request.urlopen(f"http://127.0.0.1:{self.server.metrics_port}/metrics", timeout=60).read().decode()
-        name = f'roberta_authentication_failures_total{{reason="{reason}"}} '
-        return float(page.split(name)[1].split("\n")[0])
+        return float(page.split(f"\n{series} ")[1].split("\n")[0])
 
     def test_roles(self):
         self.assertEqual(self.call("app", "classify", TEXT).returncode, 0)
@@ -121,6 +124,28 @@ class Security(unittest.TestCase):
         result = run("roberta-client", "--address", self.server.address, "--token-file", self.directory / "app",
                      "classify", TEXT)
         self.assertEqual(result.returncode, 3, result.stderr)
+
+    def test_clear_bytes_end_their_connections_and_harm_nobody(self):
+        def counts():
+            return [self.metric(name) for name in ("roberta_connections", "roberta_http_connections", 'roberta_http_refused_total{reason="bad_request"}')]
+
+        with contextlib.closing(self.connect()) as neighbor:
+            self.assertEqual(self.post(neighbor, self.token("app")), 200)
+            wait_until(lambda: counts()[:2] == [0, 1])  # those of other tests are gone
+            refused = counts()[2]
+            ports = [int(self.server.address.rsplit(":", 1)[1]), self.server.http_port]
+            for port in ports:
+                for clear in (b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(9), bytes(1000)):
+                    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
+                        connection.sendall(clear)
+                        answer = b""
+                        with contextlib.suppress(ConnectionResetError):
+                            while part := connection.recv(4096):
+                                answer += part
+                    self.assertNotIn(b"HTTP/1.1", answer)
+            self.assertEqual(self.post(neighbor, self.token("app")), 200)
+            self.assertEqual(self.call("app", "classify", TEXT).returncode, 0)
+            wait_until(lambda: counts() == [0, 1, refused + 3])
 
     def test_the_next_certificate_and_token_fail_no_call(self):
         failed = []
