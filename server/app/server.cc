@@ -72,8 +72,9 @@ constexpr std::chrono::milliseconds kLongestWaitForQuiet(1000);
 constexpr std::chrono::milliseconds kLongestWriteOfDrain(3000);
 constexpr std::chrono::milliseconds kLongestEndOfDrain(10000);  // once calls are answered
 constexpr std::chrono::milliseconds kWatchInterval(200);
-constexpr size_t kOtherOpenFiles = 256;  // than those of connections
-constexpr size_t kPartForHttp = 8;       // of those of connections, at most
+constexpr size_t kOtherOpenFiles = 256;    // than those of connections
+constexpr size_t kPartForLargeBodies = 8;  // of limits.max_buffered_bytes
+constexpr size_t kPartForHttp = 8;         // of those of connections, at most
 
 /// How many connections of each kind there are open files for.
 struct RoomForConnections {
@@ -208,6 +209,7 @@ class ServerImpl final : public Server {
     refusals_.Close();
     access_.Stop();
     http_server_.reset();
+    large_bodies_.reset();
     grpc_port_.Shutdown(std::chrono::milliseconds(0));
     // A call that was cut off may still be in a pool; the pools' tasks use one another and the core.
     permits_.WaitUntilIdle(std::chrono::hours(1));
@@ -228,6 +230,9 @@ class ServerImpl final : public Server {
     google::protobuf::SetLogHandler(nullptr);  // else clients could write lines, by strings that are not UTF-8
     const RoomForConnections room = ShareOpenFiles(listen.http());
     if (listen.http()) {
+      large_bodies_ =
+          std::make_unique<transport::LargeBodies>(config_.limits().max_buffered_bytes() / kPartForLargeBodies);
+      http_services_.large_bodies = large_bodies_.get();
       http::Options options = ToHttpOptions(config_);
       options.max_connections = std::min(options.max_connections, room.http);
       options.tls = access_.http_context();
@@ -403,7 +408,8 @@ class ServerImpl final : public Server {
   transport::LoadReports load_reports_;
   transport::ClassifierService classifier_service_;
   transport::ProfilesService profiles_service_;
-  const transport::HttpServices http_services_;
+  transport::HttpServices http_services_;
+  std::unique_ptr<transport::LargeBodies> large_bodies_;  // made by the thread whose priority it has
   transport::CompatibleServices compatible_services_;
   GrpcPort grpc_port_;
   std::unique_ptr<http::Server> http_server_;  // nullptr: off

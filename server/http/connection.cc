@@ -35,7 +35,12 @@ class ExchangeOf final : public Responder::Exchange {
     });
   }
   void OnGone(std::function<void()> gone) override {
-    if (const auto open = connection_.lock()) open->SetGone(std::move(gone));
+    const std::lock_guard lock(loop_->mutex);
+    if (loop_->context == nullptr) return;
+    asio::post(*loop_->context, [connection = connection_, gone = std::move(gone)]() mutable {
+      const auto open = connection.lock();
+      open != nullptr ? open->SetGone(std::move(gone)) : gone();
+    });
   }
 
  private:
@@ -235,12 +240,19 @@ void Connection::Handle() {
   shared_->buffered_bytes -= std::exchange(buffered_, 0);
   request_.body = std::move(parser_->get().body());
   Enter(State::kHandling);
+  is_gone_ = false;
   const auto self = shared_from_this();
   shared_->handler(std::move(request_), Responder(std::make_unique<ExchangeOf>(shared_->loop, self)));
   if (pending_.size() < kReadAhead) Read();  // sees when the client goes
 }
 
+void Connection::SetGone(std::function<void()> gone) {
+  if (is_gone_) return gone();
+  gone_ = std::move(gone);
+}
+
 void Connection::ClientIsGone() {
+  is_gone_ = true;
   if (const auto gone = std::exchange(gone_, nullptr)) gone();
 }
 

@@ -51,7 +51,7 @@ class Connection final : public std::enable_shared_from_this<Connection> {
   void Start();
   /// Answers the request that the handler has.
   void Respond(Response response);
-  void SetGone(std::function<void()> gone) { gone_ = std::move(gone); }
+  void SetGone(std::function<void()> gone);
   /// Does what is due at `now`.
   void CheckDeadline(Clock::time_point now);
   /// Closes it if no request has begun, or also if one has not come in full.
@@ -105,6 +105,7 @@ class Connection final : public std::enable_shared_from_this<Connection> {
   bool keep_alive_ = true;
   bool is_head_request_ = false;
   std::function<void()> gone_;
+  bool is_gone_ = false;  // the client, while its request is handled
   Response delayed_;
 
   bool writing_ = false;

@@ -56,8 +56,8 @@ class Responder {
 
   void Respond(Response response);
 
-  /// `gone` runs on the server's thread, at most once, if the client goes before it is answered. Only the handler may
-  /// call this, before it returns and before Respond.
+  /// `gone` runs on the server's thread, at most once, if the client goes, or has gone, before it is answered. Any
+  /// thread may call, before Respond.
   void OnGone(std::function<void()> gone) { exchange_->OnGone(std::move(gone)); }
 
  private:

@@ -57,17 +57,17 @@ std::string PeerNamed(std::string_view grpc_name) {
   return PeerOf(reinterpret_cast<const sockaddr*>(&address));
 }
 
-bool PeerCounts::Add(const std::string& peer) {
+bool PeerCounts::Add(const std::string& peer, size_t more) {
   if (peer.empty()) return true;
   size_t& count = counts_[peer];
   if (most_ > 0 && count >= most_) return false;
-  ++count;
+  count += more;
   return true;
 }
 
-void PeerCounts::Remove(const std::string& peer) {
+void PeerCounts::Remove(const std::string& peer, size_t less) {
   const auto found = counts_.find(peer);
-  if (found != counts_.end() && --found->second == 0) counts_.erase(found);
+  if (found != counts_.end() && (found->second -= less) == 0) counts_.erase(found);
 }
 
 }  // namespace roberta::sockets

@@ -26,9 +26,9 @@ class PeerCounts {
   /// `most`: of a peer; 0: any number.
   explicit PeerCounts(size_t most) : most_(most) {}
 
-  /// Counts one more, unless the peer has as many as it may. Without a peer there is no limit.
-  bool Add(const std::string& peer);
-  void Remove(const std::string& peer);
+  /// Counts `more`, unless the peer has as many as it may already. Without a peer there is no limit.
+  bool Add(const std::string& peer, size_t more = 1);
+  void Remove(const std::string& peer, size_t less = 1);
 
  private:
   const size_t most_;

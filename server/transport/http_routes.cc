@@ -265,7 +265,16 @@ void AnswerHttp(const HttpServices& services, http::Request request, http::Respo
     call.kept = std::move(admission.kept);
   }
   call.request = std::move(request);
-  route->answer(services, std::move(call));
+  const size_t bytes = call.request.body.size();
+  if (!call.status.ok() || services.large_bodies == nullptr || bytes <= LargeBodies::kMostSmallBytes) {
+    return route->answer(services, std::move(call));
+  }
+  const auto later = std::make_shared<HttpCall>(std::move(call));
+  absl::Status taken = services.large_bodies->Run(
+      later->request.peer, bytes, [&services, route, later] { route->answer(services, std::move(*later)); });
+  if (taken.ok()) return;
+  later->status = std::move(taken);
+  route->answer(services, std::move(*later));
 }
 
 http::Response TransportError(unsigned status, std::string_view sentence) {

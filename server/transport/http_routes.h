@@ -13,6 +13,7 @@
 #include "server/service/profile_administration.h"
 #include "server/service/tokenization.h"
 #include "server/transport/http_call.h"
+#include "server/transport/large_bodies.h"
 #include "server/transport/tei.h"
 
 namespace roberta::transport {
@@ -29,6 +30,7 @@ struct HttpServices {
   std::function<void(std::string path, std::function<void(http::Response)> take)> page;
   /// Lets everybody do everything if it is empty.
   Authorize authorize;
+  LargeBodies* large_bodies = nullptr;  ///< nullptr: all bodies are read at once
 };
 
 /// What is answered at a path. GET also answers HEAD.
@@ -42,7 +44,8 @@ struct HttpRoute {
 /// All routes; the first one that matches counts.
 std::span<const HttpRoute> HttpRoutes();
 
-/// Answers `request` by its route: 404, 405, 415 or 403 if there is none for it. Runs on the HTTP server's thread.
+/// Answers `request` by its route: 404, 405, 415 or 403 if there is none for it. Runs on the HTTP server's thread,
+/// which it keeps for milliseconds at most.
 void AnswerHttp(const HttpServices& services, http::Request request, http::Responder responder);
 
 /// The response to what is no request or comes too late, as http::Options::error_response.

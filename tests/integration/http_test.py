@@ -8,7 +8,9 @@ import pathlib
 import re
 import signal
 import socket
+import statistics
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -126,6 +128,44 @@ class Answers(OneServer):
             self.assertEqual(self.ask("POST", f"/v1/profiles/{profile}:setDefault")[0], 200)
             self.assertEqual(self.ask("POST", "/v1/classify", GOOD)[1]["x-profile-used"], profile)
         self.assertEqual(self.ask("POST", "/v1/profiles/baseline:unload")[2]["error_type"], "profile_in_use")
+
+
+class LargeBodies(unittest.TestCase):
+    def test_a_body_that_takes_long_to_read_holds_up_nobody_else(self):
+        # Of all that is allowed, the most objects.
+        body = b'{"items":[' + b",".join([b"{}"] * 1_390_000) + b"]}"
+
+        def seconds(*arguments):
+            start = time.monotonic()
+            answer = ask(server, "POST", "/v1/classify", *arguments)
+            return time.monotonic() - start, answer[0], answer[2].get("error_type")
+
+        def keep_sending():
+            while not done.is_set():
+                answers.add(seconds(body)[1:])
+
+        def of_others():
+            return [seconds(GOOD)[0] for _ in range(60)]
+
+        done, answers = threading.Event(), set()
+        with Server() as server, concurrent.futures.ThreadPoolExecutor(3) as pool:
+            alone, status, reason = seconds(body)
+            self.assertEqual((status, reason), (400, "too_many_items"))
+            quiet = of_others()
+            attack = [pool.submit(keep_sending) for _ in range(3)]
+            try:
+                while not answers:
+                    time.sleep(0.01)
+                attacked = of_others()
+            finally:
+                done.set()
+            for one in attack:
+                one.result()
+        p99 = [1e3 * statistics.quantiles(times, n=100)[98] for times in (quiet, attacked)]
+        print(f"large bodies: each takes {1e3 * alone:.0f} ms; others' p99 is {p99[0]:.1f} ms without and {p99[1]:.1f} ms with them, "
+              f"the median {1e3 * statistics.median(attacked):.1f} ms", file=sys.stderr)
+        self.assertLess(statistics.median(attacked), alone / 4)
+        self.assertLessEqual(answers, {(400, "too_many_items"), (429, "too_many_calls")})
 
 
 class Errors(OneServer):

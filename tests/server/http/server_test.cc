@@ -141,6 +141,20 @@ TEST(HttpServer, TellsTheHandlerThatTheClientIsGone) {
   held->Respond({});
 }
 
+TEST(HttpServer, WhoAsksLateLearnsAsWellThatTheClientIsGone) {
+  std::promise<Responder> asked;
+  const auto server =
+      StartServer([&asked](const Request&, Responder responder) { asked.set_value(std::move(responder)); });
+  RawClient client(server->port());
+  client.Send(Get("/"));
+  Responder responder = asked.get_future().get();
+  client.Close();
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));  // most likely the server has seen it
+  std::promise<void> gone;
+  responder.OnGone([&gone] { gone.set_value(); });
+  gone.get_future().get();
+}
+
 TEST(HttpServer, AHeaderOfAResponseCannotAddAnother) {
   const auto server = StartServer([](const Request&, Responder responder) {
     responder.Respond({.headers = {{"X-Good", "1"}, {"X-Bad", "1\r\nSet-Cookie: a"}}});
