@@ -70,9 +70,11 @@ def config_file(text, suffix):
 
 
 def text_request(text):
-    """A ClassifyRequest with one short item."""
-    item = b"\x0a" + bytes([len(text)]) + text.encode()
-    return b"\x0a" + bytes([len(item)]) + item
+    """A ClassifyRequest with one item."""
+    def field_1(content):
+        length = len(content)
+        return b"\x0a" + (bytes([length]) if length < 128 else bytes([128 + length % 128, length // 128])) + content
+    return field_1(field_1(text.encode()))
 
 
 class Replicas:
@@ -327,7 +329,7 @@ def cores_of(shares, core):
     """For each of HOSTS a command that becomes a program with such a share of one core, by cgroups; None where that is not permitted."""
     v1, v2 = pathlib.Path("/sys/fs/cgroup/cpu"), pathlib.Path("/sys/fs/cgroup")
     root = v1 if (v1 / "cpu.cfs_quota_us").exists() else v2
-    groups, period_us = [], 5000
+    groups, period_us = [], 10_000  # of which 1 ms is the least share
     try:
         for host in HOSTS:
             group = root / f"roberta-test-{host}"
