@@ -48,9 +48,10 @@ class Attacks(unittest.TestCase):
     def p99(self, caller):
         return statistics.quantiles([caller.call()[0] for _ in range(CALLS)], n=100)[98]
 
-    def others_are_served(self, attack, most_bytes, **options):
+    def others_are_served(self, attack, most_bytes, over_http=False, **options):
         """What the attack was told, after it."""
-        caller = attacks.Caller(self.port)
+        port = self.server.http_port if over_http else self.port
+        caller = attacks.HttpCaller(port) if over_http else attacks.Caller(port)
         self.addCleanup(caller.close)
         self.p99(caller)  # warm
         before = resident_bytes(self.server)
@@ -58,7 +59,7 @@ class Attacks(unittest.TestCase):
         # More rounds where other tests took the cores in those before.
         while len(quiet) < ROUNDS or (len(quiet) < 4 * ROUNDS and min(attacked) >= MOST_TIMES_SLOWER * min(quiet)):
             quiet.append(self.p99(caller))
-            with attacks.under_attack(attack, self.port, **options) as harm:
+            with attacks.under_attack(attack, port, **options) as harm:
                 attacked.append(self.p99(caller))
                 most = max(most, resident_bytes(self.server))
                 self.watch(harm)
@@ -110,6 +111,21 @@ class Attacks(unittest.TestCase):
         self.others_are_served(attacks.rapid_resets, 256 << 20)
         for series, count in zip((RESETS, PAUSES), before):
             wait_until(lambda series=series, count=count: metric(self.server, series) > count)
+
+
+    def test_http_idle_connections(self):
+        self.others_are_served(attacks.http_idle_connections, 64 << 20, over_http=True)
+
+    def test_http_heads_that_come_byte_by_byte_end_with_their_time(self):
+        self.watch = self.every_connection_ends
+        self.others_are_served(attacks.http_slow_heads, 64 << 20, over_http=True)
+
+    def test_http_garbage_ends_the_connection(self):
+        self.watch = self.every_connection_ends
+        self.others_are_served(attacks.http_garbage, 64 << 20, over_http=True)
+
+    def test_as_many_small_http_requests_as_are_answered(self):
+        self.others_are_served(attacks.http_small_requests, 64 << 20, over_http=True)
 
 
 class Memory(unittest.TestCase):

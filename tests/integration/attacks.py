@@ -5,7 +5,9 @@ Ports are those of 127.0.0.1, and attacks come from an address of their own. An 
 
 import contextlib
 import multiprocessing
+import os
 import resource
+import selectors
 import socket
 import time
 
@@ -42,6 +44,11 @@ CLASSIFY = call_headers("/roberta.v1.Classifier/Classify")
 
 def message(payload):
     return b"\0" + len(payload).to_bytes(4, "big") + payload
+
+
+def http_request(line, body=b"", headers=b""):
+    return b"%s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n%s\r\n%s" % (
+        line.encode(), len(body), headers, body)
 
 
 class Caller:
@@ -92,6 +99,31 @@ class Caller:
         self._socket.close()
 
 
+class HttpCaller:
+    """The same over HTTP, of the HTTP port."""
+
+    REQUEST = b'{"items": [{"text": "a long and winding story about very little."}]}'
+
+    def __init__(self, port):
+        self._socket = socket.create_connection(("127.0.0.1", port), timeout=120)
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._received = self._socket.makefile("rb")
+
+    def call(self):
+        began = time.monotonic()
+        self._socket.sendall(http_request("POST /v1/classify", self.REQUEST))
+        status = self._received.readline()
+        headers = dict(line.rstrip().lower().split(b": ", 1) for line in iter(self._received.readline, b"\r\n") if line)
+        body = self._received.read(int(headers.get(b"content-length", 0)))
+        if not status.startswith(b"HTTP/1.1 200 "):
+            raise AssertionError(f"the answer to a well-behaved client is {status!r}")
+        return time.monotonic() - began, body
+
+    def close(self):
+        self._received.close()
+        self._socket.close()
+
+
 class Harm:
     """What an attack knows and tells."""
 
@@ -111,6 +143,7 @@ class Harm:
         return connection
 
     def run(self, attack, options):
+        os.nice(19)  # of the cores that the server has here, an attack in earnest takes nothing
         attack(self, **options)
         for connection in self._connections:
             connection.close()
@@ -290,6 +323,56 @@ def rapid_resets(harm):
                     pass
                 return
     each_until_ended(harm, send, at_once=1, pause=0.05)
+
+
+def http_idle_connections(harm, count=900):
+    for _ in range(count):
+        harm.connect()
+    harm.ready.set()
+    harm.stopped.wait()
+
+
+def http_slow_heads(harm, count=500):
+    """Heads that never end, a byte at a time (slow-loris)."""
+    connections = []
+    while not harm.stopped.is_set():
+        while len(connections) < count:
+            connections.append(harm.connect())
+            connections[-1].sendall(b"GET /v1/profiles HTTP/1.1\r\nHost: localhost\r\nX-Slow: ")
+        harm.ready.set()
+        for connection in list(connections):
+            try:
+                connection.sendall(b"x")
+            except OSError:  # the server has had enough
+                harm.ended.value += 1
+                connections.remove(connection)
+        harm.stopped.wait(0.2)
+
+
+def http_garbage(harm):
+    several = [CLIENT_HELLO, PREFACE, b"\0" * 4096, b"GET / HTTP/1.1\r\n\r\n", b"\r\n" * 2048, bytes(range(256)) * 16,
+               http_request("POST /v1/classify", b"\xff" * 4096), http_request("POST /v1/classify", b"[" * 4096)]
+    turn = iter(range(1 << 60))
+    each_until_ended(harm, lambda connection: connection.sendall(several[next(turn) % len(several)] + b"GET x HTTP/9\r\n\r\n"),
+                     pause=0.05)
+
+
+def http_small_requests(harm, count=64):
+    """As many as the server answers, some at a time on each of many connections."""
+    several = http_request("GET /v2/health/live") * 16
+    selector = selectors.DefaultSelector()
+    for _ in range(count):
+        connection = harm.connect()
+        connection.sendall(several)
+        selector.register(connection, selectors.EVENT_READ)
+    harm.ready.set()
+    while not harm.stopped.is_set():
+        for key, _ in selector.select(0.1):
+            if key.fileobj.recv(65536):
+                key.fileobj.sendall(several)
+            else:
+                selector.unregister(key.fileobj)
+                harm.ended.value += 1
 
 
 @contextlib.contextmanager
