@@ -353,6 +353,12 @@ class PackedClassifier final : public TimedProfile {
 
 }  // namespace
 
+int64_t BytesPerThread(const checkpoint::ModelConfig& config) {
+  const int64_t rows = std::max(static_cast<int64_t>(kPieceTokens), config.max_tokens());
+  const BufferShape shape = {rows, config.hidden_size, config.intermediate_size, config.head_size()};
+  return shape.Bytes() + static_cast<int64_t>(ScratchFloats(shape) * sizeof(float));
+}
+
 absl::StatusOr<std::unique_ptr<const TimedProfile>> LoadPackedClassifier(const checkpoint::Checkpoint& checkpoint,
                                                                          const Recipe& recipe) {
   if (!recipe.mask.empty() && !checkpoint.mask().empty()) {

@@ -148,6 +148,9 @@ class TimedProfile : public Profile {
 absl::StatusOr<std::unique_ptr<const TimedProfile>> LoadPackedClassifier(const checkpoint::Checkpoint& checkpoint,
                                                                          const Recipe& recipe);
 
+/// Memory that a thread which runs packed classifiers of such a shape needs beside the weights, whatever their number.
+int64_t BytesPerThread(const checkpoint::ModelConfig& config);
+
 /// Adds the time since the last call to a part. One thread at a time.
 class PartClock {
  public:

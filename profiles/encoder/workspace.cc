@@ -25,6 +25,12 @@ float* ThreadScratch(size_t floats) {
 
 }  // namespace
 
+int64_t BufferShape::Bytes() const {
+  const int64_t floats = 4 * hidden + std::max(3 * hidden, intermediate);
+  return rows * (floats * static_cast<int64_t>(sizeof(float)) +
+                 std::max(hidden, intermediate) * static_cast<int64_t>(sizeof(uint16_t)));
+}
+
 Buffers::Buffers(const BufferShape& shape)
     : token_ids(static_cast<size_t>(shape.rows)),
       position_ids(static_cast<size_t>(shape.rows)),

@@ -24,6 +24,7 @@ namespace roberta::encoder {
 struct BufferShape {
   int64_t rows, hidden, intermediate, head_size;
   friend auto operator<=>(const BufferShape&, const BufferShape&) = default;
+  int64_t Bytes() const;  ///< of the rows of a Buffers
 };
 
 /// Scales and zero points of rows of bytes, [rows] each.

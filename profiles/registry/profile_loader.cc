@@ -167,6 +167,7 @@ LoadOutcome ProfileLoader::Load(const ProfileSpec& spec, const OnStep& on_step) 
   Clock clock(on_step, &outcome.steps);
   outcome.status = Make(spec, clock, &outcome);
   if (!outcome.status.ok()) outcome.profile = nullptr;
+  has_run_ = has_run_ || outcome.status.ok();
   model_.checkpoint->ReleasePages();
   checkpoint::ReturnFreeMemory();
   return outcome;
@@ -188,6 +189,11 @@ absl::Status ProfileLoader::Make(const ProfileSpec& spec, Clock& clock, LoadOutc
   if (spec.keep_macs && !checkpoint.mask().empty()) {
     return errors::InvalidArgument(checkpoint.directory(),
                                    ": keep_macs is for a dense checkpoint; this one is pruned already");
+  }
+  if (has_room_) {
+    absl::Status status = has_room_(BytesToLoad(spec, *recipe, checkpoint));
+    outcome->unavailable = !status.ok();
+    if (!status.ok()) return status;
   }
   outcome->revision = checkpoint.revision();
   outcome->bytes_on_disk = checkpoint.bytes_on_disk();
@@ -292,6 +298,21 @@ absl::Status ProfileLoader::EnsureBaseline(Clock& clock) {
   baseline_logits_ = std::move(run.logits);
   clock.End("baseline");
   return absl::OkStatus();
+}
+
+int64_t ProfileLoader::BytesToLoad(const ProfileSpec& spec, const Recipe& recipe, const Checkpoint& checkpoint) const {
+  const bool is_cut = recipe.prunes && checkpoint.mask().empty();
+  const double kept_share = is_cut ? spec.keep_macs.value_or(kKeepMacs) : 1;
+  int64_t weights = WeighProfile(recipe, checkpoint, checkpoint.mask(), kept_share).packed;
+  const Recipe* baseline = FindRecipe(recipes_, kBaseline);
+  if (!IsBaseline(spec) && !sample_.empty() && baseline_logits_.empty() && baseline != nullptr) {
+    weights += WeighProfile(*baseline, *model_.checkpoint, model_.checkpoint->mask()).packed;
+  }
+  // The weights of a profile have scales and small arrays beside them, and measuring kernels and packing take some more
+  // for a while: what loads of the demo model were measured to take, rounded up.
+  constexpr int64_t kForLoading = 8 << 20;
+  const int64_t running = has_run_ ? 0 : static_cast<int64_t>(threads_) * encoder::BytesPerThread(checkpoint.config());
+  return weights + weights / 10 + running + kForLoading;
 }
 
 bool ProfileLoader::IsBaseline(const ProfileSpec& spec) const {

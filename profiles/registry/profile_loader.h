@@ -44,7 +44,9 @@ struct LoadStep {
 /// What came of a load. Whatever was found out before it failed is there.
 struct LoadOutcome {
   absl::Status status;
-  bool unavailable = false;  ///< the recipe's module could not be loaded, as `status` says; nothing else was tried
+  /// The recipe's module could not be loaded, or there is no memory for the profile, as `status` says; what comes after
+  /// that was not tried.
+  bool unavailable = false;
   std::shared_ptr<const encoder::Profile> profile;  ///< set exactly if status is ok; keeps its checkpoint alive
   std::string revision;                             ///< hash of what it computes with
   uint64_t bytes_on_disk = 0;                       ///< of the weights' files that it was made of
@@ -71,6 +73,14 @@ class ProfileLoader {
 
   /// A loader without a sample: it compares nothing, so that every profile that runs passes its gate.
   static std::unique_ptr<ProfileLoader> WithoutSample(const Model& model, const std::vector<Recipe>& recipes);
+
+  /// Each load calls `has_room` before it packs weights, with an estimate of the memory that it will take, the first
+  /// one with what `threads` need to run profiles as well; its error ends the load. Call before the first Load.
+  using HasRoom = std::function<absl::Status(int64_t bytes)>;
+  void AskForRoom(HasRoom has_room, size_t threads) {
+    has_room_ = std::move(has_room);
+    threads_ = threads;
+  }
 
   /// Runs on the calling thread, except for the sample, and reports each step when it ends. FailedPrecondition: the
   /// profile missed its gate, or the recipe's module cannot be loaded. Other errors are those of the checkpoint, the
@@ -100,11 +110,16 @@ class ProfileLoader {
                                                                               const Recipe& recipe) const;
   absl::StatusOr<std::unique_ptr<const Calibration>> ReadCalibration(const std::string& file) const;
   bool IsBaseline(const ProfileSpec& spec) const;
+  /// Of the profile and, if it is to be compared with a baseline that has not run yet, of that one.
+  int64_t BytesToLoad(const ProfileSpec& spec, const Recipe& recipe, const checkpoint::Checkpoint& checkpoint) const;
   size_t labels() const { return static_cast<size_t>(model_.checkpoint->config().num_labels()); }
 
   const Model model_;
   const std::vector<Recipe> recipes_;
   const quality::RunAll run_all_;
+  size_t threads_ = 1;
+  bool has_run_ = false;    ///< a profile was loaded before
+  HasRoom has_room_;        ///< unset: there always is
   quality::Sample sample_;  ///< empty: there is none
   std::string no_sample_ = "there is no sample: the config names none and the model's directory has no sample.tsv";
   quality::TokenizedSample tokenized_;

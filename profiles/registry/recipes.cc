@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "profiles/checkpoint/tensor.h"
+#include "profiles/checkpoint/tensor_table.h"
 #include "profiles/encoder/calibration.h"
 #include "profiles/errors/errors.h"
 #include "profiles/libtorch/libtorch.h"
@@ -72,6 +74,28 @@ std::vector<Recipe> MakeRecipes() {
 const std::vector<Recipe>& BuiltInRecipes() {
   static const auto* const recipes = new std::vector<Recipe>(MakeRecipes());
   return *recipes;
+}
+
+WeightBytes WeighProfile(const Recipe& recipe, const Checkpoint& checkpoint, const checkpoint::PruningMask& mask,
+                         double kept_share) {
+  constexpr int64_t kFloat32Bytes = 4;
+  const std::string word_embeddings = checkpoint::TensorNamesOf(checkpoint.config()).word_embeddings + ".weight";
+  WeightBytes bytes;
+  double matrices = 0;
+  for (const checkpoint::TensorSpec& spec : checkpoint::ExpectedTensors(checkpoint.config(), mask)) {
+    if (!recipe.packed) {
+      bytes.packed += spec.elements() * recipe.bytes_per_weight;
+    } else if (spec.is_encoder_matrix()) {
+      matrices += static_cast<double>(spec.elements() * recipe.bytes_per_weight);
+    } else if (spec.name == word_embeddings) {
+      const auto dtype = checkpoint.tensor(spec.name).dtype;
+      bytes.mapped = spec.elements() * static_cast<int64_t>(checkpoint::DtypeBytes(dtype));
+    } else {
+      bytes.packed += spec.elements() * kFloat32Bytes;
+    }
+  }
+  bytes.packed += static_cast<int64_t>(kept_share * matrices);
+  return bytes;
 }
 
 const Recipe* FindRecipe(const std::vector<Recipe>& recipes, std::string_view name) {

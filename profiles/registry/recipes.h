@@ -74,6 +74,18 @@ inline constexpr char kBaseline[] = "baseline";
 /// baseline, quantized, pruned, amp, integrated and reference, which comes in the module with LibTorch.
 const std::vector<Recipe>& BuiltInRecipes();
 
+/// Memory that the weights of a profile take, as far as it is known before the profile is loaded: where a recipe takes
+/// what is fastest here, bytes_per_weight is what it has where that is fast.
+struct WeightBytes {
+  int64_t packed = 0;  ///< in memory of the process
+  int64_t mapped = 0;  ///< word embeddings, where they are read from the checkpoint's file
+};
+
+/// `mask` is what is kept of the checkpoint, `kept_share` the share that a cut at load leaves of the encoder's
+/// matrices.
+WeightBytes WeighProfile(const Recipe& recipe, const checkpoint::Checkpoint& checkpoint,
+                         const checkpoint::PruningMask& mask, double kept_share = 1);
+
 /// The recipe of that name, or nullptr.
 const Recipe* FindRecipe(const std::vector<Recipe>& recipes, std::string_view name);
 

@@ -98,7 +98,8 @@ class RegistryImpl final : public Registry {
     return status;
   }
 
-  absl::StatusOr<std::shared_ptr<const encoder::Profile>> Unload(std::string_view name) override {
+  absl::StatusOr<std::shared_ptr<const encoder::Profile>> Unload(std::string_view name,
+                                                                 const std::string& reason) override {
     std::shared_ptr<const encoder::Profile> unloaded;
     {
       const std::lock_guard lock(mutex_);
@@ -116,7 +117,7 @@ class RegistryImpl final : public Registry {
       entry.profile = nullptr;
       entry.attachment = nullptr;
       entry.status.state = ProfileState::kUnloaded;
-      entry.status.reason = "it was unloaded on request";
+      entry.status.reason = reason;
       entry.status.revision.clear();
       entry.status.description = {};
     }
@@ -264,6 +265,7 @@ absl::StatusOr<std::unique_ptr<Registry>> Registry::Open(const RegistryOptions& 
   ASSIGN_OR_RETURN(auto model, OpenModel(options.directory));
   ASSIGN_OR_RETURN(auto loader,
                    ProfileLoader::Open(model, options.sample_file, options.recipes, options.run_all, options.warn));
+  loader->AskForRoom(options.has_room, options.executors);
   return std::make_unique<RegistryImpl>(options, std::move(model), std::move(loader));
 }
 

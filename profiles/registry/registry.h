@@ -58,7 +58,8 @@ struct RegistryOptions {
   size_t executors = 1;                          ///< threads that will run profiles: for expected_tokens_per_second
   quality::RunAll run_all = quality::RunInTurn;  ///< finds threads for running the sample, which takes most of a load
   std::vector<Recipe> recipes = BuiltInRecipes();
-  ProfileLoader::Warn warn;  ///< called with the errors of the sample
+  ProfileLoader::Warn warn;         ///< called with the errors of the sample
+  ProfileLoader::HasRoom has_room;  ///< asked before each load; unset: there always is room
 };
 
 /// Observes a registry; called on the thread that makes the change.
@@ -97,13 +98,15 @@ class Registry {
   /// Loads a profile, warms it up and compares it with the baseline; returns when that is done. One load runs at a
   /// time; a call for a profile that is being loaded shares that load's result. A READY profile goes on serving until
   /// the new one replaces it, and stays if that fails. InvalidArgument: unknown name, with the list. Other errors are
-  /// the loader's; where the recipe's module cannot be loaded, the profile stays UNLOADED with that reason.
+  /// the loader's; where the recipe's module cannot be loaded, or there is no room, the profile stays UNLOADED with
+  /// that reason.
   virtual absl::Status Load(std::string_view name) = 0;
 
-  /// From now on requests for it are refused. Returns the profile that was loaded (nullptr if none was): dropping its
-  /// last holder frees the memory, which takes a while. FailedPrecondition for the default profile and for one that is
-  /// being loaded; InvalidArgument for an unknown name.
-  virtual absl::StatusOr<std::shared_ptr<const encoder::Profile>> Unload(std::string_view name) = 0;
+  /// From now on requests for it are refused, as `reason` says. Returns the profile that was loaded (nullptr if none
+  /// was): dropping its last holder frees the memory, which takes a while. FailedPrecondition for the default profile
+  /// and for one that is being loaded; InvalidArgument for an unknown name.
+  virtual absl::StatusOr<std::shared_ptr<const encoder::Profile>> Unload(
+      std::string_view name, const std::string& reason = "it was unloaded on request") = 0;
 
   /// Makes a READY profile the default, for requests that name no profile. FailedPrecondition with the reason for
   /// another state; InvalidArgument for an unknown name.

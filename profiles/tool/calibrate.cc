@@ -8,9 +8,9 @@
 #include "profiles/calibrator/calibrator.h"
 #include "profiles/checkpoint/checkpoint.h"
 #include "profiles/checkpoint/pruning.h"
-#include "profiles/cores/cores.h"
 #include "profiles/encoder/calibration.h"
 #include "profiles/errors/errors.h"
+#include "profiles/machine/cores.h"
 #include "profiles/registry/profile_loader.h"
 #include "profiles/terminal/terminal.h"
 
@@ -54,7 +54,7 @@ absl::StatusOr<std::vector<Calibrated>> OpenCheckpoints(const registry::Model& m
 }
 
 void RunAll(size_t count, const std::function<void(size_t)>& task) {
-  cores::RunOnThreads(cores::ReadCpuBudget().usable(), count, task);
+  machine::RunOnThreads(machine::ReadCpuBudget().usable(), count, task);
 }
 
 absl::Status CalibrateOne(const Texts& texts, Calibrated* calibrated) {

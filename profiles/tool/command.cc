@@ -12,7 +12,7 @@
 #include "absl/strings/str_join.h"
 #include "profiles/checkpoint/files.h"
 #include "profiles/checkpoint/save.h"
-#include "profiles/cores/cores.h"
+#include "profiles/machine/cores.h"
 #include "profiles/quality/agreement.h"
 #include "profiles/registry/recipes.h"
 #include "profiles/rows/rows.h"
@@ -170,7 +170,7 @@ std::vector<std::string> ProfileFlags::WithoutMissingModules(std::vector<std::st
 }
 
 void AddThreads(CLI::App* command, size_t* threads) {
-  *threads = cores::ReadCpuBudget().usable();
+  *threads = machine::ReadCpuBudget().usable();
   command->add_option("--threads", *threads, absl::StrCat("Threads (every usable core: ", *threads, ")"))
       ->check(CLI::Range(size_t{1}, kMostThreads).description(""))
       ->type_name("N");

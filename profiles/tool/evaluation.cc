@@ -5,9 +5,9 @@
 
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "profiles/cores/cores.h"
 #include "profiles/errors/errors.h"
 #include "profiles/json/strict_json.h"
+#include "profiles/machine/cores.h"
 #include "profiles/tool/command.h"
 
 namespace roberta::tool {
@@ -56,7 +56,7 @@ struct Evaluator {
                       std::vector<float>* logits) const {
     const auto run_all = [&](size_t count, const std::function<void(size_t)>& task) {
       std::atomic<size_t> done{0};
-      cores::RunOnThreads(threads, count, [&](size_t i) {
+      machine::RunOnThreads(threads, count, [&](size_t i) {
         task(i);
         progress.Update(stage, ++done, count);
       });

@@ -20,22 +20,6 @@ using checkpoint::ModelConfig;
 using checkpoint::PruningMask;
 using checkpoint::TensorSpec;
 
-constexpr int64_t kFloat32Bytes = 4;
-
-/// Word embeddings are read where they are mapped; all else is float32.
-int64_t WeighPacked(const Checkpoint& checkpoint, const PruningMask& mask, int64_t product_bytes) {
-  const std::string word_embeddings = checkpoint::TensorNamesOf(checkpoint.config()).word_embeddings + ".weight";
-  int64_t bytes = 0;
-  for (const TensorSpec& spec : checkpoint::ExpectedTensors(checkpoint.config(), mask)) {
-    int64_t element_bytes = spec.is_encoder_matrix() ? product_bytes : kFloat32Bytes;
-    if (spec.name == word_embeddings) {
-      element_bytes = static_cast<int64_t>(checkpoint::DtypeBytes(checkpoint.tensor(spec.name).dtype));
-    }
-    bytes += spec.elements() * element_bytes;
-  }
-  return bytes;
-}
-
 /// Adds an error of `path`, whose message may begin with that or with a file in it.
 void AddProblem(const std::string& path, const absl::Status& status, Findings* findings) {
   std::string text(status.message()), file = path;
@@ -135,9 +119,8 @@ absl::StatusOr<std::vector<ProfileWeight>> WeighProfiles(const Checkpoint& model
   for (const registry::Recipe& recipe : registry::BuiltInRecipes()) {
     const Checkpoint& checkpoint = recipe.prunes ? small : model;
     const PruningMask& mask = recipe.prunes ? kept : model.mask();
-    const int64_t bytes = recipe.packed ? WeighPacked(checkpoint, mask, recipe.bytes_per_weight)
-                                        : CountParameters(checkpoint.config(), mask) * recipe.bytes_per_weight;
-    weights.push_back({recipe.name, bytes});
+    const registry::WeightBytes bytes = registry::WeighProfile(recipe, checkpoint, mask);
+    weights.push_back({recipe.name, bytes.packed + bytes.mapped});
   }
   return weights;
 }

@@ -11,8 +11,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "profiles/checkpoint/files.h"
-#include "profiles/cores/cores.h"
 #include "profiles/json/strict_json.h"
+#include "profiles/machine/cores.h"
 #include "profiles/tool/command.h"
 
 namespace roberta::tool {
@@ -110,8 +110,8 @@ struct Measurer {
 
   void RunBatches(Entry* entry) const {
     std::vector<absl::Status> statuses(batches.size());
-    cores::RunOnThreads(settings.threads, batches.size(),
-                        [&](size_t i) { statuses[i] = RunBatch(batches[i], *entry->profile); });
+    machine::RunOnThreads(settings.threads, batches.size(),
+                          [&](size_t i) { statuses[i] = RunBatch(batches[i], *entry->profile); });
     for (absl::Status& status : statuses) {
       if (!status.ok()) entry->measurement.status = std::move(status);
     }

@@ -13,9 +13,9 @@
 #include "profiles/checkpoint/checkpoint.h"
 #include "profiles/checkpoint/files.h"
 #include "profiles/checkpoint/pruning.h"
-#include "profiles/cores/cores.h"
 #include "profiles/errors/errors.h"
 #include "profiles/libtorch/libtorch.h"
+#include "profiles/machine/cores.h"
 #include "profiles/pruned/pruned.h"
 #include "profiles/pruner/prune.h"
 #include "profiles/registry/profile_loader.h"
@@ -171,7 +171,7 @@ absl::StatusOr<PruneResult> PruneAndSave(const PruneFlags& flags) {
                    module->prune(
                        checkpoint, data.sample, tokenized, options,
                        [&](size_t count, const std::function<void(size_t)>& task) {
-                         cores::RunOnThreads(flags.threads, count, task);
+                         machine::RunOnThreads(flags.threads, count, task);
                        },
                        [&](std::string_view step, size_t done, size_t total) { progress.Update(step, done, total); }));
   checkpoint.ReleasePages();

@@ -18,7 +18,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
-#include "profiles/cores/cores.h"
+#include "profiles/machine/cores.h"
 #include "profiles/terminal/terminal.h"
 #include "server/app/access.h"
 #include "server/app/logging.h"
@@ -195,7 +195,8 @@ Instructions ReadCommandLine(int argc, const char* const* argv) {
     instructions.config = *std::move(file);
   }
   const std::vector<config::KnownRecipe> recipes = roberta::app::KnownRecipes();
-  config::CompleteConfig(flags.overrides, roberta::cores::ReadCpuBudget().usable(), recipes, &instructions.config);
+  roberta::app::FitToMemory(roberta::app::ReadMemory(instructions.config), &instructions.config);
+  config::CompleteConfig(flags.overrides, roberta::machine::ReadCpuBudget().usable(), recipes, &instructions.config);
   absl::Status status = config::ValidateConfig(instructions.config, recipes);
   if (status.ok() && flags.check_config) status = roberta::app::CheckAccessFiles(instructions.config);
   if (!status.ok()) {
@@ -294,6 +295,9 @@ int Run(int argc, char** argv) {
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   setenv("GRPC_VERBOSITY", "NONE", 0);  // we report ourselves what gRPC would write
 
+  // The first process of a container becomes the parent of all orphans in it; so the kernel takes them away when they
+  // end.
+  if (getpid() == 1) signal(SIGCHLD, SIG_IGN);
   if (!CatchStopSignals()) {
     std::perror("roberta-server: cannot catch signals");
     return 1;

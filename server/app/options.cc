@@ -7,7 +7,7 @@
 #include <random>
 #include <utility>
 
-#include "profiles/cores/cores.h"
+#include "profiles/machine/cores.h"
 #include "profiles/quality/sample.h"
 #include "server/batching/executors.h"
 #include "server/config/checks.h"
@@ -66,10 +66,24 @@ void LogChange(const BrownOut::Change& change) {
 
 }  // namespace
 
+std::vector<machine::MemoryUse> ReadMemory(const config::ServerConfig& config) {
+  return machine::ReadMemory({}, uint64_t{config.memory().limit_mib()} << 20, "memory.limit_mib");
+}
+
+void FitToMemory(const std::vector<machine::MemoryUse>& uses, config::ServerConfig* config) {
+  constexpr uint64_t kUsual = 512u << 20, kLeast = 16u << 20, kPartForMessages = 8;
+  if (config->limits().has_max_buffered_bytes()) return;
+  const uint64_t part = machine::SmallestLimit(uses).limit_bytes / kPartForMessages;
+  config->mutable_limits()->set_max_buffered_bytes(static_cast<uint32_t>(std::clamp(part, kLeast, kUsual)));
+}
+
 registry::RegistryOptions ToRegistryOptions(const config::ServerConfig& config,
                                             std::shared_ptr<const std::atomic<size_t>> sample_threads) {
   registry::RegistryOptions options;
   options.warn = [](const std::string& line) { spdlog::warn("{}", line); };
+  options.has_room = [config](int64_t bytes) {
+    return service::CheckRoom(ReadMemory(config), bytes, config.memory().unload_at());
+  };
   options.directory = config.model().directory();
   options.sample_file = config.model().sample_file();
   options.default_profile = config.default_profile();
@@ -157,7 +171,15 @@ service::ParkingOptions ToParkingOptions(const config::ServerConfig& config) {
   constexpr int kPartOfCores = 10;
   return {.capacity = config.limits().max_parked_refusals(),
           .capacity_per_connection = config.limits().max_concurrent_streams() / 2,
-          .interval = kPartOfCores * std::chrono::nanoseconds(kCostOfRefusal) / cores::ReadCpuBudget().usable()};
+          .interval = kPartOfCores * std::chrono::nanoseconds(kCostOfRefusal) / machine::ReadCpuBudget().usable()};
+}
+
+service::MemoryGuardOptions ToMemoryGuardOptions(const config::ServerConfig& config) {
+  return {.unload_at = config.memory().unload_at(),
+          .refuse_at = config.memory().refuse_at(),
+          .large_call_tokens = config.execution().max_batch_tokens(),
+          .read = [config] { return ReadMemory(config); },
+          .warn = [](const std::string& line) { spdlog::warn("{}", line); }};
 }
 
 http::Options ToHttpOptions(const config::ServerConfig& config) {

@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "config/server_config.pb.h"
+#include "profiles/machine/memory.h"
 #include "profiles/registry/registry.h"
 #include "server/admission/estimates.h"
 #include "server/batching/batch_queue.h"
@@ -16,10 +17,17 @@
 #include "server/http/server.h"
 #include "server/service/admission_control.h"
 #include "server/service/brown_out.h"
+#include "server/service/memory_guard.h"
 #include "server/service/parked_refusals.h"
 #include "server/service/shadow_traffic.h"
 
 namespace roberta::app {
+
+/// Reads the limits on memory, with that of the config; see machine::ReadMemory.
+std::vector<machine::MemoryUse> ReadMemory(const config::ServerConfig& config);
+
+/// Where the config says nothing: less room for messages if there is little memory. Before config::CompleteConfig.
+void FitToMemory(const std::vector<machine::MemoryUse>& uses, config::ServerConfig* config);
 
 /// The registry's options by a config that config::ValidateConfig accepted. The sample of a load runs on as many
 /// threads as `sample_threads` holds then.
@@ -47,6 +55,9 @@ service::AdmissionOptions ToAdmissionOptions(const config::ServerConfig& config,
 
 /// How refusals wait: so that they take a tenth of the cores.
 service::ParkingOptions ToParkingOptions(const config::ServerConfig& config);
+
+/// What it does is logged.
+service::MemoryGuardOptions ToMemoryGuardOptions(const config::ServerConfig& config);
 
 /// How JSON over HTTP is served.
 http::Options ToHttpOptions(const config::ServerConfig& config);

@@ -16,13 +16,13 @@
 #include <vector>
 
 #include "absl/strings/str_join.h"
-#include "profiles/cores/cores.h"
 #include "profiles/errors/errors.h"
 #include "profiles/kernels/isa.h"
 #include "profiles/kernels/linear.h"
 #include "profiles/kernels/passes.h"
 #include "profiles/kernels/product.h"
 #include "profiles/libtorch/libtorch.h"
+#include "profiles/machine/cores.h"
 #include "profiles/registry/registry.h"
 #include "server/admission/permits.h"
 #include "server/admission/wait_predictor.h"
@@ -43,6 +43,7 @@
 #include "server/service/classification.h"
 #include "server/service/classify_stream.h"
 #include "server/service/comparison.h"
+#include "server/service/memory_guard.h"
 #include "server/service/parked_refusals.h"
 #include "server/service/profile_administration.h"
 #include "server/service/profile_backend.h"
@@ -108,7 +109,7 @@ transport::ServerFacts FactsOf(const config::ServerConfig& config) {
 }
 
 transport::LoadReportOptions ToLoadReportOptions(const config::ServerConfig& config) {
-  const cores::CpuBudget budget = cores::ReadCpuBudget();
+  const machine::CpuBudget budget = machine::ReadCpuBudget();
   const double cores = budget.affinity_cores;
   const config::LoadReports& reports = config.load_reports();
   return {.cores = budget.quota_cores > 0 ? std::min(budget.quota_cores, cores) : cores,
@@ -142,6 +143,7 @@ class ServerImpl final : public Server {
                                       static_cast<size_t>(registry_->checkpoint().config().max_tokens())),
                    &predictor_, &metrics_.admission()),
         refusals_(ToParkingOptions(config)),
+        memory_(ToMemoryGuardOptions(config), registry_.get(), &metrics_),
         shadow_(MakeShadow(config, {.registry = registry_.get(), .queue = &queue_, .metrics = &metrics_})),
         parts_({.model_name = config.model().name(),
                 .limits = {.max_items = config.limits().max_items_per_call(),
@@ -156,7 +158,8 @@ class ServerImpl final : public Server {
                 .log = request_log_.get(),
                 .brown_out = brown_out_.get(),
                 .shadow = shadow_.get(),
-                .refusals = &refusals_}),
+                .refusals = &refusals_,
+                .memory = &memory_}),
         classification_(parts_),
         streams_(&classification_, parts_, {.items_in_flight = config.limits().max_stream_items_in_flight()}),
         comparison_(parts_),
@@ -253,6 +256,7 @@ class ServerImpl final : public Server {
     }));
     access_.Watch(http_server_.get());
     grpc_port_.Accept();
+    memory_watch_ = std::jthread([this](const std::stop_token& stop) { WatchMemory(stop); });
     return absl::OkStatus();
   }
 
@@ -270,7 +274,7 @@ class ServerImpl final : public Server {
   }
 
   void LogStart() const {
-    const cores::CpuBudget budget = cores::ReadCpuBudget();
+    const machine::CpuBudget budget = machine::ReadCpuBudget();
     spdlog::info("roberta-server {}: model {} (revision {}) from {}", version::kLong, config_.model().name(),
                  registry_->checkpoint().revision(), config_.model().directory());
     for (const std::string& note : registry_->tokenizer().notes()) spdlog::warn("{}", note);
@@ -285,6 +289,9 @@ class ServerImpl final : public Server {
         budget.affinity_cores, budget.quota_cores > 0 ? absl::StrCat(budget.quota_cores, " cores") : "none",
         config_.execution().executors(), config_.execution().tokenizer_workers(), absl::StrJoin(isas, ", "),
         kernels::HostHasVnni() ? ", vnni" : "", kernels::IsaName(kernels::FastestIsa()));
+    spdlog::info("memory: {}; profiles are unloaded at {:.0f} %, large calls refused at {:.0f} %",
+                 service::MemoryText(machine::SmallestLimit(ReadMemory(config_))), 100 * config_.memory().unload_at(),
+                 100 * config_.memory().refuse_at());
   }
 
   void SayThatItServes() {
@@ -342,12 +349,20 @@ class ServerImpl final : public Server {
       health_.Set(service->full_name(), readiness == Readiness::kServing);
     }
   }
-  /// What is to be done a few times a second, and needs no thread of its own.
-  void Watch(const std::stop_token& stop) {
+  /// Sleeps for `interval`; returns at once, with true, when it shall stop.
+  static bool SleepUnlessStopped(const std::stop_token& stop, std::chrono::milliseconds interval) {
     std::mutex mutex;
     std::unique_lock lock(mutex);
-    std::condition_variable_any stopped;
-    while (!stopped.wait_for(lock, stop, kWatchInterval, [&] { return stop.stop_requested(); })) {
+    return std::condition_variable_any().wait_for(lock, stop, interval, [&] { return stop.stop_requested(); });
+  }
+  void WatchMemory(const std::stop_token& stop) {
+    do {
+      memory_.Check(service::MemoryGuard::Clock::now());
+    } while (!SleepUnlessStopped(stop, std::chrono::milliseconds(config_.memory().check_interval_ms())));
+  }
+  /// What is to be done a few times a second, and needs no thread of its own.
+  void Watch(const std::stop_token& stop) {
+    while (!SleepUnlessStopped(stop, kWatchInterval)) {
       const auto now = std::chrono::steady_clock::now();
       ReportLoad(now);
       streams_.ReadWhatIsDue();
@@ -394,6 +409,7 @@ class ServerImpl final : public Server {
   service::ConcurrencyLimit concurrency_;
   const service::AdmissionControl admission_;
   service::ParkedRefusals refusals_;
+  service::MemoryGuard memory_;
   const std::unique_ptr<service::ShadowTraffic> shadow_;
   const service::Parts parts_;
   service::Classification classification_;
@@ -419,7 +435,8 @@ class ServerImpl final : public Server {
   std::atomic<std::chrono::milliseconds> longest_write_;
   std::atomic<bool> watched_{false};
   Watchdog watchdog_;
-  std::jthread watch_;  // last: it uses what is above
+  std::jthread watch_;         // it uses what is above
+  std::jthread memory_watch_;  // last: it uses the registry
 };
 
 }  // namespace

@@ -17,7 +17,7 @@ constexpr std::chrono::milliseconds kLongestRetryDelay(std::chrono::minutes(5));
 
 }  // namespace
 
-const std::array<FailureReasonRow, 30> kFailureReasons = {{
+const std::array<FailureReasonRow, 31> kFailureReasons = {{
     {FailureReason::kMalformedMessage, "malformed_message", StatusCode::kInvalidArgument},
     {FailureReason::kNoItems, "no_items", StatusCode::kInvalidArgument},
     {FailureReason::kTooManyItems, "too_many_items", StatusCode::kInvalidArgument},
@@ -38,6 +38,7 @@ const std::array<FailureReasonRow, 30> kFailureReasons = {{
     {FailureReason::kPredictedTooLate, "predicted_too_late", StatusCode::kResourceExhausted},
     {FailureReason::kCallerRate, "caller_rate", StatusCode::kResourceExhausted},
     {FailureReason::kCallerShare, "caller_share", StatusCode::kResourceExhausted},
+    {FailureReason::kMemoryShort, "memory_short", StatusCode::kResourceExhausted},
     {FailureReason::kDeadlinePassed, "deadline_passed", StatusCode::kDeadlineExceeded},
     {FailureReason::kClientDoesNotRead, "client_does_not_read", StatusCode::kDeadlineExceeded},
     {FailureReason::kRequestTimeout, "request_timeout", StatusCode::kDeadlineExceeded},

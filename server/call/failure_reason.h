@@ -32,6 +32,7 @@ enum class FailureReason {
   kPredictedTooLate,
   kCallerRate,
   kCallerShare,
+  kMemoryShort,
   kDeadlinePassed,
   kClientDoesNotRead,
   kRequestTimeout,
@@ -52,7 +53,7 @@ struct FailureReasonRow {
 
 /// The one table from a failure reason to its status code. The names are those of the golden file, of the label
 /// `reason` of the metrics and of the request log.
-extern const std::array<FailureReasonRow, 30> kFailureReasons;
+extern const std::array<FailureReasonRow, 31> kFailureReasons;
 
 absl::StatusCode CodeOf(FailureReason reason);
 

@@ -4,6 +4,7 @@
 #include <google/protobuf/text_format.h>
 #include <google/protobuf/util/json_util.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <set>
@@ -80,6 +81,8 @@ constexpr NumberField kNumbers[] = {
     {"limits.caller_items_per_second", 0, 0, 1u << 30},
     {"limits.max_parked_refusals", 8192, 0, kMany},
     {"limits.max_buffered_bytes", 512u << 20, 16u << 20, UINT32_MAX},
+    {"memory.limit_mib", 0, 0, 1u << 24},
+    {"memory.check_interval_ms", 200, 10, kHourMs},
     {"shutdown.drain_delay_ms", 0, 0, kHourMs},
     {"shutdown.drain_timeout_ms", 30000, 0, kHourMs},
     {"logging.slow_request_ms", 5000, 0, kHourMs},
@@ -250,6 +253,9 @@ void CompleteConfig(const Overrides& overrides, uint32_t usable_cores, const std
   if (!config->limits().has_max_caller_share()) {
     config->mutable_limits()->set_max_caller_share(config->access().credentials_file().empty() ? 1 : 0.5);
   }
+  Memory& memory = *config->mutable_memory();
+  if (!memory.has_unload_at()) memory.set_unload_at(0.9);
+  if (!memory.has_refuse_at()) memory.set_refuse_at(std::max(0.95, memory.unload_at()));
   if (!config->shadow().has_fraction()) config->mutable_shadow()->set_fraction(0);
   for (const NumberField& row : kNumbers) {
     const Field at(config, row.path);
@@ -279,6 +285,8 @@ absl::Status ValidateConfig(const ServerConfig& config, const std::vector<KnownR
       CheckBrownOut(config),
       CheckShadow(config),
       CheckNumber("limits.max_caller_share", config.limits().max_caller_share(), 0.001, 1),
+      CheckNumber("memory.unload_at", config.memory().unload_at(), 0.1, 1),
+      CheckNumber("memory.refuse_at", config.memory().refuse_at(), config.memory().unload_at(), 1),
       CheckSecurity(config),
   };
   for (const absl::Status& check : checks) RETURN_IF_ERROR(check);

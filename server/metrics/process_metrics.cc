@@ -87,6 +87,24 @@ void ProcessMetrics::Refresh() {
   if (getrlimit(RLIMIT_NOFILE, &limit) == 0) max_fds_->Set(static_cast<double>(limit.rlim_cur));
 }
 
+MemoryMetrics::MemoryMetrics(prometheus::Registry* registry) {
+  limit_ = AddGauge(*registry, "roberta_memory_limit_bytes",
+                    "The limit on memory that is nearest: a cgroup's, the config's, or else the machine's memory.");
+  used_ = AddGauge(*registry, "roberta_memory_unreclaimable_bytes",
+                   "Memory that counts against that limit, without the page cache, which the kernel takes back.");
+  unloads_ = AddCounter(*registry, "roberta_memory_unloads_total",
+                        "Number of profiles that were unloaded because a limit on memory was near.");
+}
+
+void MemoryMetrics::Set(uint64_t limit_bytes, uint64_t used_bytes) {
+  limit_->Set(static_cast<double>(limit_bytes));
+  used_->Set(static_cast<double>(used_bytes));
+}
+
+void MemoryMetrics::CountUnload() {
+  unloads_->Increment();
+}
+
 BuildMetrics::BuildMetrics(prometheus::Registry* registry, const Computation& computation)
     : primitives_created_(computation.primitives_created) {
   primitives_ = AddCounter(*registry, "roberta_kernel_primitives_created_total",

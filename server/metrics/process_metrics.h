@@ -27,6 +27,23 @@ class ProcessMetrics {
   prometheus::Gauge* max_fds_;
 };
 
+/// The limit on memory that is nearest: memory_limit_bytes, memory_used_bytes, memory_unloads_total. Any thread may
+/// call.
+class MemoryMetrics {
+ public:
+  /// `registry` must outlive this.
+  explicit MemoryMetrics(prometheus::Registry* registry);
+
+  void Set(uint64_t limit_bytes, uint64_t used_bytes);
+  /// A profile was unloaded because a limit was near.
+  void CountUnload();
+
+ private:
+  prometheus::Gauge* limit_;
+  prometheus::Gauge* used_;
+  prometheus::Counter* unloads_;
+};
+
 /// The versions of the libraries that compute, and the instruction set.
 struct Computation {
   std::string libtorch;

@@ -41,6 +41,7 @@ ServerMetrics::ServerMetrics(const MetricsOptions& options)
       connections_(registry_.get()),
       http_(registry_.get()),
       security_(registry_.get()),
+      memory_(registry_.get()),
       build_(registry_.get(), options.computation),
       process_(registry_.get()) {}
 

@@ -53,6 +53,7 @@ class ServerMetrics {
   ConnectionMetrics& connections() { return connections_; }
   HttpMetrics& http() { return http_; }
   SecurityMetrics& security() { return security_; }
+  MemoryMetrics& memory() { return memory_; }
   std::atomic<Readiness>& readiness() { return readiness_; }
 
   /// Each scrape calls `refresh` first, on its own thread; what it uses must outlive this. Call before Expose.
@@ -85,6 +86,7 @@ class ServerMetrics {
   ConnectionMetrics connections_;
   HttpMetrics http_;
   SecurityMetrics security_;
+  MemoryMetrics memory_;
   BuildMetrics build_;
   ProcessMetrics process_;
   std::atomic<Readiness> readiness_{Readiness::kLoading};

@@ -10,6 +10,7 @@
 #include "server/service/admission_control.h"
 #include "server/service/brown_out.h"
 #include "server/service/call_end.h"
+#include "server/service/memory_guard.h"
 #include "server/service/profile_backend.h"
 #include "server/service/shadow_traffic.h"
 
@@ -84,6 +85,7 @@ void Classification::StartPart(std::shared_ptr<ClassifyCall> call) {
 absl::Status Classification::SelectProfileOfStream(ClassifyCall& stream) const {
   stream.is_part = true;
   stream.job.deadline = SteadyDeadline(stream.deadline);
+  if (parts_.memory != nullptr) RETURN_IF_ERROR(parts_.memory->CheckStream());
   absl::Status selected = selection_.Select(stream, parts_.queue->now()());
   if (selected.ok()) parts_.metrics->admission().Selected(stream.profile.name, stream.selection);
   return selected;
@@ -110,6 +112,7 @@ absl::Status Classification::Admit(ClassifyCall& call) const {
   work.caller = job.caller;
   parts_.admission->Offer(work, now);
   if (crowded) return entered;
+  if (parts_.memory != nullptr) RETURN_IF_ERROR(parts_.memory->CheckCall(work.tokens));
   absl::Status admitted = parts_.admission->Admit(work, call, job.deadline, now, &call.forecast);
   if (!admitted.ok()) return admitted;
   parts_.admission->CountItems(call, work.items, now);

@@ -23,7 +23,8 @@ class Classification {
   /// Starts `call`; never blocks. Its `done` is called exactly once, perhaps before this returns.
   void Start(std::shared_ptr<ClassifyCall> call);
 
-  /// Selects the profile for a stream, without brown-out, and notes it in `stream` and its response.
+  /// Selects the profile for a stream, without brown-out, and notes it in `stream` and its response. Refuses
+  /// the stream where the caller's rate or the server's memory does.
   absl::Status SelectProfileOfStream(ClassifyCall& stream) const;
   /// Starts a part of a stream, as bulk work. The stream holds the permit, is counted as a call itself, and has put its
   /// settings and profile into `call`: only the items of the part are counted here.

@@ -14,6 +14,7 @@ namespace roberta::service {
 class AdmissionControl;
 class BrownOutLadder;
 class ConcurrencyLimit;
+class MemoryGuard;
 class ParkedRefusals;
 class ShadowTraffic;
 
@@ -33,6 +34,7 @@ struct Parts {
   BrownOutLadder* brown_out = nullptr;     ///< nullptr: no brown-out
   ShadowTraffic* shadow = nullptr;         ///< nullptr: no shadow traffic
   ParkedRefusals* refusals = nullptr;      ///< nullptr: refusals leave at once
+  const MemoryGuard* memory = nullptr;     ///< nullptr: memory is not looked at
 };
 
 }  // namespace roberta::service

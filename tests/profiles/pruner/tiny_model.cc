@@ -9,7 +9,7 @@
 #include <random>
 
 #include "profiles/checkpoint/tensor.h"
-#include "profiles/cores/cores.h"
+#include "profiles/machine/cores.h"
 
 namespace roberta::tiny_model {
 namespace {
@@ -94,7 +94,7 @@ checkpoint::PruningMask AllKept() {
 
 quality::RunAll OnThreads(size_t threads) {
   return
-      [threads](size_t count, const std::function<void(size_t)>& task) { cores::RunOnThreads(threads, count, task); };
+      [threads](size_t count, const std::function<void(size_t)>& task) { machine::RunOnThreads(threads, count, task); };
 }
 
 }  // namespace roberta::tiny_model

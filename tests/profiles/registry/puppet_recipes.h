@@ -42,14 +42,18 @@ inline Recipe PuppetRecipe(
   return recipe;
 }
 
-/// A registry on the demo model, with a profile of its recipe's name for each of `recipes`.
-inline std::unique_ptr<Registry> PuppetRegistry(std::vector<Recipe> recipes, const std::string& default_profile) {
+/// Of a registry on the demo model, with a profile of its recipe's name for each of `recipes`.
+inline RegistryOptions PuppetOptions(std::vector<Recipe> recipes, const std::string& default_profile) {
   RegistryOptions options;
   options.directory = test_paths::InRepository("models/demo-sst2");
   options.default_profile = default_profile;
   for (const Recipe& recipe : recipes) options.profiles.push_back({.name = recipe.name, .recipe = recipe.name});
   options.recipes = std::move(recipes);
-  return Registry::Open(options).value();
+  return options;
+}
+
+inline std::unique_ptr<Registry> PuppetRegistry(std::vector<Recipe> recipes, const std::string& default_profile) {
+  return Registry::Open(PuppetOptions(std::move(recipes), default_profile)).value();
 }
 
 }  // namespace roberta::registry

@@ -77,6 +77,51 @@ TEST(Registry, TheDefaultCannotBeUnloaded) {
   EXPECT_TRUE(registry->Unload("baseline").ok());
 }
 
+TEST(Registry, WithoutRoomAProfileStaysUnloadedAndOneThatServesServesOn) {
+  std::vector<int64_t> asked;
+  bool has_room = true;
+  RegistryOptions options = PuppetOptions({PuppetRecipe("baseline"), PuppetRecipe("other")}, "baseline");
+  options.executors = 2;
+  options.has_room = [&](int64_t bytes) {
+    asked.push_back(bytes);
+    return has_room ? absl::OkStatus() : absl::FailedPreconditionError("it needs more");
+  };
+  const auto registry = Registry::Open(options).value();
+  ASSERT_TRUE(registry->Load("baseline").ok());
+  has_room = false;
+  EXPECT_EQ(registry->Load("other").code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(StateOf(*registry, "other"), ProfileState::kUnloaded);
+  EXPECT_EQ(registry->StatusOf("other")->reason, "it needs more");
+  EXPECT_FALSE(registry->Load("baseline").ok());
+  EXPECT_EQ(StateOf(*registry, "baseline"), ProfileState::kReady);
+  has_room = true;
+  EXPECT_TRUE(registry->Load("other").ok());
+  // Puppets count as float32 weights of the whole model, some 60 MiB; the first load comes with what threads need.
+  EXPECT_GT(asked[0], asked[1] + (8 << 20));
+  EXPECT_GT(asked[1], 40 << 20);
+  EXPECT_LT(asked[1], 100 << 20);
+}
+
+TEST(Registry, ToLoadWithoutABaselineTakesTheBaselinesMemoryAsWell) {
+  std::vector<int64_t> asked;
+  RegistryOptions options = PuppetOptions({PuppetRecipe("baseline"), PuppetRecipe("other")}, "other");
+  options.has_room = [&](int64_t bytes) {
+    asked.push_back(bytes);
+    return absl::OkStatus();
+  };
+  const auto registry = Registry::Open(options).value();
+  ASSERT_TRUE(registry->Load("other").ok());
+  ASSERT_TRUE(registry->Load("other").ok());
+  EXPECT_GT(asked[0], asked[1] + (40 << 20));
+}
+
+TEST(Registry, UnloadingForAReasonSaysIt) {
+  const auto registry = PuppetRegistry({PuppetRecipe("baseline"), PuppetRecipe("other")}, "baseline");
+  ASSERT_TRUE(registry->Load("other").ok());
+  ASSERT_TRUE(registry->Unload("other", "there is no memory").ok());
+  EXPECT_THAT(std::string(registry->Get("other").status().message()), HasSubstr("is not ready: there is no memory"));
+}
+
 TEST(Registry, AProfileThatCannotBeLoadedIsFailedWithTheReason) {
   const auto registry = PuppetRegistry(
       {PuppetRecipe("baseline"), PuppetRecipe("other", 0, [] { return absl::InternalError("no kernel"); })},

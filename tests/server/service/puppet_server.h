@@ -56,7 +56,9 @@ class PuppetRegistry final : public registry::Registry {
   const std::string& baseline_name() const override { return names_.front(); }
   std::string default_profile() const override { return names_.front(); }
   absl::Status Load(std::string_view) override { return absl::OkStatus(); }
-  absl::StatusOr<std::shared_ptr<const encoder::Profile>> Unload(std::string_view) override { return nullptr; }
+  absl::StatusOr<std::shared_ptr<const encoder::Profile>> Unload(std::string_view, const std::string&) override {
+    return nullptr;
+  }
   absl::Status SetDefault(std::string_view) override { return absl::OkStatus(); }
   absl::StatusOr<registry::LoadedProfile> Get(std::string_view name) const override {
     if (name == "baseline")

@@ -1,11 +1,11 @@
-#include "profiles/cores/cores.h"
+#include "profiles/machine/cores.h"
 
 #include <gtest/gtest.h>
 
 #include <filesystem>
 #include <fstream>
 
-namespace roberta::cores {
+namespace roberta::machine {
 namespace {
 
 class CpuBudgetTest : public testing::Test {
@@ -21,37 +21,38 @@ class CpuBudgetTest : public testing::Test {
     std::ofstream(root_ + "/" + file) << text;
   }
   double Quota(const std::string& membership) {
-    Write("membership", membership);
-    return ReadCpuBudget(root_, root_ + "/membership").quota_cores;
+    Write("proc/self/cgroup", membership);
+    return Quota();
   }
+  double Quota() const { return ReadCpuBudget({.cgroups = root_, .proc = root_ + "/proc"}).quota_cores; }
 
   const std::string root_;
 };
 
 TEST_F(CpuBudgetTest, ReadsAVersion2Quota) {
   Write("cpu.max", "150000 100000\n");
-  EXPECT_DOUBLE_EQ(ReadCpuBudget(root_).quota_cores, 1.5);
+  EXPECT_DOUBLE_EQ(Quota(), 1.5);
 }
 
 TEST_F(CpuBudgetTest, MaxMeansNoQuota) {
   Write("cpu.max", "max 100000\n");
-  EXPECT_EQ(ReadCpuBudget(root_).quota_cores, 0);
+  EXPECT_EQ(Quota(), 0);
 }
 
 TEST_F(CpuBudgetTest, ReadsAVersion1Quota) {
   Write("cpu/cpu.cfs_quota_us", "50000\n");
   Write("cpu/cpu.cfs_period_us", "100000\n");
-  EXPECT_DOUBLE_EQ(ReadCpuBudget(root_).quota_cores, 0.5);
+  EXPECT_DOUBLE_EQ(Quota(), 0.5);
 }
 
 TEST_F(CpuBudgetTest, MinusOneMeansNoQuota) {
   Write("cpu/cpu.cfs_quota_us", "-1\n");
   Write("cpu/cpu.cfs_period_us", "100000\n");
-  EXPECT_EQ(ReadCpuBudget(root_).quota_cores, 0);
+  EXPECT_EQ(Quota(), 0);
 }
 
 TEST_F(CpuBudgetTest, NoCgroupMeansNoQuota) {
-  EXPECT_EQ(ReadCpuBudget("/nonexistent").quota_cores, 0);
+  EXPECT_EQ(ReadCpuBudget({.cgroups = "/nonexistent", .proc = "/nonexistent"}).quota_cores, 0);
 }
 
 TEST_F(CpuBudgetTest, TheQuotaOfAGroupHoldsForThoseInIt) {
@@ -100,6 +101,33 @@ TEST_F(CpuBudgetTest, AMembershipThatIsNoneMeansTheRoot) {
     EXPECT_DOUBLE_EQ(Quota(text), 2) << text;
 }
 
+TEST_F(CpuBudgetTest, ControllersThatAreMountedTogetherAreFoundWithoutALink) {
+  Write("cpu,cpuacct/a/cpu.cfs_quota_us", "150000\n");
+  Write("cpu,cpuacct/a/cpu.cfs_period_us", "100000\n");
+  EXPECT_DOUBLE_EQ(Quota("3:cpu,cpuacct:/a\n"), 1.5);
+}
+
+TEST_F(CpuBudgetTest, OfBothVersionsTheSmallerQuotaCounts) {
+  Write("unified/a/cpu.max", "50000 100000\n");
+  Write("cpu/b/cpu.cfs_quota_us", "150000\n");
+  Write("cpu/b/cpu.cfs_period_us", "100000\n");
+  EXPECT_DOUBLE_EQ(Quota("2:cpu:/b\n0::/a\n"), 0.5);
+  EXPECT_DOUBLE_EQ(Quota("2:cpu:/b\n0::/\n"), 1.5);
+}
+
+TEST_F(CpuBudgetTest, WhatTheKernelWouldNotWriteIsNoQuota) {
+  for (const char* text :
+       {"", "\n", " ", "max", "nan 100000", "inf 100000", "1e9 100000", "0x10 100000", "-5 100000", "50000", "50000 0",
+        "50000 -1", "50000 max", "99999999999999999999999 100000", "50000\t100000", "50000,100000"}) {
+    Write("cpu.max", text);
+    EXPECT_EQ(Quota(), 0) << text;
+  }
+  Write("cpu.max", std::string(1 << 20, '5') + " 100000");
+  EXPECT_EQ(Quota(), 0);
+  Write("cpu.max", "18446744073709551615 1\n");  // more than any number of cores
+  EXPECT_GE(ReadCpuBudget({.cgroups = root_, .proc = root_}).usable(), 1u);
+}
+
 TEST(UsableCores, AreTheSmallerOfAffinityAndQuotaRoundedUp) {
   EXPECT_EQ((CpuBudget{.affinity_cores = 4, .quota_cores = 0}).usable(), 4u);
   EXPECT_EQ((CpuBudget{.affinity_cores = 4, .quota_cores = 1.5}).usable(), 2u);
@@ -108,4 +136,4 @@ TEST(UsableCores, AreTheSmallerOfAffinityAndQuotaRoundedUp) {
 }
 
 }  // namespace
-}  // namespace roberta::cores
+}  // namespace roberta::machine

@@ -1,4 +1,4 @@
-#include "profiles/cores/cores.h"
+#include "profiles/machine/cores.h"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 #include <thread>
 #include <vector>
 
-namespace roberta::cores {
+namespace roberta::machine {
 namespace {
 
 TEST(RunOnThreads, RunsEveryTaskOnce) {
@@ -30,4 +30,4 @@ TEST(RunOnThreads, NothingToDoIsDone) {
 }
 
 }  // namespace
-}  // namespace roberta::cores
+}  // namespace roberta::machine
