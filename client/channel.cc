@@ -48,6 +48,7 @@ bool IsExcepted(const std::string& host) {
 std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address, const Credentials& credentials,
                                            grpc::ChannelArguments arguments) {
   if (IsLocal(address)) arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  if (!credentials.server_name.empty()) arguments.SetSslTargetNameOverride(credentials.server_name);
   return grpc::CreateCustomChannel(address, ToGrpc(credentials), arguments);
 }
 

@@ -47,8 +47,8 @@ absl::Status ReadToken(const std::string& name, std::string* token) {
 }  // namespace
 
 absl::StatusOr<Credentials> ReadCredentials(const CredentialFiles& files, const std::string& address) {
-  if (!files.tls && !(files.ca + files.certificate + files.key).empty()) {
-    return absl::InvalidArgumentError("a CA, a certificate or a key needs TLS");
+  if (!files.tls && !(files.ca + files.certificate + files.key + files.server_name).empty()) {
+    return absl::InvalidArgumentError("a CA, a certificate, a key or a server's name needs TLS");
   }
   if (!files.tls && !files.token.empty() && !IsLocal(address)) {
     return absl::InvalidArgumentError("a token needs TLS, except to a loopback address or a Unix socket");
@@ -56,7 +56,7 @@ absl::StatusOr<Credentials> ReadCredentials(const CredentialFiles& files, const 
   if (files.certificate.empty() != files.key.empty()) {
     return absl::InvalidArgumentError("a certificate needs its key, and a key its certificate");
   }
-  Credentials credentials = {.tls = files.tls};
+  Credentials credentials = {.tls = files.tls, .server_name = files.server_name};
   absl::Status status = ReadPem(files.ca, &credentials.ca_pem);
   status.Update(ReadPem(files.certificate, &credentials.certificate_pem));
   status.Update(ReadPem(files.key, &credentials.key_pem));

@@ -11,13 +11,17 @@ struct Credentials {
   bool tls = false;
   std::string ca_pem;                    ///< CA of the server's certificate; empty: the system's CAs
   std::string certificate_pem, key_pem;  ///< of the caller, for mutual TLS; both or neither
-  std::string token;                     ///< sent with every call as its bearer token; empty: none
+  /// What the server's certificate must be for, instead of the address: "classify.example.com" of a server that is
+  /// asked at 127.0.0.1. Empty: the address.
+  std::string server_name;
+  std::string token;  ///< sent with every call as its bearer token; empty: none
 };
 
 /// The files that Credentials are read from.
 struct CredentialFiles {
   bool tls = false;
   std::string ca, certificate, key, token;  ///< empty: none
+  std::string server_name;                  ///< no file: as in Credentials
 };
 
 /// For a connection to `address`, as gRPC takes it. Errors name file or option: NotFound for what cannot be read;

@@ -38,6 +38,10 @@ void AddConnectionOptions(CLI::App* app, roberta::cli::ConnectionOptions* connec
   add_file("--ca", "ROBERTA_CA", &connection->files.ca, "Certificate authorities to trust, PEM (those of the system)");
   add_file("--cert", "ROBERTA_CERT", &connection->files.certificate, "Own certificate for mutual TLS, PEM");
   add_file("--key", "ROBERTA_KEY", &connection->files.key, "Its key, PEM");
+  app->add_option("--server-name", connection->files.server_name,
+                  "Name that the server's certificate must have (that of the address)")
+      ->envname("ROBERTA_SERVER_NAME")
+      ->type_name("NAME");
   add_file("--token-file", "ROBERTA_TOKEN_FILE", &connection->files.token,
            "Send the token in this file with every call");
   app->parse_complete_callback([connection] {

@@ -91,7 +91,10 @@ void AddChange(CLI::App* app, const ConnectionOptions* connection, int* exit_cod
 int Health(const ConnectionOptions& connection, const std::string& service) {
   client::Client client(connection.server());
   const auto health = client.CheckHealth(service, connection.timeout());
-  if (!health.ok()) return ReportFailure(connection, health.status());
+  if (!health.ok()) {
+    ReportFailure(connection, health.status());
+    return kSomethingFailed;  // container engines know 0 and 1
+  }
   std::printf("%s\n", std::string(HealthName(*health)).c_str());
   return *health == client::Health::kServing ? kAllWell : kSomethingFailed;
 }
@@ -158,7 +161,7 @@ void AddHealthCommand(CLI::App* app, const ConnectionOptions* connection, int* e
     bool watch = false;
   };
   auto options = std::make_shared<Options>();
-  CLI::App* command = app->add_subcommand("health", "Prints the health of the server; exit code 0 only for SERVING");
+  CLI::App* command = app->add_subcommand("health", "Prints the health of the server; exit code 0 for SERVING, else 1");
   command->add_option("SERVICE", options->service,
                       "A service (roberta.v1.Classifier) or a profile (profile/baseline) instead of the whole server");
   command->add_flag("--watch", options->watch, "Print every change until Ctrl-C");

@@ -44,7 +44,7 @@ class Security(unittest.TestCase):
         config.write_text("tls { reload_interval_ms: 20 } access { failure_delay_ms: 10 }")
         cls.server = cls.enterClassContext(Server(
             "--config", config, "--tls-certificate", cls.directory / "server.pem", "--tls-key",
-            cls.directory / "server.key", "--credentials-file", cls.callers))
+            cls.directory / "server.key", "--credentials-file", cls.callers, "--unix-socket", cls.directory / "socket"))
 
     @classmethod
     def enterClassContext(cls, context):  # Python 3.11 has it
@@ -55,7 +55,7 @@ class Security(unittest.TestCase):
     @classmethod
     def make_certificate(cls, name, ca):
         extensions = cls.directory / "extensions"
-        extensions.write_text("subjectAltName = IP:127.0.0.1\n")
+        extensions.write_text("subjectAltName = IP:127.0.0.1, DNS:classify.example.com\n")
         request = openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout",
                           cls.directory / f"{name}.key", "-subj", f"/CN={name}")
         openssl("x509", "-req", "-CA", cls.directory / f"{ca}.pem", "-CAkey", cls.directory / f"{ca}.key", "-set_serial",
@@ -119,6 +119,19 @@ class Security(unittest.TestCase):
                              [200, 401, 401])
         for reason, least in (("not_permitted", 1), ("unknown_token", 2), ("missing", 2)):
             self.assertGreaterEqual(self.failures(reason), least, reason)
+
+    def test_health_checks_get_0_or_1_by_every_way_in(self):
+        ca = ("--tls", "--ca", self.directory / "both.pem")
+        unix = f"unix:{self.directory / 'socket'}"
+        for address, arguments, code in (
+                (self.server.address, ca, 0), (self.server.address, (*ca, "--server-name", "classify.example.com"), 0),
+                (self.server.address, (*ca, "--server-name", "other.example.com"), 1), (self.server.address, ("--tls",), 1),
+                (self.server.address, (), 1), (self.server.address, (*ca, "--token-file", self.directory / "app"), 0),
+                (self.server.address, (*ca, "--token-file", self.directory / "nobody"), 0), (unix, (), 0),
+                (unix, ("--token-file", self.directory / "app"), 0), ("127.0.0.1:1", (), 1)):
+            result = run("roberta-client", "--address", address, *arguments, "--deadline", "10", "health")
+            self.assertEqual(result.returncode, code, (address, arguments, result.stderr))
+            self.assertEqual(result.stdout, "SERVING\n" if code == 0 else "")
 
     def test_without_tls_nothing_is_said(self):
         result = run("roberta-client", "--address", self.server.address, "--token-file", self.directory / "app",
