@@ -39,8 +39,11 @@ std::string Quoted(absl::string_view word) {
 /// Hex digits of either case.
 bool ReadSha256(absl::string_view hex, Sha256* sha256) {
   if (hex.size() != 2 * sha256->size() || !std::ranges::all_of(hex, absl::ascii_isxdigit)) return false;
-  const std::string bytes = absl::HexStringToBytes(hex);
-  std::copy(bytes.begin(), bytes.end(), sha256->begin());
+  for (size_t i = 0; i < sha256->size(); ++i) {  // abseil's function for that is another one in Debian 13
+    uint32_t byte = 0;
+    if (!absl::SimpleHexAtoi(hex.substr(2 * i, 2), &byte)) return false;
+    (*sha256)[i] = static_cast<uint8_t>(byte);
+  }
   return true;
 }
 
