@@ -24,7 +24,7 @@ class Classification {
   void Start(std::shared_ptr<ClassifyCall> call);
 
   /// Selects the profile for a stream, without brown-out, and notes it in `stream` and its response. Refuses
-  /// the stream where the caller's rate or the server's memory does.
+  /// the stream where memory is short.
   absl::Status SelectProfileOfStream(ClassifyCall& stream) const;
   /// Starts a part of a stream, as bulk work. The stream holds the permit, is counted as a call itself, and has put its
   /// settings and profile into `call`: only the items of the part are counted here.

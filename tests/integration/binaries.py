@@ -57,13 +57,13 @@ class Server:
     """roberta-server on free ports, stopped by SIGTERM when the block ends; its exit code must then be `exit_code`.
 
     It loads `profiles`, separated by commas, and no others, which would cost every test seconds; None: what it loads by itself.
-    `through` is a command that becomes the server.
+    `through` is a command that becomes the server, and `program` what it becomes.
     """
 
     def __init__(self, *arguments, model=QUICK_DEMO_MODEL, profiles="baseline", environment=None, exit_code=0,
-                 through=(), port=0, metrics_port=0):
+                 through=(), port=0, metrics_port=0, program=BIN / "roberta-server"):
         self._exit_code = exit_code
-        command = [*through, str(BIN / "roberta-server"), "--port", str(port), "--metrics-port", str(metrics_port),
+        command = [*through, str(program), "--port", str(port), "--metrics-port", str(metrics_port),
                    *map(str, arguments)]
         if profiles is not None:
             command += ["--profiles", profiles]
