@@ -43,6 +43,9 @@ std::string OneLine(const std::string& text) {
 
 constexpr uint32_t kMany = 1u << 20;
 constexpr uint32_t kHourMs = 3600 * 1000;
+/// What keeps an executor busy from one connection: the texts of a batch that is computed, and of the next one. What a
+/// client has beyond that waits there, where it costs the server nothing and ends with its deadline.
+constexpr uint32_t kStreamsOfExecutor = 128, kMostStreams = 1024;
 
 struct NumberField {
   const char* path;
@@ -64,7 +67,7 @@ constexpr NumberField kNumbers[] = {
     {"limits.max_message_bytes", 4u << 20, 1024, 1u << 30},
     {"limits.max_items_per_call", 1024, 1, kMany},
     {"limits.max_item_characters", 100000, 1, 1u << 30},
-    {"limits.max_concurrent_streams", 1024, 1, kMany},
+    {"limits.max_concurrent_streams", kMostStreams, 1, kMany},
     {"limits.max_stream_items_in_flight", 1024, 1, kMany},
     {"limits.stream_write_timeout_ms", 30000, 1, kHourMs},
     {"limits.max_metadata_bytes", 32u << 10, 1024, 1u << 20},
@@ -232,6 +235,10 @@ void CompleteConfig(const Overrides& overrides, uint32_t usable_cores, const std
 
   Execution& execution = *config->mutable_execution();
   if (!execution.has_executors()) execution.set_executors(usable_cores);
+  Limits& limits = *config->mutable_limits();
+  if (!limits.has_max_concurrent_streams()) {
+    limits.set_max_concurrent_streams(std::min(kStreamsOfExecutor * execution.executors(), kMostStreams));
+  }
 
   Logging& logging = *config->mutable_logging();
   if (overrides.log_format || !logging.has_format()) logging.set_format(overrides.log_format.value_or("text"));
@@ -250,8 +257,8 @@ void CompleteConfig(const Overrides& overrides, uint32_t usable_cores, const std
   CompleteSecurity(config);
 
   // Without credentials all callers are one.
-  if (!config->limits().has_max_caller_share()) {
-    config->mutable_limits()->set_max_caller_share(config->access().credentials_file().empty() ? 1 : 0.5);
+  if (!limits.has_max_caller_share()) {
+    limits.set_max_caller_share(config->access().credentials_file().empty() ? 1 : 0.5);
   }
   Memory& memory = *config->mutable_memory();
   if (!memory.has_unload_at()) memory.set_unload_at(0.9);

@@ -102,10 +102,16 @@ Prediction AdmissionControl::Predict(const admission::PendingCall& work, Clock::
   return predictor_->Predict(work, admission::WaitPredictor::Behind::kAllAdmitted, now);
 }
 
-nanoseconds AdmissionControl::TimeLeft(Clock::time_point deadline, Clock::time_point now) {
+nanoseconds AdmissionControl::TimeLeft(const call::Head& head, Clock::time_point deadline,
+                                       Clock::time_point now) const {
   if (deadline == Clock::time_point::max()) return nanoseconds::max();
-  const nanoseconds left = deadline - now;
+  const nanoseconds left = deadline - early_cancels_.Lead(head.connection, now) - now;
   return left - std::clamp(left / kShareForResponse, nanoseconds(0), kResponseTime);
+}
+
+void AdmissionControl::Cancelled(const call::Head& head, Clock::time_point deadline, Clock::time_point now) const {
+  if (deadline == Clock::time_point::max()) return Ended(head, now);
+  early_cancels_.Cancelled(head.connection, deadline - now, now);
 }
 
 double AdmissionControl::RateOf(const call::Head& head) const {
@@ -153,22 +159,22 @@ absl::Status AdmissionControl::Admit(const admission::PendingCall& work, const c
   forecast->work = work;
   forecast->made = now;
   forecast->prediction = Predict(work, now);
-  const nanoseconds time_left = TimeLeft(deadline, now);
+  const nanoseconds time_left = TimeLeft(head, deadline, now);
   if (options_.predictive && forecast->prediction.known && forecast->prediction.latest() > time_left) {
-    return TooLate(forecast->prediction, time_left);
+    return TooLate(head, forecast->prediction, time_left, now);
   }
   forecast->reservation = predictor_->Reserve(work, now);
   return absl::OkStatus();
 }
 
-absl::Status AdmissionControl::CheckAgain(size_t tokens, Clock::time_point deadline, Clock::time_point now,
-                                          Forecast* forecast) const {
+absl::Status AdmissionControl::CheckAgain(size_t tokens, const call::Head& head, Clock::time_point deadline,
+                                          Clock::time_point now, Forecast* forecast) const {
   forecast->work.tokens = tokens;
   if (!options_.predictive) return absl::OkStatus();
   const Prediction prediction = predictor_->Predict(forecast->work, admission::WaitPredictor::Behind::kQueuedOnly, now);
-  const nanoseconds time_left = TimeLeft(deadline, now);
+  const nanoseconds time_left = TimeLeft(head, deadline, now);
   if (!prediction.known || prediction.finish <= time_left) return absl::OkStatus();
-  return TooLate(prediction, time_left);
+  return TooLate(head, prediction, time_left, now);
 }
 
 void AdmissionControl::Ended(const batching::Job& job, const Forecast& forecast, Clock::time_point now) const {
@@ -186,13 +192,17 @@ void AdmissionControl::Ended(const batching::Job& job, const Forecast& forecast,
                       Seconds(predictor_->bias(forecast.work.profile)));
 }
 
-absl::Status AdmissionControl::TooLate(const Prediction& prediction, nanoseconds time_left) {
+absl::Status AdmissionControl::TooLate(const call::Head& head, const Prediction& prediction, nanoseconds time_left,
+                                       Clock::time_point now) const {
+  std::string message = absl::StrFormat("the call is predicted to take %.0f ms and has %.0f ms left",
+                                        1e3 * Seconds(prediction.latest()), 1e3 * std::max(0.0, Seconds(time_left)));
+  if (const nanoseconds lead = early_cancels_.Lead(head.connection, now); lead > nanoseconds(0)) {
+    absl::StrAppendFormat(&message, ", as its client gives calls up %.0f ms before their deadlines",
+                          1e3 * Seconds(lead));
+  }
   // After the difference, the backlog will be short enough for a call with the same deadline.
-  return WithRetryDelay(
-      MakeStatus(FailureReason::kPredictedTooLate,
-                 absl::StrFormat("the call is predicted to take %.0f ms and has %.0f ms left; try again later",
-                                 1e3 * Seconds(prediction.latest()), 1e3 * std::max(0.0, Seconds(time_left)))),
-      prediction.latest() - time_left);
+  return WithRetryDelay(MakeStatus(FailureReason::kPredictedTooLate, absl::StrCat(message, "; try again later")),
+                        prediction.latest() - time_left);
 }
 
 absl::Status AdmissionControl::CheckRoom(const admission::PendingCall& work, Clock::time_point now) const {

@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "roberta/internal/requests.pb.h"
 #include "server/admission/caller_rates.h"
+#include "server/admission/early_cancels.h"
 #include "server/admission/permits.h"
 #include "server/admission/wait_predictor.h"
 #include "server/batching/batch.h"
@@ -86,8 +87,9 @@ class AdmissionControl {
                                   call::Priority priority) const;
   /// Predicts when a call that arrives at `now` will have run.
   admission::Prediction Predict(const admission::PendingCall& work, Clock::time_point now) const;
-  /// The part of the time until `deadline` in which the call must run: a little is kept for sending the response.
-  static std::chrono::nanoseconds TimeLeft(Clock::time_point deadline, Clock::time_point now);
+  /// The part of the time until `deadline` in which a call of `head` must run: a little is kept for sending the
+  /// response, and its client may give calls up before their deadlines; see admission::EarlyCancels.
+  std::chrono::nanoseconds TimeLeft(const call::Head& head, Clock::time_point deadline, Clock::time_point now) const;
 
   /// Counts a call as offered load, whether it will be admitted or not.
   void Offer(const admission::PendingCall& work, Clock::time_point now) const { predictor_->Offer(work, now); }
@@ -103,14 +105,20 @@ class AdmissionControl {
                      Clock::time_point now, Forecast* forecast) const;
   /// Checks again when the tokens of a call are known and it is about to be queued. An admitted call is refused now
   /// only if it will be late even without the margin. Failure reason: kPredictedTooLate.
-  absl::Status CheckAgain(size_t tokens, Clock::time_point deadline, Clock::time_point now, Forecast* forecast) const;
+  absl::Status CheckAgain(size_t tokens, const call::Head& head, Clock::time_point deadline, Clock::time_point now,
+                          Forecast* forecast) const;
   /// Learns from a job that ended at `now`.
   void Ended(const batching::Job& job, const Forecast& forecast, Clock::time_point now) const;
+  /// Learns from a call of `head` that ended at `now`.
+  void Ended(const call::Head& head, Clock::time_point now) const { early_cancels_.Ended(head.connection, now); }
+  /// Learns from a call of `head` that its client gave up at `now`.
+  void Cancelled(const call::Head& head, Clock::time_point deadline, Clock::time_point now) const;
   /// Learns from texts that were tokenized; see TokenRate.
   void LearnTokens(size_t items, size_t bytes, size_t tokens) const { predictor_->LearnTokens(items, bytes, tokens); }
 
-  /// The status kPredictedTooLate for a call with that prediction.
-  static absl::Status TooLate(const admission::Prediction& prediction, std::chrono::nanoseconds time_left);
+  /// The status kPredictedTooLate for a call of `head` with that prediction.
+  absl::Status TooLate(const call::Head& head, const admission::Prediction& prediction,
+                       std::chrono::nanoseconds time_left, Clock::time_point now) const;
   /// Adds a retry delay to a `refusal` of that many items and tokens by a full queue: the time until enough of what
   /// waits has run.
   absl::Status WithAdvice(absl::Status refusal, size_t items, size_t tokens, Clock::time_point now) const;
@@ -124,6 +132,7 @@ class AdmissionControl {
   admission::WaitPredictor* const predictor_;
   metrics::AdmissionMetrics* const metrics_;
   mutable admission::CallerRates rates_;
+  mutable admission::EarlyCancels early_cancels_;
 };
 
 /// The number of the caller; 0 if nobody looked who calls.

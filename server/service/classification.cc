@@ -160,7 +160,7 @@ void Classification::Enqueue(CallPointer call) {
   const bool is_part = call->is_part;
   if (!is_part) {
     call->outcome.status =
-        parts_.admission->CheckAgain(job.token_ids.size(), job.deadline, parts_.queue->now()(), &call->forecast);
+        parts_.admission->CheckAgain(job.token_ids.size(), *call, job.deadline, parts_.queue->now()(), &call->forecast);
   }
   if (!call->outcome.status.ok()) return Finish(*call);
   job.cancelled = call->cancelled_by;
@@ -225,6 +225,11 @@ void Classification::Finish(ClassifyCall& call) {
   if (call.is_part) {
     call.Complete();
   } else {
+    if (call.cancelled) {
+      parts_.admission->Cancelled(call, SteadyDeadline(call.deadline), call.cancelled_at);
+    } else {
+      parts_.admission->Ended(call, parts_.queue->now()());
+    }
     Complete(parts_, call);
   }
   if (shadow) parts_.shadow->Run(*shadow, call.job);

@@ -133,14 +133,14 @@ absl::StatusOr<LoadedProfile> ProfileSelection::SelectByObjective(ClassifyCall& 
     candidates.back().prediction = admission.Predict(work, now);
   }
   admission::Objective objective = call.settings.objective;
-  const std::chrono::nanoseconds time_left = AdmissionControl::TimeLeft(call.job.deadline, now);
+  const std::chrono::nanoseconds time_left = admission.TimeLeft(call, call.job.deadline, now);
   if (admission.predictive()) objective.deadline = time_left;
   const Choice choice = admission::ChooseByObjective(candidates, objective);
   if (choice.reason == Choice::Reason::kNotAccurateEnough) return ObjectiveNotMet(objective, candidates, registry);
   if (choice.reason == Choice::Reason::kTooLate) {
     work.profile = choice.profile;
     admission.Offer(work, now);
-    return AdmissionControl::TooLate(choice.prediction, time_left);
+    return admission.TooLate(call, choice.prediction, time_left, now);
   }
   const bool fastest = choice.reason == Choice::Reason::kFastest;
   call.selection = fastest ? SelectionReason::kAutoFastest : SelectionReason::kAutoMostAccurate;

@@ -47,6 +47,7 @@ struct UnaryCall : call::Head, Parkable {
 
   /// The client has given the call up. Any thread may call, until `done` was called.
   void Cancel() {
+    cancelled_at = call::PhaseClock::Clock::now();
     cancelled = true;
     Unpark();
   }
@@ -56,6 +57,7 @@ struct UnaryCall : call::Head, Parkable {
   Request request;
   absl::AnyInvocable<void(Outcome<Response>&)> done;  ///< called exactly once, on any thread
   std::atomic<bool> cancelled{false};
+  std::atomic<call::PhaseClock::Clock::time_point> cancelled_at{};  ///< set before `cancelled`
 
   // Filled by the service.
   call::PhaseClock clock;

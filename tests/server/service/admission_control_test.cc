@@ -72,7 +72,7 @@ TEST_F(AdmissionControlTest, WithoutPredictionLateCallsAreAdmitted) {
                                  &metrics_.admission());
   queue_.Queued({.items = 1, .tokens = 60});
   EXPECT_TRUE(lenient.Admit({.tokens = 10}, head_, now_ + 1ms, now_, &forecast_).ok());
-  EXPECT_TRUE(lenient.CheckAgain(10, now_ + 1ms, now_, &forecast_).ok());
+  EXPECT_TRUE(lenient.CheckAgain(10, {}, now_ + 1ms, now_, &forecast_).ok());
 }
 
 TEST_F(AdmissionControlTest, AProfileOfUnknownCostIsNotRefused) {
@@ -103,8 +103,24 @@ TEST_F(AdmissionControlTest, AnEmptyQueueHasRoomForAnything) {
 TEST_F(AdmissionControlTest, TheSecondLookNeedsNoMargin) {
   const AdmissionControl::Clock::time_point deadline = now_ + 100ms;
   ASSERT_TRUE(Admit({.tokens = 10}, deadline).ok());
-  EXPECT_TRUE(control_.CheckAgain(95, deadline, now_, &forecast_).ok());
-  EXPECT_STREQ(ReasonOf(control_.CheckAgain(96, deadline, now_, &forecast_)), "predicted_too_late");
+  EXPECT_TRUE(control_.CheckAgain(95, {}, deadline, now_, &forecast_).ok());
+  EXPECT_STREQ(ReasonOf(control_.CheckAgain(96, {}, deadline, now_, &forecast_)), "predicted_too_late");
+}
+
+TEST_F(AdmissionControlTest, WhereClientsGiveUpEarlyACallMustRunEarlier) {
+  head_.connection = 7;
+  call::Head other;
+  other.connection = 8;
+  const AdmissionControl::Clock::time_point deadline = now_ + 1s;
+  for (int i = 0; i < 20; ++i) control_.Cancelled(head_, deadline, deadline - 940ms);  // of a second, 60 ms are left
+  queue_.Queued({.items = 1, .tokens = 40});
+  EXPECT_TRUE(Admit({.tokens = 10}, deadline).ok());
+  const absl::Status refused = Admit({.tokens = 30}, deadline);
+  EXPECT_STREQ(ReasonOf(refused), "predicted_too_late");
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("gives calls up 940 ms before their deadlines"));
+  EXPECT_TRUE(Admit({.tokens = 1}, kNever).ok());
+  Forecast forecast;
+  EXPECT_TRUE(control_.Admit({.tokens = 1}, other, now_ + 300ms, now_, &forecast).ok());
 }
 
 TEST_F(AdmissionControlTest, EstimatesTokensByBytes) {
