@@ -160,6 +160,7 @@ service::AdmissionOptions ToAdmissionOptions(const config::ServerConfig& config,
           .max_tokens = max_tokens,
           .capacity_items = config.execution().queue_capacity_items(),
           .capacity_tokens = config.execution().queue_capacity_tokens(),
+          .streams = config.limits().max_concurrent_streams(),
           .caller_share = config.limits().max_caller_share(),
           .caller_items_per_second = static_cast<double>(config.limits().caller_items_per_second()),
           .profiles = names};

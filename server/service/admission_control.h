@@ -65,6 +65,7 @@ struct AdmissionOptions {
   size_t max_tokens = 512;             ///< of an item
   size_t capacity_items = 0;           ///< of the queue
   size_t capacity_tokens = 0;          ///< of the queue
+  size_t streams = 1024;               ///< that a connection may have
   double caller_share = 1;             ///< of both, for a caller that has no share of its own
   double caller_items_per_second = 0;  ///< of a caller that has no rate of its own; 0: any number
   std::vector<std::string> profiles;   ///< names, in the predictor's order
@@ -78,7 +79,7 @@ class AdmissionControl {
 
   /// Both must outlive this.
   AdmissionControl(AdmissionOptions options, admission::WaitPredictor* predictor, metrics::AdmissionMetrics* metrics)
-      : options_(std::move(options)), predictor_(predictor), metrics_(metrics) {}
+      : options_(std::move(options)), predictor_(predictor), metrics_(metrics), early_cancels_(options_.streams) {}
 
   bool predictive() const { return options_.predictive; }
 
@@ -109,6 +110,10 @@ class AdmissionControl {
                           Forecast* forecast) const;
   /// Learns from a job that ended at `now`.
   void Ended(const batching::Job& job, const Forecast& forecast, Clock::time_point now) const;
+  /// A call of `head` has come, and lasts until what is returned is destroyed.
+  admission::EarlyCancels::Open Started(const call::Head& head) const {
+    return early_cancels_.Started(head.connection);
+  }
   /// Learns from a call of `head` that ended at `now`.
   void Ended(const call::Head& head, Clock::time_point now) const { early_cancels_.Ended(head.connection, now); }
   /// Learns from a call of `head` that its client gave up at `now`.

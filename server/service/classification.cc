@@ -66,6 +66,7 @@ absl::Status StatusOfProblems(const ClassifyCall& call) {
 
 void Classification::Start(std::shared_ptr<ClassifyCall> call) {
   call->in_flight = parts_.metrics->calls().Started();
+  call->on_connection = parts_.admission->Started(*call);
   if (call->outcome.status.ok()) call->outcome.status = Admit(*call);
   if (!call->outcome.status.ok()) return Finish(*call);
   parts_.tokenizers->Push([this, call = std::move(call)]() mutable { TokenizeAndEnqueue(std::move(call)); });

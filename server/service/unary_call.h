@@ -41,6 +41,7 @@ struct UnaryCall : call::Head, Parkable {
   /// way.
   void Complete() {
     in_flight.reset();
+    on_connection.reset();
     done(outcome);
     permit.reset();
   }
@@ -63,6 +64,7 @@ struct UnaryCall : call::Head, Parkable {
   call::PhaseClock clock;
   metrics::CallMetrics::InFlight in_flight;
   admission::Permit permit;
+  admission::EarlyCancels::Open on_connection;
   Outcome<Response> outcome;
 
  private:

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <vector>
+
 namespace roberta::admission {
 namespace {
 
@@ -18,7 +20,14 @@ class EarlyCancelsTest : public testing::Test {
     for (int i = 0; i < calls; ++i) cancels_.Ended(connection, now_);
   }
 
-  EarlyCancels cancels_;
+  EarlyCancels cancels_{4};
+  std::vector<EarlyCancels::Open> open_ = OpenOn(kConnection, 3);  // nearly all that it may have
+
+  std::vector<EarlyCancels::Open> OpenOn(size_t connection, int calls) {
+    std::vector<EarlyCancels::Open> open;
+    for (int i = 0; i < calls; ++i) open.push_back(cancels_.Started(connection));
+    return open;
+  }
   EarlyCancels::Clock::time_point now_{1000s};
 };
 
@@ -33,6 +42,22 @@ TEST_F(EarlyCancelsTest, ACallThatWasWantedUntilItsDeadlineProvesThatThereIsNone
   Cancel(100, 900ms);
   Cancel(1, -3ms);
   EXPECT_EQ(cancels_.Lead(kConnection, now_), 0ms);
+}
+
+TEST_F(EarlyCancelsTest, WhereFurtherCallsNeedNotWaitALeadIsAChoice) {
+  open_.pop_back();
+  Cancel(100, 900ms);
+  EXPECT_EQ(cancels_.Lead(kConnection, now_), 0ms);
+  open_.push_back(cancels_.Started(kConnection));
+  Cancel(1, 900ms);
+  EXPECT_EQ(cancels_.Lead(kConnection, now_), 900ms);
+}
+
+TEST_F(EarlyCancelsTest, SoIsALongLead) {
+  Cancel(100, EarlyCancels::kMost + 1ms);
+  EXPECT_EQ(cancels_.Lead(kConnection, now_), 0ms);
+  Cancel(10, EarlyCancels::kMost);
+  EXPECT_EQ(cancels_.Lead(kConnection, now_), EarlyCancels::kMost);
 }
 
 TEST_F(EarlyCancelsTest, FewCancelsAreChance) {
@@ -59,6 +84,7 @@ TEST_F(EarlyCancelsTest, WhatIsTwoSecondsOldIsForgotten) {
 }
 
 TEST_F(EarlyCancelsTest, ConnectionsAreApart) {
+  const auto open = OpenOn(kConnection + 1, 3);
   constexpr size_t kShares = 1021;  // cells, of which the two connections have the same
   Cancel(20, 900ms);
   Cancel(20, 500ms, kConnection + kShares);

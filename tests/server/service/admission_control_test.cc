@@ -32,9 +32,10 @@ class AdmissionControlTest : public testing::Test {
   admission::WaitPredictor predictor_{1, {.executors = 1, .policy = {.max_batch_tokens = 10, .long_item_tokens = 0}}};
   admission::PuppetQueue queue_{&predictor_, 1};
   metrics::ServerMetrics metrics_{{.profiles = {"baseline"}}};
-  AdmissionControl control_{{.max_tokens = 512, .capacity_items = 10, .capacity_tokens = 100, .profiles = {"baseline"}},
-                            &predictor_,
-                            &metrics_.admission()};
+  AdmissionControl control_{
+      {.max_tokens = 512, .capacity_items = 10, .capacity_tokens = 100, .streams = 1, .profiles = {"baseline"}},
+      &predictor_,
+      &metrics_.admission()};
   call::Head head_;
   Forecast forecast_;
 };
@@ -112,6 +113,7 @@ TEST_F(AdmissionControlTest, WhereClientsGiveUpEarlyACallMustRunEarlier) {
   call::Head other;
   other.connection = 8;
   const AdmissionControl::Clock::time_point deadline = now_ + 1s;
+  const auto open = control_.Started(head_);
   for (int i = 0; i < 20; ++i) control_.Cancelled(head_, deadline, deadline - 940ms);  // of a second, 60 ms are left
   queue_.Queued({.items = 1, .tokens = 40});
   EXPECT_TRUE(Admit({.tokens = 10}, deadline).ok());
