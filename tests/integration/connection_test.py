@@ -188,7 +188,7 @@ class Addresses(unittest.TestCase):
 
     def test_an_error_names_the_proxy(self):
         answer = self.health("server.example:8001", http_proxy="http://me:secret@127.0.0.1:1")
-        self.assertEqual(answer.returncode, 3)
+        self.assertEqual(answer.returncode, 1)
         self.assertIn("proxy 127.0.0.1:1", answer.stderr)
         self.assertNotIn("secret", answer.stderr)
 

@@ -388,9 +388,10 @@ TEST_F(Prune, EndedInTheMiddleItLeavesNothingBehind) {
 
 TEST(PruneHelp, NamesEveryOption) {
   const std::string help = RunTool("prune --help").output;
-  for (const char* option : {"--model DIR", "--data FILE", "--format FORMAT", "--skip-bad-rows", "--keep-macs SHARE",
-                             "--target-speedup X", "--max-drop POINTS", "--out DIR", "--dense [DIR]", "--method METHOD",
-                             "--no-refit", "--texts N", "--held-out N", "--seed N", "--threads N", "--json"}) {
+  for (const char* option :
+       {"--model DIR", "--data FILE", "--format tsv|jsonl|csv", "--skip-bad-rows", "--keep-macs SHARE",
+        "--target-speedup X", "--max-drop POINTS", "--out DIR", "--dense [DIR]", "--method METHOD", "--no-refit",
+        "--texts N", "--held-out N", "--seed N", "--threads N", "--json"}) {
     EXPECT_THAT(help, HasSubstr(option));
   }
 }
