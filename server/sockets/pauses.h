@@ -13,7 +13,9 @@ class Pauses {
  public:
   using TimePoint = std::chrono::steady_clock::time_point;
   static constexpr size_t kMostNetworks = 4096;
-  static constexpr int kLongest = 64;                        ///< in first pauses
+  /// In first pauses. Not long: clients whose calls wait in a queue of theirs until their deadlines look alike, and all
+  /// who share their address wait with them.
+  static constexpr int kLongest = 8;
   static constexpr std::chrono::minutes kForgottenAfter{1};  ///< the end of a pause
 
   /// 0: nobody waits.
