@@ -98,7 +98,7 @@ std::string FunctionName(const std::string& program) {
   return "_" + absl::StrReplaceAll(program, {{"-", "_"}});
 }
 
-/// How bash is told of a value: words with commas between them, or a kind in capitals.
+/// The form in which the script for bash has a value: words with commas between them, or a kind in capitals.
 std::string BashValue(const Argument& argument) {
   switch (argument.value) {
     case Value::kFile:

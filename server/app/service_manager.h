@@ -35,7 +35,7 @@ class ServiceManager {
   std::optional<std::chrono::microseconds> ping_interval_;
 };
 
-/// Decides when the service manager is told that the server works. Not thread-safe.
+/// Decides when the watchdog of the service manager is pinged. Not thread-safe.
 class Watchdog {
  public:
   using Clock = std::chrono::steady_clock;

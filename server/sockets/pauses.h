@@ -7,12 +7,12 @@
 
 namespace roberta::sockets {
 
-/// Networks that did harm and wait before their next connection is accepted. Takes bounded memory: beyond kMostNetworks
-/// the one whose pause ends first is forgotten. Threads must take turns.
+/// Peers (see PeerOf) that did harm and wait before their next connection is accepted. Takes bounded memory: beyond
+/// kMostPeers the one whose pause ends first is forgotten. Threads must take turns.
 class Pauses {
  public:
   using TimePoint = std::chrono::steady_clock::time_point;
-  static constexpr size_t kMostNetworks = 4096;
+  static constexpr size_t kMostPeers = 4096;
   /// In first pauses. Not long: clients whose calls wait in a queue of theirs until their deadlines look alike, and all
   /// who share their address wait with them.
   static constexpr int kLongest = 8;
@@ -21,21 +21,21 @@ class Pauses {
   /// 0: nobody waits.
   explicit Pauses(std::chrono::milliseconds first) : first_(first) {}
 
-  /// `network` did harm. It waits from now on, twice as long as the last time unless that is forgotten. What its
+  /// `peer` did harm. It waits from now on, twice as long as the last time unless that is forgotten. What its
   /// other connections did before its pause is no reason for another one.
-  void Begin(const std::string& network, TimePoint now) {
-    if (first_.count() == 0 || Waits(network, now)) return;
-    const auto found = pauses_.find(network);
+  void Begin(const std::string& peer, TimePoint now) {
+    if (first_.count() == 0 || Waits(peer, now)) return;
+    const auto found = pauses_.find(peer);
     auto length = first_;
     if (found != pauses_.end() && now < found->second.end + kForgottenAfter) {
       length = std::min(2 * found->second.length, kLongest * first_);
     }
-    if (found == pauses_.end() && pauses_.size() >= kMostNetworks) MakeRoom(now);
-    pauses_[network] = {.end = now + length, .length = length};
+    if (found == pauses_.end() && pauses_.size() >= kMostPeers) MakeRoom(now);
+    pauses_[peer] = {.end = now + length, .length = length};
   }
 
-  bool Waits(const std::string& network, TimePoint now) const {
-    const auto found = pauses_.find(network);
+  bool Waits(const std::string& peer, TimePoint now) const {
+    const auto found = pauses_.find(peer);
     return found != pauses_.end() && now < found->second.end;
   }
 
@@ -47,7 +47,7 @@ class Pauses {
 
   void MakeRoom(TimePoint now) {
     std::erase_if(pauses_, [now](const auto& entry) { return now >= entry.second.end + kForgottenAfter; });
-    if (pauses_.size() < kMostNetworks) return;
+    if (pauses_.size() < kMostPeers) return;
     pauses_.erase(std::min_element(pauses_.begin(), pauses_.end(),
                                    [](const auto& a, const auto& b) { return a.second.end < b.second.end; }));
   }

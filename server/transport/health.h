@@ -22,7 +22,7 @@ class HealthService final : public RawService {
 
   HealthService();
 
-  /// What `service` is from now on. Those who watch it are told.
+  /// What `service` is from now on. Its watches send that.
   void Set(const std::string& service, bool serving);
   /// From now on all that is known is NOT_SERVING, whatever is set.
   void Stop();

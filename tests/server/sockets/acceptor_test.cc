@@ -236,12 +236,12 @@ TEST(Pauses, OfNoLengthAreNone) {
 TEST(Pauses, ForgetTheOneThatEndsFirstBeyondTheirNumber) {
   Pauses pauses(std::chrono::seconds(1));
   const TimePoint now(std::chrono::hours(1));
-  for (size_t i = 0; i <= Pauses::kMostNetworks; ++i) {
+  for (size_t i = 0; i <= Pauses::kMostPeers; ++i) {
     pauses.Begin(absl::StrCat("network ", i), now + std::chrono::microseconds(i));
   }
   EXPECT_FALSE(pauses.Waits("network 0", now));
   EXPECT_TRUE(pauses.Waits("network 1", now));
-  EXPECT_TRUE(pauses.Waits(absl::StrCat("network ", Pauses::kMostNetworks), now));
+  EXPECT_TRUE(pauses.Waits(absl::StrCat("network ", Pauses::kMostPeers), now));
 }
 
 TEST(Acceptor, ResetsOfAConnectionThatIsGoneMeanNothing) {
