@@ -113,6 +113,14 @@ class Files(unittest.TestCase):
         self.assertEqual(len(set(cells)), len(cells))
         self.assertLess(max(x for x, _ in cells), 24)
 
+    def test_the_dashboard_shows_memory_beside_the_limit_at_which_profiles_are_unloaded(self):
+        panels = json.loads((DEPLOY / "grafana/dashboard.json").read_text())["panels"]
+        (memory,) = [panel for panel in panels if any("memory_limit" in target["expr"] for target in panel.get("targets", []))]
+        self.assertEqual(memory["fieldConfig"]["defaults"]["unit"], "bytes")
+        self.assertEqual({NAME.findall(target["expr"])[0] for target in memory["targets"]},
+                         {"process_resident_memory_bytes", "roberta_memory_unreclaimable_bytes", "roberta_memory_limit_bytes"})
+        self.assertTrue(any("roberta_memory_unloads_total" in target["expr"] for panel in panels for target in panel.get("targets", [])))
+
 
 class Running(unittest.TestCase):
     def test_the_server_exposes_the_golden_metrics_each_with_a_series(self):
