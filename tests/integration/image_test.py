@@ -1,6 +1,6 @@
 """The root directory of the image, as deploy/docker/make_root makes it, entered as container engines do: read-only, by a user without a name,
 as the first process, with nothing in the environment. With --long it is also made and entered with Debian 13, which is installed and builds
-the programs in a directory (debootstrap, some 15 minutes), and, where docker works, the image itself is built."""
+the programs in a directory (debootstrap, some 15 minutes), and docker, where its daemon is there, or else buildah builds both images."""
 
 import contextlib
 import json
@@ -214,15 +214,56 @@ class Debian13(unittest.TestCase):
         self.assertIn('VERSION_CODENAME=trixie', (scratch / "root/etc/os-release").read_text())
         serve(self, scratch / "root")
 
-    def test_where_docker_works_it_builds(self):
+
+DOCKERFILE = "deploy/docker/Dockerfile"
+
+
+@unittest.skipUnless(LONG, "not run: it takes some 15 minutes (--long)")
+class Engine(unittest.TestCase):
+    def test_docker_builds_both_images(self):
         if shutil.which("docker") is None or subprocess.run(["docker", "info"], capture_output=True, check=False).returncode != 0:
-            self.skipTest("not run: docker does not work here")
+            self.skipTest("not run: there is no docker here, or no daemon of it")
         for target in ("server", "full"):
-            subprocess.run(["docker", "build", "--file", SOURCE / "deploy/docker/Dockerfile", "--target", target, "--tag",
-                            f"roberta-serve-test:{target}", SOURCE], check=True)
+            subprocess.run(["docker", "build", "--file", SOURCE / DOCKERFILE, "--target", target, "--tag", f"roberta-serve-test:{target}", SOURCE],
+                           check=True)
         size = subprocess.run(["docker", "image", "inspect", "--format", "{{.Size}}", "roberta-serve-test:server"], capture_output=True,
                               text=True, check=True).stdout
         self.assertLess(int(size), MOST_BYTES)
+
+    def test_buildah_builds_both_images_and_they_serve(self):
+        if os.geteuid() != 0 or shutil.which("debootstrap") is None or shutil.which("buildah") is None:
+            self.skipTest("not run: it needs root, debootstrap and buildah")
+        scratch = pathlib.Path(tempfile.mkdtemp(prefix="roberta-engine-", dir="/var/tmp"))
+        self.addCleanup(lambda: subprocess.run(["rm", "-rf", "--one-file-system", scratch], check=False))
+        scratch.chmod(0o755)
+
+        def buildah(*arguments, output=subprocess.PIPE):
+            return subprocess.run(["buildah", "--root", scratch / "store", "--runroot", scratch / "run", *arguments], stdout=output, text=True,
+                                  check=True).stdout
+
+        def container_of(image):
+            """The root directory of a new container."""
+            return pathlib.Path(buildah("mount", buildah("from", image).strip()).strip())
+        self.addCleanup(buildah, "rm", "--all")  # which unmounts their roots
+        # A base from the mirror of this machine: no registry is needed.
+        subprocess.run([SOURCE / "tests/fresh_machine/run", "--suite", "trixie", "--bare", scratch / "debian"], check=True)
+        subprocess.run(["cp", "-a", f"{scratch}/debian/.", container_of("scratch")], check=True)
+        buildah("commit", "working-container", "localhost/debian:bare")
+        subprocess.run(["git", "clone", "--quiet", SOURCE, scratch / "clone"], check=True)
+        for target in ("server", "full"):
+            buildah("bud", "--format", "docker", "--isolation", "chroot", "--network", "host", "--layers", "--build-arg",
+                    "DEBIAN=localhost/debian:bare", "--file", scratch / "clone" / DOCKERFILE, "--target", target, "--tag",
+                    f"localhost/roberta-serve:{target}", scratch / "clone", output=None)
+            root = container_of(f"localhost/roberta-serve:{target}")
+            size = sum(path.lstat().st_size for path in root.rglob("*") if path.is_file() and not path.is_symlink())
+            print(f"the image {target} has {size / 1e6:.1f} MB")
+            if target == "server":
+                self.assertLess(size, MOST_BYTES)
+            else:
+                for program in ("roberta-model", "roberta-loadtest"):
+                    subprocess.run([*as_user(root), program, "--version"], check=True)
+                (root / "model").mkdir()  # where serve has its model
+            serve(self, root)
 
 
 if __name__ == "__main__":
