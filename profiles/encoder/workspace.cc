@@ -111,8 +111,12 @@ kernels::NextRows Workspace::InputOf(const Linear& linear, float* floats) {
   }
   next_quantization_ = (next_quantization_ + 1) % std::size(buffers_->row_quantizations);
   RowQuantization& quantization = buffers_->row_quantizations[next_quantization_];
-  return {linear.shape->precision(), buffers_->input.data(), quantization.scale.data(), quantization.zero.data(),
-          linear.input_factor.empty() ? nullptr : linear.input_factor.data()};
+  return {linear.shape->precision(),
+          buffers_->input.data(),
+          quantization.scale.data(),
+          quantization.zero.data(),
+          linear.input_factor.empty() ? nullptr : linear.input_factor.data(),
+          linear.shape->reads_wide_bytes()};
 }
 
 kernels::ProductRows Workspace::Multiply(const Linear& linear, const kernels::NextRows& in, size_t rows, float* out) {

@@ -1,15 +1,16 @@
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdlib>
+#include <cstring>
 #include <memory>
 #include <new>
 #include <type_traits>
 
 namespace roberta::kernels {
 
-/// An array of trivial values at a cache line's start. Its contents are zero at first.
+/// An array of trivial values at a cache line's start, with a line of its own behind it, for kernels that read whole
+/// vectors. Its contents are zero at first.
 template <typename Value>
 class AlignedBuffer {
  public:
@@ -19,11 +20,11 @@ class AlignedBuffer {
   AlignedBuffer() = default;
   /// Throws std::bad_alloc where memory is short.
   explicit AlignedBuffer(size_t size) : size_(size) {
-    const size_t bytes = (size * sizeof(Value) + kAlignmentBytes - 1) / kAlignmentBytes * kAlignmentBytes;
-    if (bytes == 0) return;
+    if (size == 0) return;
+    const size_t bytes = (size * sizeof(Value) + 2 * kAlignmentBytes - 1) / kAlignmentBytes * kAlignmentBytes;
     data_.reset(static_cast<Value*>(std::aligned_alloc(kAlignmentBytes, bytes)));
     if (data_ == nullptr) throw std::bad_alloc();
-    std::fill_n(data_.get(), size, Value{});
+    std::memset(static_cast<void*>(data_.get()), 0, bytes);
   }
 
   Value* data() { return data_.get(); }

@@ -186,19 +186,21 @@ class Head {
     for (; j + kLanes <= length_; j += kLanes) largest = Max(largest, Load(row + j));
     float most = Largest(largest);
     for (; j < length_; ++j) most = std::max(most, row[j]);
-    Floats sums = {};
-    for (j = 0; j + kLanes <= length_; j += kLanes) {
-      const Floats power = Exp(Load(row + j) - most);
-      sums += power;
-      Store(row + j, power);
-    }
-    if (j < length_) {
-      const Floats power = Exp(Load(row + j) - most);
-      Floats kept = {};
-      for (size_t i = 0; i < length_ - j; ++i) kept[i] = power[i];
-      sums += kept;
-      Store(row + j, kept);
-    }
+    const float sum = SumInOrder(
+        length_,
+        [&](size_t i) {
+          const Floats power = Exp(Load(row + i) - most);
+          Store(row + i, power);
+          return power;
+        },
+        [&](size_t i, size_t count) {
+          const Floats power = Exp(Load(row + i) - most);
+          Floats kept = {};
+          for (size_t k = 0; k < count; ++k) kept[k] = power[k];
+          Store(row + i, kept);
+          return kept;
+        },
+        [](Floats& sums, Floats power) { sums += power; });
     if constexpr (Dots::kValues > 1) {
       for (j = 0; j < length_stride_; j += kWordLanes) {
         Floats values[Dots::kValues] = {};
@@ -208,7 +210,7 @@ class Head {
         Store(row + j / Dots::kValues, Dots::Words(values));
       }
     }
-    return 1.0f / Sum(sums);
+    return 1.0f / sum;
   }
 
   /// kWidth vectors of the context of the block's queries, from element d of the head.

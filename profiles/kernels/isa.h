@@ -4,14 +4,16 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/status/status.h"
+
 namespace roberta::kernels {
 
 /// What a matrix product multiplies, and so how the pass before leaves its rows.
 enum class Precision {
   kFloat32,   ///< float32 by float32 to float32
   kBFloat16,  ///< bfloat16 by bfloat16, summed up in float32
-  /// uint8 by int8 to int32, exactly: what every processor with VNNI multiplies at full speed. A row of activations has
-  /// a scale and a zero point of its own; what the zero point adds to a sum is taken off by the next pass.
+  /// uint8 by int8 to int32, exactly. A row of activations has a scale and a zero point of its own; what the zero point
+  /// adds to a sum is taken off by the next pass.
   kInt8,
 };
 
@@ -21,30 +23,31 @@ constexpr std::string_view PrecisionName(Precision precision) {
   return precision == Precision::kBFloat16 ? "bf16" : "int8";
 }
 
-/// Instruction sets that the fused passes are compiled for.
+/// Instruction sets that kernels are compiled for. Each has all of the one that it builds on, which isa.cc names.
 enum class Isa {
-  kPortable,  ///< whatever the compiler's baseline is
-  kAvx2,      ///< AVX2 and FMA
-  kAvx512,    ///< AVX-512 F, BW, DQ, VL
+  kPortable,    ///< whatever the compiler's baseline is
+  kAvx2,        ///< AVX2 and FMA
+  kAvxVnni,     ///< with AVX-VNNI: sums of four products of bytes, of 256 bits
+  kAvx512,      ///< AVX-512 F, BW, DQ, VL
+  kAvx512Vnni,  ///< with AVX512_VNNI
+  kAvx512Bf16,  ///< with AVX512_BF16
+  kAmx,         ///< with AMX-TILE, AMX-INT8 and AMX-BF16
 };
 
-std::string_view IsaName(Isa isa);  ///< "portable", "avx2", "avx512"
+std::string_view IsaName(Isa isa);  ///< "portable", "avx2", "avx_vnni", "avx512", "avx512_vnni", "avx512_bf16", "amx"
 
-/// Those that this host runs, slowest first.
+/// Whether this host and its operating system run `isa`. The environment variable ROBERTA_MAX_ISA, an IsaName, makes
+/// the host one that has only that set and those that it builds on.
+bool HostHas(Isa isa);
+
+/// Those that the host has, in the order of the enumeration.
 const std::vector<Isa>& HostIsas();
 
-/// Whether products of bytes are summed in 32 bits at once (VNNI, with 512 or 256 bits). Without it, pairs of them go
-/// through 16 bits, and saturate.
-bool HostHasVnni();
+/// InvalidArgument if ROBERTA_MAX_ISA is set to what is no IsaName; it is then passed over.
+absl::Status CheckIsaLimit();
 
-/// AVX2 and FMA, and with that AVX-VNNI: VNNI of 256 bits, in an encoding of its own.
-bool HostHasAvx2();
-bool HostHasAvxVnni();
-
-/// Instruction sets of the register tiles: AVX-512 F, BW, DQ, VL, and with that AVX512_VNNI or AVX512_BF16.
-bool HostHasAvx512();
-bool HostHasAvx512Vnni();
-bool HostHasAvx512Bf16();
+/// What ROBERTA_MAX_ISA names.
+std::optional<Isa> IsaLimit();
 
 /// What a core does at most: one instruction over and over on registers, no memory touched.
 struct RegisterPeak {
@@ -53,8 +56,8 @@ struct RegisterPeak {
 };
 
 /// The fastest of the instructions that multiply in `precision` on this host, on the calling thread, of the best of
-/// some measurements of a few milliseconds. Nothing where this host has none that is known here: without AVX2 for
-/// float32, VNNI for int8 and AVX512-BF16 for bfloat16, and on other processors than x86-64.
+/// some measurements of a few milliseconds. Nothing where this host has none that is known here: without AVX2, without
+/// AVX512-BF16 for bfloat16, and on other processors than x86-64.
 std::optional<RegisterPeak> MeasureRegisterPeak(Precision precision);
 
 /// The same, measured once for the process; 0 for nothing.

@@ -35,15 +35,15 @@ std::vector<int64_t> RowCounts(int64_t max_rows) {
 
 /// `weight` [out, in] to bytes, symmetric, one scale a row.
 std::vector<int8_t> Quantize(absl::Span<const float> weight, int64_t in, int64_t out, std::vector<float>* scales) {
-  const float most = HostHasVnni() ? 127.0f : 63.0f;
+  constexpr float kMost = 127.0f;
   std::vector<int8_t> bytes(weight.size());
   scales->resize(static_cast<size_t>(out));
   for (size_t row = 0; row < static_cast<size_t>(out); ++row) {
     const absl::Span<const float> values = weight.subspan(row * static_cast<size_t>(in), static_cast<size_t>(in));
     float largest = 0;
     for (const float value : values) largest = std::max(largest, std::abs(value));
-    (*scales)[row] = largest / most;
-    const float factor = largest > 0 ? most / largest : 0;
+    (*scales)[row] = largest / kMost;
+    const float factor = largest > 0 ? kMost / largest : 0;
     for (size_t k = 0; k < values.size(); ++k) {
       bytes[row * values.size() + k] = static_cast<int8_t>(std::lrint(values[k] * factor));
     }
@@ -80,9 +80,9 @@ absl::StatusOr<double> SecondsOf(const Product& product, int64_t in, int64_t out
 using MadeProduct = absl::StatusOr<std::unique_ptr<const Product>>;
 
 MadeProduct MakeProduct(int64_t in, int64_t out, Precision precision, Backend backend,
-                        const std::vector<int64_t>& row_counts) {
+                        const std::vector<int64_t>& row_counts, std::optional<Isa> tiles = std::nullopt) {
   ComputeOnCallingThreadOnly();
-  if (backend == Backend::kTiles) return MakeTileProduct(in, out, precision);
+  if (backend == Backend::kTiles) return MakeTileProduct(in, out, precision, tiles);
   return MakeOneDnnProduct(in, out, precision, row_counts);
 }
 
@@ -100,8 +100,8 @@ Choice Measure(int64_t in, int64_t out, Precision precision) {
     const absl::StatusOr<double> seconds =
         product.ok() ? SecondsOf(**product, in, out, kProbeRows) : absl::StatusOr<double>(product.status());
     if (!seconds.ok()) {
-      // oneDNN's, which is asked last, says most, unless memory is all that lacks.
-      if (!absl::IsResourceExhausted(best.status)) best.status = seconds.status();
+      // Of several reasons the last one that is no mere lack of a kernel says most, unless memory is all that lacks.
+      if (best.status.ok() || absl::IsUnimplemented(best.status)) best.status = seconds.status();
       continue;
     }
     const bool is_first = std::isinf(best.seconds);
@@ -135,7 +135,8 @@ Choice FastestBackend(int64_t in, int64_t out, Precision precision) {
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<const LinearShape>> LinearShape::Make(int64_t in, int64_t out, int64_t max_rows,
-                                                                     Precision precision, Backend backend) {
+                                                                     Precision precision, Backend backend,
+                                                                     std::optional<Isa> tiles) {
   double gops = 0;
   if (backend == Backend::kFastest) {
     const Choice choice = FastestBackend(in, out, precision);
@@ -143,7 +144,7 @@ absl::StatusOr<std::shared_ptr<const LinearShape>> LinearShape::Make(int64_t in,
     backend = choice.backend;
     gops = 2e-9 * static_cast<double>(in) * static_cast<double>(out) * static_cast<double>(kProbeRows) / choice.seconds;
   }
-  ASSIGN_OR_RETURN(auto product, MakeProduct(in, out, precision, backend, RowCounts(max_rows)));
+  ASSIGN_OR_RETURN(auto product, MakeProduct(in, out, precision, backend, RowCounts(max_rows), tiles));
   return std::shared_ptr<const LinearShape>(new LinearShape(in, out, precision, gops, std::move(product)));
 }
 

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -22,8 +23,7 @@ class PackedWeight {
   int64_t bytes() const { return data_->bytes(); }
 
   /// For int8: [out] what an int32 of the product's column stands for, times its row's scale. Symmetric, one scale for
-  /// each output channel: the largest weight becomes 127 (63 on hosts without VNNI, whose products of bytes would
-  /// saturate otherwise). nullptr for others.
+  /// each output channel: the largest weight becomes 127. nullptr for others.
   const float* column_scale() const { return column_scale_.empty() ? nullptr : column_scale_.data(); }
 
   /// For int8: [out] the sum of the column's weights in bytes, which times its zero point is what a row of activations
@@ -44,7 +44,7 @@ class PackedWeight {
 /// What computes a product.
 enum class Backend {
   kFastest,  ///< of the others the one that a measurement at load finds faster on this host for this shape
-  kTiles,    ///< our own register tiles, for instruction sets that have them (tiles.h)
+  kTiles,    ///< our own register tiles (tiles.h)
   kOneDnn,   ///< oneDNN: a primitive for each number of rows, rounded up
 };
 
@@ -52,11 +52,13 @@ enum class Backend {
 /// Immutable and shared by all layers of that shape and all threads.
 class LinearShape {
  public:
-  /// For products of up to `max_rows` rows. Unimplemented if the backend asked for does not have them on this host;
-  /// Internal as MakeOneDnnProduct says.
+  /// For products of up to `max_rows` rows. `tiles` says of which instruction set kTiles shall be; by default the
+  /// fastest. Unimplemented if the backend asked for does not have them on this host; Internal as MakeOneDnnProduct
+  /// says.
   static absl::StatusOr<std::shared_ptr<const LinearShape>> Make(int64_t in, int64_t out, int64_t max_rows,
                                                                  Precision precision = Precision::kFloat32,
-                                                                 Backend backend = Backend::kFastest);
+                                                                 Backend backend = Backend::kFastest,
+                                                                 std::optional<Isa> tiles = std::nullopt);
 
   /// The candidate whose products run fastest on this host, by a measurement of a few milliseconds, made once for each
   /// shape in a process; a later one of `candidates` (which must not be empty) must be faster by 5 %.
@@ -81,6 +83,8 @@ class LinearShape {
   /// is the same to the bit, however they are shared out.
   size_t parts() const { return product_->parts(); }
   size_t scratch_bytes() const { return product_->scratch_bytes(); }
+  /// For int8: rows are bytes that take 16 bits each.
+  bool reads_wide_bytes() const { return product_->reads_wide_bytes(); }
 
  private:
   friend class LinearRunner;
@@ -101,8 +105,9 @@ class LinearRunner {
       : shape_(std::move(shape)), runner_(shape_->product_->MakeRunner()) {}
 
   /// out = in W^T, in and out of the types that the shape's precision has. `in` and `out` must have
-  /// room for RoundedRows(rows) rows (those beyond `rows` are read and written, and mean nothing), `scratch` for
-  /// shape's scratch_bytes(). Allocates nothing of its own. False if oneDNN failed.
+  /// room for RoundedRows(rows) rows (those beyond `rows` are read and written, and mean nothing), and `in` for 64
+  /// bytes more, which an AlignedBuffer has; `scratch` for shape's scratch_bytes(). Allocates nothing of its own. False
+  /// if oneDNN failed.
   bool Run(const PackedWeight& weight, const void* in, int64_t rows, void* out, void* scratch) {
     return RunParts(weight, in, rows, out, scratch, 0, shape_->parts());
   }

@@ -3,6 +3,7 @@
 #include <cstring>
 #include <new>
 #include <oneapi/dnnl/dnnl.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,9 +29,41 @@ Types TypesOf(Precision precision) {
                                            : Types{Type::u8, Type::s8, Type::s32};
 }
 
+/// What keeps oneDNN to `limit`, which is set for our own kernels.
+dnnl::cpu_isa MostIsa(Isa limit) {
+  switch (limit) {
+    case Isa::kPortable:
+      return dnnl::cpu_isa::sse41;
+    case Isa::kAvx2:
+    case Isa::kAvxVnni:
+      return dnnl::cpu_isa::avx2;
+    case Isa::kAvx512:
+      return dnnl::cpu_isa::avx512_core;
+    case Isa::kAvx512Vnni:
+      return dnnl::cpu_isa::avx512_core_vnni;
+    case Isa::kAvx512Bf16:
+      return dnnl::cpu_isa::avx512_core_bf16;
+    case Isa::kAmx:
+      break;
+  }
+  return dnnl::cpu_isa::avx512_core_amx;
+}
+
 const dnnl::engine& Engine() {
-  static const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
+  static const dnnl::engine engine = [] {
+    if (const std::optional<Isa> limit = IsaLimit()) dnnl::set_max_cpu_isa(MostIsa(*limit));
+    return dnnl::engine(dnnl::engine::kind::cpu, 0);
+  }();
   return engine;
+}
+
+/// Whether oneDNN's products of bytes are exact.
+bool HasExactBytes() {
+#if defined(__x86_64__)
+  return HostHas(Isa::kAvx512Vnni) || (HostHas(Isa::kAvxVnni) && !IsaLimit());
+#else
+  return true;
+#endif
 }
 
 dnnl::matmul::primitive_desc Describe(const memory::desc& in, const memory::desc& weight, const memory::desc& out) {
@@ -193,6 +226,9 @@ class OneDnnProduct final : public Product {
 
 absl::StatusOr<std::unique_ptr<const Product>> MakeOneDnnProduct(int64_t in, int64_t out, Precision precision,
                                                                  std::span<const int64_t> row_counts) {
+  if (precision == Precision::kInt8 && !HasExactBytes()) {
+    return absl::UnimplementedError("oneDNN's products of bytes saturate on this host, which has no VNNI");
+  }
   auto product = std::make_unique<OneDnnProduct>(in, out, precision, row_counts);
   RETURN_IF_ERROR(CatchDnnl("making a matrix product", [&] { return product->MakePrimitives(); }));
   return product;

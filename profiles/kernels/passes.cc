@@ -62,6 +62,17 @@ double SecondsOf(AttentionPass attention, size_t head_size) {
 
 }  // namespace
 
+const std::vector<Isa>& PassIsas() {
+  static const std::vector<Isa> isas = [] {
+    std::vector<Isa> found;
+    for (const Isa isa : {Isa::kPortable, Isa::kAvx2, Isa::kAvx512}) {
+      if (HostHas(isa)) found.push_back(isa);
+    }
+    return found;
+  }();
+  return isas;
+}
+
 const Passes& PassesFor(Isa isa) {
 #if defined(__x86_64__)
   if (isa == Isa::kAvx512) return Avx512Passes();
@@ -80,7 +91,7 @@ size_t AttentionScratchFloats(size_t longest, size_t head_size) {
 Isa FastestIsa() {
   static const Isa fastest = [] {
     std::map<double, Isa> by_seconds;
-    for (const Isa isa : HostIsas()) by_seconds.emplace(SecondsOf(PassesFor(isa)), isa);
+    for (const Isa isa : PassIsas()) by_seconds.emplace(SecondsOf(PassesFor(isa)), isa);
     return by_seconds.begin()->second;
   }();
   return fastest;
@@ -88,7 +99,7 @@ Isa FastestIsa() {
 
 AttentionPass MixedAttentionFor([[maybe_unused]] size_t head_size) {
 #if defined(__x86_64__)
-  if (HostHasAvx512Bf16() && head_size % 32 == 0) return &Avx512Bf16Attention;
+  if (HostHas(Isa::kAvx512Bf16) && head_size % 32 == 0) return &Avx512Bf16Attention;
 #endif
   return nullptr;
 }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <limits>
 #include <string_view>
+#include <vector>
 
 #include "profiles/kernels/isa.h"
 
@@ -19,18 +20,23 @@ struct LayerNorm {
 /// Where a pass leaves its rows for the next product, in the form which that multiplies.
 struct NextRows {
   Precision precision = Precision::kFloat32;
-  void* values = nullptr;       ///< [rows, columns]: float, uint16_t (bfloat16) or uint8_t
+  void* values = nullptr;       ///< [rows, columns]: float, uint16_t (bfloat16) or uint8_t (see wide)
   float* row_scale = nullptr;   ///< [rows], for int8: a byte stands for scale * (byte - zero)
   int32_t* row_zero = nullptr;  ///< [rows], for int8, 0 to 255
   /// [columns], for int8: what values are multiplied by first; nullptr: nothing
   const float* factor = nullptr;
+  bool wide = false;  ///< for int8: each byte takes 16 bits (see LinearShape::reads_wide_bytes)
 
   /// The rows from `first` on.
   NextRows From(size_t first, size_t columns) const {
-    const size_t bytes = precision == Precision::kFloat32 ? 4 : precision == Precision::kBFloat16 ? 2 : 1;
     const bool is_int8 = precision == Precision::kInt8;
-    return {precision, static_cast<char*>(values) + first * columns * bytes, is_int8 ? row_scale + first : nullptr,
-            is_int8 ? row_zero + first : nullptr, factor};
+    const size_t bytes = precision == Precision::kFloat32 ? 4 : is_int8 && !wide ? 1 : 2;
+    return {precision,
+            static_cast<char*>(values) + first * columns * bytes,
+            is_int8 ? row_scale + first : nullptr,
+            is_int8 ? row_zero + first : nullptr,
+            factor,
+            wide};
   }
 };
 
@@ -106,7 +112,8 @@ using AttentionPass = void (*)(const AttentionArguments& arguments);
 using RowFunction = void (*)(float* row, size_t columns);
 
 /// The passes between the matrix products, each over rows of float32, compiled for one instruction set. All of them may
-/// be called by any number of threads on different rows, and none allocates.
+/// be called by any number of threads on different rows, and none allocates. What they give is the same to the bit with
+/// every set that has fused multiply-add (MixedAttentionFor has an arithmetic of its own).
 struct Passes {
   Isa isa = Isa::kPortable;
 
@@ -136,7 +143,10 @@ struct Passes {
   AttentionPass attention;
 };
 
-/// `isa` must be one of HostIsas().
+/// Those of this host's instruction sets that passes are compiled for, slowest first.
+const std::vector<Isa>& PassIsas();
+
+/// `isa` must be one of PassIsas().
 const Passes& PassesFor(Isa isa);
 
 /// The instruction set whose passes are the fastest on this host, measured once, in a few milliseconds, at the first
@@ -159,7 +169,7 @@ const Passes& PortablePasses();
 const Passes& Avx2Passes();
 const Passes& Avx512Passes();
 
-/// Attention whose products are of bfloat16, for heads of a multiple of 32; needs HostHasAvx512Bf16().
+/// Attention whose products are of bfloat16, for heads of a multiple of 32; needs HostHas(Isa::kAvx512Bf16).
 void Avx512Bf16Attention(const AttentionArguments& arguments);
 
 }  // namespace roberta::kernels

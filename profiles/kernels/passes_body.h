@@ -16,27 +16,27 @@ namespace {
 
 /// Two passes over a row that is in the first-level cache: sums of the deviations from the mean do not cancel.
 inline void NormalizeRow(float* row, const LayerNorm& norm, size_t hidden) {
-  Floats sums = {};
-  ForVectors(
-      hidden, [&](size_t i) { sums += Load(row + i); },
-      [&](size_t i, size_t count) { sums += LoadSome(row + i, count); });
-  const float mean = Sum(sums) / static_cast<float>(hidden);
-  Floats squares = {};
-  ForVectors(
-      hidden,
-      [&](size_t i) {
-        const Floats deviation = Load(row + i) - mean;
-        squares += deviation * deviation;
-      },
-      [&](size_t i, size_t count) {
-        for (size_t k = i; k < i + count; ++k) squares[k - i] += (row[k] - mean) * (row[k] - mean);
-      });
-  const float scale = 1.0f / std::sqrt(Sum(squares) / static_cast<float>(hidden) + norm.epsilon);
+  const auto count = static_cast<float>(hidden);
+  const float mean =
+      SumInOrder(
+          hidden, [&](size_t i) { return Load(row + i); },
+          [&](size_t i, size_t some) { return LoadSome(row + i, some); }, [](Floats& sum, Floats x) { sum += x; }) /
+      count;
+  const float variance = SumInOrder(
+                             hidden, [&](size_t i) { return Load(row + i) - mean; },
+                             [&](size_t i, size_t some) {
+                               Floats deviations = {};
+                               for (size_t k = 0; k < some; ++k) deviations[k] = row[i + k] - mean;
+                               return deviations;
+                             },
+                             [](Floats& sum, Floats deviation) { sum += deviation * deviation; }) /
+                         count;
+  const float scale = 1.0f / std::sqrt(variance + norm.epsilon);
   ForVectors(
       hidden,
       [&](size_t i) { Store(row + i, (Load(row + i) - mean) * scale * Load(norm.gamma + i) + Load(norm.beta + i)); },
-      [&](size_t i, size_t count) {
-        for (size_t k = i; k < i + count; ++k) row[k] = (row[k] - mean) * scale * norm.gamma[k] + norm.beta[k];
+      [&](size_t i, size_t some) {
+        for (size_t k = i; k < i + some; ++k) row[k] = (row[k] - mean) * scale * norm.gamma[k] + norm.beta[k];
       });
 }
 
@@ -47,7 +47,7 @@ void EmbedNorm(const EmbedArguments& a) {
     ForVectors(
         a.hidden, [&](size_t i) { Store(row + i, Load(row + i) + Load(a.type + i) + Load(position + i)); },
         [&](size_t i, size_t count) {
-          for (size_t k = i; k < i + count; ++k) row[k] += a.type[k] + position[k];
+          for (size_t k = i; k < i + count; ++k) row[k] = row[k] + a.type[k] + position[k];
         });
     NormalizeRow(row, a.norm, a.hidden);
     LeaveRow(row, a.next, t, a.hidden);
@@ -146,7 +146,7 @@ void ResidualNorm(const ProductRows& product, const float* bias, float* residual
       ForVectors(
           hidden, [&](size_t i) { Store(out + i, Load(out + i) + row.LoadAt(i) + Load(bias + i)); },
           [&](size_t i, size_t count) {
-            for (size_t k = i; k < i + count; ++k) out[k] += row.At(k) + bias[k];
+            for (size_t k = i; k < i + count; ++k) out[k] = out[k] + row.At(k) + bias[k];
           });
       NormalizeRow(out, norm, hidden);
       LeaveRow(out, next, r, hidden);

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -46,6 +47,8 @@ class Product {
   /// As LinearShape::parts.
   virtual size_t parts() const = 0;
   virtual size_t scratch_bytes() const = 0;
+  /// As LinearShape::reads_wide_bytes.
+  virtual bool reads_wide_bytes() const { return false; }
   /// `values` [out, in]: int8_t where the precision is of bytes, float elsewhere.
   virtual absl::StatusOr<std::unique_ptr<PackedData>> Pack(const void* values) const = 0;
   /// A weight of zeros, for measurements.
@@ -53,13 +56,16 @@ class Product {
   virtual std::unique_ptr<ProductRunner> MakeRunner() const = 0;
 };
 
-/// Products by our own register tiles (tiles.h), which take any number of rows as it is. Unimplemented where this host
-/// has no tiles for `precision`, or `in` values do not fill whole 32-bit words.
-absl::StatusOr<std::unique_ptr<const Product>> MakeTileProduct(int64_t in, int64_t out, Precision precision);
+/// Products by our own register tiles (tiles.h), which take any number of rows as it is: those of `isa`, or the fastest
+/// of this host. Unimplemented where it has none for `precision`, or `in` values, unless they are bytes, do not fill
+/// whole words.
+absl::StatusOr<std::unique_ptr<const Product>> MakeTileProduct(int64_t in, int64_t out, Precision precision,
+                                                               std::optional<Isa> isa);
 
 /// Products by oneDNN: a primitive for each of `row_counts` (ascending), all made here. Internal if oneDNN has nothing
 /// but its reference implementation, which is thousands of times slower, or no single weight layout for every number of
-/// rows; the implementation is named.
+/// rows; the implementation is named. Unimplemented for bytes on x86-64 hosts without VNNI, where it would multiply
+/// them in pairs whose sums saturate.
 absl::StatusOr<std::unique_ptr<const Product>> MakeOneDnnProduct(int64_t in, int64_t out, Precision precision,
                                                                  std::span<const int64_t> row_counts);
 

@@ -89,9 +89,17 @@ inline void RowToBFloat16(const float* values, uint16_t* out, size_t columns) {
       });
 }
 
+inline void StoreInts(uint8_t* to, Ints values) {
+  *reinterpret_cast<UnalignedBytes*>(to) = __builtin_convertvector(values, Bytes);
+}
+inline void StoreInts(uint16_t* to, Ints values) {
+  *reinterpret_cast<UnalignedHalves*>(to) = __builtin_convertvector(values, Halves);
+}
+
 /// 0 is always in the range, and becomes a byte exactly. 254 steps, not 255: the two ends are rounded each by itself.
-template <typename At, typename SomeAt>
-inline void RowToBytes(const At& at, const SomeAt& some_at, uint8_t* out, float* scale, int32_t* zero, size_t columns) {
+/// `Byte` is what holds one: uint8_t or uint16_t.
+template <typename Byte, typename At, typename SomeAt>
+inline void RowToBytes(const At& at, const SomeAt& some_at, Byte* out, float* scale, int32_t* zero, size_t columns) {
   constexpr float kSteps = 254.0f;
   Floats most = {}, least = {}, not_numbers = {};
   const auto look_at = [&](Floats x) {
@@ -110,18 +118,19 @@ inline void RowToBytes(const At& at, const SomeAt& some_at, uint8_t* out, float*
     const Floats shifted = x * factor + kRounder;
     Ints bits;
     std::memcpy(&bits, &shifted, sizeof bits);
-    return __builtin_convertvector(bits + offset, Bytes);
+    return bits + offset;
   };
   ForVectors(
-      columns, [&](size_t i) { *reinterpret_cast<UnalignedBytes*>(out + i) = quantized(at(i)); },
+      columns, [&](size_t i) { StoreInts(out + i, quantized(at(i))); },
       [&](size_t i, size_t count) {
-        const Bytes bytes = quantized(some_at(i, count));
-        for (size_t k = 0; k < count; ++k) out[i + k] = static_cast<uint8_t>(bytes[k]);
+        const Ints bytes = quantized(some_at(i, count));
+        for (size_t k = 0; k < count; ++k) out[i + k] = static_cast<Byte>(bytes[k]);
       });
 }
 
+template <typename Byte>
 inline void RowToBytes(const float* values, const NextRows& next, size_t row, size_t columns) {
-  uint8_t* out = static_cast<uint8_t*>(next.values) + row * columns;
+  Byte* const out = static_cast<Byte*>(next.values) + row * columns;
   const float* factor = next.factor;
   if (factor == nullptr) {
     RowToBytes([&](size_t i) { return Load(values + i); },
@@ -138,8 +147,10 @@ inline void RowToBytes(const float* values, const NextRows& next, size_t row, si
 inline void LeaveRow(const float* values, const NextRows& next, size_t row, size_t columns) {
   if (next.precision == Precision::kBFloat16) {
     RowToBFloat16(values, static_cast<uint16_t*>(next.values) + row * columns, columns);
+  } else if (next.precision == Precision::kInt8 && next.wide) {
+    RowToBytes<uint16_t>(values, next, row, columns);
   } else if (next.precision == Precision::kInt8) {
-    RowToBytes(values, next, row, columns);
+    RowToBytes<uint8_t>(values, next, row, columns);
   }
 }
 

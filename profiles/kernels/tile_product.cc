@@ -1,5 +1,11 @@
+#include <algorithm>
+#include <array>
+#include <chrono>
 #include <cstring>
+#include <limits>
+#include <mutex>
 #include <new>
+#include <ranges>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -11,70 +17,70 @@
 namespace roberta::kernels {
 namespace {
 
-size_t ValuesOfWord(Precision precision) {
-  if (precision == Precision::kFloat32) return 1;
-  return precision == Precision::kBFloat16 ? 2 : 4;
-}
-
 /// Rounded to nearest, ties to even; NaN stays one.
-uint32_t BFloat16Of(float value) {
+uint16_t BFloat16Of(float value) {
   uint32_t bits;
   std::memcpy(&bits, &value, sizeof bits);
-  if (value != value) return bits >> 16 | 0x40u;
-  return (bits + 0x7FFFu + (bits >> 16 & 1u)) >> 16;
+  if (value != value) return static_cast<uint16_t>(bits >> 16 | 0x40u);
+  return static_cast<uint16_t>((bits + 0x7FFFu + (bits >> 16 & 1u)) >> 16);
 }
 
 struct TileData final : PackedData {
-  explicit TileData(size_t size) : words(size) {}
-  int64_t bytes() const override { return static_cast<int64_t>(words.bytes()); }
-  AlignedBuffer<uint32_t> words;
+  explicit TileData(size_t size) : data(size) {}
+  int64_t bytes() const override { return static_cast<int64_t>(data.bytes()); }
+  AlignedBuffer<unsigned char> data;
 };
 
 class TileRunner final : public ProductRunner {
  public:
-  TileRunner(const Tiles& tiles, size_t words, size_t columns) : tiles_(tiles), words_(words), columns_(columns) {}
+  /// What all products have in common.
+  TileRunner(const Tiles& tiles, const TileArguments& arguments) : tiles_(tiles), arguments_(arguments) {}
 
   bool Run(const ProductCall& call, size_t first_part, size_t end_part) override {
-    tiles_.multiply({.in = call.in,
-                     .row_count = static_cast<size_t>(call.rows),
-                     .words = words_,
-                     .weight = static_cast<const TileData*>(call.weight)->words.data(),
-                     .columns = columns_,
-                     .first_panel = first_part,
-                     .end_panel = end_part,
-                     .out = call.out});
+    TileArguments arguments = arguments_;
+    arguments.in = call.in;
+    arguments.row_count = static_cast<size_t>(call.rows);
+    arguments.weight = static_cast<const TileData*>(call.weight)->data.data();
+    arguments.first_panel = first_part;
+    arguments.end_panel = end_part;
+    arguments.out = call.out;
+    tiles_.multiply(arguments);
     return true;
   }
 
  private:
   const Tiles& tiles_;
-  const size_t words_, columns_;
+  const TileArguments arguments_;
 };
 
 class TileProduct final : public Product {
  public:
-  TileProduct(const Tiles& tiles, int64_t in, int64_t out, Precision precision)
+  TileProduct(const Tiles& tiles, int64_t in, int64_t out)
       : tiles_(tiles),
+        layout_(tiles.layout),
         in_(static_cast<size_t>(in)),
         out_(static_cast<size_t>(out)),
-        precision_(precision),
-        words_(in_ / ValuesOfWord(precision)),
-        name_(tiles.name) {}
+        words_(layout_.words(in_)),
+        name_(absl::StrCat("tiles ", std::string(IsaName(tiles.isa)))) {}
 
   const std::string& name() const override { return name_; }
   int64_t RoundedRows(int64_t rows) const override { return rows; }
-  size_t parts() const override { return TilePanels(out_); }
+  size_t parts() const override { return layout_.panels(out_); }
   size_t scratch_bytes() const override { return 0; }
+  bool reads_wide_bytes() const override {
+    return tiles_.precision == Precision::kInt8 && layout_.row_value_bytes() == 2;
+  }
 
   absl::StatusOr<std::unique_ptr<PackedData>> Pack(const void* values) const override {
     auto blank = Blank();
     if (!blank.ok()) return blank;
-    uint32_t* words = static_cast<TileData&>(**blank).words.data();
+    unsigned char* const data = static_cast<TileData&>(**blank).data.data();
+    const size_t word_values = layout_.row_values;
     for (size_t column = 0; column < out_; ++column) {
-      uint32_t* to = words + TileWord(out_, words_, column, 0);
-      const size_t step = TileWord(out_, words_, column, 1) - TileWord(out_, words_, column, 0);
-      for (size_t word = 0; word < words_; ++word, to += step) {
-        *to = WordOf(values, column * in_ + word * ValuesOfWord(precision_));
+      unsigned char* to = data + layout_.offset(out_, words_, column, 0);
+      const size_t step = layout_.offset(out_, words_, column, 1) - layout_.offset(out_, words_, column, 0);
+      for (size_t k = 0; k < in_; k += word_values, to += step) {
+        CopyWord(values, column * in_ + k, std::min(word_values, in_ - k), to);
       }
     }
     return blank;
@@ -82,64 +88,121 @@ class TileProduct final : public Product {
 
   absl::StatusOr<std::unique_ptr<PackedData>> Blank() const override {
     try {
-      return std::make_unique<TileData>(TileWords(out_, words_));
+      return std::make_unique<TileData>(layout_.bytes(out_, words_));
     } catch (const std::bad_alloc&) {
       return absl::ResourceExhaustedError(absl::StrCat("no memory for a weight of [", out_, ", ", in_, "]"));
     }
   }
 
   std::unique_ptr<ProductRunner> MakeRunner() const override {
-    return std::make_unique<TileRunner>(tiles_, words_, out_);
+    return std::make_unique<TileRunner>(
+        tiles_, TileArguments{.row_bytes = in_ * layout_.row_value_bytes(), .words = words_, .columns = out_});
   }
 
  private:
-  /// The word that starts with the value at `index`.
-  uint32_t WordOf(const void* values, size_t index) const {
-    uint32_t word;
-    if (precision_ == Precision::kInt8) {
-      std::memcpy(&word, static_cast<const int8_t*>(values) + index, sizeof word);
-    } else if (precision_ == Precision::kBFloat16) {
-      const float* pair = static_cast<const float*>(values) + index;
-      word = BFloat16Of(pair[0]) | BFloat16Of(pair[1]) << 16;
+  /// `count` values of a word, from the one at `index` on.
+  void CopyWord(const void* values, size_t index, size_t count, unsigned char* to) const {
+    if (tiles_.precision == Precision::kInt8) {
+      std::memcpy(to, static_cast<const int8_t*>(values) + index, count);
+    } else if (tiles_.precision == Precision::kFloat32) {
+      std::memcpy(to, static_cast<const float*>(values) + index, sizeof(float));
     } else {
-      std::memcpy(&word, static_cast<const float*>(values) + index, sizeof word);
+      for (size_t i = 0; i < count; ++i) {
+        const uint16_t half = BFloat16Of(static_cast<const float*>(values)[index + i]);
+        std::memcpy(to + i * sizeof half, &half, sizeof half);
+      }
     }
-    return word;
   }
 
   const Tiles& tiles_;
+  const TileLayout layout_;
   const size_t in_, out_;
-  const Precision precision_;
   const size_t words_;
   const std::string name_;
 };
 
+/// A row for each instruction set that has tiles.
+struct IsaTiles {
+  Isa isa;
+  std::span<const Tiles> (*tiles)();
+};
+constexpr IsaTiles kIsaTiles[] = {
+    {Isa::kPortable, PortableTiles},
+#if defined(__x86_64__)
+    {Isa::kAvx2, Avx2Tiles},
+    {Isa::kAvxVnni, AvxVnniTiles},
+    {Isa::kAvx512, Avx512Tiles},
+    {Isa::kAvx512Vnni, Avx512VnniTiles},
+    {Isa::kAvx512Bf16, Avx512Bf16Tiles},
+    {Isa::kAmx, AmxTiles},
+#endif
+};
+
+/// What instructions take, on rows that stay in the nearest caches.
+double SecondsOf(const Tiles& tiles) {
+  constexpr int64_t kRows = 48, kIn = 768, kOut = 256;
+  constexpr int kRounds = 5;
+  const TileProduct product(tiles, kIn, kOut);
+  const auto weight = product.Blank();
+  if (!weight.ok()) return std::numeric_limits<double>::infinity();
+  AlignedBuffer<float> in(kRows * kIn), out(kRows * kOut);
+  const std::unique_ptr<ProductRunner> runner = product.MakeRunner();
+  double least = std::numeric_limits<double>::infinity();
+  for (int round = 0; round < kRounds; ++round) {
+    const auto start = std::chrono::steady_clock::now();
+    runner->Run({weight->get(), in.data(), kRows, out.data(), nullptr}, 0, product.parts());
+    least = std::min(least, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  }
+  return least;
+}
+
 }  // namespace
 
-const Tiles* TilesFor([[maybe_unused]] Precision precision) {
-#if defined(__x86_64__)
-  switch (precision) {
-    case Precision::kFloat32:
-      return HostHasAvx512() ? &Avx512Tiles() : nullptr;
-    case Precision::kBFloat16:
-      return HostHasAvx512Bf16() ? &Avx512Bf16Tiles() : nullptr;
-    case Precision::kInt8:
-      return HostHasAvx512Vnni() ? &Avx512VnniTiles() : nullptr;
+const Tiles* TilesFor(Isa isa, Precision precision) {
+  if (!HostHas(isa)) return nullptr;
+  for (const IsaTiles& row : kIsaTiles) {
+    if (row.isa != isa) continue;
+    for (const Tiles& tiles : row.tiles()) {
+      if (tiles.precision == precision) return &tiles;
+    }
   }
-#endif
   return nullptr;
 }
 
-absl::StatusOr<std::unique_ptr<const Product>> MakeTileProduct(int64_t in, int64_t out, Precision precision) {
-  const Tiles* tiles = TilesFor(precision);
+const Tiles* FastestTiles(Precision precision) {
+  static std::array<std::once_flag, 3> measured;
+  static std::array<const Tiles*, 3> fastest;
+  const auto index = static_cast<size_t>(precision);
+  std::call_once(measured[index], [&] {
+    double least = std::numeric_limits<double>::infinity();
+    // The portable ones are for hosts that have no others.
+    for (const IsaTiles& row : std::ranges::reverse_view(kIsaTiles)) {
+      const Tiles* const tiles = TilesFor(row.isa, precision);
+      if (tiles == nullptr || (row.isa == Isa::kPortable && fastest[index] != nullptr)) continue;
+      const double seconds = SecondsOf(*tiles);
+      if (fastest[index] != nullptr && seconds >= least) continue;
+      fastest[index] = tiles;
+      least = seconds;
+    }
+  });
+  return fastest[index];
+}
+
+absl::StatusOr<std::unique_ptr<const Product>> MakeTileProduct(int64_t in, int64_t out, Precision precision,
+                                                               std::optional<Isa> isa) {
+  const Tiles* tiles = isa ? TilesFor(*isa, precision) : FastestTiles(precision);
   if (tiles == nullptr) {
-    return absl::UnimplementedError(
-        absl::StrCat("this host has no tiles for ", std::string(PrecisionName(precision)), " products"));
+    return absl::UnimplementedError(absl::StrCat("this host has no tiles",
+                                                 isa ? absl::StrCat(" of ", std::string(IsaName(*isa))) : "", " for ",
+                                                 std::string(PrecisionName(precision)), " products"));
   }
-  if (in % static_cast<int64_t>(ValuesOfWord(precision)) != 0) {
+  // What follows a row is multiplied by 0, which is nothing for bytes, but may be NaN for floats.
+  const TileLayout& layout = tiles->layout;
+  if (precision != Precision::kInt8 &&
+      static_cast<size_t>(in) != layout.words(static_cast<size_t>(in)) * layout.row_values) {
     return absl::UnimplementedError(absl::StrCat("tiles take no rows of ", in, " values"));
   }
-  return std::make_unique<const TileProduct>(*tiles, in, out, precision);
+  return std::make_unique<const TileProduct>(*tiles, in, out);
 }
 
 }  // namespace roberta::kernels

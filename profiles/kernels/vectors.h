@@ -98,6 +98,10 @@ inline float Folded(Floats v, const Fold& fold) {
 inline float Sum(Floats v) {
   return Folded(v, [](Floats a, Floats b) { return a + b; });
 }
+
+/// What adds up the same to the bit with vectors of any size: element i goes to sum i % kOrder, and these are folded in
+/// halves.
+constexpr size_t kOrder = 16;
 inline float Largest(Floats v) {
   return Folded(v, [](Floats a, Floats b) { return Max(a, b); });
 }
@@ -176,6 +180,29 @@ inline void ForVectors(size_t size, const Whole& whole, const Rest& rest) {
   size_t i = 0;
   for (; i + kLanes <= size; i += kLanes) whole(i);
   if (i < size) rest(i, size - i);
+}
+
+/// Adds up values [0, size): `add(sum, at(i))` for each whole vector, and `add(sum, some_at(i, count))` for what is
+/// left, whose other lanes must add nothing.
+template <typename At, typename SomeAt, typename Add>
+inline float SumInOrder(size_t size, const At& at, const SomeAt& some_at, const Add& add) {
+  constexpr size_t kParts = kOrder / kLanes;
+  Floats sums[kParts] = {};
+  size_t i = 0;
+  for (; i + kOrder <= size; i += kOrder) {
+    Unrolled<kParts>([&](auto part) __attribute__((always_inline)) { add(sums[part], at(i + part * kLanes)); });
+  }
+  for (size_t part = 0; i < size; ++part, i += kLanes) {
+    if (i + kLanes <= size) {
+      add(sums[part], at(i));
+    } else {
+      add(sums[part], some_at(i, size - i));
+    }
+  }
+  for (size_t half = kParts / 2; half > 0; half /= 2) {
+    for (size_t part = 0; part < half; ++part) sums[part] += sums[part + half];
+  }
+  return Sum(sums[0]);
 }
 
 }  // namespace

@@ -284,11 +284,10 @@ class ServerImpl final : public Server {
     std::vector<std::string> isas;
     for (const kernels::Isa isa : kernels::HostIsas()) isas.emplace_back(kernels::IsaName(isa));
     spdlog::info(
-        "cpu: {} cores by affinity, quota {}, {} executors, {} tokenizer workers; instruction sets {}{}, of which {} "
-        "is the fastest here",
+        "cpu: {} cores by affinity, quota {}, {} executors, {} tokenizer workers; instruction sets {}{}; passes by {}",
         budget.affinity_cores, budget.quota_cores > 0 ? absl::StrCat(budget.quota_cores, " cores") : "none",
         config_.execution().executors(), config_.execution().tokenizer_workers(), absl::StrJoin(isas, ", "),
-        kernels::HostHasVnni() ? ", vnni" : "", kernels::IsaName(kernels::FastestIsa()));
+        kernels::IsaLimit() ? " (limited by ROBERTA_MAX_ISA)" : "", kernels::IsaName(kernels::FastestIsa()));
     spdlog::info("memory: {}; profiles are unloaded at {:.0f} %, large calls refused at {:.0f} %",
                  service::MemoryText(machine::SmallestLimit(ReadMemory(config_))), 100 * config_.memory().unload_at(),
                  100 * config_.memory().refuse_at());

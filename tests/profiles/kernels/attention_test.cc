@@ -89,7 +89,7 @@ class AttentionOf : public testing::TestWithParam<Isa> {
   const Passes& passes_ = PassesFor(GetParam());
 };
 
-INSTANTIATE_TEST_SUITE_P(Isas, AttentionOf, testing::ValuesIn(HostIsas()),
+INSTANTIATE_TEST_SUITE_P(Isas, AttentionOf, testing::ValuesIn(PassIsas()),
                          [](const auto& one) { return std::string(IsaName(one.param)); });
 
 const Shape kShapes[] = {{1, 1, {1}},           {2, 32, {1, 2, 3, 4, 5, 15, 16, 17, 33}},

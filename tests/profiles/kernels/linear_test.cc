@@ -22,21 +22,57 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-/// The backends that this host has for products of a precision.
-std::vector<Backend> BackendsFor(Precision precision) {
-  std::vector<Backend> backends;
-  for (const Backend backend : {Backend::kTiles, Backend::kOneDnn}) {
-    if (LinearShape::Make(64, 64, 16, precision, backend).ok()) backends.push_back(backend);
+/// What multiplies: a backend, and of which instruction set its tiles are.
+struct Kernel {
+  Backend backend;
+  std::optional<Isa> isa;
+
+  std::shared_ptr<const LinearShape> Make(int64_t in, int64_t out, int64_t max_rows, Precision precision) const {
+    return LinearShape::Make(in, out, max_rows, precision, backend, isa).value();
   }
-  return backends;
+};
+
+/// All that this host has for products of a precision.
+std::vector<Kernel> KernelsFor(Precision precision) {
+  std::vector<Kernel> kernels;
+  for (const Isa isa : HostIsas()) {
+    if (TilesFor(isa, precision) != nullptr) kernels.push_back({Backend::kTiles, isa});
+  }
+  if (LinearShape::Make(64, 64, 16, precision, Backend::kOneDnn).ok()) kernels.push_back({Backend::kOneDnn, {}});
+  return kernels;
+}
+
+/// Rows of bytes as `shape` reads them, and behind them what it may read and must not count.
+AlignedBuffer<uint16_t> ByteRows(const LinearShape& shape, int64_t rows) {
+  const auto size = static_cast<size_t>(shape.RoundedRows(rows) * shape.in());
+  AlignedBuffer<uint16_t> buffer(size + 64);
+  std::memset(buffer.data(), 0x7F, buffer.bytes());
+  auto* const bytes = reinterpret_cast<uint8_t*>(buffer.data());
+  for (size_t i = 0; i < size; ++i) {
+    const auto value = static_cast<uint8_t>(i % 251 * 31);
+    if (shape.reads_wide_bytes()) {
+      buffer.data()[i] = value;
+    } else {
+      bytes[i] = value;
+    }
+  }
+  return buffer;
+}
+
+/// The sums of such rows.
+std::vector<int32_t> SumsOfBytes(const std::shared_ptr<const LinearShape>& shape, const PackedWeight& packed,
+                                 int64_t rows) {
+  const AlignedBuffer<uint16_t> from = ByteRows(*shape, rows);
+  AlignedBuffer<int32_t> to(static_cast<size_t>(shape->RoundedRows(rows) * shape->out()));
+  AlignedBuffer<unsigned char> scratch(shape->scratch_bytes());
+  EXPECT_TRUE(LinearRunner(shape).Run(packed, from.data(), rows, to.data(), scratch.data()));
+  return {to.data(), to.data() + rows * shape->out()};
 }
 
 /// A product with its weights, ready to run.
 struct Ready {
-  Ready(int64_t in_columns, int64_t out_columns, int64_t max_rows, Backend backend = Backend::kFastest)
-      : in(in_columns),
-        out(out_columns),
-        shape(LinearShape::Make(in, out, max_rows, Precision::kFloat32, backend).value()) {
+  Ready(int64_t in_columns, int64_t out_columns, int64_t max_rows, const Kernel& kernel = {Backend::kFastest, {}})
+      : in(in_columns), out(out_columns), shape(kernel.Make(in, out, max_rows, Precision::kFloat32)) {
     weights = RandomFloats(static_cast<size_t>(in * out), 1);
     auto made = shape->Pack(weights);
     EXPECT_TRUE(made.ok()) << made.status();
@@ -70,10 +106,10 @@ struct Ready {
 };
 
 TEST(Linear, EqualsTheProductOverOddShapesAndRows) {
-  for (const Backend backend : BackendsFor(Precision::kFloat32)) {
+  for (const Kernel& kernel : KernelsFor(Precision::kFloat32)) {
     for (const auto& [in, out] : {std::pair<int64_t, int64_t>{64, 192}, {96, 200}, {200, 96}, {33, 7}, {128, 1}}) {
-      const Ready product(in, out, 100, backend);
-      for (const int64_t rows : {1, 5, 6, 7, 13, 15, 16, 17, 100}) {
+      const Ready product(in, out, 100, kernel);
+      for (const int64_t rows : {1, 2, 3, 4, 5, 6, 7, 13, 15, 16, 17, 70, 100}) {
         const std::vector<float> input = RandomFloats(static_cast<size_t>(rows * in), 2);
         const std::vector<float> output = product.Run(input, rows);
         for (int64_t r = 0; r < rows; ++r) {
@@ -87,33 +123,51 @@ TEST(Linear, EqualsTheProductOverOddShapesAndRows) {
   }
 }
 
+TEST(Linear, TilesWithFusedMultiplyAddGiveTheSameBits) {
+  std::vector<float> expected;
+  const std::vector<float> input = RandomFloats(17 * 200, 2);
+  for (const Isa isa : {Isa::kAvx2, Isa::kAvx512}) {
+    if (TilesFor(isa, Precision::kFloat32) == nullptr) continue;
+    const std::vector<float> output = Ready(200, 97, 17, {Backend::kTiles, isa}).Run(input, 17);
+    if (expected.empty()) expected = output;
+    EXPECT_EQ(output, expected) << IsaName(isa);
+  }
+  if (expected.empty()) GTEST_SKIP() << "not measured: this host has no AVX2";
+}
+
 TEST(Linear, TilesWriteNothingBehindTheLastRow) {
-  const auto made = LinearShape::Make(64, 70, 8, Precision::kFloat32, Backend::kTiles);
-  if (!made.ok()) GTEST_SKIP() << "not measured: " << made.status().message();
   const std::vector<float> weights = RandomFloats(64 * 70, 1);
-  const PackedWeight packed = (*made)->Pack(weights).value();
-  AlignedBuffer<float> from(3 * 64), to(4 * 70);
-  std::fill_n(to.data(), to.size(), 7.0f);
-  ASSERT_TRUE(LinearRunner(*made).Run(packed, from.data(), 3, to.data(), nullptr));
-  for (size_t i = 0; i < to.size(); ++i) ASSERT_EQ(to.data()[i], i < 3 * 70 ? 0.0f : 7.0f) << i;
+  for (const Precision precision : {Precision::kFloat32, Precision::kBFloat16, Precision::kInt8}) {
+    for (const Kernel& kernel : KernelsFor(precision)) {
+      if (kernel.backend != Backend::kTiles) continue;
+      const auto shape = kernel.Make(64, 70, 8, precision);
+      const PackedWeight packed = shape->Pack(weights).value();
+      AlignedBuffer<float> from(3 * 64), to(4 * 70);
+      std::fill_n(to.data(), to.size(), 7.0f);
+      ASSERT_TRUE(LinearRunner(shape).Run(packed, from.data(), 3, to.data(), nullptr));
+      for (size_t i = 0; i < to.size(); ++i) ASSERT_EQ(to.data()[i], i < 3 * 70 ? 0.0f : 7.0f) << i;
+    }
+  }
 }
 
 TEST(Linear, ARowOfTilesDoesNotDependOnTheNumberOfRows) {
-  if (BackendsFor(Precision::kFloat32).front() != Backend::kTiles) GTEST_SKIP() << "not measured: no tiles here";
-  const Ready product(96, 200, 600, Backend::kTiles);
-  const std::vector<float> input = RandomFloats(600 * 96, 2);
-  const std::vector<float> all = product.Run(input, 600);
-  for (const int64_t row : {0, 1, 5, 17, 337, 599}) {
-    const auto first = static_cast<std::ptrdiff_t>(row);
-    const std::vector<float> alone = product.Run({input.begin() + first * 96, input.begin() + (first + 1) * 96}, 1);
-    EXPECT_EQ(alone, std::vector<float>(all.begin() + first * 200, all.begin() + (first + 1) * 200)) << row;
+  for (const Kernel& kernel : KernelsFor(Precision::kFloat32)) {
+    if (kernel.backend != Backend::kTiles) continue;
+    const Ready product(96, 200, 600, kernel);
+    const std::vector<float> input = RandomFloats(600 * 96, 2);
+    const std::vector<float> all = product.Run(input, 600);
+    for (const int64_t row : {0, 1, 5, 17, 337, 599}) {
+      const auto first = static_cast<std::ptrdiff_t>(row);
+      const std::vector<float> alone = product.Run({input.begin() + first * 96, input.begin() + (first + 1) * 96}, 1);
+      EXPECT_EQ(alone, std::vector<float>(all.begin() + first * 200, all.begin() + (first + 1) * 200)) << row;
+    }
   }
 }
 
 TEST(Linear, PartsOneByOneGiveWhatAllGiveToTheBit) {
   for (const Precision precision : {Precision::kFloat32, Precision::kBFloat16, Precision::kInt8}) {
-    for (const Backend backend : BackendsFor(precision)) {
-      const auto shape = LinearShape::Make(128, 1000, 100, precision, backend).value();
+    for (const Kernel& kernel : KernelsFor(precision)) {
+      const auto shape = kernel.Make(128, 1000, 100, precision);
       const PackedWeight packed = shape->Pack(RandomFloats(128 * 1000, 1)).value();
       AlignedBuffer<float> from(112 * 128), whole(112 * 1000), by_parts(112 * 1000);
       for (size_t i = 0; i < from.size(); ++i) from.data()[i] = static_cast<float>(i % 97) / 50;
@@ -132,9 +186,9 @@ TEST(Linear, PartsOneByOneGiveWhatAllGiveToTheBit) {
 }
 
 TEST(Linear, BFloat16IsSummedUpInFloat32) {
-  for (const Backend backend : BackendsFor(Precision::kBFloat16)) {
+  for (const Kernel& kernel : KernelsFor(Precision::kBFloat16)) {
     const int64_t in = 96, out = 72, rows = 19;
-    const auto shape = LinearShape::Make(in, out, rows, Precision::kBFloat16, backend).value();
+    const auto shape = kernel.Make(in, out, rows, Precision::kBFloat16);
     std::vector<float> weights = RandomFloats(static_cast<size_t>(in * out), 1);
     // What bfloat16 holds exactly: the only rounding is that of the sums.
     const auto shortened = [](float value) {
@@ -173,57 +227,79 @@ TEST(Linear, BFloat16IsSummedUpInFloat32) {
 }
 
 TEST(Linear, BytesAreMultipliedExactlyWithTheScalesOfTheirChannels) {
-  for (const Backend backend : BackendsFor(Precision::kInt8)) {
-    for (const auto& [in, out] : {std::pair<int64_t, int64_t>{64, 192}, {96, 200}, {36, 7}}) {
-      const auto shape = LinearShape::Make(in, out, 40, Precision::kInt8, backend).value();
+  for (const Kernel& kernel : KernelsFor(Precision::kInt8)) {
+    for (const auto& [in, out] : {std::pair<int64_t, int64_t>{64, 192}, {96, 200}, {36, 7}, {33, 7}, {67, 1}, {1, 5}}) {
+      const auto shape = kernel.Make(in, out, 70, Precision::kInt8);
       EXPECT_THAT(shape->implementation(), Not(HasSubstr("ref")));
       const std::vector<float> weights = RandomFloats(static_cast<size_t>(in * out), 1);
       const PackedWeight packed = shape->Pack(weights).value();
-      const auto rounded = static_cast<size_t>(shape->RoundedRows(21));
-      AlignedBuffer<uint8_t> from(rounded * static_cast<size_t>(in));
-      for (size_t i = 0; i < from.size(); ++i) from.data()[i] = static_cast<uint8_t>(i * 31);
-      AlignedBuffer<int32_t> to(rounded * static_cast<size_t>(out));
-      AlignedBuffer<unsigned char> scratch(shape->scratch_bytes());
-      ASSERT_TRUE(LinearRunner(shape).Run(packed, from.data(), 21, to.data(), scratch.data()));
-      for (int64_t c = 0; c < out; ++c) {
-        std::vector<int64_t> bytes;
-        int64_t column_sum = 0;
-        for (int64_t k = 0; k < in; ++k) {
-          bytes.push_back(std::lrint(weights[static_cast<size_t>(c * in + k)] / packed.column_scale()[c]));
-          column_sum += bytes.back();
-        }
-        // A weight that lies between two bytes may be rounded either way.
-        EXPECT_NEAR(static_cast<double>(packed.column_sum()[c]), static_cast<double>(column_sum), 1);
-        for (int64_t r = 0; r < 21; ++r) {
-          int64_t expected = 0;
-          for (int64_t k = 0; k < in; ++k) expected += bytes[static_cast<size_t>(k)] * from.data()[r * in + k];
-          ASSERT_NEAR(static_cast<double>(to.data()[r * out + c]), static_cast<double>(expected), 255)
-              << shape->implementation() << " " << in << "x" << out;
+      for (const int64_t rows : {1, 2, 3, 5, 6, 21, 70}) {
+        const std::vector<int32_t> sums = SumsOfBytes(shape, packed, rows);
+        for (int64_t c = 0; c < out; ++c) {
+          std::vector<int64_t> bytes;
+          int64_t column_sum = 0;
+          for (int64_t k = 0; k < in; ++k) {
+            bytes.push_back(std::lrint(weights[static_cast<size_t>(c * in + k)] / packed.column_scale()[c]));
+            column_sum += bytes.back();
+          }
+          // A weight that lies between two bytes may be rounded either way.
+          EXPECT_NEAR(static_cast<double>(packed.column_sum()[c]), static_cast<double>(column_sum), 1);
+          for (int64_t r = 0; r < rows; ++r) {
+            int64_t expected = 0;
+            for (int64_t k = 0; k < in; ++k)
+              expected += bytes[static_cast<size_t>(k)] * ((r * in + k) % 251 * 31 % 256);
+            ASSERT_NEAR(static_cast<double>(sums[static_cast<size_t>(r * out + c)]), static_cast<double>(expected), 255)
+                << shape->implementation() << " " << in << "x" << out << ", row " << r << " of " << rows;
+          }
         }
       }
     }
   }
 }
 
-TEST(Linear, BackendsMultiplyBytesToTheSameSums) {
-  std::vector<std::vector<int32_t>> sums;
-  for (const Backend backend : BackendsFor(Precision::kInt8)) {
-    const auto shape = LinearShape::Make(96, 200, 40, Precision::kInt8, backend).value();
-    const PackedWeight packed = shape->Pack(RandomFloats(96 * 200, 1)).value();
-    const auto rounded = static_cast<size_t>(shape->RoundedRows(21));
-    AlignedBuffer<uint8_t> from(rounded * 96);
-    for (size_t i = 0; i < from.size(); ++i) from.data()[i] = static_cast<uint8_t>(i * 31);
-    AlignedBuffer<int32_t> to(rounded * 200);
-    AlignedBuffer<unsigned char> scratch(shape->scratch_bytes());
-    ASSERT_TRUE(LinearRunner(shape).Run(packed, from.data(), 21, to.data(), scratch.data()));
-    sums.emplace_back(to.data(), to.data() + 21 * 200);
-    EXPECT_EQ(sums.front(), sums.back()) << shape->implementation();
+uint64_t ChecksumOf(const std::vector<int32_t>& sums) {
+  uint64_t checksum = 0;
+  for (const int32_t sum : sums) checksum = checksum * 31 + static_cast<uint32_t>(sum);
+  return checksum;
+}
+
+/// Weights of all sizes, that are the same on every machine.
+std::vector<float> WeightsForChecksums(int64_t in, int64_t out) {
+  std::vector<float> weights;
+  for (int64_t i = 0; i < in * out; ++i) weights.push_back(static_cast<float>(i * 7919 % 509 - 254) / 256);
+  return weights;
+}
+
+TEST(Linear, SumsOfBytesAreTheSameOnEveryInstructionSet) {
+  struct Expected {
+    int64_t in, out, rows;
+    uint64_t checksum;
+  };
+  for (const Expected& expected : {Expected{96, 200, 21, 12377121096153129674u},
+                                   {768, 33, 70, 16748285815329633004u},
+                                   {67, 1, 5, 132245184956792u}}) {
+    const std::vector<float> weights = WeightsForChecksums(expected.in, expected.out);
+    for (const Kernel& kernel : KernelsFor(Precision::kInt8)) {
+      const auto shape = kernel.Make(expected.in, expected.out, expected.rows, Precision::kInt8);
+      const PackedWeight packed = shape->Pack(weights).value();
+      EXPECT_EQ(ChecksumOf(SumsOfBytes(shape, packed, expected.rows)), expected.checksum)
+          << shape->implementation() << ", " << expected.in << " to " << expected.out;
+    }
   }
 }
 
-TEST(Linear, RowsOfNoWholeWordsAreNotForTiles) {
-  EXPECT_FALSE(LinearShape::Make(33, 7, 16, Precision::kInt8, Backend::kTiles).ok());
-  EXPECT_THAT(LinearShape::Make(33, 7, 16, Precision::kInt8).value()->implementation(), HasSubstr("oneDNN"));
+TEST(Linear, FloatsOfNoWholeWordsAreNotForTiles) {
+  for (const Kernel& kernel : KernelsFor(Precision::kBFloat16)) {
+    if (kernel.backend != Backend::kTiles) continue;
+    EXPECT_FALSE(LinearShape::Make(33, 7, 16, Precision::kBFloat16, Backend::kTiles, kernel.isa).ok());
+  }
+}
+
+TEST(Linear, EveryHostHasTilesForBytesAndFloats) {
+  for (const Precision precision : {Precision::kFloat32, Precision::kInt8}) {
+    EXPECT_NE(FastestTiles(precision), nullptr);
+    EXPECT_NE(TilesFor(Isa::kPortable, precision), nullptr);
+  }
 }
 
 TEST(Linear, SaysHowFastItsBackendWas) {
@@ -234,7 +310,7 @@ TEST(Linear, SaysHowFastItsBackendWas) {
 TEST(RegisterPeak, IsMeasuredOnceForEachPrecisionThatHasTiles) {
   for (const Precision precision : {Precision::kFloat32, Precision::kBFloat16, Precision::kInt8}) {
     const double peak = RegisterPeakGops(precision);
-    if (TilesFor(precision) != nullptr) {
+    if (FastestTiles(precision) != nullptr && FastestTiles(precision)->isa != Isa::kPortable) {
       EXPECT_GT(peak, 0);
     }
     EXPECT_EQ(RegisterPeakGops(precision), peak);
@@ -249,7 +325,7 @@ TEST(Linear, TheFastestPrecisionIsOneOfTheCandidates) {
 }
 
 TEST(Linear, RoundsRowsUpToWhatHasAPrimitive) {
-  const Ready product(32, 32, 300, Backend::kOneDnn);
+  const Ready product(32, 32, 300, {Backend::kOneDnn, {}});
   EXPECT_EQ(product.shape->RoundedRows(1), 16);
   EXPECT_EQ(product.shape->RoundedRows(16), 16);
   EXPECT_EQ(product.shape->RoundedRows(17), 32);
@@ -262,7 +338,7 @@ TEST(Linear, NeverUsesTheReferenceImplementation) {
 }
 
 TEST(Linear, MakesNoPrimitiveAfterItsShapeIsMade) {
-  const Ready product(64, 64, 64, Backend::kOneDnn);
+  const Ready product(64, 64, 64, {Backend::kOneDnn, {}});
   const int64_t before = PrimitivesCreated();
   EXPECT_GT(before, 0);
   const std::vector<float> input = RandomFloats(64 * 64, 2);

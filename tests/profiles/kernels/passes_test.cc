@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "profiles/checkpoint/config.h"
+#include "profiles/kernels/aligned_buffer.h"
 #include "tests/profiles/kernels/random_floats.h"
 
 namespace roberta::kernels {
@@ -42,7 +43,7 @@ class PassesOf : public testing::TestWithParam<Isa> {
   const Passes& passes_ = PassesFor(GetParam());
 };
 
-INSTANTIATE_TEST_SUITE_P(Isas, PassesOf, testing::ValuesIn(HostIsas()),
+INSTANTIATE_TEST_SUITE_P(Isas, PassesOf, testing::ValuesIn(PassIsas()),
                          [](const auto& one) { return std::string(IsaName(one.param)); });
 
 std::vector<double> NormOf(const std::vector<double>& row, const Vector& gamma, const Vector& beta, double epsilon) {
@@ -315,8 +316,70 @@ TEST_P(PassesOf, WhatIsLeftForTheNextProductIsWhatThePassComputes) {
   }
 }
 
+/// What each pass leaves of the same rows, one after the other.
+Vector EverythingOf(const Passes& passes, size_t columns) {
+  const Vector input = RandomFloats(kRows * columns, 1, 3), bias = RandomFloats(columns, 2),
+               gamma = RandomFloats(columns, 3), position = RandomFloats(kRows * columns, 4);
+  const std::vector<int32_t> ids = {2, 0, 1};
+  Vector all, rows = input;
+  const auto keep = [&] { all.insert(all.end(), rows.begin(), rows.end()); };
+  const LayerNorm norm = {gamma.data(), bias.data(), 1e-5f};
+  passes.embed_norm({.rows = rows.data(),
+                     .position_ids = ids.data(),
+                     .tokens = kRows,
+                     .hidden = columns,
+                     .position = position.data(),
+                     .type = bias.data(),
+                     .norm = norm,
+                     .next = {}});
+  keep();
+  Quantized bytes(passes, input, columns);
+  all.insert(all.end(), bytes.bytes.begin(), bytes.bytes.end());
+  all.insert(all.end(), bytes.scale.begin(), bytes.scale.end());
+  passes.residual_norm(Floats(input, columns), bias.data(), rows.data(), norm, {}, kRows, columns);
+  keep();
+  for (const std::string_view name : checkpoint::HiddenActs()) {
+    rows = input;
+    passes.bias_activation(Floats(rows, columns), bias.data(), passes.find_activation(name), {.values = rows.data()},
+                           nullptr, kRows, columns);
+    keep();
+  }
+  // Two heads of a sequence of 30 tokens and of one of 3.
+  const size_t heads = 2, tokens = 33;
+  const std::vector<int32_t> cu_seqlens = {0, 30, 33};
+  const Vector product = RandomFloats(tokens * 3 * heads * columns, 5, 2),
+               biases = RandomFloats(3 * heads * columns, 6);
+  AlignedBuffer<float> scratch(AttentionScratchFloats(30, columns));
+  rows.assign(tokens * heads * columns, 0);
+  const ProductRows query_key_value = {.values = product.data(), .stride = 3 * heads * columns};
+  passes.attention({.query = query_key_value,
+                    .key = query_key_value.Columns(heads * columns),
+                    .value = query_key_value.Columns(2 * heads * columns),
+                    .query_bias = biases.data(),
+                    .key_bias = biases.data(),
+                    .value_bias = biases.data(),
+                    .cu_seqlens = cu_seqlens.data(),
+                    .sequences = 2,
+                    .heads = heads,
+                    .head_size = columns,
+                    .context = rows.data(),
+                    .scratch = scratch.data()});
+  keep();
+  return all;
+}
+
+TEST(Passes, GiveTheSameBitsWithEveryFusedMultiplyAdd) {
+  if (!HostHas(Isa::kAvx512)) GTEST_SKIP() << "not measured: this host has no AVX-512";
+  for (const size_t columns : kSizes) {
+    const Vector one = EverythingOf(PassesFor(Isa::kAvx2), columns),
+                 other = EverythingOf(PassesFor(Isa::kAvx512), columns);
+    ASSERT_EQ(one.size(), other.size());
+    for (size_t i = 0; i < one.size(); ++i) ASSERT_EQ(one[i], other[i]) << columns << " columns, value " << i;
+  }
+}
+
 TEST(FastestIsa, IsOneOfTheHosts) {
-  const std::vector<Isa>& isas = HostIsas();
+  const std::vector<Isa>& isas = PassIsas();
   EXPECT_NE(std::find(isas.begin(), isas.end(), FastestIsa()), isas.end());
 }
 
