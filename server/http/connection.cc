@@ -19,6 +19,7 @@ namespace {
 
 constexpr size_t kReadAhead = 16u << 10;  // of pipelined requests, while one is being answered
 constexpr std::chrono::milliseconds kLinger(1000);
+constexpr size_t kMostLingered = 64u << 10;  // of what a client sends on after an error; what is more costs others
 constexpr std::chrono::milliseconds kForever = std::chrono::milliseconds::max();
 
 /// Answers for a connection, unless that or the server is gone.
@@ -49,6 +50,27 @@ class ExchangeOf final : public Responder::Exchange {
 };
 
 }  // namespace
+
+void Turns::Wait(std::shared_ptr<Connection> connection) {
+  if (peers_.empty()) asio::post(executor_, [this] { Next(); });
+  auto& of_peer = waiting_[connection->peer()];
+  if (of_peer.empty()) peers_.push_back(connection->peer());
+  of_peer.push_back(std::move(connection));
+}
+
+void Turns::Next() {
+  const auto found = waiting_.find(peers_.front());
+  const std::shared_ptr<Connection> connection = std::move(found->second.front());
+  found->second.pop_front();
+  if (found->second.empty()) {
+    waiting_.erase(found);
+  } else {
+    peers_.push_back(peers_.front());
+  }
+  peers_.pop_front();
+  if (!peers_.empty()) asio::post(executor_, [this] { Next(); });
+  connection->TakeTurn();
+}
 
 Connection::Connection(Shared* shared, asio::ip::tcp::socket socket, std::string peer, ssl_ctx_st* tls)
     : shared_(shared), socket_(std::move(socket)), peer_(std::move(peer)) {
@@ -98,14 +120,24 @@ void Connection::OnRead(const Error& error, size_t bytes) {
   if (error) {
     read_ended_ = true;
     if (state_ == State::kHandling || state_ == State::kDelaying) return ClientIsGone();
-    if (state_ != State::kWriting) Close();
+    if (state_ != State::kWriting && !waits_) Close();
     return;
   }
-  if (state_ == State::kLingering) return Read();
+  if (state_ == State::kLingering) return (lingered_ += bytes) > kMostLingered ? Close() : WaitForTurn();
   pending_.append(incoming_.data(), bytes);
   if (state_ == State::kIdle) Enter(State::kHead, shared_->options.head_timeout);
-  if (state_ == State::kHead || state_ == State::kBody) return Parse();
+  if (state_ == State::kHead || state_ == State::kBody) return WaitForTurn();
   if (pending_.size() < kReadAhead) Read();
+}
+
+void Connection::WaitForTurn() {
+  if (!std::exchange(waits_, true)) shared_->turns.Wait(shared_from_this());
+}
+
+void Connection::TakeTurn() {
+  waits_ = false;
+  if (state_ == State::kHead || state_ == State::kBody) return Parse();
+  if (state_ == State::kLingering) Read();
 }
 
 void Connection::BeginRequest() {
@@ -122,7 +154,7 @@ void Connection::BeginRequest() {
     return Read();
   }
   Enter(State::kHead, shared_->options.head_timeout);
-  Parse();
+  WaitForTurn();
 }
 
 /// Parses what is pending, as far as it goes. Returns whether the message or its head was completed by that.

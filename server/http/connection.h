@@ -2,11 +2,13 @@
 
 #include <array>
 #include <atomic>
+#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <chrono>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -30,12 +32,31 @@ struct Loop {
   boost::asio::io_context* context = nullptr;  ///< guarded by mutex; nullptr once the server is gone
 };
 
+/// Who has input to parse waits for a turn here: peers have theirs one after another, and the connections of a peer in
+/// the order in which they came, so that one with many connections or pipelined requests waits for itself. For the
+/// server's thread.
+class Turns {
+ public:
+  explicit Turns(boost::asio::any_io_executor executor) : executor_(std::move(executor)) {}
+  void Wait(std::shared_ptr<Connection> connection);
+
+ private:
+  void Next();
+
+  const boost::asio::any_io_executor executor_;
+  std::deque<std::string> peers_;  ///< who have connections here, in the order of their turns
+  std::unordered_map<std::string, std::deque<std::shared_ptr<Connection>>> waiting_;  ///< by peer
+};
+
 /// What the connections of a server share. All of it but the loop and the count is for the server's thread.
 struct Shared {
+  explicit Shared(boost::asio::any_io_executor executor) : turns(std::move(executor)) {}
+
   Options options;
   Handler handler;
   std::shared_ptr<Loop> loop = std::make_shared<Loop>();
   std::unordered_map<Connection*, std::shared_ptr<Connection>> connections;
+  Turns turns;
   size_t buffered_bytes = 0;  ///< of unfinished bodies
   bool draining = false;
   std::function<void(const Connection&)> on_closed;  ///< it was removed from `connections`
@@ -57,6 +78,8 @@ class Connection final : public std::enable_shared_from_this<Connection> {
   /// Closes it if no request has begun, or also if one has not come in full.
   void CloseUnused(bool also_begun);
   void Close();
+  /// See Turns.
+  void TakeTurn();
 
   const std::string& peer() const { return peer_; }
 
@@ -69,6 +92,7 @@ class Connection final : public std::enable_shared_from_this<Connection> {
   void Enter(State state);
   void Read();
   void OnRead(const Error& error, size_t bytes);
+  void WaitForTurn();
   void BeginRequest();
   void Parse();
   bool PutPending(Error* error);
@@ -95,10 +119,12 @@ class Connection final : public std::enable_shared_from_this<Connection> {
 
   bool reading_ = false;     // into incoming_
   bool read_ended_ = false;  // the client sends no more
+  bool waits_ = false;       // for its turn
   std::array<char, 8192> incoming_;
   std::string pending_;  // read, but not parsed
   std::optional<Parser> parser_;
   size_t head_bytes_ = 0;  // parsed
+  size_t lingered_ = 0;    // bytes read after the last response
   size_t buffered_ = 0;    // of the body, as counted in Shared::buffered_bytes
   Request request_;
 

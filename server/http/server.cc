@@ -188,7 +188,7 @@ class ServerOnLoop final : public Server {
   std::list<Acceptor> acceptors_;
   asio::steady_timer sweep_{context_};  // runs while there are connections
   sockets::PeerCounts per_peer_;        // of the thread
-  Shared shared_;
+  Shared shared_{context_.get_executor()};
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::shared_ptr<ssl_ctx_st> tls_;  // guarded by mutex_

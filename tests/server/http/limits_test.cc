@@ -98,6 +98,17 @@ TEST(HttpLimits, ALargeHeadIs431HoweverItComes) {
   EXPECT_THAT(dripping.ReadAll(), StartsWith("HTTP/1.1 431 "));
 }
 
+TEST(HttpLimits, AfterAnErrorNotMuchMoreIsReadAndTheAnswerArrives) {
+  constexpr size_t kMost = 64u << 20;  // what the system keeps for a connection, and more
+  const auto server = StartServer(Echo, {.max_head_bytes = 1000});
+  RawClient client(server->port());
+  const std::string more(1u << 20, 'x');
+  size_t sent = 0;
+  while (sent < kMost && client.Send(more)) sent += more.size();
+  EXPECT_LT(sent, kMost);
+  EXPECT_THAT(client.ReadAll(), StartsWith("HTTP/1.1 4"));
+}
+
 TEST(HttpLimits, BodiesThatNeverEndHaveABoundTogether) {
   const auto server = StartServer(Echo, {.max_buffered_bytes = 10000});
   const std::string begun = kPost + "Content-Length: 9000\r\n\r\n" + std::string(6000, 'x');

@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 #include <netdb.h>
 
+#include <algorithm>
 #include <future>
+#include <list>
 #include <optional>
 #include <thread>
 #include <vector>
@@ -218,6 +220,41 @@ TEST(HttpServer, PostedTasksRunOnItsThread) {
   client.Send(Get("/"));
   server->Post([&] { of_task.set_value(std::this_thread::get_id()); });
   EXPECT_EQ(of_handler.get_future().get(), of_task.get_future().get());
+}
+
+TEST(HttpServer, ConnectionsAndPipelinedRequestsOfAPeerWaitForThoseOfOthers) {
+  constexpr int kConnections = 8;
+  std::vector<std::string> paths;
+  const auto server = StartServer([&paths](const Request& request, Responder responder) {
+    paths.push_back(request.path);
+    responder.Respond({});
+  });
+  std::list<RawClient> many;
+  for (int i = 0; i < kConnections; ++i) many.emplace_back(server->port());
+  RawClient other(server->port(), 0, "127.0.0.2");
+  for (RawClient* client : {&many.back(), &other}) {  // so that all are accepted
+    client->Send(Get("/"));
+    client->ReadResponse();
+  }
+  std::promise<void> begun, sent;
+  server->Post([&] {
+    paths.clear();
+    begun.set_value();
+    sent.get_future().wait();
+  });
+  begun.get_future().wait();
+  for (RawClient& client : many) client.Send(Get("/many") + Get("/many"));
+  other.Send(Get("/other") + Get("/other"));
+  sent.set_value();
+  for (int i = 0; i < 2; ++i) {
+    for (RawClient& client : many) client.ReadResponse();
+    other.ReadResponse();
+  }
+  std::promise<std::vector<std::string>> all;
+  server->Post([&] { all.set_value(paths); });
+  const std::vector<std::string> order = all.get_future().get();
+  EXPECT_EQ(order.size(), 2 * kConnections + 2);
+  EXPECT_GT(std::find(order.rbegin(), order.rend(), "/other") - order.rbegin(), kConnections);
 }
 
 TEST(HttpServer, APortInUseIsAnErrorThatNamesIt) {
