@@ -48,6 +48,23 @@ class FleetSim(unittest.TestCase):
                for policy in ("round_robin", "orca")}
         self.assertGreater(p99["round_robin"], 10 * p99["orca"])
 
+    def test_only_calls_that_find_a_rested_replica_take_less(self):
+        times = {load: run(fleet_sim.Service([0.01], **ONE_AT_A_TIME, rested=0.004), 1, "round_robin", load, calls=5_000)
+                 for load in (0.01, 0.95)}
+        self.assertAlmostEqual(times[0.01]["p50"], 0.006)
+        self.assertGreater(times[0.95]["p50"], 0.01)
+
+    def test_a_slow_replica_makes_up_for_what_it_got_before_its_weight_was_known(self):
+        service = fleet_sim.Service([0.01], **ONE_AT_A_TIME)
+        slowest = [fleet_sim.Fleet(service, [1.0, 1.0, 0.3], "orca", 0.6, deadline=1000, calls=5_000, warm_up=0, blackout=blackout).run()["p99"]
+                   for blackout in (fleet_sim.BLACKOUT, 3 * fleet_sim.BLACKOUT)]
+        self.assertGreater(slowest[1], 2 * slowest[0])
+
+    def test_it_updates_weights_as_the_file_for_envoy_says(self):
+        file = (SIM.parents[2] / "deploy/envoy/orca.yaml").read_text()
+        for name, seconds in (("blackout_period", fleet_sim.BLACKOUT), ("weight_update_period", fleet_sim.WEIGHT_PERIOD)):
+            self.assertRegex(file, rf"(?m)^ +{name}: {seconds:g}s")
+
     def test_calls_of_a_dead_replica_are_answered_by_others(self):
         service = fleet_sim.Service([0.01], **ONE_AT_A_TIME)
         for policy in fleet_sim.POLICIES:

@@ -261,7 +261,7 @@ class HAProxy(Balancer):
         return sum(row["status"] == "UP" and row["agent_status"].endswith("L7OK") for row in self.servers().values())
 
 
-Call = collections.namedtuple("Call", "began seconds code details replica")
+Call = collections.namedtuple("Call", "began seconds code details replica pushback_ms")
 
 
 class Load:
@@ -300,8 +300,9 @@ class Load:
         if code == "OK":
             answer = call.result()
             replica = next((host for host in HOSTS if host.encode() in answer), "")
+        pushback_ms = dict(call.trailing_metadata() or ()).get("grpc-retry-pushback-ms")
         with self._ended:
-            self.calls.append(Call(began, time.monotonic() - began, code, call.details(), replica))
+            self.calls.append(Call(began, time.monotonic() - began, code, call.details(), replica, pushback_ms))
             self._open -= 1
             self._ended.notify_all()
 
