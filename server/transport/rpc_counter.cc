@@ -3,7 +3,6 @@
 #include <grpc/grpc.h>
 #include <grpcpp/grpcpp.h>
 
-#include <algorithm>
 #include <chrono>
 #include <set>
 #include <utility>
@@ -19,7 +18,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::chrono::milliseconds kClockSlack(20);
+constexpr std::chrono::milliseconds kAtOnce(10);
 
 /// Gives what grpc::ServerContextBase has for both kinds of context, but shows only in these.
 struct ContextBase : grpc::ServerContextBase {
@@ -63,14 +62,11 @@ class RpcCounter final : public grpc::experimental::Interceptor, public FirstMes
   }
 
  private:
-  /// A client whose deadline passes cancels its call too, perhaps before our clock says so. That is no abuse, unless it
-  /// is said of a call that has hardly begun.
   void Closed() {
     grpc::ServerContextBase* const context = call_->server_context();
     if (!context->IsCancelled()) return;
-    const Clock::duration spent = Clock::now() - start_;
-    const Clock::duration slack = std::min(spent, std::max<Clock::duration>(spent / 8, kClockSlack));
-    if (std::chrono::system_clock::now() + slack < context->deadline()) count_reset_(context->peer());
+    const auto left = context->deadline() - std::chrono::system_clock::now();
+    if (IsReset(Clock::now() - start_, left)) count_reset_(context->peer());
   }
   void End(grpc::StatusCode code) {
     if (ended_) return;
@@ -133,6 +129,14 @@ std::vector<int> RpcCodes() {
     for (const absl::StatusCode code : list) codes.insert(static_cast<int>(code));
   }
   return {codes.begin(), codes.end()};
+}
+
+/// A client whose deadline passes cancels its call, too, perhaps before our clock says so. And where thousands of calls
+/// wait in a client for free streams, some clients send them with the whole timeout although little of it is left, and
+/// give them up soon, but not at once: all streams are in use then, and a call has its own for a while. Who means harm
+/// gains nothing by waiting as well, since a connection has few streams.
+bool IsReset(Clock::duration spent, Clock::duration left) {
+  return spent < kAtOnce && spent < left;
 }
 
 std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface> MakeRpcCounter(metrics::RpcMetrics* metrics,

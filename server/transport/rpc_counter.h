@@ -2,6 +2,7 @@
 
 #include <grpcpp/support/server_interceptor.h>
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -23,6 +24,10 @@ std::vector<int> RpcCodes();
 
 /// A call of that peer (grpc::ServerContextBase::peer) was cancelled by its client, well before its deadline.
 using CountReset = std::function<void(std::string_view peer)>;
+
+/// Whether the cancellation of a call, `spent` after it began and `left` before its deadline, is one that
+/// limits.max_resets_per_second counts.
+bool IsReset(std::chrono::steady_clock::duration spent, std::chrono::steady_clock::duration left);
 
 /// Makes an interceptor for each call that counts its start and its end, and has it in `first_messages` until its first
 /// message. Both must outlive the server.
