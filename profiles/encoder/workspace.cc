@@ -106,7 +106,7 @@ void Workspace::Share(size_t pieces, size_t scratch_floats,
 }
 
 kernels::NextRows Workspace::InputOf(const Linear& linear, float* floats) {
-  if (linear.shape == nullptr || linear.shape->precision() == kernels::Precision::kFloat32) {
+  if (linear.shape == nullptr || kernels::HasFloatRows(linear.shape->precision())) {
     return {.precision = kernels::Precision::kFloat32, .values = floats};
   }
   next_quantization_ = (next_quantization_ + 1) % std::size(buffers_->row_quantizations);

@@ -217,7 +217,9 @@ std::optional<RegisterPeak> MeasureRegisterPeak([[maybe_unused]] Precision preci
   std::optional<RegisterPeak> peak;
 #if defined(__x86_64__)
   for (const Candidate& candidate : kCandidates) {
-    if (candidate.precision != precision || !HostHas(candidate.isa)) continue;
+    const bool is_it =
+        HasFloatRows(precision) ? candidate.precision == Precision::kFloat32 : candidate.precision == precision;
+    if (!is_it || !HostHas(candidate.isa)) continue;
     const double gops =
         static_cast<double>(kIterations * kInstructions * candidate.operations) / SecondsOf(candidate.loop) / 1e9;
     if (!peak || gops > peak->gops) peak = RegisterPeak{candidate.instruction, gops};
@@ -227,7 +229,7 @@ std::optional<RegisterPeak> MeasureRegisterPeak([[maybe_unused]] Precision preci
 }
 
 double RegisterPeakGops(Precision precision) {
-  static std::array<std::optional<double>, 3> measured;  // guarded by mutex
+  static std::array<std::optional<double>, kPrecisions> measured;  // guarded by mutex
   static std::mutex mutex;
   const std::lock_guard lock(mutex);
   std::optional<double>& own = measured[static_cast<size_t>(precision)];

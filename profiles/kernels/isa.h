@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -15,12 +16,30 @@ enum class Precision {
   /// uint8 by int8 to int32, exactly. A row of activations has a scale and a zero point of its own; what the zero point
   /// adds to a sum is taken off by the next pass.
   kInt8,
+  /// float32 by float32 to float32, with weights that were rounded to bfloat16 and are stored so: half of the memory to
+  /// read, which is most of the time of a product of few rows
+  kBFloat16Weights,
 };
+inline constexpr size_t kPrecisions = 4;
 
-/// "fp32", "bf16" or "int8".
+/// "fp32", "bf16", "int8" or "bf16w".
 constexpr std::string_view PrecisionName(Precision precision) {
-  if (precision == Precision::kFloat32) return "fp32";
-  return precision == Precision::kBFloat16 ? "bf16" : "int8";
+  switch (precision) {
+    case Precision::kFloat32:
+      return "fp32";
+    case Precision::kBFloat16:
+      return "bf16";
+    case Precision::kInt8:
+      return "int8";
+    case Precision::kBFloat16Weights:
+      break;
+  }
+  return "bf16w";
+}
+
+/// Whether the rows of a product in `precision` are float32.
+constexpr bool HasFloatRows(Precision precision) {
+  return precision == Precision::kFloat32 || precision == Precision::kBFloat16Weights;
 }
 
 /// Instruction sets that kernels are compiled for. Each has all of the one that it builds on, which isa.cc names.

@@ -21,6 +21,9 @@ namespace {
 /// What a later precision must gain over an earlier one to be taken, and oneDNN over our tiles, which round no rows up.
 constexpr double kWorthwhile = 0.95;
 
+/// What weights stored as bfloat16 may lose with many rows.
+constexpr double kHardlySlower = 0.98;
+
 /// Rows of the products by which backends are compared: enough for each to reach its speed.
 constexpr int64_t kProbeRows = 128;
 
@@ -132,6 +135,39 @@ Choice FastestBackend(int64_t in, int64_t out, Precision precision) {
   return choice;
 }
 
+/// Seconds for a few rows by weights of which no cache holds all, [kStreamed][in, out]; infinite if that fails.
+double SecondsOfStream(Precision precision) {
+  constexpr int64_t kIn = 768, kOut = 3072, kRows = 8;
+  constexpr size_t kStreamed = 8;  // 75 MB of float32
+  const MadeProduct product = MakeProduct(kIn, kOut, precision, Backend::kTiles, {});
+  if (!product.ok()) return std::numeric_limits<double>::infinity();
+  std::vector<std::unique_ptr<PackedData>> weights;
+  for (size_t i = 0; i < kStreamed; ++i) {
+    auto weight = (*product)->Blank();
+    if (!weight.ok()) return std::numeric_limits<double>::infinity();
+    weights.push_back(*std::move(weight));
+  }
+  const AlignedBuffer<float> from(kRows * kIn);
+  AlignedBuffer<float> to(kRows * kOut);
+  const std::unique_ptr<ProductRunner> runner = (*product)->MakeRunner();
+  double least = std::numeric_limits<double>::infinity();
+  for (int round = 0; round < 3; ++round) {
+    const auto start = std::chrono::steady_clock::now();
+    for (const auto& weight : weights) {
+      runner->Run({weight.get(), from.data(), kRows, to.data(), nullptr}, 0, (*product)->parts());
+    }
+    least = std::min(least, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  }
+  return least;
+}
+
+/// Whether few rows gain by weights that are stored as bfloat16. Measured once for the process.
+bool BFloat16WeightsPay() {
+  static const bool pay =
+      SecondsOfStream(Precision::kBFloat16Weights) < kWorthwhile * SecondsOfStream(Precision::kFloat32);
+  return pay;
+}
+
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<const LinearShape>> LinearShape::Make(int64_t in, int64_t out, int64_t max_rows,
@@ -175,7 +211,12 @@ absl::StatusOr<Precision> LinearShape::Fastest(int64_t in, int64_t out, absl::Sp
   std::optional<Precision> best;
   double least = std::numeric_limits<double>::infinity();
   absl::Status failure;
+  bool may_store_bfloat16 = false;
   for (const Precision candidate : candidates) {
+    if (candidate == Precision::kBFloat16Weights) {
+      may_store_bfloat16 = true;
+      continue;
+    }
     const Choice choice = FastestBackend(in, out, candidate);
     failure.Update(choice.status);
     if (!choice.status.ok()) continue;
@@ -185,6 +226,13 @@ absl::StatusOr<Precision> LinearShape::Fastest(int64_t in, int64_t out, absl::Sp
     }
   }
   if (!best) return failure;
+  if (may_store_bfloat16 && *best == Precision::kFloat32) {
+    // For few rows it gains by what need not be read; many rows must not lose by what is widened.
+    const Choice stored = FastestBackend(in, out, Precision::kBFloat16Weights);
+    if (stored.status.ok() && stored.seconds * kHardlySlower <= least && BFloat16WeightsPay()) {
+      return Precision::kBFloat16Weights;
+    }
+  }
   return *best;
 }
 

@@ -226,6 +226,9 @@ class OneDnnProduct final : public Product {
 
 absl::StatusOr<std::unique_ptr<const Product>> MakeOneDnnProduct(int64_t in, int64_t out, Precision precision,
                                                                  std::span<const int64_t> row_counts) {
+  if (precision == Precision::kBFloat16Weights) {
+    return absl::UnimplementedError("oneDNN has no products of float32 by bfloat16");
+  }
   if (precision == Precision::kInt8 && !HasExactBytes()) {
     return absl::UnimplementedError("oneDNN's products of bytes saturate on this host, which has no VNNI");
   }

@@ -170,8 +170,8 @@ const Tiles* TilesFor(Isa isa, Precision precision) {
 }
 
 const Tiles* FastestTiles(Precision precision) {
-  static std::array<std::once_flag, 3> measured;
-  static std::array<const Tiles*, 3> fastest;
+  static std::array<std::once_flag, kPrecisions> measured;
+  static std::array<const Tiles*, kPrecisions> fastest;
   const auto index = static_cast<size_t>(precision);
   std::call_once(measured[index], [&] {
     double least = std::numeric_limits<double>::infinity();

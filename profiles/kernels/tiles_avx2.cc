@@ -20,6 +20,17 @@ struct FloatDot {
   static void Store(void* to, Sums sums) { _mm256_storeu_ps(static_cast<float*>(to), sums); }
 };
 
+/// Weights are widened as they are loaded, by instructions that keep out of the multiplications' way.
+struct BFloat16WeightsDot : FloatDot {
+  static constexpr Precision kPrecision = Precision::kBFloat16Weights;
+  static constexpr TileLayout kLayout = {
+      .row_values = 1, .weight_bytes = 2, .lanes = 8, .vectors = 2, .whole_words = 1};
+  static Weights Load(const unsigned char* from) {
+    const __m128i halves = _mm_load_si128(reinterpret_cast<const __m128i*>(from));
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(halves), 16));
+  }
+};
+
 /// Two bytes of a row, as 16 bits each, by two of the weights, which are widened as they are loaded: exact, where
 /// vpmaddubsw would saturate. With a product on its way to its sum, 5 rows fill the registers.
 struct PairDot {
@@ -40,7 +51,8 @@ struct PairDot {
   static void Store(void* to, Sums sums) { _mm256_storeu_si256(static_cast<__m256i*>(to), sums); }
 };
 
-constexpr Tiles kSets[] = {TilesOf<FloatDot>(Isa::kAvx2), TilesOf<PairDot>(Isa::kAvx2)};
+constexpr Tiles kSets[] = {TilesOf<FloatDot>(Isa::kAvx2), TilesOf<BFloat16WeightsDot>(Isa::kAvx2),
+                           TilesOf<PairDot>(Isa::kAvx2)};
 
 }  // namespace
 

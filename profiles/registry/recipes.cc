@@ -45,7 +45,8 @@ std::vector<Recipe> MakeRecipes() {
       // faster than float32 on this host. Elsewhere it is the baseline, and reports fp32.
       {.name = "amp",
        .summary = "Mixed precision: products in bfloat16 where that is faster, sums in 32-bit floating point.",
-       .packed = encoder::Recipe{.products = {Precision::kFloat32, Precision::kBFloat16}, .mixed_attention = true},
+       .packed = encoder::Recipe{.products = {Precision::kFloat32, Precision::kBFloat16, Precision::kBFloat16Weights},
+                                 .mixed_attention = true},
        .gate = AgreesOn(0.99),
        .bytes_per_weight = 2},
       {.name = "integrated",

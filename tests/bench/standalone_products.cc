@@ -12,7 +12,8 @@ namespace roberta::bench {
 std::vector<kernels::Precision> PrecisionsOf(std::string_view description) {
   using kernels::Precision;
   std::vector<Precision> precisions;
-  for (const Precision precision : {Precision::kFloat32, Precision::kBFloat16, Precision::kInt8}) {
+  for (const Precision precision :
+       {Precision::kFloat32, Precision::kBFloat16, Precision::kInt8, Precision::kBFloat16Weights}) {
     for (const absl::string_view name :
          absl::StrSplit(absl::string_view(description.data(), description.size()), '+')) {
       if (std::string_view(name.data(), name.size()) == kernels::PrecisionName(precision)) {

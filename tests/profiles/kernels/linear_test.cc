@@ -22,6 +22,9 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::Not;
 
+constexpr Precision kAllPrecisions[] = {Precision::kFloat32, Precision::kBFloat16, Precision::kInt8,
+                                        Precision::kBFloat16Weights};
+
 /// What multiplies: a backend, and of which instruction set its tiles are.
 struct Kernel {
   Backend backend;
@@ -135,9 +138,33 @@ TEST(Linear, TilesWithFusedMultiplyAddGiveTheSameBits) {
   if (expected.empty()) GTEST_SKIP() << "not measured: this host has no AVX2";
 }
 
+TEST(Linear, WeightsStoredAsBFloat16GiveTheBitsOfTheirRoundedValues) {
+  const std::vector<Kernel> kernels = KernelsFor(Precision::kBFloat16Weights);
+  if (kernels.empty()) GTEST_SKIP() << "not measured: this host has no AVX2";
+  const int64_t in = 101, out = 75, rows = 19;
+  std::vector<float> weights = RandomFloats(static_cast<size_t>(in * out), 1);
+  const std::vector<float> input = RandomFloats(static_cast<size_t>(rows * in), 2);
+  AlignedBuffer<float> from(input.size()), to(static_cast<size_t>(rows * out)), expected(to.size());
+  std::copy(input.begin(), input.end(), from.data());
+  for (const Kernel& kernel : kernels) {
+    const auto stored = kernel.Make(in, out, rows, Precision::kBFloat16Weights);
+    ASSERT_TRUE(LinearRunner(stored).Run(stored->Pack(weights).value(), from.data(), rows, to.data(), nullptr));
+    std::vector<float> rounded = weights;
+    for (float& weight : rounded) {  // to nearest, ties to even
+      uint32_t bits;
+      std::memcpy(&bits, &weight, sizeof bits);
+      bits = (bits + 0x7FFFu + (bits >> 16 & 1u)) & 0xFFFF0000u;
+      std::memcpy(&weight, &bits, sizeof weight);
+    }
+    const auto plain = kernel.Make(in, out, rows, Precision::kFloat32);
+    ASSERT_TRUE(LinearRunner(plain).Run(plain->Pack(rounded).value(), from.data(), rows, expected.data(), nullptr));
+    for (size_t i = 0; i < to.size(); ++i) ASSERT_EQ(to.data()[i], expected.data()[i]) << stored->implementation();
+  }
+}
+
 TEST(Linear, TilesWriteNothingBehindTheLastRow) {
   const std::vector<float> weights = RandomFloats(64 * 70, 1);
-  for (const Precision precision : {Precision::kFloat32, Precision::kBFloat16, Precision::kInt8}) {
+  for (const Precision precision : kAllPrecisions) {
     for (const Kernel& kernel : KernelsFor(precision)) {
       if (kernel.backend != Backend::kTiles) continue;
       const auto shape = kernel.Make(64, 70, 8, precision);
@@ -165,7 +192,7 @@ TEST(Linear, ARowOfTilesDoesNotDependOnTheNumberOfRows) {
 }
 
 TEST(Linear, PartsOneByOneGiveWhatAllGiveToTheBit) {
-  for (const Precision precision : {Precision::kFloat32, Precision::kBFloat16, Precision::kInt8}) {
+  for (const Precision precision : kAllPrecisions) {
     for (const Kernel& kernel : KernelsFor(precision)) {
       const auto shape = kernel.Make(128, 1000, 100, precision);
       const PackedWeight packed = shape->Pack(RandomFloats(128 * 1000, 1)).value();
@@ -308,7 +335,7 @@ TEST(Linear, SaysHowFastItsBackendWas) {
 }
 
 TEST(RegisterPeak, IsMeasuredOnceForEachPrecisionThatHasTiles) {
-  for (const Precision precision : {Precision::kFloat32, Precision::kBFloat16, Precision::kInt8}) {
+  for (const Precision precision : kAllPrecisions) {
     const double peak = RegisterPeakGops(precision);
     if (FastestTiles(precision) != nullptr && FastestTiles(precision)->isa != Isa::kPortable) {
       EXPECT_GT(peak, 0);
