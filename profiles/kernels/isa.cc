@@ -180,6 +180,12 @@ std::string_view IsaName(Isa isa) {
   return RowOf(isa).name;
 }
 
+std::vector<Isa> AllIsas() {
+  std::vector<Isa> isas;
+  for (const IsaRow& row : kIsas) isas.push_back(row.isa);
+  return isas;
+}
+
 std::optional<Isa> IsaLimit() {
   if (LimitText() == nullptr) return std::nullopt;
   for (const IsaRow& row : kIsas) {
@@ -213,13 +219,14 @@ bool HostHas(Isa isa) {
   return std::ranges::count(HostIsas(), isa) > 0;
 }
 
-std::optional<RegisterPeak> MeasureRegisterPeak([[maybe_unused]] Precision precision) {
+std::optional<RegisterPeak> MeasureRegisterPeak([[maybe_unused]] Precision precision,
+                                                [[maybe_unused]] std::optional<Isa> isa) {
   std::optional<RegisterPeak> peak;
 #if defined(__x86_64__)
   for (const Candidate& candidate : kCandidates) {
     const bool is_it =
         HasFloatRows(precision) ? candidate.precision == Precision::kFloat32 : candidate.precision == precision;
-    if (!is_it || !HostHas(candidate.isa)) continue;
+    if (!is_it || !HostHas(candidate.isa) || (isa && candidate.isa != *isa)) continue;
     const double gops =
         static_cast<double>(kIterations * kInstructions * candidate.operations) / SecondsOf(candidate.loop) / 1e9;
     if (!peak || gops > peak->gops) peak = RegisterPeak{candidate.instruction, gops};

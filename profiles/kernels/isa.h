@@ -59,6 +59,9 @@ std::string_view IsaName(Isa isa);  ///< "portable", "avx2", "avx_vnni", "avx512
 /// the host one that has only that set and those that it builds on.
 bool HostHas(Isa isa);
 
+/// All, in the order of the enumeration.
+std::vector<Isa> AllIsas();
+
 /// Those that the host has, in the order of the enumeration.
 const std::vector<Isa>& HostIsas();
 
@@ -76,8 +79,8 @@ struct RegisterPeak {
 
 /// The fastest of the instructions that multiply in `precision` on this host, on the calling thread, of the best of
 /// some measurements of a few milliseconds. Nothing where this host has none that is known here: without AVX2, without
-/// AVX512-BF16 for bfloat16, and on other processors than x86-64.
-std::optional<RegisterPeak> MeasureRegisterPeak(Precision precision);
+/// AVX512-BF16 for bfloat16, and on other processors than x86-64. With `isa` only of the instructions of that set.
+std::optional<RegisterPeak> MeasureRegisterPeak(Precision precision, std::optional<Isa> isa = std::nullopt);
 
 /// The same, measured once for the process; 0 for nothing.
 double RegisterPeakGops(Precision precision);
