@@ -360,16 +360,17 @@ int64_t BytesPerThread(const checkpoint::ModelConfig& config) {
 }
 
 absl::StatusOr<std::unique_ptr<const TimedProfile>> LoadPackedClassifier(const checkpoint::Checkpoint& checkpoint,
-                                                                         const Recipe& recipe) {
+                                                                         const Recipe& recipe,
+                                                                         const team::RunAll& run_all) {
   if (!recipe.mask.empty() && !checkpoint.mask().empty()) {
     return errors::InvalidArgument(checkpoint.directory(), ": is a pruned checkpoint already");
   }
   const int64_t max_rows = std::max(static_cast<int64_t>(kPieceTokens), checkpoint.config().max_tokens());
   try {
-    ASSIGN_OR_RETURN(auto weights, PackedWeights::Load(checkpoint, max_rows, recipe));
+    ASSIGN_OR_RETURN(auto weights, PackedWeights::Load(checkpoint, max_rows, recipe, run_all));
     return std::make_unique<PackedClassifier>(checkpoint, std::move(weights), max_rows, recipe.mixed_attention);
   } catch (const std::bad_alloc&) {
-    return absl::ResourceExhaustedError("no memory for the model's weights");
+    return absl::ResourceExhaustedError(kNoMemoryForWeights);
   }
 }
 

@@ -11,8 +11,11 @@
 #include "profiles/encoder/profile.h"
 #include "profiles/kernels/linear.h"
 #include "profiles/kernels/passes.h"
+#include "profiles/team/team.h"
 
 namespace roberta::encoder {
+
+inline constexpr char kNoMemoryForWeights[] = "no memory for the model's weights";
 
 /// A linear layer: y = x W^T, with the bias for the pass that follows. Without a shape, of a layer whose inputs or
 /// outputs are all pruned, there is nothing to multiply, and the sums are zeros.
@@ -45,10 +48,13 @@ struct LayerWeights {
 /// The weights of a RobertaForSequenceClassification as the packed encoder computes with them.
 struct PackedWeights {
   /// Copies and packs all but the word embeddings, for products of up to `max_rows` rows. A weight that another profile
-  /// of this checkpoint has packed in the same precision, and whole, is shared with it. InvalidArgument names a tensor
-  /// that holds NaN or infinity.
+  /// of this checkpoint has packed in the same precision, and whole, is shared with it. Kernels are chosen on the
+  /// calling thread before anything else runs; then `run_all` puts the matrices on threads. Whatever threads there are,
+  /// the weights are the same to the bit, and of several failures the first one in the model's order is returned.
+  /// InvalidArgument names a tensor that holds NaN or infinity.
   static absl::StatusOr<std::unique_ptr<const PackedWeights>> Load(const checkpoint::Checkpoint& checkpoint,
-                                                                   int64_t max_rows, const Recipe& recipe);
+                                                                   int64_t max_rows, const Recipe& recipe,
+                                                                   const team::RunAll& run_all);
 
   struct ShapeKey {
     kernels::Precision precision;

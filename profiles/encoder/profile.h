@@ -144,9 +144,10 @@ class TimedProfile : public Profile {
 ///
 /// `checkpoint` must outlive the classifier: word embeddings are read from where it is mapped. Errors: Internal where
 /// the matrix library has no fast implementation, ResourceExhausted where memory is short, InvalidArgument for a mask
-/// on top of a pruned checkpoint.
+/// on top of a pruned checkpoint. `run_all` finds threads for packing the weights, see PackedWeights::Load.
 absl::StatusOr<std::unique_ptr<const TimedProfile>> LoadPackedClassifier(const checkpoint::Checkpoint& checkpoint,
-                                                                         const Recipe& recipe);
+                                                                         const Recipe& recipe,
+                                                                         const team::RunAll& run_all = team::RunInTurn);
 
 /// Memory that a thread which runs packed classifiers of such a shape needs beside the weights, whatever their number.
 int64_t BytesPerThread(const checkpoint::ModelConfig& config);

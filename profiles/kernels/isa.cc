@@ -163,13 +163,10 @@ constexpr Candidate kCandidates[] = {
 };
 
 double SecondsOf(void (*loop)()) {
-  double least = std::numeric_limits<double>::infinity();
-  for (int round = 0; round < kPeakRounds; ++round) {
-    const auto start = std::chrono::steady_clock::now();
+  return LeastSeconds(kPeakRounds, [loop] {
     loop();
-    least = std::min(least, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
-  }
-  return least;
+    return true;
+  });
 }
 
 #endif
@@ -233,6 +230,20 @@ std::optional<RegisterPeak> MeasureRegisterPeak([[maybe_unused]] Precision preci
   }
 #endif
   return peak;
+}
+
+double LeastSeconds(int most_rounds, const std::function<bool()>& run) {
+  constexpr double kAgreeing = 1.02;
+  double least = std::numeric_limits<double>::infinity();
+  for (int round = 0; round < most_rounds; ++round) {
+    const auto start = std::chrono::steady_clock::now();
+    if (!run()) break;
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    const bool agree = seconds <= kAgreeing * least && least <= kAgreeing * seconds;
+    least = std::min(least, seconds);
+    if (round > 1 && agree) break;
+  }
+  return least;
 }
 
 double RegisterPeakGops(Precision precision) {

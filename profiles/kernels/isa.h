@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -84,5 +85,9 @@ std::optional<RegisterPeak> MeasureRegisterPeak(Precision precision, std::option
 
 /// The same, measured once for the process; 0 for nothing.
 double RegisterPeakGops(Precision precision);
+
+/// Seconds that `run` takes: the least of at least three rounds, the first of which is for the caches to get warm, and
+/// of no more once two of them agree to 2 %, but `most_rounds`. Infinite if `run` fails at once; it then says false.
+double LeastSeconds(int most_rounds, const std::function<bool()>& run);
 
 }  // namespace roberta::kernels

@@ -3,13 +3,13 @@
 #include <dlfcn.h>
 
 #include <algorithm>
+#include <bit>
 #include <chrono>
 #include <cmath>
 #include <compare>
 #include <limits>
 #include <map>
 #include <mutex>
-#include <numeric>
 #include <optional>
 
 #include "profiles/errors/errors.h"
@@ -36,48 +36,53 @@ std::vector<int64_t> RowCounts(int64_t max_rows) {
   return counts;
 }
 
-/// `weight` [out, in] to bytes, symmetric, one scale a row.
-std::vector<int8_t> Quantize(absl::Span<const float> weight, int64_t in, int64_t out, std::vector<float>* scales) {
-  constexpr float kMost = 127.0f;
-  std::vector<int8_t> bytes(weight.size());
-  scales->resize(static_cast<size_t>(out));
-  for (size_t row = 0; row < static_cast<size_t>(out); ++row) {
-    const absl::Span<const float> values = weight.subspan(row * static_cast<size_t>(in), static_cast<size_t>(in));
-    float largest = 0;
-    for (const float value : values) largest = std::max(largest, std::abs(value));
-    (*scales)[row] = largest / kMost;
-    const float factor = largest > 0 ? kMost / largest : 0;
-    for (size_t k = 0; k < values.size(); ++k) {
-      bytes[row * values.size() + k] = static_cast<int8_t>(std::lrint(values[k] * factor));
-    }
-  }
-  return bytes;
-}
+/// A weight in bytes, symmetric, one scale a row.
+struct Quantized {
+  std::vector<int8_t> bytes;  ///< [out, in]
+  std::vector<float> scales;  ///< [out]
+  std::vector<int32_t> sums;  ///< [out] of each row's bytes
+};
 
-/// The sum of each row's bytes.
-std::vector<int32_t> SumsOf(const std::vector<int8_t>& bytes, int64_t in, int64_t out) {
-  std::vector<int32_t> sums(static_cast<size_t>(out));
-  for (size_t row = 0; row < sums.size(); ++row) {
-    const auto begin = bytes.begin() + static_cast<std::ptrdiff_t>(row) * in;
-    sums[row] = std::accumulate(begin, begin + in, int32_t{0});
+/// The loops are such that compilers make vectors of them. Magnitudes of floats are in the order of their bits.
+Quantized Quantize(absl::Span<const float> weight, int64_t in, int64_t out) {
+  constexpr float kMost = 127.0f;
+  // The sum with it has the nearest whole number, ties to even, in its last bits.
+  constexpr float kRounding = 0x1.8p23f;
+  const auto rows = static_cast<size_t>(out), columns = static_cast<size_t>(in);
+  Quantized quantized = {std::vector<int8_t>(weight.size()), std::vector<float>(rows), std::vector<int32_t>(rows)};
+  for (size_t row = 0; row < rows; ++row) {
+    const float* const values = weight.data() + row * columns;
+    int32_t largest_bits = 0;
+    for (size_t k = 0; k < columns; ++k) {
+      largest_bits = std::max(largest_bits, std::bit_cast<int32_t>(values[k]) & 0x7FFFFFFF);
+    }
+    const auto largest = std::bit_cast<float>(largest_bits);
+    quantized.scales[row] = largest / kMost;
+    const float factor = largest > 0 ? kMost / largest : 0;
+    int8_t* const bytes = quantized.bytes.data() + row * columns;
+    int32_t sum = 0;
+    for (size_t k = 0; k < columns; ++k) {
+      const uint32_t rounded =
+          std::bit_cast<uint32_t>(values[k] * factor + kRounding) - std::bit_cast<uint32_t>(kRounding);
+      const auto byte = static_cast<int8_t>(rounded);
+      bytes[k] = byte;
+      sum += byte;
+    }
+    quantized.sums[row] = sum;
   }
-  return sums;
+  return quantized;
 }
 
 absl::StatusOr<double> SecondsOf(const Product& product, int64_t in, int64_t out, int64_t rows) {
-  constexpr int kRounds = 5;
+  constexpr int kMostRounds = 5;
   ASSIGN_OR_RETURN(const auto weight, product.Blank());
   const auto rounded = static_cast<size_t>(product.RoundedRows(rows));
   AlignedBuffer<float> from(rounded * static_cast<size_t>(in)), to(rounded * static_cast<size_t>(out));
   AlignedBuffer<unsigned char> scratch(product.scratch_bytes());
   const std::unique_ptr<ProductRunner> runner = product.MakeRunner();
-  double least = std::numeric_limits<double>::infinity();
-  for (int round = 0; round < kRounds; ++round) {
-    const auto start = std::chrono::steady_clock::now();
-    if (!runner->Run({weight.get(), from.data(), rows, to.data(), scratch.data()}, 0, product.parts())) break;
-    least = std::min(least, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
-  }
-  return least;
+  return LeastSeconds(kMostRounds, [&] {
+    return runner->Run({weight.get(), from.data(), rows, to.data(), scratch.data()}, 0, product.parts());
+  });
 }
 
 using MadeProduct = absl::StatusOr<std::unique_ptr<const Product>>;
@@ -189,16 +194,13 @@ absl::StatusOr<PackedWeight> LinearShape::Pack(absl::Span<const float> weight) c
   if (weight.size() != static_cast<size_t>(in_ * out_)) {
     return errors::InvalidArgument(weight.size(), " weights for a product of ", in_, " to ", out_, " columns");
   }
-  std::vector<float> column_scale;
-  std::vector<int32_t> column_sum;
-  std::vector<int8_t> bytes;
-  const bool quantized = precision_ == Precision::kInt8;
-  if (quantized) {
-    bytes = Quantize(weight, in_, out_, &column_scale);
-    column_sum = SumsOf(bytes, in_, out_);
+  if (precision_ != Precision::kInt8) {
+    ASSIGN_OR_RETURN(auto data, product_->Pack(weight.data()));
+    return PackedWeight(std::move(data), {}, {});
   }
-  ASSIGN_OR_RETURN(auto data, product_->Pack(quantized ? static_cast<const void*>(bytes.data()) : weight.data()));
-  return PackedWeight(std::move(data), std::move(column_scale), std::move(column_sum));
+  Quantized quantized = Quantize(weight, in_, out_);
+  ASSIGN_OR_RETURN(auto data, product_->Pack(quantized.bytes.data()));
+  return PackedWeight(std::move(data), std::move(quantized.scales), std::move(quantized.sums));
 }
 
 double SecondsPerProduct(const std::shared_ptr<const LinearShape>& shape, int64_t rows) {

@@ -75,13 +75,17 @@ class TileProduct final : public Product {
     auto blank = Blank();
     if (!blank.ok()) return blank;
     unsigned char* const data = static_cast<TileData&>(**blank).data.data();
-    const size_t word_values = layout_.row_values;
-    for (size_t column = 0; column < out_; ++column) {
-      unsigned char* to = data + layout_.offset(out_, words_, column, 0);
-      const size_t step = layout_.offset(out_, words_, column, 1) - layout_.offset(out_, words_, column, 0);
-      for (size_t k = 0; k < in_; k += word_values, to += step) {
-        CopyWord(values, column * in_ + k, std::min(word_values, in_ - k), to);
-      }
+    const auto copy = [](auto value) { return value; };
+    if (tiles_.precision == Precision::kFloat32) {
+      PackWords<1>(static_cast<const float*>(values), data, copy);
+    } else if (tiles_.precision == Precision::kBFloat16Weights) {
+      PackWords<1>(static_cast<const float*>(values), data, BFloat16Of);
+    } else if (tiles_.precision == Precision::kBFloat16) {
+      PackWords<2>(static_cast<const float*>(values), data, BFloat16Of);
+    } else if (layout_.row_values == 2) {
+      PackWords<2>(static_cast<const int8_t*>(values), data, copy);
+    } else {
+      PackWords<4>(static_cast<const int8_t*>(values), data, copy);
     }
     return blank;
   }
@@ -100,17 +104,24 @@ class TileProduct final : public Product {
   }
 
  private:
-  /// `count` values of a word, from the one at `index` on.
-  void CopyWord(const void* values, size_t index, size_t count, unsigned char* to) const {
-    if (tiles_.precision == Precision::kInt8) {
-      std::memcpy(to, static_cast<const int8_t*>(values) + index, count);
-    } else if (tiles_.precision == Precision::kFloat32) {
-      std::memcpy(to, static_cast<const float*>(values) + index, sizeof(float));
-    } else {
-      for (size_t i = 0; i < count; ++i) {
-        const uint16_t half = BFloat16Of(static_cast<const float*>(values)[index + i]);
-        std::memcpy(to + i * sizeof half, &half, sizeof half);
-      }
+  /// Words of `kValues` (the layout's row_values) of `values` [out, in], each as `convert` makes it. The number is
+  /// known when this is compiled, as copying a word would else be a call.
+  template <size_t kValues, typename Value, typename Convert>
+  void PackWords(const Value* values, unsigned char* data, Convert convert) const {
+    for (size_t column = 0; column < out_; ++column, values += in_) {
+      unsigned char* to = data + layout_.offset(out_, words_, column, 0);
+      const size_t step = layout_.offset(out_, words_, column, 1) - layout_.offset(out_, words_, column, 0);
+      size_t k = 0;
+      for (; k + kValues <= in_; k += kValues, to += step) CopyWord(values + k, kValues, to, convert);
+      CopyWord(values + k, in_ - k, to, convert);
+    }
+  }
+
+  template <typename Value, typename Convert>
+  static void CopyWord(const Value* values, size_t count, unsigned char* to, Convert convert) {
+    for (size_t i = 0; i < count; ++i) {
+      const auto value = convert(values[i]);
+      std::memcpy(to + i * sizeof value, &value, sizeof value);
     }
   }
 

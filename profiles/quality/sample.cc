@@ -220,10 +220,6 @@ encoder::PackedBatch SampleBatch::View(const TokenizedSample& sample) const {
   return {absl::MakeConstSpan(sample.token_ids).subspan(first_token, tokens), cu_seqlens};
 }
 
-void RunInTurn(size_t count, const std::function<void(size_t)>& task) {
-  for (size_t i = 0; i < count; ++i) task(i);
-}
-
 absl::StatusOr<SampleRun> RunSample(const encoder::Profile& profile, const TokenizedSample& sample, size_t labels,
                                     const RunAll& run_all, size_t batch_tokens) {
   SampleRun run;

@@ -12,6 +12,7 @@
 #include "profiles/checkpoint/config.h"
 #include "profiles/encoder/profile.h"
 #include "profiles/rows/rows.h"
+#include "profiles/team/team.h"
 #include "profiles/tokenizer/tokenizer.h"
 
 namespace roberta::quality {
@@ -108,11 +109,8 @@ struct SampleRun {
   double tokens_per_second = 0;  ///< of one thread, in the median batch
 };
 
-/// Runs task(0) to task(count - 1), each once, on whichever threads it likes, and returns when all have ended.
-using RunAll = std::function<void(size_t count, const std::function<void(size_t)>& task)>;
-
-/// One after another on the calling thread.
-void RunInTurn(size_t count, const std::function<void(size_t)>& task);
+using team::RunAll;
+using team::RunInTurn;
 
 /// Runs `profile` over the batches of the sample (see FormBatches), which `run_all` puts on threads. Errors are the
 /// profile's; Internal names the first example for which a logit is not a finite number.

@@ -10,6 +10,8 @@
 #include "profiles/encoder/calibration.h"
 #include "profiles/errors/errors.h"
 #include "profiles/json/strict_json.h"
+#include "profiles/machine/cores.h"
+#include "profiles/team/team.h"
 
 namespace roberta::registry {
 namespace {
@@ -74,12 +76,13 @@ absl::Status CheckVocabulary(const std::string& directory, const Tokenizer& mode
 }
 
 /// Runs one sequence of that many tokens, so that the first request pays for no lazy initialization and a profile that
-/// cannot run fails here.
-absl::Status WarmUp(const encoder::Profile& profile, const ModelConfig& config, int64_t length) {
+/// cannot run fails here. `team` helps, unless it is nullptr.
+absl::Status WarmUp(const encoder::Profile& profile, const ModelConfig& config, int64_t length,
+                    team::Team* team = nullptr) {
   const std::vector<int32_t> ids(static_cast<size_t>(length), 0);
   const std::vector<int32_t> cu_seqlens = {0, static_cast<int32_t>(length)};
   std::vector<float> logits(static_cast<size_t>(config.num_labels()));
-  return profile.Run({ids, cu_seqlens}, absl::MakeSpan(logits));
+  return profile.RunShared({ids, cu_seqlens}, absl::MakeSpan(logits), team);
 }
 
 /// The revision of what is made of `revision` by `settings`.
@@ -92,6 +95,11 @@ struct Holding {
   std::shared_ptr<const Checkpoint> checkpoint;
   std::unique_ptr<const encoder::Profile> profile;  // goes first
 };
+
+team::RunAll OnThreads(size_t threads) {
+  return
+      [threads](size_t count, const std::function<void(size_t)>& task) { machine::RunOnThreads(threads, count, task); };
+}
 
 quality::Gate GateOf(const ProfileSpec& spec, const Recipe& recipe) {
   quality::Gate gate = recipe.gate;
@@ -190,8 +198,9 @@ absl::Status ProfileLoader::Make(const ProfileSpec& spec, Clock& clock, LoadOutc
     return errors::InvalidArgument(checkpoint.directory(),
                                    ": keep_macs is for a dense checkpoint; this one is pruned already");
   }
+  const size_t pack_threads = pack_threads_ ? std::max<size_t>(pack_threads_(), 1) : 1;
   if (has_room_) {
-    absl::Status status = has_room_(BytesToLoad(spec, *recipe, checkpoint));
+    absl::Status status = has_room_(BytesToLoad(spec, *recipe, checkpoint, pack_threads));
     outcome->unavailable = !status.ok();
     if (!status.ok()) return status;
   }
@@ -199,6 +208,7 @@ absl::Status ProfileLoader::Make(const ProfileSpec& spec, Clock& clock, LoadOutc
   outcome->bytes_on_disk = checkpoint.bytes_on_disk();
   clock.End("read checkpoint");
   RecipeSettings settings;
+  settings.pack_all = OnThreads(pack_threads);
   settings.keep_macs = spec.keep_macs.value_or(kKeepMacs);
   const bool is_cut = recipe->prunes && checkpoint.mask().empty();
   if (is_cut) outcome->revision = Revised(outcome->revision, absl::StrCat(" keep_macs ", settings.keep_macs));
@@ -221,12 +231,12 @@ absl::Status ProfileLoader::Make(const ProfileSpec& spec, Clock& clock, LoadOutc
   outcome->description = holding->profile->description();
   clock.End("pack weights");
   RETURN_IF_ERROR(WarmUp(*holding->profile, checkpoint.config(), 2));
-  // With a sample the longest sequence runs beside it, on another thread where there is one.
+  // With a sample the longest sequence runs at its end.
   if (sample_.empty()) {
     RETURN_IF_ERROR(WarmUp(*holding->profile, checkpoint.config(), checkpoint.config().max_tokens()));
   }
   clock.End("warm-up");
-  absl::Status status = Measure(spec, *recipe, *holding->profile, clock, outcome);
+  absl::Status status = Measure(spec, *recipe, *holding->profile, clock, pack_threads, outcome);
   checkpoint.ReleasePages();
   outcome->profile = std::shared_ptr<const encoder::Profile>(holding, holding->profile.get());
   return status;
@@ -257,22 +267,29 @@ absl::StatusOr<std::unique_ptr<const ProfileLoader::Calibration>> ProfileLoader:
 }
 
 absl::Status ProfileLoader::Measure(const ProfileSpec& spec, const Recipe& recipe, const encoder::Profile& profile,
-                                    Clock& clock, LoadOutcome* outcome) {
+                                    Clock& clock, size_t pack_threads, LoadOutcome* outcome) {
   outcome->quality_reason = no_sample_;
   if (sample_.empty()) return absl::OkStatus();
   if (!IsBaseline(spec)) {
-    absl::Status status = EnsureBaseline(clock);
+    absl::Status status = EnsureBaseline(pack_threads, clock);
     if (!status.ok()) {
       outcome->quality_reason = absl::StrCat("the baseline to compare with failed: ", status.message());
       return absl::FailedPreconditionError(outcome->quality_reason);
     }
   }
   const ModelConfig& config = model_.checkpoint->config();
+  // Batches last long, and the threads do not end together. Whichever is free first takes the longest sequence, and the
+  // others, as they come free, help it.
+  constexpr size_t kMostHelpers = 15;
   absl::Status longest;
+  team::SharedWork team;
+  const team::SharedWork::Call help_wanted = team.call();
   const auto with_the_longest = [&](size_t count, const std::function<void(size_t)>& task) {
-    run_all_(count + 1, [&](size_t i) {
-      if (i > 0) return task(i - 1);
-      longest = WarmUp(profile, config, config.max_tokens());
+    run_all_(count + 1 + kMostHelpers, [&](size_t i) {
+      if (i < count) return task(i);
+      if (i > count) return team.Help(help_wanted);
+      longest = WarmUp(profile, config, config.max_tokens(), &team);
+      team.Dismiss();
     });
   };
   auto run = quality::RunSample(profile, tokenized_, labels(), with_the_longest);
@@ -289,18 +306,21 @@ absl::Status ProfileLoader::Measure(const ProfileSpec& spec, const Recipe& recip
   return quality::CheckGate(GateOf(spec, recipe), *outcome->quality);
 }
 
-absl::Status ProfileLoader::EnsureBaseline(Clock& clock) {
+absl::Status ProfileLoader::EnsureBaseline(size_t pack_threads, Clock& clock) {
   if (!baseline_logits_.empty()) return absl::OkStatus();
   const Recipe* recipe = FindRecipe(recipes_, kBaseline);
   if (recipe == nullptr) return absl::NotFoundError("there is no recipe baseline");
-  ASSIGN_OR_RETURN(auto baseline, LoadProfile(*recipe, *model_.checkpoint, {}));
+  RecipeSettings settings;
+  settings.pack_all = OnThreads(pack_threads);
+  ASSIGN_OR_RETURN(auto baseline, LoadProfile(*recipe, *model_.checkpoint, settings));
   ASSIGN_OR_RETURN(auto run, quality::RunSample(*baseline, tokenized_, labels(), run_all_));
   baseline_logits_ = std::move(run.logits);
   clock.End("baseline");
   return absl::OkStatus();
 }
 
-int64_t ProfileLoader::BytesToLoad(const ProfileSpec& spec, const Recipe& recipe, const Checkpoint& checkpoint) const {
+int64_t ProfileLoader::BytesToLoad(const ProfileSpec& spec, const Recipe& recipe, const Checkpoint& checkpoint,
+                                   size_t pack_threads) const {
   const bool is_cut = recipe.prunes && checkpoint.mask().empty();
   const double kept_share = is_cut ? spec.keep_macs.value_or(kKeepMacs) : 1;
   int64_t weights = WeighProfile(recipe, checkpoint, checkpoint.mask(), kept_share).packed;
@@ -312,7 +332,11 @@ int64_t ProfileLoader::BytesToLoad(const ProfileSpec& spec, const Recipe& recipe
   // for a while: what loads of the demo model were measured to take, rounded up.
   constexpr int64_t kForLoading = 8 << 20;
   const int64_t running = has_run_ ? 0 : static_cast<int64_t>(threads_) * encoder::BytesPerThread(checkpoint.config());
-  return weights + weights / 10 + running + kForLoading;
+  const ModelConfig& config = checkpoint.config();
+  // Further threads that pack have the largest matrix each, as floats and, for int8, as bytes.
+  const int64_t largest = config.hidden_size * std::max(3 * config.hidden_size, config.intermediate_size);
+  const int64_t packing = static_cast<int64_t>(pack_threads - 1) * largest * static_cast<int64_t>(sizeof(float) + 1);
+  return weights + weights / 10 + running + packing + kForLoading;
 }
 
 bool ProfileLoader::IsBaseline(const ProfileSpec& spec) const {

@@ -82,10 +82,13 @@ class ProfileLoader {
     threads_ = threads;
   }
 
-  /// Runs on the calling thread, except for the sample, and reports each step when it ends. FailedPrecondition: the
-  /// profile missed its gate, or the recipe's module cannot be loaded. Other errors are those of the checkpoint, the
-  /// recipe, or a run. Afterwards the mapped pages of the checkpoint are given back to the system: what a profile still
-  /// reads of them comes back by itself.
+  /// `threads`, asked by each load, says on how many it may pack weights. Call before the first Load; else it is one.
+  void PackOn(std::function<size_t()> threads) { pack_threads_ = std::move(threads); }
+
+  /// Runs on the calling thread, except for packing and the sample, and reports each step when it ends.
+  /// FailedPrecondition: the profile missed its gate, or the recipe's module cannot be loaded. Other errors are those
+  /// of the checkpoint, the recipe, or a run. Afterwards the mapped pages of the checkpoint are given back to the
+  /// system: what a profile still reads of them comes back by itself.
   LoadOutcome Load(const ProfileSpec& spec, const OnStep& on_step);
 
  private:
@@ -102,21 +105,24 @@ class ProfileLoader {
 
   absl::Status Make(const ProfileSpec& spec, Clock& clock, LoadOutcome* outcome);
   absl::Status Measure(const ProfileSpec& spec, const Recipe& recipe, const encoder::Profile& profile, Clock& clock,
-                       LoadOutcome* outcome);
-  absl::Status EnsureBaseline(Clock& clock);
+                       size_t pack_threads, LoadOutcome* outcome);
+  absl::Status EnsureBaseline(size_t pack_threads, Clock& clock);
   /// What the profile computes with: the directory that the spec names, else, for a recipe that prunes where the spec
   /// does not say how much, the pruned variant in the model's directory, else the model's checkpoint.
   absl::StatusOr<std::shared_ptr<const checkpoint::Checkpoint>> CheckpointFor(const ProfileSpec& spec,
                                                                               const Recipe& recipe) const;
   absl::StatusOr<std::unique_ptr<const Calibration>> ReadCalibration(const std::string& file) const;
   bool IsBaseline(const ProfileSpec& spec) const;
-  /// Of the profile and, if it is to be compared with a baseline that has not run yet, of that one.
-  int64_t BytesToLoad(const ProfileSpec& spec, const Recipe& recipe, const checkpoint::Checkpoint& checkpoint) const;
+  /// Of the profile, of packing it on so many threads and, if it is to be compared with a baseline that has not run
+  /// yet, of that one.
+  int64_t BytesToLoad(const ProfileSpec& spec, const Recipe& recipe, const checkpoint::Checkpoint& checkpoint,
+                      size_t pack_threads) const;
   size_t labels() const { return static_cast<size_t>(model_.checkpoint->config().num_labels()); }
 
   const Model model_;
   const std::vector<Recipe> recipes_;
   const quality::RunAll run_all_;
+  std::function<size_t()> pack_threads_;  ///< unset: one
   size_t threads_ = 1;
   bool has_run_ = false;    ///< a profile was loaded before
   HasRoom has_room_;        ///< unset: there always is

@@ -116,7 +116,7 @@ LoadedRecipe LoadProfile(const Recipe& recipe, const Checkpoint& checkpoint, con
   } else if (recipe.smooths && !settings.calibration.empty()) {
     ASSIGN_OR_RETURN(packed.smoothing.inputs, encoder::MeasureInputs(checkpoint, packed.mask, settings.calibration));
   }
-  return encoder::LoadPackedClassifier(checkpoint, packed);
+  return encoder::LoadPackedClassifier(checkpoint, packed, settings.pack_all);
 }
 
 }  // namespace roberta::registry

@@ -14,6 +14,7 @@
 #include "profiles/checkpoint/checkpoint.h"
 #include "profiles/encoder/profile.h"
 #include "profiles/quality/agreement.h"
+#include "profiles/team/team.h"
 
 namespace roberta::registry {
 
@@ -27,6 +28,7 @@ struct RecipeSettings {
   double keep_macs = kKeepMacs;                        ///< in (0, 1]; for a recipe that prunes
   absl::Span<const encoder::PackedBatch> calibration;  ///< texts for a recipe that is smoothed to measure on
   const encoder::Smoothing* smoothing = nullptr;       ///< stored ranges, which are used instead of `calibration`
+  team::RunAll pack_all = team::RunInTurn;             ///< finds threads for packing weights
 };
 
 /// A way to make a profile of a checkpoint: a row of the table in recipes.cc, which all that is said of profiles comes

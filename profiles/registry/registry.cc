@@ -266,6 +266,7 @@ absl::StatusOr<std::unique_ptr<Registry>> Registry::Open(const RegistryOptions& 
   ASSIGN_OR_RETURN(auto loader,
                    ProfileLoader::Open(model, options.sample_file, options.recipes, options.run_all, options.warn));
   loader->AskForRoom(options.has_room, options.executors);
+  loader->PackOn(options.pack_threads);
   return std::make_unique<RegistryImpl>(options, std::move(model), std::move(loader));
 }
 

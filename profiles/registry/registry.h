@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -57,6 +58,7 @@ struct RegistryOptions {
   std::string default_profile;                   ///< one of them
   size_t executors = 1;                          ///< threads that will run profiles: for expected_tokens_per_second
   quality::RunAll run_all = quality::RunInTurn;  ///< finds threads for running the sample, which takes most of a load
+  std::function<size_t()> pack_threads;          ///< asked by each load: how many may pack weights; unset: one
   std::vector<Recipe> recipes = BuiltInRecipes();
   ProfileLoader::Warn warn;         ///< called with the errors of the sample
   ProfileLoader::HasRoom has_room;  ///< asked before each load; unset: there always is room

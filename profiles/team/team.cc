@@ -49,6 +49,10 @@ class Patience {
 
 }  // namespace
 
+void RunInTurn(size_t count, const std::function<void(size_t)>& task) {
+  for (size_t i = 0; i < count; ++i) task(i);
+}
+
 void SharedWork::Share(size_t pieces, Work work) {
   if (pieces <= 1 || helpers_.load(std::memory_order_relaxed) == 0) {
     if (pieces > 0) work(0, pieces);

@@ -3,10 +3,18 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 
 #include "absl/functional/function_ref.h"
 
 namespace roberta::team {
+
+/// Runs task(0) to task(count - 1), each once and about in that order, on whichever threads it likes, and returns when
+/// all have ended. Tasks must not throw.
+using RunAll = std::function<void(size_t count, const std::function<void(size_t)>& task)>;
+
+/// One after another on the calling thread.
+void RunInTurn(size_t count, const std::function<void(size_t)>& task);
 
 /// The threads that compute one batch: the one that runs it, and idle ones that help. Helpers may come and go at any
 /// time.

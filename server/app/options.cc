@@ -8,8 +8,6 @@
 #include <utility>
 
 #include "profiles/machine/cores.h"
-#include "profiles/quality/sample.h"
-#include "server/batching/executors.h"
 #include "server/config/checks.h"
 #include "server/service/profile_backend.h"
 #include "server/transport/http_routes.h"
@@ -78,7 +76,7 @@ void FitToMemory(const std::vector<machine::MemoryUse>& uses, config::ServerConf
 }
 
 registry::RegistryOptions ToRegistryOptions(const config::ServerConfig& config,
-                                            std::shared_ptr<const std::atomic<size_t>> sample_threads) {
+                                            const std::shared_ptr<const LoadThreads>& threads) {
   registry::RegistryOptions options;
   options.warn = [](const std::string& line) { spdlog::warn("{}", line); };
   options.has_room = [config](int64_t bytes) {
@@ -88,13 +86,10 @@ registry::RegistryOptions ToRegistryOptions(const config::ServerConfig& config,
   options.sample_file = config.model().sample_file();
   options.default_profile = config.default_profile();
   options.executors = config.execution().executors();
-  options.run_all = [sample_threads = std::move(sample_threads)](size_t count,
-                                                                 const std::function<void(size_t)>& task) {
-    const size_t threads = std::min(sample_threads->load(), count);
-    if (threads <= 1) return quality::RunInTurn(count, task);
-    batching::WorkerPool pool(threads);  // whose destructor runs all tasks
-    for (size_t i = 0; i < count; ++i) pool.Push([&task, i] { task(i); });
+  options.run_all = [threads](size_t count, const std::function<void(size_t)>& task) {
+    machine::RunOnThreads(threads->sample, count, task);
   };
+  options.pack_threads = [threads] { return threads->packing.load(); };
   for (const config::Profile& profile : config.profiles()) {
     registry::ProfileSpec spec;
     spec.name = profile.name();

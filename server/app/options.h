@@ -29,10 +29,18 @@ std::vector<machine::MemoryUse> ReadMemory(const config::ServerConfig& config);
 /// Where the config says nothing: less room for messages if there is little memory. Before config::CompleteConfig.
 void FitToMemory(const std::vector<machine::MemoryUse>& uses, config::ServerConfig* config);
 
-/// The registry's options by a config that config::ValidateConfig accepted. The sample of a load runs on as many
-/// threads as `sample_threads` holds then.
+/// More would hardly be faster, as memory is what packing waits for, and each takes memory for a matrix.
+inline constexpr size_t kMostPackingThreads = 8;
+
+/// How many threads a load takes for each of its parts.
+struct LoadThreads {
+  std::atomic<size_t> packing{1}, sample{1};
+};
+
+/// The registry's options by a config that config::ValidateConfig accepted. A load takes as many threads as `threads`
+/// holds then.
 registry::RegistryOptions ToRegistryOptions(const config::ServerConfig& config,
-                                            std::shared_ptr<const std::atomic<size_t>> sample_threads);
+                                            const std::shared_ptr<const LoadThreads>& threads);
 
 /// The recipes that this server was built with, for config::ValidateConfig.
 std::vector<config::KnownRecipe> KnownRecipes();

@@ -442,8 +442,10 @@ class ServerImpl final : public Server {
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const config::ServerConfig& config,
                                                       const std::function<void()>& before_ready) {
-  const auto sample_threads = std::make_shared<std::atomic<size_t>>(config.execution().executors());
-  ASSIGN_OR_RETURN(auto registry, registry::Registry::Open(ToRegistryOptions(config, sample_threads)));
+  const auto load_threads = std::make_shared<LoadThreads>();
+  load_threads->packing = std::min(size_t{machine::ReadCpuBudget().usable()}, kMostPackingThreads);
+  load_threads->sample = config.execution().executors();
+  ASSIGN_OR_RETURN(auto registry, registry::Registry::Open(ToRegistryOptions(config, load_threads)));
   auto server = std::make_unique<ServerImpl>(config, std::move(registry));
   absl::Status listening;
   std::thread([&] {
@@ -453,7 +455,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const config::ServerConfig
   RETURN_IF_ERROR(listening);
   server->LogStart();
   RETURN_IF_ERROR(server->LoadProfiles(before_ready));
-  *sample_threads = 1;  // a load at run time leaves the other cores to requests
+  load_threads->packing = load_threads->sample = 1;  // a load at run time leaves the other cores to requests
   server->SayThatItServes();
   return server;
 }

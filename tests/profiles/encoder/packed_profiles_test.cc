@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cmath>
 #include <filesystem>
+#include <functional>
 #include <limits>
 #include <map>
 #include <memory>
@@ -18,8 +19,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "profiles/checkpoint/save.h"
+#include "profiles/encoder/calibration.h"
 #include "profiles/kernels/aligned_buffer.h"
 #include "profiles/kernels/linear.h"
+#include "profiles/machine/cores.h"
 #include "profiles/pruned/pruned.h"
 #include "profiles/team/team.h"
 #include "tests/profiles/counted_allocations.h"
@@ -36,10 +39,15 @@ using ::testing::Not;
 
 constexpr char kWordEmbeddings[] = "roberta.embeddings.word_embeddings.weight";
 
-/// A copy of the demo model in which one value of one tensor is another.
+/// A copy of the demo model in which one value of some tensors is another.
 class BrokenCheckpoint {
  public:
-  BrokenCheckpoint(const std::string& tensor, size_t element, float value)
+  struct Broken {
+    std::string tensor;
+    size_t element;
+    float value;
+  };
+  explicit BrokenCheckpoint(const std::vector<Broken>& all_broken)
       : directory_(absl::StrCat(testing::TempDir(), "/broken_checkpoint_", getpid())) {
     const std::string demo = test_paths::InRepository("models/demo-sst2");
     std::filesystem::create_directories(directory_);
@@ -49,17 +57,20 @@ class BrokenCheckpoint {
     }
     const auto checkpoint = checkpoint::Checkpoint::Open(demo).value();
     std::vector<checkpoint::TensorView> tensors(checkpoint->tensors().begin(), checkpoint->tensors().end());
-    const auto broken = std::find_if(tensors.begin(), tensors.end(),
-                                     [&](const checkpoint::TensorView& one) { return one.name == tensor; });
-    if (broken == tensors.end()) {
-      ADD_FAILURE() << "no tensor " << tensor;
-      return;
+    std::vector<std::vector<float>> kept;
+    for (const auto& [name, element, value] : all_broken) {
+      const auto broken = std::find_if(tensors.begin(), tensors.end(),
+                                       [&, &tensor = name](const auto& one) { return one.name == tensor; });
+      if (broken == tensors.end()) {
+        ADD_FAILURE() << "no tensor " << name;
+        return;
+      }
+      std::vector<float>& values = kept.emplace_back(static_cast<size_t>(broken->elements()));
+      checkpoint::CopyToFloat32(*broken, absl::MakeSpan(values));
+      values.at(element) = value;
+      broken->dtype = checkpoint::Dtype::kF32;
+      broken->data = {reinterpret_cast<const std::byte*>(values.data()), values.size() * sizeof(float)};
     }
-    std::vector<float> values(static_cast<size_t>(broken->elements()));
-    checkpoint::CopyToFloat32(*broken, absl::MakeSpan(values));
-    values.at(element) = value;
-    broken->dtype = checkpoint::Dtype::kF32;
-    broken->data = {reinterpret_cast<const std::byte*>(values.data()), values.size() * sizeof(float)};
     const absl::Status status = checkpoint::WriteSafetensors(directory_ + "/model.safetensors", tensors, {});
     EXPECT_TRUE(status.ok()) << status;
   }
@@ -367,7 +378,7 @@ TEST_P(PackedProfile, SaysWhatItComputesWith) {
 TEST_P(PackedProfile, AnEmbeddingThatIsNotANumberShowsInItsSequenceAlone) {
   const auto hidden = static_cast<size_t>(model_->checkpoint->config().hidden_size);
   constexpr int32_t kBrokenToken = 300;
-  const BrokenCheckpoint broken(kWordEmbeddings, kBrokenToken * hidden + 7, kInfinity);
+  const BrokenCheckpoint broken({{kWordEmbeddings, kBrokenToken * hidden + 7, kInfinity}});
   const LoadedModel model(broken.directory(), GetParam().load);
   const std::vector<float> logits = model.Run({{0, 10, 2}, {0, kBrokenToken, 2}, {0, 11, 2}});
   for (size_t i = 0; i < logits.size(); ++i) EXPECT_EQ(std::isfinite(logits[i]), i / 2 != 1) << i;
@@ -392,12 +403,52 @@ TEST_P(PackedProfile, RefusesAWeightThatIsNotANumberByName) {
   for (const auto& [tensor, value, text] : kBroken) {
     // The last one belongs to the last head or neuron, which pruning would cut away.
     const auto last = static_cast<size_t>(model_->checkpoint->tensor(tensor).elements()) - 1;
-    const BrokenCheckpoint broken(tensor, last, value);
+    const BrokenCheckpoint broken({{tensor, last, value}});
     const auto checkpoint = checkpoint::Checkpoint::Open(broken.directory()).value();
     const absl::Status status = GetParam().load(*checkpoint).status();
     EXPECT_TRUE(absl::IsInvalidArgument(status)) << tensor << ": " << status;
     EXPECT_EQ(std::string(status.message()),
               absl::StrCat(broken.directory(), ": tensor \"", tensor, "\" holds ", text, " at element ", last));
+  }
+}
+
+/// Four threads, and one that begins at the end.
+const team::RunAll kWaysToPack[] = {
+    [](size_t count, const std::function<void(size_t)>& task) { machine::RunOnThreads(4, count, task); },
+    [](size_t count, const std::function<void(size_t)>& task) {
+      for (size_t i = count; i-- > 0;) task(i);
+    }};
+
+TEST_P(PackedProfile, WhateverThreadsPackTheWeightsAreTheSameToTheBit) {
+  const std::string demo = test_paths::InRepository("models/demo-sst2");
+  const auto stored = ReadCalibration(*checkpoint::Checkpoint::Open(demo).value()).value();
+  registry::RecipeSettings settings = {.keep_macs = kKeepMacs};
+  if (std::string(GetParam().name) == "quantized") settings.smoothing = &stored.value().smoothing;
+  const LoadedModel in_turn(demo, profiles_test::Packed(GetParam().name, settings));
+  for (const team::RunAll& pack_all : kWaysToPack) {
+    settings.pack_all = pack_all;
+    const LoadedModel model(demo, profiles_test::Packed(GetParam().name, settings));
+    EXPECT_EQ(model.profile->description().weight_bytes, in_turn.profile->description().weight_bytes);
+    EXPECT_EQ(model.Run(SomeSequences()), in_turn.Run(SomeSequences()));
+  }
+}
+
+TEST_P(PackedProfile, WhateverThreadsPackTheFirstBrokenWeightIsNamed) {
+  const std::string layer = "roberta.encoder.layer.";
+  const BrokenCheckpoint broken({{layer + "2.attention.self.key.bias", 7, kNan},
+                                 {layer + "1.output.dense.weight", 7777, kInfinity},
+                                 {layer + "1.output.LayerNorm.bias", 0, kNan},
+                                 {"classifier.dense.bias", 1, kNan}});
+  const auto checkpoint = checkpoint::Checkpoint::Open(broken.directory()).value();
+  const std::string expected =
+      absl::StrCat(broken.directory(), ": tensor \"", layer, "1.output.dense.weight\" holds inf at element 7777");
+  registry::RecipeSettings settings = {.keep_macs = kKeepMacs};
+  EXPECT_EQ(profiles_test::Packed(GetParam().name, settings)(*checkpoint).status().message(), expected);
+  for (const team::RunAll& pack_all : kWaysToPack) {
+    settings.pack_all = pack_all;
+    const absl::Status status = profiles_test::Packed(GetParam().name, settings)(*checkpoint).status();
+    EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
+    EXPECT_EQ(status.message(), expected);
   }
 }
 

@@ -4,12 +4,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <filesystem>
 #include <future>
 #include <limits>
 #include <thread>
 
+#include "profiles/machine/cores.h"
 #include "tests/profiles/checkpoint/checkpoint_fixture.h"
 #include "tests/profiles/registry/puppet_recipes.h"
 
@@ -115,6 +117,24 @@ TEST(Registry, ToLoadWithoutABaselineTakesTheBaselinesMemoryAsWell) {
   EXPECT_GT(asked[0], asked[1] + (40 << 20));
 }
 
+TEST(Registry, EveryFurtherThreadThatPacksTakesTheMemoryOfAMatrix) {
+  std::vector<int64_t> asked;
+  std::atomic<size_t> threads{1};
+  RegistryOptions options = PuppetOptions({PuppetRecipe("baseline")}, "baseline");
+  options.pack_threads = [&] { return threads.load(); };
+  options.has_room = [&](int64_t bytes) {
+    asked.push_back(bytes);
+    return absl::OkStatus();
+  };
+  const auto registry = Registry::Open(options).value();
+  for (const size_t count : {1, 1, 3}) {
+    threads = count;
+    ASSERT_TRUE(registry->Load("baseline").ok());
+  }
+  // The demo model's largest is [1536, 384], five bytes a weight.
+  EXPECT_EQ(asked[2] - asked[1], 2 * 1536 * 384 * 5);
+}
+
 TEST(Registry, UnloadingForAReasonSaysIt) {
   const auto registry = PuppetRegistry({PuppetRecipe("baseline"), PuppetRecipe("other")}, "baseline");
   ASSERT_TRUE(registry->Load("other").ok());
@@ -136,6 +156,40 @@ TEST(Registry, ALogitThatIsNotFiniteFailsTheProfile) {
       {PuppetRecipe("baseline"), PuppetRecipe("other", std::numeric_limits<float>::quiet_NaN())}, "baseline");
   EXPECT_FALSE(registry->Load("other").ok());
   EXPECT_THAT(registry->StatusOf("other")->reason, HasSubstr("not finite"));
+}
+
+/// Runs anything but the longest sequence.
+class ShortOnly final : public encoder::Profile {
+ public:
+  explicit ShortOnly(size_t longest) : longest_(longest) {}
+  absl::Status Run(const encoder::PackedBatch& batch, absl::Span<float> logits) const override {
+    std::fill(logits.begin(), logits.end(), 0.0f);
+    for (size_t i = 0; i < batch.sequences(); ++i) {
+      if (batch.sequence(i).size() == longest_) return absl::InternalError("a sequence is too long");
+    }
+    return absl::OkStatus();
+  }
+  const encoder::ProfileDescription& description() const override { return description_; }
+
+ private:
+  const size_t longest_;
+  const encoder::ProfileDescription description_;
+};
+
+TEST(Registry, AProfileThatCannotRunTheLongestSequenceFailsOnAnyNumberOfThreads) {
+  Recipe recipe = PuppetRecipe("other");
+  recipe.load = [](const checkpoint::Checkpoint& checkpoint, const RecipeSettings&) {
+    return std::make_unique<ShortOnly>(static_cast<size_t>(checkpoint.config().max_tokens()));
+  };
+  for (const size_t threads : {1, 3}) {
+    RegistryOptions options = PuppetOptions({PuppetRecipe("baseline"), recipe}, "baseline");
+    options.run_all = [=](size_t count, const std::function<void(size_t)>& task) {
+      machine::RunOnThreads(threads, count, task);
+    };
+    const auto registry = Registry::Open(options).value();
+    ASSERT_TRUE(registry->Load("baseline").ok());
+    EXPECT_EQ(registry->Load("other").message(), "a sequence is too long");
+  }
 }
 
 TEST(Registry, WhenLoadingAgainFailsTheOldOneServesOn) {

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <latch>
 #include <mutex>
 #include <set>
 #include <thread>
@@ -33,7 +34,7 @@ TEST(ToRegistryOptions, CarriesEveryFieldOfAProfile) {
              "'small' recipe: 'pruned' "
              "directory: 'd' keep_macs: 0.5 calibration_file: 'c' gate { min_agreement: 0.1 max_mean_abs_dp: 0.2 "
              "max_accuracy_drop_points: 3 } }"),
-      std::make_shared<std::atomic<size_t>>(1));
+      std::make_shared<LoadThreads>());
   EXPECT_EQ(options.directory, "m");
   EXPECT_EQ(options.sample_file, "s");
   EXPECT_EQ(options.executors, 3u);
@@ -49,23 +50,28 @@ TEST(ToRegistryOptions, CarriesEveryFieldOfAProfile) {
   EXPECT_EQ(spec.gate.max_accuracy_drop_points, 3);
 }
 
-TEST(ToRegistryOptions, RunsEveryTaskOnceOnAsManyThreadsAsAllowed) {
-  const auto threads = std::make_shared<std::atomic<size_t>>(3);
+/// `allowed` tasks run at a time, which fewer threads could not, and no more threads are there.
+void ExpectThreads(const quality::RunAll& run_all, size_t allowed) {
+  std::mutex mutex;
+  std::set<std::thread::id> ids;
+  std::latch all_run(static_cast<std::ptrdiff_t>(allowed));
+  run_all(50, [&](size_t i) {
+    if (i < allowed) all_run.arrive_and_wait();
+    const std::lock_guard lock(mutex);
+    ids.insert(std::this_thread::get_id());
+  });
+  EXPECT_EQ(ids.size(), allowed);
+}
+
+TEST(ToRegistryOptions, PackingAndTheSampleHaveTheThreadsThatAreAllowedAtTheTime) {
+  const auto threads = std::make_shared<LoadThreads>();
   const registry::RegistryOptions options = ToRegistryOptions(Parsed(""), threads);
-  for (const size_t allowed : {3, 1}) {
-    *threads = allowed;
-    std::mutex mutex;
-    std::multiset<size_t> ran;
-    std::set<std::thread::id> ids;
-    options.run_all(50, [&](size_t i) {
-      const std::lock_guard lock(mutex);
-      ran.insert(i);
-      ids.insert(std::this_thread::get_id());
-    });
-    EXPECT_EQ(ran.size(), 50u);
-    for (size_t i = 0; i < 50; ++i) EXPECT_EQ(ran.count(i), 1u);
-    EXPECT_LE(ids.size(), allowed);
-  }
+  EXPECT_EQ(options.pack_threads(), 1u);
+  ExpectThreads(options.run_all, 1);
+  threads->packing = 2;
+  threads->sample = 3;
+  EXPECT_EQ(options.pack_threads(), 2u);
+  ExpectThreads(options.run_all, 3);
 }
 
 }  // namespace
