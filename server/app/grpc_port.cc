@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <initializer_list>
 #include <utility>
 #include <vector>
@@ -43,6 +44,29 @@ void SetLimits(const config::Limits& limits, grpc::ServerBuilder* builder) {
   builder->SetResourceQuota(memory.Resize(limits.max_buffered_bytes()));
 }
 
+/// A message that has not come in full may be as large as messages are, and gRPC lets a client send ahead what its
+/// window for a stream allows, which grows with the network's bandwidth and delay.
+sockets::UnfinishedHeaderLimits HeaderLimits(const config::Limits& limits) {
+  constexpr uint64_t kMostAhead = 16u << 20;
+  const uint64_t bytes = limits.max_unfinished_header_bytes();
+  return {.bytes = bytes == 0 ? 0 : std::max<uint64_t>(bytes, 4 * limits.max_metadata_bytes()),
+          .bytes_per_call = limits.max_message_bytes() + kMostAhead,
+          .bytes_of_all = limits.max_buffered_bytes()};
+}
+
+/// Whose connection was closed for what it did; at most a line a second, as there may be many.
+void LogAbuse(sockets::Closed reason, std::string_view name) {
+  if (reason != sockets::Closed::kResets && reason != sockets::Closed::kHeaders) return;
+  static std::atomic<std::chrono::seconds> last{};
+  const auto now =
+      std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now().time_since_epoch());
+  if (last.exchange(now) == now) return;
+  const bool is_headers = reason == sockets::Closed::kHeaders;
+  spdlog::warn("the connection of {} is closed: it {} ({})", name,
+               is_headers ? "sends headers that do not end" : "cancels too many calls",
+               is_headers ? "limits.max_unfinished_header_bytes" : "limits.max_resets_per_second");
+}
+
 }  // namespace
 
 GrpcPort::GrpcPort(const config::ServerConfig& config, metrics::ServerMetrics* metrics)
@@ -77,28 +101,33 @@ absl::Status GrpcPort::Listen(const std::shared_ptr<grpc::ServerCredentials>& cr
   SetLimits(limits, &builder);
   add_services(&builder);
   std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> interceptors;
-  interceptors.push_back(transport::MakeRpcCounter(&metrics_->rpcs(), &first_messages_, [this](std::string_view peer) {
-    acceptor_->CountReset(peer, std::chrono::steady_clock::now());
-  }));
+  interceptors.push_back(transport::MakeRpcCounter(
+      &metrics_->rpcs(), &first_messages_,
+      {.count_reset = [this](std::string_view peer) { acceptor_->CountReset(peer, std::chrono::steady_clock::now()); },
+       .calls_of = [this](std::string_view peer) { return acceptor_->CallsOf(peer); }}));
   builder.experimental().SetInterceptorCreators(std::move(interceptors));
   grpc_server_ = builder.BuildAndStart();
   if (grpc_server_ == nullptr) return absl::InternalError("gRPC does not start a server");
 
   acceptor_ = std::make_unique<sockets::Acceptor>(
       std::move(listening),
-      sockets::AcceptorOptions{
-          .max_connections = std::min<size_t>(limits.max_connections(), most_connections),
-          .max_per_peer = limits.max_connections_per_peer(),
-          .max_resets_per_second = limits.max_resets_per_second(),
-          .reset_pause = milliseconds(limits.reset_pause_ms()),
-          .hand_over =
-              [take_over](int descriptor, bool is_unix) {
-                ExternalConnectionAcceptor::NewConnectionParameters connection;
-                connection.fd = descriptor;
-                (*take_over)[is_unix ? 1 : 0]->HandleNewConnection(&connection);
-              },
-          .count_open = [this](size_t connections) { metrics_->connections().Set(connections); },
-          .count_closed = [this](sockets::Closed reason) { metrics_->connections().CountClosed(reason); }});
+      sockets::AcceptorOptions{.max_connections = std::min<size_t>(limits.max_connections(), most_connections),
+                               .max_per_peer = limits.max_connections_per_peer(),
+                               .max_resets_per_second = limits.max_resets_per_second(),
+                               .unfinished_headers = HeaderLimits(limits),
+                               .abuse_pause = milliseconds(limits.reset_pause_ms()),
+                               .hand_over =
+                                   [take_over](int descriptor, bool is_unix) {
+                                     ExternalConnectionAcceptor::NewConnectionParameters connection;
+                                     connection.fd = descriptor;
+                                     (*take_over)[is_unix ? 1 : 0]->HandleNewConnection(&connection);
+                                   },
+                               .count_open = [this](size_t connections) { metrics_->connections().Set(connections); },
+                               .count_closed =
+                                   [this](sockets::Closed reason, std::string_view name) {
+                                     metrics_->connections().CountClosed(reason);
+                                     LogAbuse(reason, name);
+                                   }});
   return absl::OkStatus();
 }
 

@@ -81,6 +81,7 @@ constexpr NumberField kNumbers[] = {
     {"limits.request_timeout_ms", 60000, 1, kHourMs},
     {"limits.max_resets_per_second", 1000, 0, kMany},
     {"limits.reset_pause_ms", 1000, 0, 60 * 1000},
+    {"limits.max_unfinished_header_bytes", 1u << 20, 0, UINT32_MAX},
     {"limits.caller_items_per_second", 0, 0, 1u << 30},
     {"limits.max_parked_refusals", 8192, 0, kMany},
     {"limits.max_buffered_bytes", 512u << 20, 16u << 20, UINT32_MAX},

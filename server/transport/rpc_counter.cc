@@ -3,7 +3,6 @@
 #include <grpc/grpc.h>
 #include <grpcpp/grpcpp.h>
 
-#include <algorithm>
 #include <chrono>
 #include <set>
 #include <utility>
@@ -19,7 +18,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::chrono::milliseconds kClockSlack(20);
+constexpr std::chrono::milliseconds kAtOnce(10);
 
 /// Gives what grpc::ServerContextBase has for both kinds of context, but shows only in these.
 struct ContextBase : grpc::ServerContextBase {
@@ -28,19 +27,22 @@ struct ContextBase : grpc::ServerContextBase {
 
 class RpcCounter final : public grpc::experimental::Interceptor, public FirstMessages::Waiting {
  public:
-  RpcCounter(metrics::RpcMetrics* metrics, FirstMessages* first_messages, const CountReset& count_reset,
+  RpcCounter(metrics::RpcMetrics* metrics, FirstMessages* first_messages, const Connections& connections,
              grpc::experimental::ServerRpcInfo* call)
       : metrics_(metrics),
         method_(metrics->Started(call->method())),
-        count_reset_(count_reset),
+        connections_(connections),
         call_(call),
+        on_connection_(connections.calls_of(call->server_context()->peer())),
         first_messages_(first_messages) {
+    if (on_connection_ != nullptr) on_connection_->Began();
     first_messages_->Began(this);
   }
 
   // A call whose connection broke may end without a status.
   ~RpcCounter() override {
     first_messages_->Ended(this);
+    if (on_connection_ != nullptr) on_connection_->Ended();
     End(grpc::StatusCode::CANCELLED);
   }
 
@@ -57,20 +59,21 @@ class RpcCounter final : public grpc::experimental::Interceptor, public FirstMes
         is(InterceptionHookPoints::POST_RECV_CLOSE)) {
       first_messages_->Ended(this);
     }
+    if (is(InterceptionHookPoints::POST_RECV_MESSAGE) && on_connection_ != nullptr) {
+      const auto* message = static_cast<const grpc::ByteBuffer*>(methods->GetRecvMessage());
+      if (message != nullptr) on_connection_->MessageCame(message->Length());
+    }
     if (is(InterceptionHookPoints::PRE_SEND_STATUS)) End(methods->GetSendStatus().error_code());
     if (is(InterceptionHookPoints::POST_RECV_CLOSE)) Closed();
     methods->Proceed();
   }
 
  private:
-  /// A client whose deadline passes cancels its call too, perhaps before our clock says so. That is no abuse, unless it
-  /// is said of a call that has hardly begun.
   void Closed() {
     grpc::ServerContextBase* const context = call_->server_context();
     if (!context->IsCancelled()) return;
-    const Clock::duration spent = Clock::now() - start_;
-    const Clock::duration slack = std::min(spent, std::max<Clock::duration>(spent / 8, kClockSlack));
-    if (std::chrono::system_clock::now() + slack < context->deadline()) count_reset_(context->peer());
+    const auto left = context->deadline() - std::chrono::system_clock::now();
+    if (IsReset(Clock::now() - start_, left)) connections_.count_reset(context->peer());
   }
   void End(grpc::StatusCode code) {
     if (ended_) return;
@@ -80,8 +83,9 @@ class RpcCounter final : public grpc::experimental::Interceptor, public FirstMes
 
   metrics::RpcMetrics* const metrics_;
   const metrics::RpcMetrics::Method& method_;
-  const CountReset& count_reset_;
+  const Connections& connections_;
   grpc::experimental::ServerRpcInfo* const call_;
+  const std::shared_ptr<sockets::CallCounts> on_connection_;
   const Clock::time_point start_ = Clock::now();
   FirstMessages* const first_messages_;
   bool ended_ = false;
@@ -89,17 +93,17 @@ class RpcCounter final : public grpc::experimental::Interceptor, public FirstMes
 
 class RpcCounterFactory final : public grpc::experimental::ServerInterceptorFactoryInterface {
  public:
-  RpcCounterFactory(metrics::RpcMetrics* metrics, FirstMessages* first_messages, CountReset count_reset)
-      : metrics_(metrics), first_messages_(first_messages), count_reset_(std::move(count_reset)) {}
+  RpcCounterFactory(metrics::RpcMetrics* metrics, FirstMessages* first_messages, Connections connections)
+      : metrics_(metrics), first_messages_(first_messages), connections_(std::move(connections)) {}
 
   grpc::experimental::Interceptor* CreateServerInterceptor(grpc::experimental::ServerRpcInfo* call) override {
-    return new RpcCounter(metrics_, first_messages_, count_reset_, call);
+    return new RpcCounter(metrics_, first_messages_, connections_, call);
   }
 
  private:
   metrics::RpcMetrics* const metrics_;
   FirstMessages* const first_messages_;
-  const CountReset count_reset_;
+  const Connections connections_;
 };
 
 /// The methods of services that are our own or health, or of all others.
@@ -135,10 +139,18 @@ std::vector<int> RpcCodes() {
   return {codes.begin(), codes.end()};
 }
 
+/// A client whose deadline passes cancels its call, too, perhaps before our clock says so. And where thousands of calls
+/// wait in a client for free streams, some clients send them with the whole timeout although little of it is left, and
+/// give them up soon, but not at once: all streams are in use then, and a call has its own for a while. Who means harm
+/// gains nothing by waiting as well, since a connection has few streams.
+bool IsReset(Clock::duration spent, Clock::duration left) {
+  return spent < kAtOnce && spent < left;
+}
+
 std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface> MakeRpcCounter(metrics::RpcMetrics* metrics,
                                                                                       FirstMessages* first_messages,
-                                                                                      CountReset count_reset) {
-  return std::make_unique<RpcCounterFactory>(metrics, first_messages, std::move(count_reset));
+                                                                                      Connections connections) {
+  return std::make_unique<RpcCounterFactory>(metrics, first_messages, std::move(connections));
 }
 
 }  // namespace roberta::transport

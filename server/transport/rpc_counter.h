@@ -2,6 +2,7 @@
 
 #include <grpcpp/support/server_interceptor.h>
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "server/metrics/call_metrics.h"
+#include "server/sockets/unfinished_headers.h"
 #include "server/transport/first_messages.h"
 
 namespace roberta::transport {
@@ -21,13 +23,22 @@ std::vector<std::string> CompatibleRpcMethods();
 /// The status codes that Classify calls of callers who may call end with.
 std::vector<int> RpcCodes();
 
-/// A call of that peer (grpc::ServerContextBase::peer) was cancelled by its client, well before its deadline.
-using CountReset = std::function<void(std::string_view peer)>;
+/// Who knows the connections to peers, which grpc::ServerContextBase::peer names.
+struct Connections {
+  /// A call was cancelled by its client, well before its deadline.
+  std::function<void(std::string_view peer)> count_reset;
+  /// Where the calls over a connection count, whose messages must be read as grpc::ByteBuffer; nullptr: nowhere.
+  std::function<std::shared_ptr<sockets::CallCounts>(std::string_view peer)> calls_of;
+};
+
+/// Whether the cancellation of a call, `spent` after it began and `left` before its deadline, is one that
+/// limits.max_resets_per_second counts.
+bool IsReset(std::chrono::steady_clock::duration spent, std::chrono::steady_clock::duration left);
 
 /// Makes an interceptor for each call that counts its start and its end, and has it in `first_messages` until its first
 /// message. Both must outlive the server.
 std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface> MakeRpcCounter(metrics::RpcMetrics* metrics,
                                                                                       FirstMessages* first_messages,
-                                                                                      CountReset count_reset);
+                                                                                      Connections connections);
 
 }  // namespace roberta::transport

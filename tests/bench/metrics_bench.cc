@@ -84,7 +84,9 @@ class HealthServer {
     builder.RegisterService(&service_);
     if (rpcs != nullptr) {
       std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> interceptors;
-      interceptors.push_back(roberta::transport::MakeRpcCounter(rpcs, &first_messages_, [](std::string_view) {}));
+      interceptors.push_back(roberta::transport::MakeRpcCounter(
+          rpcs, &first_messages_,
+          {.count_reset = [](std::string_view) {}, .calls_of = [](std::string_view) { return nullptr; }}));
       builder.experimental().SetInterceptorCreators(std::move(interceptors));
     }
     server_ = builder.BuildAndStart();

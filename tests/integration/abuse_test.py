@@ -6,6 +6,7 @@ stay within twice what it is without the attack; else only within a generous mul
 
 import contextlib
 import pathlib
+import socket
 import statistics
 import sys
 import time
@@ -21,6 +22,7 @@ CALLS = 300 if LONG else 40
 ROUNDS = 5 if LONG else 2
 REQUEST_TIMEOUTS = 'roberta_request_failures_total{reason="request_timeout"}'
 RESETS = 'roberta_connections_closed_total{reason="resets"}'
+HEADERS = 'roberta_connections_closed_total{reason="headers"}'
 PAUSES = 'roberta_connections_closed_total{reason="pause"}'
 MOST_TIMES_SLOWER = 2 if LONG else 20
 CONFIG = """limits { handshake_timeout_ms: 1000 request_timeout_ms: 1000 max_connections_per_peer: 0 max_resets_per_second: 100 }
@@ -101,9 +103,13 @@ class Attacks(unittest.TestCase):
         self.watch = self.every_connection_ends
         self.others_are_served(attacks.oversized_frames, 64 << 20)
 
-    def test_headers_without_end(self):
-        # gRPC 1.51 keeps them for as long as the connection lasts, at most twice their size.
+    def test_headers_without_end_end_the_connection(self):
+        self.watch = self.every_connection_ends
+        before = metric(self.server, HEADERS)
         self.others_are_served(attacks.header_floods, 128 << 20)
+        wait_until(lambda: metric(self.server, HEADERS) > before)
+        wait_until(lambda: any(f"of ipv4:{attacks.ATTACKER}:" in line and "limits.max_unfinished_header_bytes" in line
+                               for line in self.server.log))
 
     def test_rapid_resets_end_the_connection_and_the_next_ones_of_the_address(self):
         self.watch = self.every_connection_ends
@@ -111,7 +117,6 @@ class Attacks(unittest.TestCase):
         self.others_are_served(attacks.rapid_resets, 256 << 20)
         for series, count in zip((RESETS, PAUSES), before):
             wait_until(lambda series=series, count=count: metric(self.server, series) > count)
-
 
     def test_http_idle_connections(self):
         self.others_are_served(attacks.http_idle_connections, 64 << 20, over_http=True)
@@ -124,8 +129,29 @@ class Attacks(unittest.TestCase):
         self.watch = self.every_connection_ends
         self.others_are_served(attacks.http_garbage, 64 << 20, over_http=True)
 
+    def test_http_heads_of_a_megabyte_end_the_connection(self):
+        self.watch = self.every_connection_ends
+        self.others_are_served(attacks.http_huge_heads, 64 << 20, over_http=True)
+
     def test_as_many_small_http_requests_as_are_answered(self):
         self.others_are_served(attacks.http_small_requests, 64 << 20, over_http=True)
+
+
+class GoodClients(unittest.TestCase):
+    def test_large_messages_that_come_all_at_once_are_no_headers_without_end(self):
+        limits = "limits { max_metadata_bytes: 1024 max_unfinished_header_bytes: 1 }"  # as little as there can be
+        with config_file(limits) as config, Server("--config", config.name) as server:
+            port = int(server.address.rsplit(":", 1)[1])
+            with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
+                streams = 8
+                sender = attacks.Sender(connection, attacks.CLASSIFY, streams, (4 << 20) - 100)
+                connection.settimeout(0.005)
+                while not sender.has_sent():
+                    sender.send()
+                    self.assertTrue(sender.receive())
+                sender.finish()
+                wait_until(lambda: sender.receive() and len(sender.answered) == streams)
+            self.assertEqual(metric(server, HEADERS), 0)
 
 
 class Memory(unittest.TestCase):

@@ -212,6 +212,7 @@ class Sender:
     def __init__(self, connection, headers, streams, size):
         self._connection, self._left = connection, {}
         self._windows, self._initial, self._received = {0: 65535}, 65535, b""
+        self.answered = set()  # streams
         connection.sendall(PREFACE)
         for stream in range(1, 2 * streams, 2):
             connection.sendall(frame(HEADERS, END_HEADERS, stream, headers))
@@ -228,6 +229,14 @@ class Sender:
                 self._windows[stream] -= count
                 self._windows[0] -= count
 
+    def finish(self):
+        """Sends the last bytes, once all others are sent."""
+        for stream in self._left:
+            self._connection.sendall(frame(DATA, END_STREAM, stream, b"\0"))
+
+    def has_sent(self):
+        return not any(self._left.values())
+
     def receive(self):
         """False at the end."""
         try:
@@ -241,8 +250,12 @@ class Sender:
             end = 9 + int.from_bytes(self._received[:3], "big")
             if len(self._received) < end:
                 break
-            kind, stream = self._received[3], int.from_bytes(self._received[5:9], "big")
+            kind, flags, stream = self._received[3], self._received[4], int.from_bytes(self._received[5:9], "big")
             self._take(kind, stream, self._received[9:end])
+            if kind == PING and not flags & ACK:
+                self._connection.sendall(frame(PING, ACK, 0, self._received[9:end]))
+            if kind == HEADERS and flags & END_STREAM:
+                self.answered.add(stream)
             self._received = self._received[end:]
         return True
 
@@ -296,15 +309,21 @@ def oversized_frames(harm):
     each_until_ended(harm, send, at_once=20, pause=0.05)
 
 
-def header_floods(harm, size=4 << 20):
-    """Calls whose headers do not end."""
-    flood = frame(CONTINUATION, 0, 1, b"".join(field(f"name-{i}", "x" * 100) for i in range(120)))
-    for _ in range(4):
-        connection = harm.connect()
-        with contextlib.suppress(OSError):
-            connection.sendall(PREFACE + frame(HEADERS, 0, 1, CLASSIFY) + flood * (size // len(flood)))
-    harm.ready.set()
-    harm.stopped.wait()
+def header_floods(harm):
+    """Calls whose headers do not end: many fields, a field of a gigabyte, and many fields beside a call that is open."""
+    fields = frame(CONTINUATION, 0, 1, b"".join(field(f"name-{i}", "x" * 100) for i in range(120)))
+    one_field = frame(CONTINUATION, 0, 1, b"x" * 16000)
+    begun = PREFACE + frame(HEADERS, 0, 1, CLASSIFY)
+    kinds = [(begun, fields), (begun + frame(CONTINUATION, 0, 1, b"\0\4name\x7f\x81\xff\xff\xff\3"), one_field),
+             (PREFACE + frame(HEADERS, END_HEADERS, 1, CLASSIFY) + frame(HEADERS, END_STREAM, 1), fields)]
+    turn = iter(range(1 << 60))
+
+    def send(connection):
+        first, more = kinds[next(turn) % len(kinds)]
+        connection.sendall(first)
+        while not harm.stopped.is_set():
+            connection.sendall(more)
+    each_until_ended(harm, send, at_once=len(kinds), pause=0.05)
 
 
 def rapid_resets(harm):
@@ -355,6 +374,11 @@ def http_garbage(harm):
     turn = iter(range(1 << 60))
     each_until_ended(harm, lambda connection: connection.sendall(several[next(turn) % len(several)] + b"GET x HTTP/9\r\n\r\n"),
                      pause=0.05)
+
+
+def http_huge_heads(harm):
+    head = http_request("GET /v1/profiles", headers=b"".join(b"X-%d: %s\r\n" % (i, b"x" * 1000) for i in range(1000)))
+    each_until_ended(harm, lambda connection: connection.sendall(head), at_once=20, pause=0.05)
 
 
 def http_small_requests(harm, count=64):

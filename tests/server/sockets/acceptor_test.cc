@@ -8,8 +8,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
+#include <cerrno>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
@@ -76,7 +78,9 @@ class Accepting {
       Change([&] { taken_.push_back(descriptor); });
     };
     limits.count_open = [this](size_t connections) { Change([&] { open_ = connections; }); };
-    limits.count_closed = [this](Closed reason) { Change([&] { ++closed_[static_cast<size_t>(reason)]; }); };
+    limits.count_closed = [this](Closed reason, std::string_view) {
+      Change([&] { ++closed_[static_cast<size_t>(reason)]; });
+    };
     auto listening = ListenOn("127.0.0.1", 0, "for tests");
     EXPECT_TRUE(listening.ok()) << listening.status();
     port_ = listening->front().port();
@@ -99,6 +103,17 @@ class Accepting {
   }
   void WaitForOpen(size_t count) {
     Wait([&] { return open_ == count; });
+  }
+  /// As gRPC reads.
+  void ReadFromTaken(size_t index, size_t bytes) {
+    int descriptor = -1;
+    Change([&] { descriptor = taken_[index]; });
+    std::array<char, 4096> read;
+    while (bytes > 0) {
+      const ssize_t now = recv(descriptor, read.data(), std::min(bytes, read.size()), 0);
+      if (now > 0) bytes -= static_cast<size_t>(now);
+      if (now == 0 || (now < 0 && errno != EAGAIN)) return;  // it was closed
+    }
   }
   /// As gRPC does it.
   void EndTaken(size_t index) {
@@ -132,7 +147,8 @@ AcceptorOptions Limits(size_t max_connections, size_t max_per_peer = 0, size_t m
   return {.max_connections = max_connections,
           .max_per_peer = max_per_peer,
           .max_resets_per_second = max_resets_per_second,
-          .reset_pause = std::chrono::hours(1),
+          .unfinished_headers = {.bytes = 1000, .bytes_per_call = 4000, .bytes_of_all = 8000},
+          .abuse_pause = std::chrono::hours(1),
           .hand_over = {},
           .count_open = {},
           .count_closed = {}};
@@ -208,6 +224,128 @@ TEST(Acceptor, AnAddressWhoseConnectionWasClosedForResetsHasToWait) {
   EXPECT_EQ(accepting.closed(Closed::kPause), 1);
   ASSERT_TRUE(other.Connect(accepting.port()));
   accepting.WaitForTaken(2);
+}
+
+/// Looks at a connection of which no call begins, a millisecond after the last look.
+class Looking {
+ public:
+  /// Of the socket's bytes since its beginning, and so many times.
+  bool Look(int64_t read, int64_t written = 0, int times = 1) {
+    bool is_too_much = false;
+    for (int i = 0; i < times; ++i) {
+      now_ += std::chrono::milliseconds(1);
+      is_too_much = headers_.Look(limits_, calls_, read + i, written, now_);
+    }
+    return is_too_much;
+  }
+  static constexpr int kLooks = UnfinishedHeaders::kLooks;
+  const UnfinishedHeaderLimits limits_ = Limits(1).unfinished_headers;
+  CallCounts calls_;
+  UnfinishedHeaders headers_;
+  TimePoint now_{std::chrono::hours(1)};
+};
+
+TEST(UnfinishedHeaders, AreTooLongWhenSomeLooksHaveFoundMoreBytesEach) {
+  Looking looking;
+  EXPECT_FALSE(looking.Look(1000 - Looking::kLooks + 1, 0, Looking::kLooks));
+  EXPECT_FALSE(looking.Look(1001, 0, Looking::kLooks - 1));
+  EXPECT_FALSE(looking.Look(1001, 0)) << "nothing more came: a call may be about to begin";
+  EXPECT_TRUE(looking.Look(1100, 0));
+}
+
+TEST(UnfinishedHeaders, WhatAServerWithoutCallsWritesIsAnAnswer) {
+  Looking looking;
+  for (int64_t i = 1; i < 100; ++i) EXPECT_FALSE(looking.Look(2000 * i, i));
+  EXPECT_TRUE(looking.Look(201000, 99, Looking::kLooks));
+}
+
+TEST(UnfinishedHeaders, ACallThatBeginsAllowsForItsMessageUntilASecondAfterIt) {
+  Looking looking;
+  EXPECT_FALSE(looking.headers_.CallBegan(looking.calls_, looking.now_));
+  looking.calls_.Began();
+  EXPECT_TRUE(looking.headers_.CallBegan(looking.calls_, looking.now_));
+  EXPECT_FALSE(looking.headers_.CallBegan(looking.calls_, looking.now_));
+  EXPECT_FALSE(looking.Look(100000)) << "what came before the call";
+  EXPECT_FALSE(looking.Look(104990, 0, Looking::kLooks));
+  looking.calls_.Ended();
+  EXPECT_FALSE(looking.Look(104995, 0, Looking::kLooks));
+  looking.now_ += UnfinishedHeaders::kLateFor;
+  EXPECT_FALSE(looking.Look(105000));
+  EXPECT_FALSE(looking.Look(105900, 0, Looking::kLooks));
+  EXPECT_TRUE(looking.Look(106100, 0, Looking::kLooks));
+}
+
+TEST(UnfinishedHeaders, ManyCallsMaySendNoMoreThanTheServerKeeps) {
+  Looking looking;
+  for (int i = 0; i < 10; ++i) looking.calls_.Began();
+  EXPECT_TRUE(looking.headers_.CallBegan(looking.calls_, looking.now_));
+  EXPECT_FALSE(looking.Look(0));
+  EXPECT_FALSE(looking.Look(8900, 0, Looking::kLooks));
+  EXPECT_TRUE(looking.Look(9100, 0, Looking::kLooks));
+}
+
+TEST(UnfinishedHeaders, OfALongCallMessagesAndAcknowledgementsCountByTheirBytes) {
+  Looking looking;
+  looking.calls_.Began();
+  EXPECT_TRUE(looking.headers_.CallBegan(looking.calls_, looking.now_));
+  EXPECT_FALSE(looking.Look(0));
+  for (int i = 1; i < 100; ++i) {
+    looking.calls_.MessageCame(3000);
+    EXPECT_FALSE(looking.Look(3000 * i + 100, 100 * i));
+  }
+  EXPECT_FALSE(looking.Look(600000, 9900, Looking::kLooks));
+  EXPECT_TRUE(looking.Look(700000, 9900, Looking::kLooks)) << "answers to what came before explain no more";
+}
+
+TEST(Acceptor, OfConnectionsThatSendTooMuchTogetherTheOneIsClosedThatIsNearestToItsOwnLimit) {
+  AcceptorOptions limits = Limits(8);
+  limits.unfinished_headers = {.bytes = 4000, .bytes_per_call = 4000, .bytes_of_all = 3000};
+  Accepting accepting(std::move(limits));
+  Client with_call("127.0.0.2"), without("127.0.0.3");
+  size_t taken = 0;
+  for (Client* const client : {&with_call, &without}) {
+    ASSERT_TRUE(client->Connect(accepting.port()));
+    accepting.WaitForTaken(++taken);
+  }
+  const std::shared_ptr<CallCounts> calls = (*accepting).CallsOf(with_call.peer());
+  calls->Began();
+  while (accepting.closed(Closed::kHeaders) == 0) {
+    for (size_t i = 0; i < taken; ++i) {
+      const int descriptor = (i == 0 ? with_call : without).descriptor();
+      if (send(descriptor, "xxxx", 4, MSG_NOSIGNAL) > 0) accepting.ReadFromTaken(i, 4);
+    }
+  }
+  EXPECT_TRUE(without.WaitForEnd());
+  accepting.WaitForOpen(1);
+  EXPECT_NE((*accepting).CallsOf(with_call.peer()), nullptr);
+}
+
+TEST(Acceptor, AConnectionThatSendsHeadersWithoutEndIsClosedAndItsAddressHasToWait) {
+  Accepting accepting(Limits(8));
+  Client attacker("127.0.0.2"), again("127.0.0.2"), caller("127.0.0.3");
+  ASSERT_TRUE(attacker.Connect(accepting.port()));
+  accepting.WaitForTaken(1);
+  ASSERT_TRUE(caller.Connect(accepting.port()));
+  accepting.WaitForTaken(2);
+  while (accepting.closed(Closed::kHeaders) == 0) {
+    const std::string some(500, 'x');
+    const std::shared_ptr<CallCounts> calls = (*accepting).CallsOf(caller.peer());
+    ASSERT_NE(calls, nullptr);
+    calls->Began();
+    calls->Ended();
+    send(caller.descriptor(), some.data(), some.size(), MSG_NOSIGNAL);
+    accepting.ReadFromTaken(1, some.size());
+    if (send(attacker.descriptor(), some.data(), some.size(), MSG_NOSIGNAL) > 0) {
+      accepting.ReadFromTaken(0, some.size());
+    }
+  }
+  EXPECT_TRUE(attacker.WaitForEnd());
+  accepting.WaitForOpen(1);
+  EXPECT_EQ(accepting.closed(Closed::kHeaders), 1);
+  ASSERT_TRUE(again.Connect(accepting.port()));
+  EXPECT_TRUE(again.WaitForEnd());
+  EXPECT_EQ(accepting.closed(Closed::kPause), 1);
+  EXPECT_EQ((*accepting).CallsOf(attacker.peer()), nullptr);
 }
 
 TEST(Pauses, LastTwiceAsLongEachTimeUntilTheyAreForgotten) {
