@@ -2,9 +2,17 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+#include <chrono>
+#include <limits>
+#include <thread>
+#include <vector>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "absl/types/span.h"
+#include "profiles/team/team.h"
 #include "server/service/profile_backend.h"
 
 namespace roberta::app {
@@ -17,6 +25,33 @@ std::string Steps(const ProfileStatus& status) {
   return absl::StrJoin(status.steps, ", ", [](std::string* out, const registry::LoadStep& step) {
     absl::StrAppendFormat(out, "%s %.2f s", step.name, step.seconds);
   });
+}
+
+/// What two threads must save of the time of one: measurements differ by less.
+constexpr double kWorthSplitting = 0.9;
+
+double SecondsOf(const encoder::Profile& profile, absl::Span<float> logits, team::Team* team) {
+  constexpr int32_t kTokens = 17;
+  const std::vector<int32_t> ids(kTokens, 0), cu_seqlens = {0, kTokens};
+  const auto start = std::chrono::steady_clock::now();
+  if (!profile.RunShared({ids, cu_seqlens}, logits, team).ok()) return std::numeric_limits<double>::infinity();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+/// The time of two threads for a short text, as a share of that of one: the best of some runs each.
+double TimeOfTwo(const encoder::Profile& profile, size_t labels) {
+  constexpr int kRuns = 3;
+  std::vector<float> logits(labels);
+  team::SharedWork work;
+  std::thread helper([&work, call = work.call()] { work.Help(call); });
+  double one = std::numeric_limits<double>::infinity(), two = one;
+  for (int run = 0; run < kRuns; ++run) {
+    one = std::min(one, SecondsOf(profile, absl::MakeSpan(logits), nullptr));
+    two = std::min(two, SecondsOf(profile, absl::MakeSpan(logits), &work));
+  }
+  work.Dismiss();
+  helper.join();
+  return two / one;
 }
 
 }  // namespace
@@ -49,8 +84,14 @@ std::string ProfileLine(const ProfileStatus& status) {
 }
 
 ProfileReporter::ProfileReporter(const registry::Registry* registry, metrics::ServerMetrics* metrics,
-                                 batching::BatchQueue* queue, transport::HealthService* health, size_t executors)
-    : registry_(registry), metrics_(metrics), queue_(queue), health_(health), executors_(executors) {
+                                 batching::BatchQueue* queue, transport::HealthService* health, size_t executors,
+                                 bool splits)
+    : registry_(registry),
+      metrics_(metrics),
+      queue_(queue),
+      health_(health),
+      executors_(executors),
+      splits_(splits && executors > 1) {
   for (const std::string& name : registry_->names()) health_->Set("profile/" + name, false);
 }
 
@@ -60,6 +101,12 @@ void ProfileReporter::StepEnded(std::string_view profile, const registry::LoadSt
 
 std::shared_ptr<const void> ProfileReporter::Loaded(const registry::LoadedProfile& profile) {
   const auto labels = static_cast<size_t>(registry_->checkpoint().config().num_labels());
+  if (splits_) {
+    const double share = TimeOfTwo(*profile.profile, labels);
+    queue_->SetSplits(profile.index, share < kWorthSplitting);
+    spdlog::debug("profile {}: two executors take {:.2f} of the time of one for a short text{}", profile.name, share,
+                  share < kWorthSplitting ? "" : ", so a call that is alone has one");
+  }
   return std::make_shared<const service::ProfileBackend>(profile, labels, metrics_);
 }
 

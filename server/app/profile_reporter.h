@@ -17,9 +17,10 @@ namespace roberta::app {
 /// makes the backend of each profile that is loaded. Any thread may call.
 class ProfileReporter final : public registry::Observer {
  public:
-  /// All must outlive this. `executors` is what expected_tokens_per_second is for.
+  /// All must outlive this. `executors` is what expected_tokens_per_second is for; `splits`: they help each other, with
+  /// the profiles where a measurement at load finds that it pays.
   ProfileReporter(const registry::Registry* registry, metrics::ServerMetrics* metrics, batching::BatchQueue* queue,
-                  transport::HealthService* health, size_t executors);
+                  transport::HealthService* health, size_t executors, bool splits);
 
   void StepEnded(std::string_view profile, const registry::LoadStep& step) override;
   std::shared_ptr<const void> Loaded(const registry::LoadedProfile& profile) override;
@@ -34,6 +35,7 @@ class ProfileReporter final : public registry::Observer {
   batching::BatchQueue* const queue_;
   transport::HealthService* const health_;
   const size_t executors_;
+  const bool splits_;
   std::mutex mutex_;  // held from reading a status to reporting it, so that the last report is right
   std::map<std::string, std::string, std::less<>> logged_;  // guarded by mutex_: the last line of each profile
 };

@@ -22,6 +22,7 @@ BatchQueue::BatchQueue(BatchQueueOptions options)
     : options_(std::move(options)),
       prefetches_(AnyPrefetches(options_)),
       former_(options_),
+      splits_(options_.profiles, true),
       helped_(options_.most_helpers) {}
 
 PushResult BatchQueue::Add(const std::shared_ptr<Job>& job, bool bulk) {
@@ -31,6 +32,7 @@ PushResult BatchQueue::Add(const std::shared_ptr<Job>& job, bool bulk) {
     if (closed_) return PushResult::kClosed;
     if (!bulk && !former_.HasRoomFor(*job)) return PushResult::kFull;
     PrepareResults(*job);
+    helped_.Arrived(running_ + (former_.nothing_waits() ? 0 : 1));
     if (bulk) {
       job->bulk = true;
       former_.AddBulk(job);
@@ -125,7 +127,7 @@ std::optional<Batch> BatchQueue::TakeOvertaking(OvertakenPlace* place) {
 std::optional<Batch> BatchQueue::Next(std::optional<size_t> last_profile, size_t idle_executors) {
   std::optional<Batch> batch = former_.Form(last_profile, idle_executors);
   if (!batch) return std::nullopt;
-  batch->work = helped_.Started(batch->tokens);
+  if (splits_[batch->profile]) batch->work = helped_.Started(batch->tokens);
   batch->overtaken = overtaken_.Started(*batch, options_.policy);
   Start(*batch);
   return batch;
@@ -227,6 +229,11 @@ BatchQueue::Depth BatchQueue::depth() const {
 void BatchQueue::SeedCost(size_t profile, double ns_per_token) {
   const std::lock_guard lock(mutex_);
   former_.SeedCost(profile, ns_per_token);
+}
+
+void BatchQueue::SetSplits(size_t profile, bool splits) {
+  const std::lock_guard lock(mutex_);
+  splits_[profile] = splits;
 }
 
 BatchQueue::Progress BatchQueue::progress() const {

@@ -78,6 +78,9 @@ class BatchQueue {
   /// The rate of a profile on one executor was measured; see BatchCost::Seed.
   void SeedCost(size_t profile, double ns_per_token);
 
+  /// Whether executors may help each other with batches of `profile`; at first they may.
+  void SetSplits(size_t profile, bool splits);
+
   using Depth = BatchFormer::Depth;
   Depth depth() const;
   /// What a watchdog asks: whether anything waits or runs, and how many batches have ended since the start.
@@ -119,6 +122,7 @@ class BatchQueue {
   std::condition_variable available_, prefetch_wanted_;
   // All below are guarded by mutex_.
   BatchFormer former_;
+  std::vector<bool> splits_;  ///< [profiles]
   HelpedBatches helped_;
   OvertakenBatches overtaken_;
   size_t running_ = 0;  ///< batches

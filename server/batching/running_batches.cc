@@ -4,6 +4,16 @@
 
 namespace roberta::batching {
 
+void HelpedBatches::Arrived(size_t busy) {
+  constexpr double kWeight = 0.125;  // of what came last: some calls in a row decide, one does not
+  busy_ += kWeight * (static_cast<double>(busy) - busy_);
+}
+
+bool HelpedBatches::MayHelp() const {
+  constexpr double kThreadsForEach = 1.5;  // with two executors, two calls of three must be alone
+  return (1 + busy_) * kThreadsForEach <= static_cast<double>(1 + most_helpers_);
+}
+
 team::SharedWork* HelpedBatches::Started(size_t tokens) {
   if (most_helpers_ == 0) return nullptr;
   const auto free = std::ranges::find(running_, 0u, &RunningBatch::tokens);

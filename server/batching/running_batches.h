@@ -19,6 +19,10 @@ class HelpedBatches {
   /// At most `most_helpers` with one batch; 0: nobody helps.
   explicit HelpedBatches(size_t most_helpers) : most_helpers_(most_helpers) {}
 
+  /// Work has come, while so many batches ran or waited. Executors help while calls are mostly alone: where others come
+  /// soon, a helper is in their way, and in that of the threads that bring them.
+  void Arrived(size_t busy);
+
   /// A batch of so many tokens runs from now on. Returns what the thread that runs it shares its work with until Ended;
   /// nullptr if nobody may help. Lives as long as this.
   team::SharedWork* Started(size_t tokens);
@@ -50,9 +54,11 @@ class HelpedBatches {
     Clock::duration helped{0};     ///< with this batch, by helpers that have left
     Clock::duration joined_at{0};  ///< sum of the join times of present helpers, since the epoch
   };
-  std::optional<size_t> ToHelp() const { return ChooseToHelp(running_, most_helpers_); }
+  std::optional<size_t> ToHelp() const { return MayHelp() ? ChooseToHelp(running_, most_helpers_) : std::nullopt; }
+  bool MayHelp() const;
 
   const size_t most_helpers_;
+  double busy_ = 0;  ///< moving average of what Arrived found
   std::vector<std::unique_ptr<Place>> places_;
   std::vector<RunningBatch> running_;  ///< [places]
   size_t helpers_ = 0;

@@ -104,7 +104,7 @@ constexpr NumberField kNumbers[] = {
 
 /// Fields that are true or false, with their defaults.
 constexpr std::pair<const char*, bool> kSwitches[] = {{"execution.predictive_admission", true},
-                                                      {"execution.split_lone_requests", false},
+                                                      {"execution.split_lone_requests", true},
                                                       {"logging.requests", false},
                                                       {"brown_out.enabled", false},
                                                       {"listen.allow_insecure", false},

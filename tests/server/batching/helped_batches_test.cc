@@ -74,6 +74,33 @@ TEST_F(HelpedBatchesTest, WithoutHelpersNothingIsShared) {
   EXPECT_EQ(none.Ended(nullptr, At(1s)), 0s);
 }
 
+TEST_F(HelpedBatchesTest, NobodyHelpsWhereCallsAreSeldomAlone) {
+  batches_.Started(10);
+  EXPECT_TRUE(batches_.wanted());
+  for (int i = 0; i < 20; ++i) batches_.Arrived(2);
+  EXPECT_FALSE(batches_.wanted());
+  EXPECT_FALSE(batches_.Joined(At(1s)).has_value());
+  batches_.Arrived(0);
+  EXPECT_FALSE(batches_.wanted());  // one that is alone does not decide
+  for (int i = 0; i < 20; ++i) batches_.Arrived(0);
+  EXPECT_TRUE(batches_.wanted());
+}
+
+TEST(HelpingExecutors, NobodyHelpsWithAProfileForWhichItDoesNotPay) {
+  BatchQueue queue({.profiles = 2, .most_helpers = 1});
+  queue.SetSplits(1, false);
+  const auto backend = std::make_shared<PuppetBackend>(8, false, [](bool) {});
+  for (const size_t profile : {size_t{0}, size_t{1}}) {
+    const auto job = JobOf(backend, 1, {5});
+    job->profile = profile;
+    ASSERT_EQ(queue.Push(job), PushResult::kTaken);
+    const std::optional<Batch> batch = queue.TryTake({});
+    ASSERT_TRUE(batch.has_value());
+    EXPECT_EQ(batch->work != nullptr, profile == 0);
+    queue.Complete(*batch, RunBatch(*batch, queue.now()));
+  }
+}
+
 std::future<void> DoneOf(const std::shared_ptr<Job>& job) {
   auto promise = std::make_shared<std::promise<void>>();
   job->done = [promise](Job&) { promise->set_value(); };

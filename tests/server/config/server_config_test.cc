@@ -97,17 +97,17 @@ TEST(CompleteConfig, FillsInEveryDefaultToAValidConfig) {
   EXPECT_EQ(config.default_profile(), "baseline");
   EXPECT_EQ(config.execution().executors(), 3u);
   EXPECT_TRUE(config.execution().predictive_admission());
-  EXPECT_FALSE(config.execution().split_lone_requests());
+  EXPECT_TRUE(config.execution().split_lone_requests());
   EXPECT_EQ(config.execution().long_item_tokens(), 192u);
   EXPECT_EQ(config.limits().stream_write_timeout_ms(), 30000u);
   EXPECT_EQ(config.limits().max_metadata_bytes(), 32768u);
   EXPECT_EQ(config.limits().min_ping_interval_ms(), 5000u);
 }
 
-TEST(CompleteConfig, SplitsLoneRequestsIfTheFileSaysSo) {
+TEST(CompleteConfig, SplitsLoneRequestsUnlessTheFileSaysNo) {
   ServerConfig file;
-  file.mutable_execution()->set_split_lone_requests(true);
-  EXPECT_TRUE(Completed({.model_directory = "m"}, file).execution().split_lone_requests());
+  file.mutable_execution()->set_split_lone_requests(false);
+  EXPECT_FALSE(Completed({.model_directory = "m"}, file).execution().split_lone_requests());
 }
 
 TEST(CompleteConfig, WhereCallersAreKnownOneHasHalfAndNobodyARate) {
