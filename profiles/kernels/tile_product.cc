@@ -2,10 +2,10 @@
 #include <array>
 #include <chrono>
 #include <cstring>
+#include <iterator>
 #include <limits>
 #include <mutex>
 #include <new>
-#include <ranges>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -187,9 +187,10 @@ const Tiles* FastestTiles(Precision precision) {
   std::call_once(measured[index], [&] {
     double least = std::numeric_limits<double>::infinity();
     // The portable ones are for hosts that have no others.
-    for (const IsaTiles& row : std::ranges::reverse_view(kIsaTiles)) {
-      const Tiles* const tiles = TilesFor(row.isa, precision);
-      if (tiles == nullptr || (row.isa == Isa::kPortable && fastest[index] != nullptr)) continue;
+    for (size_t i = std::size(kIsaTiles); i-- > 0;) {
+      const Isa isa = kIsaTiles[i].isa;
+      const Tiles* const tiles = TilesFor(isa, precision);
+      if (tiles == nullptr || (isa == Isa::kPortable && fastest[index] != nullptr)) continue;
       const double seconds = SecondsOf(*tiles);
       if (fastest[index] != nullptr && seconds >= least) continue;
       fastest[index] = tiles;
