@@ -31,12 +31,12 @@ struct Loading {
 };
 
 std::vector<Loading> Loadings() {
-  return {{kUsual, "", {"strategy packed", "token budget 2048", "prefetch off"}},
-          {"bucketed", "strategy: \"bucketed\"", {"strategy bucketed"}},
-          {"padded", "strategy: \"padded\"", {"strategy padded"}},
+  return {{kUsual, "max_batch_tokens: 2048", {"strategy packed", "token budget 2048", "prefetch off"}},
+          {"bucketed", "strategy: \"bucketed\" max_batch_tokens: 2048", {"strategy bucketed"}},
+          {"padded", "strategy: \"padded\" max_batch_tokens: 2048", {"strategy padded"}},
           {"budget-512", "max_batch_tokens: 512", {"token budget 512"}},
           {"budget-8192", "max_batch_tokens: 8192", {"token budget 8192"}},
-          {"prefetch", "prefetch: true", {"prefetch on"}}};
+          {"prefetch", "prefetch: true max_batch_tokens: 2048", {"prefetch on"}}};
 }
 
 std::string ProfileConfig(const Loading& loading, const std::string& recipe) {

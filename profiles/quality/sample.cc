@@ -1,6 +1,7 @@
 #include "profiles/quality/sample.h"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cmath>
 #include <filesystem>
@@ -24,6 +25,11 @@ namespace {
 constexpr size_t kMostExamples = 1000000;
 constexpr uintmax_t kLargestFileBytes = 64u << 20;
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+
+/// The sizes of kSeveralSizes. A batch of at least three quarters of a size counts as of that size.
+constexpr std::array<size_t, 6> kBatchSizes = {64, 128, 192, 256, 384, kBatchTokens};
+constexpr size_t kLeastBatchesOfSize = 3;
+constexpr double kEfficient = 0.97;
 
 using rows::Row;
 
@@ -202,10 +208,11 @@ uint64_t HashOf(const TokenizedSample& sample) {
 
 std::vector<SampleBatch> FormBatches(const TokenizedSample& sample, size_t batch_tokens) {
   std::vector<SampleBatch> batches;
-  size_t token = 0;
+  size_t token = 0, most = batch_tokens;
   for (size_t example = 0; example < sample.lengths.size(); ++example) {
     const size_t length = sample.lengths[example];
-    if (batches.empty() || batches.back().tokens + length > batch_tokens) {
+    if (batches.empty() || batches.back().tokens + length > most) {
+      if (batch_tokens == kSeveralSizes) most = kBatchSizes[batches.size() % kBatchSizes.size()];
       batches.push_back({.first_example = example, .first_token = token});
     }
     SampleBatch& batch = batches.back();
@@ -220,13 +227,32 @@ encoder::PackedBatch SampleBatch::View(const TokenizedSample& sample) const {
   return {absl::MakeConstSpan(sample.token_ids).subspan(first_token, tokens), cu_seqlens};
 }
 
+std::optional<size_t> EfficientBatchTokens(const std::vector<TimedBatch>& batches) {
+  std::array<size_t, kBatchSizes.size()> counts = {};
+  std::array<double, kBatchSizes.size()> rates = {};
+  for (const TimedBatch& batch : batches) {
+    const auto size = std::ranges::lower_bound(kBatchSizes, batch.tokens);
+    if (size == kBatchSizes.end() || batch.tokens * 4 < *size * 3) continue;
+    const auto i = static_cast<size_t>(size - kBatchSizes.begin());
+    ++counts[i];
+    rates[i] = std::max(rates[i], batch.tokens_per_second);
+  }
+  for (size_t i = 0; i < counts.size(); ++i) {
+    if (counts[i] < kLeastBatchesOfSize) rates[i] = 0;
+  }
+  if (rates.back() == 0) return std::nullopt;
+  const double enough = kEfficient * *std::ranges::max_element(rates);
+  const auto least = std::ranges::find_if(rates, [&](double rate) { return rate >= enough; });
+  return kBatchSizes[static_cast<size_t>(least - rates.begin())];
+}
+
 absl::StatusOr<SampleRun> RunSample(const encoder::Profile& profile, const TokenizedSample& sample, size_t labels,
                                     const RunAll& run_all, size_t batch_tokens) {
   SampleRun run;
   run.logits.resize(sample.lengths.size() * labels);
   const std::vector<SampleBatch> batches = FormBatches(sample, batch_tokens);
   std::vector<absl::Status> statuses(batches.size());
-  std::vector<double> rates(batches.size());
+  std::vector<TimedBatch> timed(batches.size());
   run_all(batches.size(), [&](size_t i) {
     const SampleBatch& batch = batches[i];
     const auto start = std::chrono::steady_clock::now();
@@ -234,7 +260,7 @@ absl::StatusOr<SampleRun> RunSample(const encoder::Profile& profile, const Token
         profile.Run(batch.View(sample),
                     absl::MakeSpan(run.logits).subspan(batch.first_example * labels, batch.examples() * labels));
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-    rates[i] = static_cast<double>(batch.tokens) / std::max(seconds.count(), 1e-9);
+    timed[i] = {batch.tokens, static_cast<double>(batch.tokens) / std::max(seconds.count(), 1e-9)};
   });
   for (const absl::Status& status : statuses) RETURN_IF_ERROR(status);
   const auto wrong =
@@ -242,6 +268,11 @@ absl::StatusOr<SampleRun> RunSample(const encoder::Profile& profile, const Token
   if (wrong != run.logits.end()) {
     const size_t example = static_cast<size_t>(wrong - run.logits.begin()) / labels;
     return absl::InternalError(absl::StrCat("a logit of example ", example + 1, " of the sample is not finite"));
+  }
+  if (batch_tokens == kSeveralSizes) run.efficient_tokens = EfficientBatchTokens(timed);
+  std::vector<double> rates;
+  for (const TimedBatch& batch : timed) {
+    if (batch.tokens * 4 >= run.efficient_tokens.value_or(0) * 3) rates.push_back(batch.tokens_per_second);
   }
   run.tokens_per_second = statistics::Quantile(std::move(rates), 0.5);
   return run;

@@ -99,14 +99,28 @@ struct SampleBatch {
 
 inline constexpr size_t kBatchTokens = 512;
 inline constexpr size_t kAlone = 1;
+/// Batches of several sizes up to kBatchTokens in turn, so that a run shows how large a batch should be.
+inline constexpr size_t kSeveralSizes = 0;
 
 /// All examples in their order, in batches of at most `batch_tokens` tokens, but one text at least: with kAlone each is
 /// a batch of its own.
 std::vector<SampleBatch> FormBatches(const TokenizedSample& sample, size_t batch_tokens = kBatchTokens);
 
+/// A batch that ran on one thread.
+struct TimedBatch {
+  size_t tokens = 0;
+  double tokens_per_second = 0;
+};
+
+/// The least tokens with which batches reach 97 % of the best rate. Of batches of about one size (see kSeveralSizes)
+/// the fastest counts, because others of the machine only ever slow one down. Sizes of which fewer than three batches
+/// ran do not count; nothing if the largest does not.
+std::optional<size_t> EfficientBatchTokens(const std::vector<TimedBatch>& batches);
+
 struct SampleRun {
   std::vector<float> logits;     ///< [examples, labels], all finite
-  double tokens_per_second = 0;  ///< of one thread, in the median batch
+  double tokens_per_second = 0;  ///< of one thread, in the median batch; with kSeveralSizes, of efficient ones
+  std::optional<size_t> efficient_tokens;  ///< with kSeveralSizes: see EfficientBatchTokens
 };
 
 using team::RunAll;

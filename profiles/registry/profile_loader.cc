@@ -292,7 +292,7 @@ absl::Status ProfileLoader::Measure(const ProfileSpec& spec, const Recipe& recip
       team.Dismiss();
     });
   };
-  auto run = quality::RunSample(profile, tokenized_, labels(), with_the_longest);
+  auto run = quality::RunSample(profile, tokenized_, labels(), with_the_longest, quality::kSeveralSizes);
   clock.End("sample");
   RETURN_IF_ERROR(longest);
   if (!run.ok()) {
@@ -300,6 +300,7 @@ absl::Status ProfileLoader::Measure(const ProfileSpec& spec, const Recipe& recip
     return run.status();
   }
   outcome->tokens_per_second = run->tokens_per_second;
+  outcome->efficient_tokens = run->efficient_tokens;
   if (IsBaseline(spec)) baseline_logits_ = run->logits;
   outcome->quality = quality::CompareLogits(run->logits, baseline_logits_, sample_, model_.checkpoint->config());
   outcome->quality_reason.clear();

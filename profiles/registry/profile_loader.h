@@ -55,6 +55,7 @@ struct LoadOutcome {
   std::optional<quality::Quality> quality;
   std::string quality_reason;               ///< why there is no quality; empty if there is
   std::optional<double> tokens_per_second;  ///< of one thread, on the sample
+  std::optional<size_t> efficient_tokens;   ///< of a batch, on the sample: see quality::EfficientBatchTokens
 };
 
 /// Makes profiles of specs: opens the checkpoint, packs the weights, warms up, compares with the baseline on the

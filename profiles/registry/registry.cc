@@ -234,6 +234,7 @@ class RegistryImpl final : public Registry {
     status->steps = std::move(outcome.steps);
     status->quality = outcome.quality;
     status->quality_reason = std::move(outcome.quality_reason);
+    status->efficient_batch_tokens = outcome.efficient_tokens;
     status->expected_tokens_per_second = std::nullopt;
     if (outcome.tokens_per_second) {
       status->expected_tokens_per_second = *outcome.tokens_per_second * static_cast<double>(executors_);

@@ -39,6 +39,8 @@ struct ProfileStatus {
   /// An estimate: the rate of a thread on the sample, measured at load, times the executors. Where the sample ran on as
   /// many threads as there are executors it is what they reach together; where it ran on fewer, the most they can.
   std::optional<double> expected_tokens_per_second;
+  /// The least tokens that make a batch efficient, measured on the sample: see quality::EfficientBatchTokens.
+  std::optional<size_t> efficient_batch_tokens;
 };
 
 /// A profile that is ready to run. Holding it keeps it alive.

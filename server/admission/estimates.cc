@@ -23,26 +23,53 @@ struct Ahead {
   double as_urgent = 0;
 };
 
-double WorkNs(const ProfileWork& profile, double tokens, const Discipline& discipline) {
-  return profile.cost.alone().WorkNs(tokens, static_cast<double>(discipline.policy.max_batch_tokens));
+using Profiles = std::vector<ProfileWork>;
+
+double WorkNs(const Profiles& profiles, size_t profile, double tokens, const Discipline& discipline) {
+  const batching::BatchCost& cost = profiles[profile].cost;
+  return cost.alone().WorkNs(tokens, discipline.EfficientTokens(profile, cost));
+}
+
+double TokensOf(const ProfileWork& profile) {
+  return std::accumulate(profile.tokens.begin(), profile.tokens.end(), 0.0);
 }
 
 /// The tokens of one profile that go before a call of `priority`. Less urgent ones do once they have waited long
 /// enough: of a backlog, that is the part which takes longer to drain than the ageing steps between the two priorities.
-Ahead TokensAhead(const ProfileWork& profile, call::Priority priority, const Discipline& discipline) {
+Ahead TokensAhead(const Profiles& profiles, size_t profile, call::Priority priority, const Discipline& discipline) {
   Ahead ahead;
-  const double token_ns = WorkNs(profile, 1, discipline) / static_cast<double>(discipline.executors);
+  const std::array<double, call::kCallPriorities>& tokens = profiles[profile].tokens;
+  const double token_ns = WorkNs(profiles, profile, 1, discipline) / static_cast<double>(discipline.executors);
   const auto own = static_cast<size_t>(priority);
   for (size_t other = 0; other < call::kCallPriorities; ++other) {
     if (other > own) {
-      ahead.more_urgent += profile.tokens[other];
+      ahead.more_urgent += tokens[other];
     } else if (token_ns > 0) {
       const auto steps = static_cast<double>(own - other);
       const double too_young = steps * static_cast<double>(discipline.policy.ageing_step.count()) / token_ns;
-      ahead.as_urgent += std::max(0.0, profile.tokens[other] - too_young);
+      ahead.as_urgent += std::max(0.0, tokens[other] - too_young);
     }
   }
   return ahead;
+}
+
+/// The tokens of the call's last batch, if `arriving` join what waits before that is formed.
+double LastBatchTokens(const PendingCall& call, const Profiles& profiles, double arriving,
+                       const Discipline& discipline) {
+  double waiting = static_cast<double>(call.tokens) + arriving;
+  size_t running = 0;
+  for (const ProfileWork& profile : profiles) {
+    waiting += TokensOf(profile);
+    running += profile.running_tokens;
+  }
+  const batching::BatchRequest request = {
+      .executors = discipline.executors,
+      .running_tokens = running - running / discipline.executors};  // what the executor itself runs has ended by then
+  const auto efficient = static_cast<size_t>(discipline.EfficientTokens(call.profile, profiles[call.profile].cost));
+  const batching::TokenBudget budget =
+      batching::BudgetOf(static_cast<size_t>(std::ceil(waiting)), efficient, discipline.LoadingOf(call.profile),
+                         request, discipline.policy);
+  return static_cast<double>(std::max(budget.packed(), call.tokens / std::max<size_t>(call.items, 1)));
 }
 
 /// When an executor is free for what comes after `work_ns` that all of them share.
@@ -115,38 +142,41 @@ double LoadMeter::Ratio(Clock::time_point now) const {
 double FinishNs(const PendingCall& call, const std::vector<ProfileWork>& profiles, std::vector<double> running_ns,
                 const Discipline& discipline) {
   const ProfileWork& own = profiles[call.profile];
-  const auto budget = static_cast<double>(discipline.policy.max_batch_tokens);
-  const Ahead own_ahead = TokensAhead(own, call.priority, discipline);
-  const double together = own_ahead.more_urgent + own_ahead.as_urgent + static_cast<double>(call.tokens);
-  // The last of them share its last batch, so only the rest goes before it.
-  double batch_tokens = std::min(budget, together);
-  const double before_ns = WorkNs(own, together - batch_tokens, discipline);
+  const Ahead own_ahead = TokensAhead(profiles, call.profile, call.priority, discipline);
+  const double call_tokens = static_cast<double>(call.tokens);
 
   double others_ns = 0;
   // Profiles get equal shares from when their more urgent work has run: until then only those that have such work
   // compete.
-  const double own_turn_ns = WorkNs(own, own_ahead.as_urgent + static_cast<double>(call.tokens), discipline);
+  const double own_turn_ns = WorkNs(profiles, call.profile, own_ahead.as_urgent + call_tokens, discipline);
   for (size_t profile = 0; profile < profiles.size(); ++profile) {
     if (profile == call.profile) continue;
-    const Ahead ahead = TokensAhead(profiles[profile], call.priority, discipline);
-    others_ns += WorkNs(profiles[profile], ahead.more_urgent, discipline) +
-                 std::min(WorkNs(profiles[profile], ahead.as_urgent, discipline), own_turn_ns);
+    const Ahead ahead = TokensAhead(profiles, profile, call.priority, discipline);
+    others_ns += WorkNs(profiles, profile, ahead.more_urgent, discipline) +
+                 std::min(WorkNs(profiles, profile, ahead.as_urgent, discipline), own_turn_ns);
   }
+  const double before = own_ahead.more_urgent + own_ahead.as_urgent;
   const size_t idle = discipline.executors - std::min(discipline.executors, running_ns.size());
-  if (before_ns + others_ns == 0 && idle > 1) {
-    batch_tokens = std::ceil(batch_tokens / static_cast<double>(std::clamp<size_t>(call.items, 1, idle)));
-    if (discipline.split_lone_batches && call.items < idle) return own.cost.HelpedNs(batch_tokens);
+  if (before + others_ns == 0 && idle > 1) {  // they take even parts, each in batches if it is much
+    const double part = std::ceil(call_tokens / static_cast<double>(std::clamp<size_t>(call.items, 1, idle)));
+    if (discipline.split_lone_batches && call.items < idle) return own.cost.HelpedNs(part);
+    return std::max(own.cost.alone().BatchNs(part), WorkNs(profiles, call.profile, part, discipline));
   }
+  const double together = before + call_tokens;
+  // The last of them share its last batch, so only the rest goes before it.
+  double batch_tokens = std::min(LastBatchTokens(call, profiles, 0, discipline), together);
+  const double before_ns = WorkNs(profiles, call.profile, together - batch_tokens, discipline);
   const double wait_ns = FreeAfter(std::move(running_ns), before_ns + others_ns, discipline.executors);
-  batch_tokens = std::min(budget, batch_tokens + own.arriving_per_ns * wait_ns);
+  const double arriving = own.arriving_per_ns * wait_ns;
+  batch_tokens = std::min(LastBatchTokens(call, profiles, arriving, discipline), batch_tokens + arriving);
   return wait_ns + own.cost.alone().BatchNs(batch_tokens);
 }
 
 double DrainNs(const std::vector<ProfileWork>& profiles, const std::vector<double>& running_ns,
                const Discipline& discipline) {
   double work_ns = std::accumulate(running_ns.begin(), running_ns.end(), 0.0);
-  for (const ProfileWork& profile : profiles) {
-    work_ns += WorkNs(profile, std::accumulate(profile.tokens.begin(), profile.tokens.end(), 0.0), discipline);
+  for (size_t profile = 0; profile < profiles.size(); ++profile) {
+    work_ns += WorkNs(profiles, profile, TokensOf(profiles[profile]), discipline);
   }
   return work_ns / static_cast<double>(discipline.executors);
 }

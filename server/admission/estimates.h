@@ -105,8 +105,17 @@ struct Discipline {
   size_t executors = 1;
   /// Idle executors help those that run a batch.
   bool split_lone_batches = false;
-  batching::PolicyOptions policy;  ///< the queue's own
+  batching::PolicyOptions policy = {};              ///< the queue's own
+  std::vector<batching::DataLoading> loading = {};  ///< so too
 
+  const batching::DataLoading& LoadingOf(size_t profile) const {
+    static const batching::DataLoading kDefault;
+    return profile < loading.size() ? loading[profile] : kDefault;
+  }
+  /// Of the batches that run while much waits.
+  double EfficientTokens(size_t profile, const batching::BatchCost& cost) const {
+    return static_cast<double>(batching::EfficientTokens(cost.efficient_tokens(), LoadingOf(profile), policy));
+  }
   /// Whether the items of a call are long: batches of long items let short ones overtake.
   bool IsLong(size_t items, size_t tokens) const {
     return policy.long_item_tokens > 0 && tokens >= items * policy.long_item_tokens;
@@ -118,6 +127,7 @@ struct ProfileWork {
   batching::BatchCost cost;
   std::array<double, call::kCallPriorities> tokens = {};  ///< that wait, by priority
   double arriving_per_ns = 0;                             ///< tokens that arrived recently, per time
+  size_t running_tokens = 0;                              ///< of its batches that run
 };
 
 /// A call whose finish time is to be predicted. Its tokens are not among those that wait.
@@ -132,9 +142,10 @@ struct PendingCall {
 /// Predicts when the last item of `call` will have run if it joins the queue now, in nanoseconds from now. It runs
 /// behind work of its own profile that is at least as urgent, behind more urgent work of other profiles, and, since
 /// profiles get equal shares of time, behind as much equally urgent work of each other profile as it and its own
-/// profile's make. Work that arrives while it waits joins its last batch, as far as that has room. A call that leaves
-/// an executor idle is helped. `running_ns` is the time that each running batch still needs; if these are more than the
-/// executors, the shortest are overtaking the longest. A pure function.
+/// profile's make. Work that arrives while it waits joins its last batch, as far as that has room: an executor takes
+/// no more than batching::BudgetOf says. A call that leaves an executor idle is helped. `running_ns` is the time that
+/// each running batch still needs; if these are more than the executors, the shortest are overtaking the longest. A
+/// pure function.
 double FinishNs(const PendingCall& call, const std::vector<ProfileWork>& profiles, std::vector<double> running_ns,
                 const Discipline& discipline);
 

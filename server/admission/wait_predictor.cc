@@ -226,8 +226,9 @@ std::chrono::nanoseconds WaitPredictor::bias(size_t profile) const {
 
 void WaitPredictor::Offer(const PendingCall& call, Clock::time_point now) {
   const std::lock_guard lock(mutex_);
-  load_.Offer(now, profiles_[call.profile].cost.alone().WorkNs(
-                       static_cast<double>(call.tokens), static_cast<double>(discipline_.policy.max_batch_tokens)));
+  const batching::BatchCost& cost = profiles_[call.profile].cost;
+  load_.Offer(now,
+              cost.alone().WorkNs(static_cast<double>(call.tokens), discipline_.EfficientTokens(call.profile, cost)));
 }
 
 double WaitPredictor::load_ratio(Clock::time_point now) const {
@@ -252,6 +253,7 @@ std::vector<ProfileWork> WaitPredictor::WorkLocked(Behind behind, Clock::time_po
       work[profile].tokens[priority] = static_cast<double>(tokens);
     }
   }
+  for (const RunningBatch& batch : running_) work[batch.profile].running_tokens += batch.tokens;
   return work;
 }
 

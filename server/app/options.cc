@@ -9,6 +9,7 @@
 
 #include "profiles/machine/cores.h"
 #include "server/config/checks.h"
+#include "server/config/server_config.h"
 #include "server/service/profile_backend.h"
 #include "server/transport/http_routes.h"
 
@@ -30,20 +31,34 @@ quality::Gate ToGate(const config::Gate& gate) {
 /// More helpers hardly make a batch faster, because they wait for one another after every step.
 constexpr size_t kMostHelpers = 7;
 
-batching::DataLoading ToDataLoading(const config::DataLoading& config) {
+/// `execution` limits batches where the entry itself does not.
+batching::DataLoading ToDataLoading(const config::DataLoading& config, const config::Execution& execution) {
   batching::DataLoading loading = {.prefetch = config.prefetch()};
   const auto& strategies = batching::kLoadingStrategyNames;
   const auto strategy = std::ranges::find(strategies, config.strategy());
   if (strategy != strategies.end()) {
     loading.strategy = static_cast<batching::LoadingStrategy>(strategy - strategies.begin());
   }
+  if (execution.has_max_batch_tokens()) loading.max_batch_tokens = execution.max_batch_tokens();
   if (config.has_max_batch_tokens()) loading.max_batch_tokens = config.max_batch_tokens();
+  return loading;
+}
+
+/// [profiles of the queue]
+std::vector<batching::DataLoading> ToLoading(const config::ServerConfig& config,
+                                             const std::vector<std::string>& names) {
+  std::vector<batching::DataLoading> loading(service::QueueProfiles(names), ToDataLoading({}, config.execution()));
+  for (const config::Profile& profile : config.profiles()) {
+    const auto name = std::ranges::find(names, profile.name());
+    if (name == names.end()) continue;
+    loading[static_cast<size_t>(name - names.begin())] = ToDataLoading(profile.data_loading(), config.execution());
+  }
   return loading;
 }
 
 batching::PolicyOptions ToPolicy(const config::ServerConfig& config) {
   batching::PolicyOptions policy;
-  policy.max_batch_tokens = config.execution().max_batch_tokens();
+  policy.max_batch_tokens = config::MaxBatchTokens(config.execution());
   policy.long_item_tokens = config.execution().long_item_tokens();
   return policy;
 }
@@ -128,25 +143,22 @@ std::vector<std::string> LoadOrder(const config::ServerConfig& config) {
 batching::BatchQueueOptions ToQueueOptions(const config::ServerConfig& config, const std::vector<std::string>& names) {
   batching::BatchQueueOptions options;
   options.profiles = service::QueueProfiles(names);
+  options.executors = config.execution().executors();
   options.capacity_items = config.execution().queue_capacity_items();
   options.capacity_tokens = config.execution().queue_capacity_tokens();
   if (config.execution().split_lone_requests()) {
     options.most_helpers = std::min<size_t>(config.execution().executors() - 1, kMostHelpers);
   }
   options.policy = ToPolicy(config);
-  options.loading.resize(names.size());
-  for (const config::Profile& profile : config.profiles()) {
-    const auto name = std::ranges::find(names, profile.name());
-    if (name == names.end()) continue;
-    options.loading[static_cast<size_t>(name - names.begin())] = ToDataLoading(profile.data_loading());
-  }
+  options.loading = ToLoading(config, names);
   return options;
 }
 
-admission::Discipline ToDiscipline(const config::ServerConfig& config) {
+admission::Discipline ToDiscipline(const config::ServerConfig& config, const std::vector<std::string>& names) {
   return {.executors = config.execution().executors(),
           .split_lone_batches = config.execution().split_lone_requests(),
-          .policy = ToPolicy(config)};
+          .policy = ToPolicy(config),
+          .loading = ToLoading(config, names)};
 }
 
 service::AdmissionOptions ToAdmissionOptions(const config::ServerConfig& config, const std::vector<std::string>& names,
@@ -173,7 +185,7 @@ service::ParkingOptions ToParkingOptions(const config::ServerConfig& config) {
 service::MemoryGuardOptions ToMemoryGuardOptions(const config::ServerConfig& config) {
   return {.unload_at = config.memory().unload_at(),
           .refuse_at = config.memory().refuse_at(),
-          .large_call_tokens = config.execution().max_batch_tokens(),
+          .large_call_tokens = config::MaxBatchTokens(config.execution()),
           .read = [config] { return ReadMemory(config); },
           .warn = [](const std::string& line) { spdlog::warn("{}", line); }};
 }

@@ -55,7 +55,7 @@ std::vector<std::string> LoadOrder(const config::ServerConfig& config);
 batching::BatchQueueOptions ToQueueOptions(const config::ServerConfig& config, const std::vector<std::string>& names);
 
 /// What prediction assumes of the queue: its own policy.
-admission::Discipline ToDiscipline(const config::ServerConfig& config);
+admission::Discipline ToDiscipline(const config::ServerConfig& config, const std::vector<std::string>& names);
 
 /// `max_tokens` is the limit of an item.
 service::AdmissionOptions ToAdmissionOptions(const config::ServerConfig& config, const std::vector<std::string>& names,

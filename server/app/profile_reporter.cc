@@ -78,6 +78,9 @@ std::string ProfileLine(const ProfileStatus& status) {
   if (status.expected_tokens_per_second) {
     absl::StrAppendFormat(&line, "; about %.0f tokens/s expected", *status.expected_tokens_per_second);
   }
+  if (status.efficient_batch_tokens) {
+    absl::StrAppend(&line, ", in batches of ", *status.efficient_batch_tokens, " or more");
+  }
   absl::StrAppendFormat(&line, "; loaded in %.2f s (%s)", status.load_seconds, Steps(status));
   if (!status.reason.empty()) absl::StrAppend(&line, "; ", status.reason);
   return line;
@@ -137,7 +140,9 @@ void ProfileReporter::SeedCost(const ProfileStatus& status) {
   const double rate = status.expected_tokens_per_second.value_or(0);
   if (rate <= 0) return;
   const auto profile = registry_->Get(status.name);
-  if (profile.ok()) queue_->SeedCost(profile->index, 1e9 * static_cast<double>(executors_) / rate);
+  if (!profile.ok()) return;
+  queue_->SeedCost(profile->index, 1e9 * static_cast<double>(executors_) / rate,
+                   status.efficient_batch_tokens.value_or(batching::kUsualEfficientTokens));
 }
 
 }  // namespace roberta::app

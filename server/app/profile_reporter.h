@@ -13,8 +13,8 @@
 
 namespace roberta::app {
 
-/// Keeps health (`profile/<name>`), metrics, the queue's cost of batches and the log up to date with the registry, and
-/// makes the backend of each profile that is loaded. Any thread may call.
+/// Keeps health (`profile/<name>`), metrics, the queue's cost and size of batches and the log up to date with the
+/// registry, and makes the backend of each profile that is loaded. Any thread may call.
 class ProfileReporter final : public registry::Observer {
  public:
   /// All must outlive this. `executors` is what expected_tokens_per_second is for; `splits`: they help each other, with

@@ -37,6 +37,7 @@
 #include "server/call/failure_reason.h"
 #include "server/config/checks.h"
 #include "server/config/security_entries.h"
+#include "server/config/server_config.h"
 #include "server/http/server.h"
 #include "server/metrics/server_metrics.h"
 #include "server/service/admission_control.h"
@@ -104,7 +105,7 @@ transport::ServerFacts FactsOf(const config::ServerConfig& config) {
   return {.version = version::kVersion,
           .revision = version::kGitCommit,
           .max_concurrent_calls = config.execution().queue_capacity_calls(),
-          .max_batch_tokens = config.execution().max_batch_tokens(),
+          .max_batch_tokens = config::MaxBatchTokens(config.execution()),
           .tokenizer_workers = config.execution().tokenizer_workers()};
 }
 
@@ -123,7 +124,7 @@ class ServerImpl final : public Server {
   ServerImpl(const config::ServerConfig& config, std::unique_ptr<registry::Registry> registry)
       : config_(config),
         registry_(std::move(registry)),
-        predictor_(service::QueueProfiles(registry_->names()), ToDiscipline(config)),
+        predictor_(service::QueueProfiles(registry_->names()), ToDiscipline(config, registry_->names())),
         queue_(QueueOptions(config, *registry_, &predictor_)),
         brown_out_(MakeBrownOut(config, {.registry = registry_.get(), .queue = &queue_, .metrics = &metrics_})),
         metrics_({.profiles = registry_->names(),

@@ -17,12 +17,11 @@ constexpr double kUnknownNsPerToken = 100'000;
 constexpr size_t kOvertakingWindowItems = 512;
 
 /// The entries of a profile that one batch of it can hold, of each priority.
-WaitingItems::Listed Shortlist(size_t profile, const DataLoading& loading, size_t max_batch_tokens,
-                               WaitingItems* waiting, std::vector<BatchPart>* cancelled) {
-  if (loading.strategy == LoadingStrategy::kBucketed) {
-    return waiting->Oldest(profile, kBucketedWindowItems, kNoLimit, cancelled);
-  }
-  return waiting->Oldest(profile, kNoLimit, loading.max_batch_tokens.value_or(max_batch_tokens), cancelled);
+WaitingItems::Listed Shortlist(size_t profile, LoadingStrategy strategy, size_t budget, WaitingItems* waiting,
+                               std::vector<BatchPart>* cancelled) {
+  const bool is_bucketed = strategy == LoadingStrategy::kBucketed;
+  return waiting->Oldest(profile, is_bucketed ? kBucketedWindowItems : kNoLimit, is_bucketed ? kNoLimit : budget,
+                         cancelled);
 }
 
 bool IsShadow(const Job& job) {
@@ -66,10 +65,25 @@ void BatchFormer::Enter(const std::shared_ptr<Job>& job, WaitingItems* waiting) 
   if (options_.observer != nullptr) options_.observer->Queued(*job);
 }
 
+BatchRequest BatchFormer::RequestNow(std::optional<size_t> last_profile) const {
+  return {.now = options_.now(),
+          .last_profile = last_profile,
+          .executors = options_.executors,
+          .running_tokens = running_tokens_};
+}
+
+size_t BatchFormer::EfficientTokensOf(size_t profile) const {
+  return EfficientTokens(costs_[profile].efficient_tokens(), LoadingOf(profile), options_.policy);
+}
+
+TokenBudget BatchFormer::BudgetNow(size_t profile, const WaitingItems& waiting, const BatchRequest& request) const {
+  return BudgetOf(waiting.tokens(), EfficientTokensOf(profile), LoadingOf(profile), request, options_.policy);
+}
+
 std::optional<Batch> BatchFormer::Form(std::optional<size_t> last_profile, size_t idle_executors) {
   std::optional<Batch> batch = TakeEarly();
-  if (!batch) batch = FormOfCalls({options_.now(), last_profile, idle_executors});
-  if (!batch) batch = FormOfShadow({.now = options_.now(), .last_profile = {}});
+  if (!batch) batch = FormOfCalls(RequestNow(last_profile), idle_executors);
+  if (!batch) batch = FormOfShadow(RequestNow({}));
   return batch;
 }
 
@@ -79,7 +93,9 @@ std::optional<Batch> BatchFormer::TakeEarly() {
     early_.pop_front();
     batch.taken = options_.now();
     std::vector<BatchPart> expired, cancelled;
+    running_tokens_ -= batch.tokens;
     RemoveUnwanted(&batch, &expired, &cancelled);
+    running_tokens_ += batch.tokens;
     Drop(expired, Outcome::kExpired);
     Drop(cancelled, Outcome::kCancelled);
     if (!batch.parts.empty()) return batch;
@@ -89,18 +105,18 @@ std::optional<Batch> BatchFormer::TakeEarly() {
 }
 
 void BatchFormer::FormEarly(std::optional<size_t> last_profile) {
-  std::optional<Batch> batch = FormOfCalls({options_.now(), last_profile, 1});
+  std::optional<Batch> batch = FormOfCalls(RequestNow(last_profile), 1);
   if (!batch) return;
   if (batch->parts.size() > 1) batch->gathered = std::make_shared<const GatheredTokens>(Gather(*batch));
   early_.push_back(*std::move(batch));
 }
 
-std::optional<Batch> BatchFormer::FormOfCalls(const BatchRequest& request) {
-  LetBulkIn(request);
+std::optional<Batch> BatchFormer::FormOfCalls(const BatchRequest& request, size_t idle_executors) {
+  LetBulkIn(idle_executors, request.now);
   DropUnwanted(&waiting_, request.now);
   while (!waiting_.empty()) {
     const ProfileTurn turn = NextProfile(waiting_.Oldest().jobs, spent_ns_, request, options_.policy);
-    std::optional<Batch> batch = FormOf(turn.profile, LoadingOf(turn.profile), request, &waiting_);
+    std::optional<Batch> batch = FormOf(turn.profile, BudgetNow(turn.profile, waiting_, request), request, &waiting_);
     if (!batch) continue;
     spent_ns_ = turn.spent_ns;
     Charge(&*batch);
@@ -113,17 +129,16 @@ std::optional<Batch> BatchFormer::FormOfShadow(const BatchRequest& request) {
   DropUnwanted(&shadow_, request.now);
   while (!shadow_.empty()) {
     const WaitingItems::Listed oldest = shadow_.Oldest();
-    const auto first = std::ranges::min_element(oldest.jobs, {}, &WaitingJob::enqueued);
-    DataLoading loading = LoadingOf(first->profile);
-    loading.max_batch_tokens = std::min(loading.max_batch_tokens.value_or(options_.policy.max_batch_tokens),
-                                        options_.policy.max_shadow_tokens);
-    if (std::optional<Batch> batch = FormOf(first->profile, loading, request, &shadow_)) return batch;
+    const size_t profile = std::ranges::min_element(oldest.jobs, {}, &WaitingJob::enqueued)->profile;
+    TokenBudget budget = BudgetNow(profile, shadow_, request);
+    budget.padded_tokens = std::min(budget.padded_tokens, options_.policy.max_shadow_tokens);
+    if (std::optional<Batch> batch = FormOf(profile, budget, request, &shadow_)) return batch;
   }
   return std::nullopt;
 }
 
 std::optional<Batch> BatchFormer::FormOvertaking(const OvertakenBatch& running) {
-  const BatchRequest request = {.now = options_.now(), .last_profile = {}};
+  const BatchRequest request = RequestNow({});
   DropUnwanted(&waiting_, request.now);
   if (waiting_.empty()) return std::nullopt;
   const ProfileTurn turn = NextProfile(waiting_.Oldest().jobs, spent_ns_, request, options_.policy);
@@ -134,7 +149,8 @@ std::optional<Batch> BatchFormer::FormOvertaking(const OvertakenBatch& running) 
     std::vector<BatchPart> cancelled;
     const WaitingItems::Listed listed = waiting_.Oldest(profile, kOvertakingWindowItems, kNoLimit, &cancelled);
     Drop(cancelled, Outcome::kCancelled);
-    const BatchPlan plan = PlanOvertaking(listed.jobs, running, LoadingOf(profile), request, options_.policy);
+    const BatchPlan plan = PlanOvertaking(listed.jobs, running, BudgetNow(profile, waiting_, request),
+                                          LoadingOf(profile).strategy, request, options_.policy);
     if (plan.picks.empty()) continue;
     Batch batch = TakePlanned(plan, listed, profile, request.now, &waiting_);
     spent_ns_[profile] = turn.spent_ns[profile];
@@ -144,13 +160,14 @@ std::optional<Batch> BatchFormer::FormOvertaking(const OvertakenBatch& running) 
   return std::nullopt;
 }
 
-std::optional<Batch> BatchFormer::FormOf(size_t profile, const DataLoading& loading, const BatchRequest& request,
+std::optional<Batch> BatchFormer::FormOf(size_t profile, const TokenBudget& budget, const BatchRequest& request,
                                          WaitingItems* from) {
+  const LoadingStrategy strategy = LoadingOf(profile).strategy;
   std::vector<BatchPart> cancelled;
-  const WaitingItems::Listed listed = Shortlist(profile, loading, options_.policy.max_batch_tokens, from, &cancelled);
+  const WaitingItems::Listed listed = Shortlist(profile, strategy, budget.packed(), from, &cancelled);
   Drop(cancelled, Outcome::kCancelled);
   if (listed.jobs.empty()) return std::nullopt;  // the last items of the profile were cancelled just now
-  const BatchPlan plan = PlanBatch(listed.jobs, from->tokens(), loading, request, options_.policy);
+  const BatchPlan plan = PlanBatch(listed.jobs, budget, strategy, request, options_.policy);
   return TakePlanned(plan, listed, profile, request.now, from);
 }
 
@@ -163,6 +180,7 @@ Batch BatchFormer::TakePlanned(const BatchPlan& plan, const WaitingItems::Listed
     batch.parts.push_back(from->TakeItems(listed.entries[pick.job], pick.items));
     batch.items += pick.items;
   }
+  running_tokens_ += batch.tokens;
   return batch;
 }
 
@@ -172,6 +190,7 @@ void BatchFormer::Charge(Batch* batch) {
 }
 
 void BatchFormer::BatchEnded(const Batch& batch, const BatchRun& run) {
+  running_tokens_ -= batch.tokens;
   const auto spent = std::chrono::nanoseconds(run.own_time() + run.helped);
   if (!IsShadow(*batch.parts.front().job)) spent_ns_[batch.profile] += spent.count() - batch.charged_ns;
   // An executor is busy with a batch from when it takes it.
@@ -180,8 +199,8 @@ void BatchFormer::BatchEnded(const Batch& batch, const BatchRun& run) {
   ReportCost(batch.profile);
 }
 
-void BatchFormer::SeedCost(size_t profile, double ns_per_token) {
-  costs_[profile].Seed(ns_per_token);
+void BatchFormer::SeedCost(size_t profile, double ns_per_token, size_t efficient_tokens) {
+  costs_[profile].Seed(ns_per_token, efficient_tokens);
   ReportCost(profile);
 }
 
@@ -201,9 +220,9 @@ void BatchFormer::Drop(const std::vector<BatchPart>& parts, Outcome outcome) {
   }
 }
 
-void BatchFormer::LetBulkIn(const BatchRequest& request) {
+void BatchFormer::LetBulkIn(size_t idle_executors, Clock::time_point now) {
   bulk_.LetIn(
-      request.idle_executors * options_.bulk_batch_tokens, request.now, waiting_,
+      idle_executors * options_.bulk_batch_tokens, now, waiting_,
       [&](const std::shared_ptr<Job>& job) { Enter(job, &waiting_); },
       [&](const std::shared_ptr<Job>& job, Outcome outcome) {
         dropped_.emplace_back(BatchPart{job, 0, job->lengths.size(), 0, job->token_ids.size()}, outcome);
@@ -222,7 +241,7 @@ BatchFormer::Depth BatchFormer::depth() const {
 Clock::duration BatchFormer::waiting_work() const {
   double ns = 0;
   for (size_t i = 0; i < costs_.size(); ++i) {
-    ns += WorkNs(costs_[i], waiting_.tokens_of()[i], options_.policy.max_batch_tokens);
+    ns += WorkNs(costs_[i], waiting_.tokens_of()[i], EfficientTokensOf(i));
   }
   return std::chrono::nanoseconds(std::llround(ns));
 }

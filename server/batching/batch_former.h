@@ -18,6 +18,7 @@ namespace roberta::batching {
 
 struct BatchQueueOptions {
   size_t profiles = 1;
+  size_t executors = 1;  ///< that take batches
   size_t capacity_items = 16384;
   size_t capacity_tokens = 1 << 20;
   size_t bulk_batch_tokens = 512;  ///< see BatchQueue::PushBulk: larger batches are hardly more efficient
@@ -42,8 +43,8 @@ class BatchFormer {
   /// `job` waits outside the capacities until an executor needs bulk work.
   void AddBulk(const std::shared_ptr<Job>& job) { bulk_.Add(job); }
 
-  /// The next batch for an executor: one that was formed early, else one of calls, else one of shadow traffic. Nothing
-  /// if nothing can run.
+  /// The next batch for one of `idle_executors`: one that was formed early, else one of calls, else one of shadow
+  /// traffic. Nothing if nothing can run.
   std::optional<Batch> Form(std::optional<size_t> last_profile, size_t idle_executors);
   /// Short items that may overtake `running`; nothing if there are none.
   std::optional<Batch> FormOvertaking(const OvertakenBatch& running);
@@ -54,7 +55,7 @@ class BatchFormer {
   /// Corrects the charge of `batch`, and learns what batches of its profile cost.
   void BatchEnded(const Batch& batch, const BatchRun& run);
   /// See BatchCost::Seed.
-  void SeedCost(size_t profile, double ns_per_token);
+  void SeedCost(size_t profile, double ns_per_token, size_t efficient_tokens);
 
   /// Items that were found cancelled or past their deadline since the last call, with kCancelled or kExpired.
   using Dropped = std::vector<std::pair<BatchPart, Outcome>>;
@@ -79,17 +80,20 @@ class BatchFormer {
   const DataLoading& LoadingOf(size_t profile) const;
 
  private:
+  BatchRequest RequestNow(std::optional<size_t> last_profile) const;
+  TokenBudget BudgetNow(size_t profile, const WaitingItems& waiting, const BatchRequest& request) const;
+  size_t EfficientTokensOf(size_t profile) const;
   std::optional<Batch> TakeEarly();
-  std::optional<Batch> FormOfCalls(const BatchRequest& request);
+  std::optional<Batch> FormOfCalls(const BatchRequest& request, size_t idle_executors);
   std::optional<Batch> FormOfShadow(const BatchRequest& request);
-  std::optional<Batch> FormOf(size_t profile, const DataLoading& loading, const BatchRequest& request,
+  std::optional<Batch> FormOf(size_t profile, const TokenBudget& budget, const BatchRequest& request,
                               WaitingItems* from);
-  static Batch TakePlanned(const BatchPlan& plan, const WaitingItems::Listed& listed, size_t profile,
-                           Clock::time_point now, WaitingItems* from);
+  Batch TakePlanned(const BatchPlan& plan, const WaitingItems::Listed& listed, size_t profile, Clock::time_point now,
+                    WaitingItems* from);
   void Charge(Batch* batch);
   void ReportCost(size_t profile) const;
   void Enter(const std::shared_ptr<Job>& job, WaitingItems* waiting);
-  void LetBulkIn(const BatchRequest& request);
+  void LetBulkIn(size_t idle_executors, Clock::time_point now);
   void DropUnwanted(WaitingItems* from, Clock::time_point now);
   void Drop(const std::vector<BatchPart>& parts, Outcome outcome);
 
@@ -98,6 +102,7 @@ class BatchFormer {
   WaitingItems shadow_;
   BulkLines bulk_;
   std::deque<Batch> early_;        ///< formed early
+  size_t running_tokens_ = 0;      ///< of batches that run, and of those that were formed early
   std::vector<int64_t> spent_ns_;  ///< [profiles]: see NextProfile
   std::vector<BatchCost> costs_;   ///< [profiles]
   Dropped dropped_;

@@ -13,6 +13,9 @@ constexpr int64_t kHighestLevel = static_cast<int64_t>(Priority::kHigh);
 /// The share of a bucketed batch that may be padding: one in so many tokens.
 constexpr size_t kBucketedPaddingShare = 4;
 
+/// A batch may be more than efficient where an executor has so many such batches before it.
+constexpr size_t kDeepQueueBatches = 4;
+
 struct Candidate {
   size_t job;
   int64_t level;
@@ -65,22 +68,16 @@ void KeepAlike(absl::Span<const WaitingJob> waiting, std::vector<Candidate>* can
   std::erase_if(*candidates, [&](const Candidate& candidate) { return waiting[candidate.job].backend != backend; });
 }
 
-/// The most tokens that a batch may have now.
-size_t BudgetOf(size_t waiting_tokens, const DataLoading& loading, const BatchRequest& request,
-                const PolicyOptions& options) {
-  const size_t most = loading.max_batch_tokens.value_or(options.max_batch_tokens);
-  if (request.idle_executors <= 1) return most;
-  return std::min(most, (waiting_tokens + request.idle_executors - 1) / request.idle_executors);
-}
-
 /// A batch that grows item by item.
 class GrowingBatch {
  public:
-  GrowingBatch(bool is_padded, size_t budget, const PolicyOptions& options)
+  GrowingBatch(bool is_padded, const TokenBudget& budget, const PolicyOptions& options)
       : is_padded_(is_padded), budget_(budget), options_(options) {}
 
   /// Whether an item of `length` fits; the first one always does.
-  bool Fits(size_t length) const { return items_ == 0 || Cost(length) <= budget_; }
+  bool Fits(size_t length) const {
+    return items_ == 0 || (tokens_ + length <= budget_.tokens && Cost(length) <= budget_.padded_tokens);
+  }
   /// Whether an item of `length` is long, or short, as the others are.
   bool IsAlike(size_t length) const { return items_ == 0 || IsLong(length, options_) == is_long(); }
   bool is_long() const { return IsLong(longest_, options_); }
@@ -101,7 +98,7 @@ class GrowingBatch {
   size_t Cost(size_t length) const { return is_padded_ ? (items_ + 1) * std::max(longest_, length) : tokens_ + length; }
 
   const bool is_padded_;
-  const size_t budget_;
+  const TokenBudget budget_;
   const PolicyOptions& options_;
   size_t items_ = 0, tokens_ = 0, longest_ = 0;
 };
@@ -147,13 +144,13 @@ std::vector<Pick> FillByLength(absl::Span<const WaitingJob> waiting, std::vector
   return picks;
 }
 
-BatchPlan Fill(absl::Span<const WaitingJob> waiting, std::vector<Candidate> candidates, const DataLoading& loading,
-               size_t budget, const PolicyOptions& options) {
+BatchPlan Fill(absl::Span<const WaitingJob> waiting, std::vector<Candidate> candidates, LoadingStrategy strategy,
+               const TokenBudget& budget, const PolicyOptions& options) {
   KeepAlike(waiting, &candidates);
-  GrowingBatch batch(loading.strategy != LoadingStrategy::kPacked, budget, options);
+  GrowingBatch batch(strategy != LoadingStrategy::kPacked, budget, options);
   BatchPlan plan;
-  plan.picks = loading.strategy == LoadingStrategy::kBucketed ? FillByLength(waiting, std::move(candidates), &batch)
-                                                              : FillInTurn(waiting, candidates, &batch);
+  plan.picks = strategy == LoadingStrategy::kBucketed ? FillByLength(waiting, std::move(candidates), &batch)
+                                                      : FillInTurn(waiting, candidates, &batch);
   plan.tokens = batch.tokens();
   plan.padded_length = batch.padded_length();
   return plan;
@@ -193,10 +190,20 @@ ProfileTurn NextProfile(absl::Span<const WaitingJob> oldest, absl::Span<const in
   return turn;
 }
 
-BatchPlan PlanBatch(absl::Span<const WaitingJob> waiting, size_t waiting_tokens, const DataLoading& loading,
+size_t EfficientTokens(size_t measured, const DataLoading& loading, const PolicyOptions& options) {
+  return loading.max_batch_tokens.value_or(std::min(measured, options.max_batch_tokens));
+}
+
+TokenBudget BudgetOf(size_t waiting_tokens, size_t efficient_tokens, const DataLoading& loading,
+                     const BatchRequest& request, const PolicyOptions& options) {
+  const size_t most = loading.max_batch_tokens.value_or(options.max_batch_tokens);
+  const size_t even = (waiting_tokens + request.running_tokens + request.executors - 1) / request.executors;
+  return {.tokens = even, .padded_tokens = std::min(most, std::max(efficient_tokens, even / kDeepQueueBatches))};
+}
+
+BatchPlan PlanBatch(absl::Span<const WaitingJob> waiting, const TokenBudget& budget, LoadingStrategy strategy,
                     const BatchRequest& request, const PolicyOptions& options) {
-  return Fill(waiting, InTurn(waiting, request, options), loading, BudgetOf(waiting_tokens, loading, request, options),
-              options);
+  return Fill(waiting, InTurn(waiting, request, options), strategy, budget, options);
 }
 
 bool MayBeOvertaken(const Job& job, size_t first_length, const PolicyOptions& options) {
@@ -204,8 +211,8 @@ bool MayBeOvertaken(const Job& job, size_t first_length, const PolicyOptions& op
   return IsLong(first_length, options) || job.bulk || job.priority == Priority::kShadow;
 }
 
-BatchPlan PlanOvertaking(absl::Span<const WaitingJob> waiting, const OvertakenBatch& running,
-                         const DataLoading& loading, const BatchRequest& request, const PolicyOptions& options) {
+BatchPlan PlanOvertaking(absl::Span<const WaitingJob> waiting, const OvertakenBatch& running, TokenBudget budget,
+                         LoadingStrategy strategy, const BatchRequest& request, const PolicyOptions& options) {
   const bool by_any = running.priority == Priority::kShadow;
   std::vector<Candidate> candidates = InTurn(waiting, request, options);
   std::erase_if(candidates, [&](const Candidate& candidate) {
@@ -214,8 +221,8 @@ BatchPlan PlanOvertaking(absl::Span<const WaitingJob> waiting, const OvertakenBa
            !(by_any || candidate.level >= static_cast<int64_t>(running.priority));
   });
   if (candidates.empty() || running.tokens_left == 0) return {};
-  const size_t most = loading.max_batch_tokens.value_or(options.max_batch_tokens);
-  return Fill(waiting, std::move(candidates), loading, std::min(most, running.tokens_left), options);
+  budget.padded_tokens = std::min(budget.padded_tokens, running.tokens_left);
+  return Fill(waiting, std::move(candidates), strategy, budget, options);
 }
 
 }  // namespace roberta::batching

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstddef>
@@ -25,7 +26,8 @@ inline constexpr std::array<const char*, 3> kLoadingStrategyNames = {"padded", "
 /// How the batches of a profile are made.
 struct DataLoading {
   LoadingStrategy strategy = LoadingStrategy::kPacked;
-  std::optional<size_t> max_batch_tokens;  ///< pads included; absent: PolicyOptions::max_batch_tokens
+  /// Pads included. Absent: by what is efficient, at most PolicyOptions::max_batch_tokens; see TokenBudget.
+  std::optional<size_t> max_batch_tokens;
   /// While an executor runs a batch of this profile, another thread forms the next batch, of whatever profile. Work
   /// that arrives later cannot overtake a batch that was formed early.
   bool prefetch = false;
@@ -60,8 +62,9 @@ struct PolicyOptions {
 /// The executor that a batch is formed for, and the time.
 struct BatchRequest {
   Clock::time_point now;
-  std::optional<size_t> last_profile;  ///< whose weights the executor used last
-  size_t idle_executors = 1;           ///< executors that could work at once, this one included; at least 1
+  std::optional<size_t> last_profile = {};  ///< whose weights the executor used last
+  size_t executors = 1;                     ///< all that there are, whether they are idle or not
+  size_t running_tokens = 0;                ///< of the batches that the others run
 };
 
 /// A batch that runs, as idle executors see it.
@@ -101,6 +104,25 @@ struct Pick {
   friend bool operator==(const Pick&, const Pick&) = default;
 };
 
+/// What the batches of a profile are filled to while not much more waits: `loading.max_batch_tokens`, or else the least
+/// tokens that were measured to make a batch efficient (see BatchCost), at most PolicyOptions::max_batch_tokens.
+size_t EfficientTokens(size_t measured, const DataLoading& loading, const PolicyOptions& options);
+
+/// The most tokens that a batch may have, if it is not one longer item.
+struct TokenBudget {
+  size_t tokens = 0;         ///< pads not included
+  size_t padded_tokens = 0;  ///< pads included
+
+  size_t packed() const { return std::min(tokens, padded_tokens); }
+};
+
+/// The budget of the next batch. It takes the even part, over all executors, of what waits and what runs, so that no
+/// executor takes what another one will be free for; but with its pads at most `efficient_tokens`, because beyond these
+/// callers wait longer for hardly more speed. Where so much waits that they wait for several batches anyway, a batch
+/// may be a quarter of the even part. `waiting_tokens` counts all that wait, for any profile.
+TokenBudget BudgetOf(size_t waiting_tokens, size_t efficient_tokens, const DataLoading& loading,
+                     const BatchRequest& request, const PolicyOptions& options);
+
 struct BatchPlan {
   std::vector<Pick> picks;   ///< not empty
   size_t tokens = 0;         ///< pads not included
@@ -111,22 +133,19 @@ struct BatchPlan {
 inline constexpr size_t kBucketedWindowItems = 512;
 
 /// Decides which items make the next batch. `waiting` holds jobs of one profile and is not empty: for each priority the
-/// oldest, in any order, as many as could fill a batch; `waiting_tokens` counts all that wait, for any profile.
+/// oldest, in any order, as many as `budget` could hold.
 ///
 /// - The highest level goes first, and within a level the first place, and of one place the oldest item. No item has a
 ///   higher level than one of its priority that has a place before it: what waits for other work of its own caller
-///   becomes no more urgent by that. All items of a batch have the same backend, and
-///   together at most the profile's `max_batch_tokens` tokens, unless it is one longer item. A padded batch counts with
-///   its pads: items times the longest.
+///   becomes no more urgent by that. All items of a batch have the same backend, and are together within `budget`,
+///   unless it is one longer item. With its pads a batch has its items times the longest.
 /// - A batch has either long items or short ones. If the first item is short, long items are skipped and keep their
 ///   turn; if it is long, the batch ends at the first short item.
 /// - A packed or padded batch ends at the first item that does not fit, so that larger items are not overtaken.
 /// - In a bucketed batch (jobs of one item each) the first item is the same, so that none starves. Then come the items
 ///   of its level whose length is nearest to its own, then those of the next level, while they fit and no more than a
 ///   quarter of the batch is padding. The batch is sorted by length.
-/// - If several executors are idle, a batch takes at most its even share of all tokens that wait, but one item at
-/// least.
-BatchPlan PlanBatch(absl::Span<const WaitingJob> waiting, size_t waiting_tokens, const DataLoading& loading,
+BatchPlan PlanBatch(absl::Span<const WaitingJob> waiting, const TokenBudget& budget, LoadingStrategy strategy,
                     const BatchRequest& request, const PolicyOptions& options);
 
 /// A batch that runs, between two steps of which its executor can run other batches.
@@ -140,8 +159,9 @@ struct OvertakenBatch {
 bool MayBeOvertaken(const Job& job, size_t first_length, const PolicyOptions& options);
 
 /// Decides, as PlanBatch does, which items run before `running` continues; no picks if none may. They are short, at
-/// least as urgent as `running`, no bulk work, and no more than the tokens it has left, but at least one item.
-BatchPlan PlanOvertaking(absl::Span<const WaitingJob> waiting, const OvertakenBatch& running,
-                         const DataLoading& loading, const BatchRequest& request, const PolicyOptions& options);
+/// least as urgent as `running`, no bulk work, and no more than `budget` and the tokens it has left, but at least one
+/// item.
+BatchPlan PlanOvertaking(absl::Span<const WaitingJob> waiting, const OvertakenBatch& running, TokenBudget budget,
+                         LoadingStrategy strategy, const BatchRequest& request, const PolicyOptions& options);
 
 }  // namespace roberta::batching

@@ -226,9 +226,9 @@ BatchQueue::Depth BatchQueue::depth() const {
   return former_.depth();
 }
 
-void BatchQueue::SeedCost(size_t profile, double ns_per_token) {
+void BatchQueue::SeedCost(size_t profile, double ns_per_token, size_t efficient_tokens) {
   const std::lock_guard lock(mutex_);
-  former_.SeedCost(profile, ns_per_token);
+  former_.SeedCost(profile, ns_per_token, efficient_tokens);
 }
 
 void BatchQueue::SetSplits(size_t profile, bool splits) {

@@ -75,8 +75,8 @@ class BatchQueue {
   /// From now on nothing is added.
   void Close();
 
-  /// The rate of a profile on one executor was measured; see BatchCost::Seed.
-  void SeedCost(size_t profile, double ns_per_token);
+  /// The rate of a profile on one executor was measured, and what makes its batches efficient; see BatchCost::Seed.
+  void SeedCost(size_t profile, double ns_per_token, size_t efficient_tokens = kUsualEfficientTokens);
 
   /// Whether executors may help each other with batches of `profile`; at first they may.
   void SetSplits(size_t profile, bool splits);

@@ -35,11 +35,13 @@ void CostModel::Learn(size_t tokens, int64_t duration_ns) {
   Fit();
 }
 
-void BatchCost::Seed(double ns_per_token) {
-  if (ns_per_token == seeded_ns_per_token_) return;
-  *this = BatchCost();
-  seeded_ns_per_token_ = ns_per_token;
-  alone_.Seed(ns_per_token);
+void BatchCost::Seed(double ns_per_token, size_t efficient_tokens) {
+  if (ns_per_token != seeded_ns_per_token_) {
+    *this = BatchCost();
+    seeded_ns_per_token_ = ns_per_token;
+    alone_.Seed(ns_per_token);
+  }
+  efficient_tokens_ = efficient_tokens;
 }
 
 void BatchCost::Learn(size_t tokens, int64_t duration_ns, int64_t helped_ns) {

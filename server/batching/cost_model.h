@@ -41,16 +41,21 @@ class CostModel {
   double ns_per_token_ = 0;
 };
 
-/// The time of a batch of one profile, alone on its executor and with idle executors helping all the time. Not
-/// thread-safe.
+/// What a batch needs to be efficient, until that is measured: on every host that was tried so many are enough.
+inline constexpr size_t kUsualEfficientTokens = 512;
+
+/// The time of a batch of one profile, alone on its executor and with idle executors helping all the time, and how
+/// large it should be. Not thread-safe.
 class BatchCost {
  public:
-  /// Starts again from a rate that was measured without help; the same rate again changes nothing.
-  void Seed(double ns_per_token);
+  /// Starts again from what was measured without help: a rate, and the least tokens of a batch that are efficient. The
+  /// same again changes nothing.
+  void Seed(double ns_per_token, size_t efficient_tokens = kUsualEfficientTokens);
 
   /// A batch of so many tokens took so long, and other executors spent `helped_ns` on it in total.
   void Learn(size_t tokens, int64_t duration_ns, int64_t helped_ns);
 
+  size_t efficient_tokens() const { return efficient_tokens_; }
   /// The cost of batches without help.
   const CostModel& alone() const { return alone_; }
   /// The time of one batch with help; until one was seen, the time without help.
@@ -59,6 +64,7 @@ class BatchCost {
  private:
   CostModel alone_, helped_;
   double seeded_ns_per_token_ = 0;
+  size_t efficient_tokens_ = kUsualEfficientTokens;
 };
 
 }  // namespace roberta::batching

@@ -49,7 +49,8 @@ constexpr uint32_t kStreamsOfExecutor = 128, kMostStreams = 1024;
 
 struct NumberField {
   const char* path;
-  uint32_t usual, lowest, highest;  ///< the default and the range
+  std::optional<uint32_t> usual;  ///< the default; nothing: what is not set stays so
+  uint32_t lowest, highest;
 };
 
 constexpr NumberField kNumbers[] = {
@@ -60,7 +61,7 @@ constexpr NumberField kNumbers[] = {
     {"execution.executors", 1, 1, 1024},
     {"execution.tokenizer_workers", 1, 1, 1024},
     {"execution.queue_capacity_calls", 1024, 1, kMany},
-    {"execution.max_batch_tokens", 2048, 1, kMostBatchTokens},
+    {"execution.max_batch_tokens", std::nullopt, 1, kMostBatchTokens},  // see MaxBatchTokens
     {"execution.queue_capacity_items", 16384, 1, 1u << 24},
     {"execution.queue_capacity_tokens", 1u << 20, 1, 1u << 30},
     {"execution.long_item_tokens", 192, 0, UINT32_MAX},
@@ -127,6 +128,7 @@ struct Field {
 absl::Status CheckNumbers(ServerConfig config) {
   for (const NumberField& row : kNumbers) {
     const Field at(&config, row.path);
+    if (!row.usual && !at.is_set()) continue;
     const uint32_t value = at.entry->GetReflection()->GetUInt32(*at.entry, at.field);
     RETURN_IF_ERROR(CheckRange(row.path, value, row.lowest, row.highest));
   }
@@ -267,12 +269,17 @@ void CompleteConfig(const Overrides& overrides, uint32_t usable_cores, const std
   if (!config->shadow().has_fraction()) config->mutable_shadow()->set_fraction(0);
   for (const NumberField& row : kNumbers) {
     const Field at(config, row.path);
-    if (!at.is_set()) at.entry->GetReflection()->SetUInt32(at.entry, at.field, row.usual);
+    if (row.usual && !at.is_set()) at.entry->GetReflection()->SetUInt32(at.entry, at.field, *row.usual);
   }
   for (const auto& [path, usual] : kSwitches) {
     const Field at(config, path);
     if (!at.is_set()) at.entry->GetReflection()->SetBool(at.entry, at.field, usual);
   }
+}
+
+uint32_t MaxBatchTokens(const Execution& execution) {
+  constexpr uint32_t kUsual = 2048;
+  return execution.has_max_batch_tokens() ? execution.max_batch_tokens() : kUsual;
 }
 
 absl::Status ValidateConfig(const ServerConfig& config, const std::vector<KnownRecipe>& recipes) {

@@ -45,10 +45,14 @@ struct Overrides {
   std::optional<bool> allow_insecure;
 };
 
-/// Overrides single fields, then gives every field that is still unset its default. `usable_cores` is the default
-/// number of executors; `recipes` are the profiles of a config that has none.
+/// Overrides single fields, then gives every field that is still unset its default, but for max_batch_tokens.
+/// `usable_cores` is the default number of executors; `recipes` are the profiles of a config that has none.
 void CompleteConfig(const Overrides& overrides, uint32_t usable_cores, const std::vector<KnownRecipe>& recipes,
                     ServerConfig* config);
+
+/// The most tokens of a batch. Where the config does not set them, it is for the server to find a size below that is
+/// efficient: that is why a completed config still says whether they were set.
+uint32_t MaxBatchTokens(const Execution& execution);
 
 /// Checks a completed config. InvalidArgument names the first field and value that is wrong. `recipes` are those that a
 /// profile may have.

@@ -47,6 +47,9 @@ v1::ProfileInfo InfoOf(const registry::ProfileStatus& status) {
     if (status.quality->baseline_accuracy) info.set_baseline_accuracy(*status.quality->baseline_accuracy);
   }
   if (status.expected_tokens_per_second) info.set_expected_tokens_per_second(*status.expected_tokens_per_second);
+  if (status.efficient_batch_tokens) {
+    info.set_efficient_batch_tokens(static_cast<uint32_t>(*status.efficient_batch_tokens));
+  }
   return info;
 }
 

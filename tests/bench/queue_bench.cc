@@ -110,7 +110,8 @@ void Measure(size_t profiles, LoadingStrategy strategy, size_t waiting, size_t b
 
 /// Milliseconds in which two executors run all jobs, at so many steps a batch.
 double RunAll(size_t jobs, int64_t steps, bool prefetch) {
-  BatchQueue queue({.capacity_items = jobs, .capacity_tokens = 1 << 30, .loading = {{.prefetch = prefetch}}});
+  BatchQueue queue(
+      {.executors = 2, .capacity_items = jobs, .capacity_tokens = 1 << 30, .loading = {{.prefetch = prefetch}}});
   const auto backend = std::make_shared<BusyBackend>(steps);
   std::latch left(static_cast<std::ptrdiff_t>(jobs));
   for (size_t i = 0; i < jobs; ++i) {

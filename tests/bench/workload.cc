@@ -84,9 +84,8 @@ std::vector<Batch> MakeBatches(const std::vector<int>& lengths, batching::Loadin
   std::vector<Batch> batches;
   while (!waiting.empty()) {
     const size_t seen = std::min(waiting.size(), batching::kBucketedWindowItems);
-    const batching::BatchPlan plan =
-        batching::PlanBatch(absl::MakeConstSpan(waiting).first(seen), 0,
-                            {.strategy = strategy, .max_batch_tokens = max_batch_tokens}, {}, {});
+    const batching::BatchPlan plan = batching::PlanBatch(absl::MakeConstSpan(waiting).first(seen),
+                                                         {max_batch_tokens, max_batch_tokens}, strategy, {}, {});
     Batch& batch = batches.emplace_back();
     batch.padded_length = plan.padded_length;
     std::vector<bool> taken(waiting.size(), false);

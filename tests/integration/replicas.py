@@ -109,7 +109,7 @@ class Replicas:
 
     def flags(self, host, config=""):
         text = (f'model {{ name: "{host}" }} listen {{ agent_port: {self.agent_port} }}\n'
-                f"execution {{ executors: 1 }}\n{self._config}\n{config}")
+                f"execution {{ executors: 1 max_batch_tokens: 2048 }}\n{self._config}\n{config}")  # batches as fleet_sim has them
         file = self._files.enter_context(config_file(text, ".textproto"))
         return ("--host", host, "--http-port", "off", "--config", file.name, *self._arguments)
 

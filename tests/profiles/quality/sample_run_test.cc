@@ -80,6 +80,47 @@ TEST(RunSample, TextsMayRunAlone) {
   EXPECT_EQ(profile.largest_batch, 2u);
 }
 
+TEST(RunSample, BatchesOfSeveralSizesShowWhatIsEfficient) {
+  const FirstTokens profile;
+  const auto run = RunSample(profile, Numbered(1000, 5), 1, RunInTurn, kSeveralSizes);
+  ASSERT_TRUE(run.ok()) << run.status();
+  for (size_t i = 0; i < 1000; ++i) EXPECT_EQ(run->logits[i], static_cast<float>(i));
+  EXPECT_EQ(profile.largest_batch, 510u);
+  ASSERT_TRUE(run->efficient_tokens.has_value());
+  EXPECT_GE(*run->efficient_tokens, 64u);
+  EXPECT_LE(*run->efficient_tokens, kBatchTokens);
+}
+
+/// Three batches of each size that a model whose batches cost `fixed` tokens more than they have would run.
+std::vector<TimedBatch> BatchesWith(double fixed) {
+  std::vector<TimedBatch> batches;
+  for (const size_t tokens : {60, 120, 190, 250, 380, 510}) {
+    const double rate = static_cast<double>(tokens) / (static_cast<double>(tokens) + fixed);
+    batches.insert(batches.end(), 3, {tokens, rate});
+  }
+  return batches;
+}
+
+TEST(EfficientBatchTokens, AreTheLeastThatComeNearTheBestRate) {
+  EXPECT_EQ(EfficientBatchTokens(BatchesWith(0)), 64u);
+  EXPECT_EQ(EfficientBatchTokens(BatchesWith(4)), 128u);
+  EXPECT_EQ(EfficientBatchTokens(BatchesWith(20)), 384u);
+  EXPECT_EQ(EfficientBatchTokens(BatchesWith(100)), 512u);
+}
+
+TEST(EfficientBatchTokens, ABatchThatWasHeldUpDoesNotCount) {
+  std::vector<TimedBatch> batches = BatchesWith(4);
+  for (size_t i = 0; i < batches.size(); i += 3) batches[i].tokens_per_second /= 10;
+  EXPECT_EQ(EfficientBatchTokens(batches), 128u);
+}
+
+TEST(EfficientBatchTokens, AreUnknownWithoutEnoughLargeBatches) {
+  std::vector<TimedBatch> batches = BatchesWith(4);
+  batches.pop_back();
+  EXPECT_EQ(EfficientBatchTokens(batches), std::nullopt);
+  EXPECT_EQ(EfficientBatchTokens({}), std::nullopt);
+}
+
 TEST(RunSample, ALogitThatIsNotFiniteIsAnError) {
   TokenizedSample sample = Numbered(5, 2);
   sample.token_ids[6] = -1;

@@ -54,7 +54,10 @@ class PlayedQueue {
  public:
   PlayedQueue(const Setting& setting, const batching::PolicyOptions& policy)
       : setting_(setting),
-        queue_({.profiles = setting.profiles, .policy = policy, .now = [this] { return now_; }}),
+        queue_({.profiles = setting.profiles,
+                .executors = setting.executors,
+                .policy = policy,
+                .now = [this] { return now_; }}),
         running_(setting.executors),
         last_profile_(setting.executors) {}
 

@@ -137,7 +137,8 @@ class Simulation {
   Clock::time_point end_;
   WaitPredictor predictor_{
       1, {.executors = kExecutors, .policy = {.max_batch_tokens = kMaxBatchTokens, .long_item_tokens = 0}}};
-  batching::BatchQueue queue_{{.profiles = 1, .now = [this] { return now_; }, .observer = &predictor_}};
+  batching::BatchQueue queue_{
+      {.profiles = 1, .executors = kExecutors, .now = [this] { return now_; }, .observer = &predictor_}};
   const std::shared_ptr<batching::PuppetBackend> backend_ = std::make_shared<batching::PuppetBackend>();
   std::priority_queue<Running> running_;
   Books books_;

@@ -24,11 +24,18 @@ TEST(ToQueueOptions, CarriesEverySettingOfAProfileToItsPlace) {
   EXPECT_EQ(options.capacity_items, 7u);
   EXPECT_EQ(options.capacity_tokens, 700u);
   EXPECT_EQ(options.policy.max_batch_tokens, 100u);
-  ASSERT_EQ(options.loading.size(), 2u);
+  ASSERT_EQ(options.loading.size(), options.profiles);
   EXPECT_EQ(options.loading[0].strategy, LoadingStrategy::kBucketed);
   EXPECT_EQ(options.loading[0].max_batch_tokens, 50u);
   EXPECT_TRUE(options.loading[0].prefetch);
-  EXPECT_EQ(options.loading[1].max_batch_tokens, std::nullopt);
+  EXPECT_EQ(options.loading[1].max_batch_tokens, 100u);
+}
+
+TEST(ToQueueOptions, BatchesAreByMeasurementUnlessTheConfigurationLimitsThem) {
+  const auto options = OptionsOf("execution { executors: 3 } profiles { name: 'amp' }", {"amp"});
+  EXPECT_EQ(options.executors, 3u);
+  EXPECT_EQ(options.policy.max_batch_tokens, 2048u);
+  for (const batching::DataLoading& loading : options.loading) EXPECT_EQ(loading.max_batch_tokens, std::nullopt);
 }
 
 TEST(ToQueueOptions, AllOtherExecutorsMayHelpButNoMoreThanSeven) {

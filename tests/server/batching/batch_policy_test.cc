@@ -18,6 +18,7 @@ using ::testing::ElementsAre;
 using ::testing::Gt;
 
 const Clock::time_point kNow{1000s};
+constexpr size_t kMeasured = 100;  // tokens that make a batch efficient
 const PolicyOptions kOptions = {.max_batch_tokens = 10, .switch_allowance = 20ms, .ageing_step = 1s};
 
 class PolicyTest : public testing::Test {
@@ -34,7 +35,9 @@ class PolicyTest : public testing::Test {
     return tokens;
   }
   BatchPlan Plan(const BatchRequest& request = {.now = kNow}) const {
-    return PlanBatch(waiting_, Tokens(), loading_, request, kOptions);
+    const size_t efficient = EfficientTokens(kMeasured, loading_, kOptions);
+    return PlanBatch(waiting_, BudgetOf(Tokens(), efficient, loading_, request, kOptions), loading_.strategy, request,
+                     kOptions);
   }
   ProfileTurn Choose(const BatchRequest& request = {.now = kNow}) const {
     return NextProfile(waiting_, spent_ns_, request, kOptions);
@@ -124,16 +127,46 @@ TEST_F(PolicyTest, AProfileThatDoesNotCompeteSavesNothingUp) {
   EXPECT_EQ(Choose().spent_ns[1], 5'000'000);
 }
 
-TEST_F(PolicyTest, WhereExecutorsIdleABatchIsAnEvenPartOfWhatWaits) {
+TEST_F(PolicyTest, ABatchIsAnEvenPartOfWhatWaits) {
   Wait({2, 2, 2, 2});
-  EXPECT_THAT(Plan({.now = kNow, .idle_executors = 2}).picks, ElementsAre(Pick{0, 2}));
-  EXPECT_THAT(Plan({.now = kNow, .idle_executors = 3}).picks, ElementsAre(Pick{0, 1}));
-  EXPECT_THAT(Plan({.now = kNow, .idle_executors = 9}).picks, ElementsAre(Pick{0, 1}));
+  EXPECT_THAT(Plan({.now = kNow, .executors = 2}).picks, ElementsAre(Pick{0, 2}));
+  EXPECT_THAT(Plan({.now = kNow, .executors = 3}).picks, ElementsAre(Pick{0, 1}));
+  EXPECT_THAT(Plan({.now = kNow, .executors = 9}).picks, ElementsAre(Pick{0, 1}));
 }
 
-TEST_F(PolicyTest, WithMuchWaitingIdleExecutorsTakeFullBatches) {
+TEST_F(PolicyTest, WhatRunsCountsForTheEvenPart) {
+  Wait({2, 2, 2, 2});
+  EXPECT_THAT(Plan({.now = kNow, .executors = 2, .running_tokens = 4}).picks, ElementsAre(Pick{0, 3}));
+  EXPECT_THAT(Plan({.now = kNow, .executors = 2, .running_tokens = 80}).picks, ElementsAre(Pick{0, 4}));
+}
+
+TEST_F(PolicyTest, WithMuchWaitingAllExecutorsTakeFullBatches) {
   Wait(std::vector<size_t>(100, 2));
-  EXPECT_THAT(Plan({.now = kNow, .idle_executors = 4}).picks, ElementsAre(Pick{0, 5}));
+  EXPECT_THAT(Plan({.now = kNow, .executors = 4}).picks, ElementsAre(Pick{0, 5}));
+}
+
+TEST(BudgetOf, IsWhatIsEfficientUntilManyWaitLongAnyway) {
+  constexpr size_t kEfficientTokens = 100;
+  const PolicyOptions options = {.max_batch_tokens = 1000};
+  const auto budget = [&](size_t waiting) {
+    return BudgetOf(waiting, kEfficientTokens, {}, {.now = kNow, .executors = 2}, options).packed();
+  };
+  EXPECT_EQ(budget(150), 75u);
+  EXPECT_EQ(budget(300), 100u);
+  EXPECT_EQ(budget(800), 100u);
+  EXPECT_EQ(budget(1600), 200u);
+  EXPECT_EQ(budget(100'000), 1000u);
+}
+
+TEST(BudgetOf, WhatTheUserSetsGoesBeforeWhatWasMeasured) {
+  const PolicyOptions options = {.max_batch_tokens = 1000};
+  const auto budget = [&](const DataLoading& loading) {
+    return BudgetOf(10'000, EfficientTokens(100, loading, options), loading, {.now = kNow, .executors = 50}, options)
+        .packed();
+  };
+  EXPECT_EQ(budget({}), 100u);
+  EXPECT_EQ(budget({.max_batch_tokens = 60}), 60u);
+  EXPECT_EQ(budget({.max_batch_tokens = 5000}), 200u);  // the even part
 }
 
 /// Runs `rounds` batches of profiles that all have endless work, profile p in jobs of `lengths[p]`, of which
@@ -158,7 +191,8 @@ int64_t LargestLead(const std::vector<size_t>& jobs, const std::vector<int64_t>&
     last = choice.profile;
     ++(*batches)[choice.profile];
     spent_ns = choice.spent_ns;
-    const size_t tokens = PlanBatch(own, 1000000, {}, request, kOptions).tokens;
+    const size_t tokens =
+        PlanBatch(own, {1000, kOptions.max_batch_tokens}, LoadingStrategy::kPacked, request, kOptions).tokens;
     spent_ns[choice.profile] += static_cast<int64_t>(tokens) * token_ns[choice.profile];
     const auto [least, most] = std::minmax_element(spent_ns.begin(), spent_ns.end());
     largest = std::max(largest, *most - *least);
@@ -261,7 +295,8 @@ TEST_F(BucketedPolicyTest, AHigherPriorityGoesBeforeANearerLength) {
 }
 
 /// What the rules say of a plan, whatever waits.
-void ExpectRulesKept(const BatchPlan& plan, const std::vector<WaitingJob>& waiting, const DataLoading& loading) {
+void ExpectRulesKept(const BatchPlan& plan, const std::vector<WaitingJob>& waiting, const DataLoading& loading,
+                     const TokenBudget& budget) {
   std::vector<int> picked(waiting.size(), 0);
   size_t tokens = 0, items = 0, longest = 0;
   for (const Pick& pick : plan.picks) {
@@ -280,7 +315,8 @@ void ExpectRulesKept(const BatchPlan& plan, const std::vector<WaitingJob>& waiti
   ASSERT_EQ(tokens, plan.tokens);
   const bool is_padded = loading.strategy != LoadingStrategy::kPacked;
   ASSERT_EQ(plan.padded_length, is_padded ? longest : 0);
-  ASSERT_TRUE((is_padded ? items * longest : tokens) <= *loading.max_batch_tokens || items == 1);
+  ASSERT_TRUE((tokens <= budget.tokens && (is_padded ? items * longest : tokens) <= budget.padded_tokens) ||
+              items == 1);
   // The one whose turn it is runs.
   const auto urgency = [](const WaitingJob& job) {
     const auto level = std::min<int64_t>(2, static_cast<int64_t>(job.priority) + (kNow - job.enqueued) / 1s);
@@ -309,8 +345,10 @@ TEST(PlanBatch, KeepsItsRulesWhateverWaits) {
                          .enqueued = kNow - std::chrono::microseconds(random() % 3000000),
                          .lengths = lengths.back()});
     }
-    const BatchRequest request = {.now = kNow, .idle_executors = 1 + random() % 3};
-    ExpectRulesKept(PlanBatch(waiting, tokens, loading, request, kOptions), waiting, loading);
+    const BatchRequest request = {
+        .now = kNow, .executors = 1 + random() % 3, .running_tokens = random() % 2 * (random() % 50)};
+    const TokenBudget budget = BudgetOf(tokens, kMeasured, loading, request, kOptions);
+    ExpectRulesKept(PlanBatch(waiting, budget, loading.strategy, request, kOptions), waiting, loading, budget);
     if (testing::Test::HasFatalFailure()) return;
   }
 }

@@ -26,7 +26,7 @@ std::future<void> EndOf(const std::shared_ptr<Job>& job) {
 TEST(Executors, ACallOfSeveralTextsIsSplitOverTheIdle) {
   std::barrier both(2);  // opens only if two executors run at once
   const auto backend = std::make_shared<PuppetBackend>([&] { both.arrive_and_wait(); });
-  BatchQueue queue({});
+  BatchQueue queue({.executors = 2});
   Executors executors(&queue, 2);
   // Executors that have not come to wait yet are not idle; the first call is for those that have.
   while (queue.idle_executors() < 2) std::this_thread::yield();
@@ -45,7 +45,7 @@ TEST(Executors, AnIdleOneTakesWorkAtOnceWhileAnotherIsBusy) {
     release.get_future().wait();
   });
   const auto backend = std::make_shared<PuppetBackend>();
-  BatchQueue queue({});
+  BatchQueue queue({.executors = 2});
   Executors executors(&queue, 2);
   ASSERT_EQ(queue.Push(JobOf(stuck, 1, {5})), PushResult::kTaken);
   entered.get_future().wait();
@@ -61,7 +61,7 @@ TEST(Executors, AnIdleOneTakesWorkAtOnceWhileAnotherIsBusy) {
 TEST(Executors, RunAllThatWasTakenInBeforeTheyEnd) {
   const auto backend = std::make_shared<PuppetBackend>();
   std::atomic<int> done{0};
-  BatchQueue queue({.policy = {.max_batch_tokens = 8}});
+  BatchQueue queue({.executors = 3, .policy = {.max_batch_tokens = 8}});
   {
     Executors executors(&queue, 3);
     for (int i = 0; i < 500; ++i) {
@@ -132,6 +132,7 @@ class Crowd {
 
 void ExpectNothingLostAndNothingWrong(const DataLoading& loading) {
   BatchQueue queue({.profiles = 3,
+                    .executors = 4,
                     .capacity_items = 200,
                     .capacity_tokens = 1000,
                     .policy = {.max_batch_tokens = 32},

@@ -115,7 +115,7 @@ TEST(HelpingExecutors, AnIdleOneHelpsWithALoneBatchUntilSomethingWaits) {
     while (!helps && (by_helper == 0 || !other_ran)) std::this_thread::yield();
   });
   const auto other = std::make_shared<PuppetBackend>([&] { other_ran = true; });
-  BatchQueue queue({.most_helpers = 1});
+  BatchQueue queue({.executors = 2, .most_helpers = 1});
   Executors executors(&queue, 2);
   const auto first = JobOf(lone, 1, {5}), second = JobOf(other, 2, {5});
   std::future<void> first_end = DoneOf(first), second_end = DoneOf(second);
@@ -130,7 +130,7 @@ TEST(HelpingExecutors, AnIdleOneHelpsWithALoneBatchUntilSomethingWaits) {
 TEST(HelpingExecutors, ClosingLetsHelpersGo) {
   const auto backend = std::make_shared<PuppetBackend>(8, false, [](bool) { std::this_thread::yield(); });
   std::atomic<int> done{0};
-  BatchQueue queue({.most_helpers = 3});
+  BatchQueue queue({.executors = 4, .most_helpers = 3});
   {
     Executors executors(&queue, 4);
     const auto job = JobOf(backend, 1, {5});
@@ -146,6 +146,7 @@ void ExpectNothingLostWithHelpers(const DataLoading& loading) {
   const auto backend = std::make_shared<PuppetBackend>(12, false, [](bool) {});
   std::atomic<int> done{0}, wrong{0};
   BatchQueue queue({.profiles = 2,
+                    .executors = 4,
                     .bulk_batch_tokens = 20,
                     .most_helpers = 3,
                     .policy = {.max_batch_tokens = 32, .long_item_tokens = 0},

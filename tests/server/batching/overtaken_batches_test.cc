@@ -22,6 +22,7 @@ using ::testing::IsEmpty;
 
 const Clock::time_point kOvertakingNow{1000s};
 constexpr size_t kLong = 20;
+const TokenBudget kBudget = {100, 100};
 const PolicyOptions kOvertakingOptions = {.max_batch_tokens = 100, .ageing_step = 1s, .long_item_tokens = kLong};
 
 class LongItemsTest : public testing::Test {
@@ -32,10 +33,10 @@ class LongItemsTest : public testing::Test {
     return waiting_.back();
   }
   std::vector<Pick> Batch(const DataLoading& loading = {}) const {
-    return PlanBatch(waiting_, 1000, loading, {.now = kOvertakingNow}, kOvertakingOptions).picks;
+    return PlanBatch(waiting_, kBudget, loading.strategy, {.now = kOvertakingNow}, kOvertakingOptions).picks;
   }
   BatchPlan Overtaking(const OvertakenBatch& running, const DataLoading& loading = {}) const {
-    return PlanOvertaking(waiting_, running, loading, {.now = kOvertakingNow}, kOvertakingOptions);
+    return PlanOvertaking(waiting_, running, kBudget, loading.strategy, {.now = kOvertakingNow}, kOvertakingOptions);
   }
 
   std::deque<std::vector<size_t>> lengths_;
@@ -287,6 +288,7 @@ TEST(OvertakingExecutors, LoseNothingOfLongAndShortCallsBulkAndShadowTraffic) {
   for (const size_t most_helpers : {0u, 2u}) {
     done = 0;
     BatchQueue queue({.profiles = 2,
+                      .executors = 3,
                       .bulk_batch_tokens = 40,
                       .most_helpers = most_helpers,
                       .policy = {.max_batch_tokens = 64, .long_item_tokens = kLong}});

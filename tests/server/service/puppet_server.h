@@ -116,7 +116,7 @@ struct PuppetServer {
         predictor(
             QueueProfiles(registry.names()),
             {.executors = executor_threads, .policy = {.max_batch_tokens = kMaxBatchTokens, .long_item_tokens = 0}}),
-        queue(Completed(queue_options)),
+        queue(Completed(queue_options, executor_threads)),
         admission({.max_tokens = 512,
                    .capacity_items = queue_options.capacity_items,
                    .capacity_tokens = queue_options.capacity_tokens,
@@ -190,7 +190,8 @@ struct PuppetServer {
  private:
   static constexpr size_t kMaxBatchTokens = 16;
 
-  batching::BatchQueueOptions Completed(batching::BatchQueueOptions options) {
+  batching::BatchQueueOptions Completed(batching::BatchQueueOptions options, size_t executor_threads) {
+    options.executors = executor_threads;
     options.profiles = QueueProfiles(registry.names());
     options.policy.max_batch_tokens = kMaxBatchTokens;
     options.observer = &predictor;
