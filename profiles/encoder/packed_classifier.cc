@@ -365,6 +365,7 @@ absl::StatusOr<std::unique_ptr<const TimedProfile>> LoadPackedClassifier(const c
   if (!recipe.mask.empty() && !checkpoint.mask().empty()) {
     return errors::InvalidArgument(checkpoint.directory(), ": is a pruned checkpoint already");
   }
+  RETURN_IF_ERROR(kernels::CheckIsaLimit());
   const int64_t max_rows = std::max(static_cast<int64_t>(kPieceTokens), checkpoint.config().max_tokens());
   try {
     ASSIGN_OR_RETURN(auto weights, PackedWeights::Load(checkpoint, max_rows, recipe, run_all));

@@ -444,6 +444,7 @@ class ServerImpl final : public Server {
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const config::ServerConfig& config,
                                                       const std::function<void()>& before_ready) {
+  RETURN_IF_ERROR(kernels::CheckIsaLimit());
   const auto load_threads = std::make_shared<LoadThreads>();
   load_threads->packing = std::min(size_t{machine::ReadCpuBudget().usable()}, kMostPackingThreads);
   load_threads->sample = config.execution().executors();

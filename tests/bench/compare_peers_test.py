@@ -31,7 +31,7 @@ class ComparePeers(unittest.TestCase):
     def compare(self, *arguments, **environment):
         return subprocess.run([sys.executable, HERE / "compare_peers", *self.named_model, "--lengths", self.lengths,
                                "--engine-bench", HERE / "fake_engine_bench.py", "--peers-script", HERE / "fake_peers.py",
-                               "--peers-python", sys.executable, "--systems", PEERS, "--json", self.json, *arguments],
+                               "--peers-python", sys.executable, "--systems", PEERS, "--json", self.json, "--single", "none", *arguments],
                               capture_output=True, text=True, check=False,
                               env={**os.environ, "FAKE_LOG": str(self.log), "ROBERTA_SHARED": str(self.directory), **environment})
 
@@ -71,10 +71,26 @@ class ComparePeers(unittest.TestCase):
         targets = self.targets(report)
         self.assertEqual(targets["baseline vs torch-fp32"], (2.6, "met"))
         self.assertEqual(targets["quantized vs torch-fp32"], (9.5, "missed"))
-        self.assertEqual(targets["amp vs baseline"], (0.95, "met"))
+        self.assertEqual(targets["amp vs baseline"], (0.98, "met"))
         self.assertEqual(targets["quantized: products inside the encoder vs alone"], (0.95, "met"))
         self.assertRegex(text, r"(?m)^quantized vs torch-fp32 +9\.50 +9\.00 +missed$")
         self.assertRegex(text, r"(?m)^quantized +180\.0 +4140 +9\.00 ")
+
+    def test_lone_texts_are_measured_one_at_a_time_and_compared_with_the_best_peer_of_their_precision(self):
+        report, text = self.report("--rounds", "2", "--single", "17")
+        self.assertEqual(self.log.read_text().split()[-4:], PEERS.split(","))
+        self.assertEqual(report["lone"]["baseline"], {"17": 20})  # of two rounds the better one, split
+        self.assertEqual(report["lone"]["ctranslate2-int8"], {"17": 12.5})
+        self.assertRegex(text, r"(?m)^ctranslate2-fp32 +25\.0$")
+        measured = {row["target"]: row["measured"] for row in report["targets"]}
+        self.assertEqual(measured["baseline: a lone text of 17 tokens, best peer's time over its own"], 25 / 20)
+        self.assertEqual(measured["quantized: a lone text of 17 tokens, best peer's time over its own"], 12.5 / 20)
+        self.refused(2, "0 is not 1 or more", "--single", "0")
+
+    def test_what_is_wanted_depends_on_the_host_s_instruction_sets(self):
+        limited, _ = self.report("--rounds", "1", ROBERTA_MAX_ISA="avx2")
+        self.assertEqual(limited["host"], "avx2")
+        self.assertEqual(self.targets(limited)["baseline vs ctranslate2-fp32"], (1.5, "met"))
 
     def test_more_is_wanted_of_amp_where_it_chose_bf16(self):
         report, _ = self.report("--rounds", "1", FAKE_AMP="bf16")
@@ -92,7 +108,7 @@ class ComparePeers(unittest.TestCase):
     def test_a_peer_that_does_not_run_is_a_row_and_its_targets_are_not_measured(self):
         report, text = self.report("--rounds", "1", "--systems", "torch-fp32,openvino-int8")
         self.assertIn("it does not run here", text)
-        self.assertEqual(self.targets(report)["quantized vs ctranslate2-int8"], (2.3, "not measured"))
+        self.assertEqual(self.targets(report)["quantized vs ctranslate2-int8"][1], "not measured")
 
     def test_markdown_has_both_tables(self):
         out = self.directory / "out.md"

@@ -80,6 +80,14 @@ class StartUpErrors(unittest.TestCase):
         self.assertEqual(result.returncode, 1)
         self.assertIn("the default profile, blunt, did not load: quality gate", result.stderr.splitlines()[-1])
 
+    def test_a_limit_that_names_no_instruction_set(self):
+        self.fails(1, "--model", QUICK_DEMO_MODEL, "--port", "0", "--metrics-port", "0", environment={"ROBERTA_MAX_ISA": "avx3"},
+                   mentions=['ROBERTA_MAX_ISA: "avx3" is not one of portable, avx2, avx_vnni'])
+        evaluated = run("roberta-model", "measure", "--model", QUICK_DEMO_MODEL, "--data", QUICK_DEMO_MODEL / "sample.tsv",
+                        environment={"ROBERTA_MAX_ISA": "avx3"})
+        self.assertEqual(evaluated.returncode, 1, evaluated.stderr)
+        self.assertIn("ROBERTA_MAX_ISA", evaluated.stdout)
+
     def test_config_file_that_does_not_exist(self):
         self.fails(1, "--config", "/nonexistent.json", mentions=["/nonexistent.json"])
 
@@ -155,6 +163,13 @@ class Running(unittest.TestCase):
         self.assertGreaterEqual(len(records), 3)
         for record in records:
             self.assertEqual(set(record), {"time", "level", "message"})
+
+    def test_it_runs_with_the_instruction_sets_that_it_is_limited_to(self):
+        with Server(profiles="baseline,quantized", environment={"ROBERTA_MAX_ISA": "portable"}) as server:
+            pass
+        log = "".join(server.log)
+        self.assertIn("instruction sets portable (limited by ROBERTA_MAX_ISA)", log)
+        self.assertIn("tiles portable u8s8", log)
 
     def test_start_up_says_what_runs(self):
         with Server(profiles="baseline,quantized") as server:
