@@ -300,8 +300,11 @@ void Acceptor::Ended(int duplicate) {
   unexplained_ -= connection.headers.unexplained();
   by_duplicate_.erase(found);
   moving_.erase(duplicate);
-  options_.count_open(by_duplicate_.size());
+  // By name: gRPC may have the connection open still, which would then be watched on, under this number. Its events
+  // would be taken for those of the next connection that gets the number.
+  epoll_ctl(epoll_, EPOLL_CTL_DEL, duplicate, nullptr);
   close(duplicate);
+  options_.count_open(by_duplicate_.size());
 }
 
 }  // namespace roberta::sockets

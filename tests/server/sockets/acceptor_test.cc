@@ -13,6 +13,8 @@
 #include <atomic>
 #include <cerrno>
 #include <condition_variable>
+#include <filesystem>
+#include <fstream>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -67,6 +69,16 @@ class Client {
 
   const int socket_;
 };
+
+/// Descriptors that the epoll instances of this process watch.
+size_t WatchedDescriptors() {
+  size_t watched = 0;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fdinfo")) {
+    std::ifstream file(entry.path());
+    for (std::string line; std::getline(file, line);) watched += line.starts_with("tfd:") ? 1 : 0;
+  }
+  return watched;
+}
 
 /// An acceptor on a free port, and what it handed over.
 class Accepting {
@@ -152,6 +164,22 @@ AcceptorOptions Limits(size_t max_connections, size_t max_per_peer = 0, size_t m
           .hand_over = {},
           .count_open = {},
           .count_closed = {}};
+}
+
+TEST(Acceptor, ConnectionsThatEndedAreNotWatchedThoughGrpcHasThemOpen) {
+  const size_t before = WatchedDescriptors();
+  Accepting accepting(Limits(8));
+  const size_t listening = WatchedDescriptors();
+  EXPECT_GT(listening, before);
+  for (size_t i = 0; i < 3; ++i) {
+    Client client;
+    ASSERT_TRUE(client.Connect(accepting.port()));
+    accepting.WaitForTaken(i + 1);
+    EXPECT_EQ(WatchedDescriptors(), listening + 1);
+    accepting.EndTaken(i);  // and does not close it
+    accepting.WaitForOpen(0);
+    EXPECT_EQ(WatchedDescriptors(), listening);
+  }
 }
 
 TEST(Acceptor, AConnectionCountsUntilItIsShutDown) {
