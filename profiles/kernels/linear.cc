@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <chrono>
 #include <cmath>
 #include <compare>
 #include <limits>
@@ -71,18 +70,6 @@ Quantized Quantize(absl::Span<const float> weight, int64_t in, int64_t out) {
     quantized.sums[row] = sum;
   }
   return quantized;
-}
-
-absl::StatusOr<double> SecondsOf(const Product& product, int64_t in, int64_t out, int64_t rows) {
-  constexpr int kMostRounds = 5;
-  ASSIGN_OR_RETURN(const auto weight, product.Blank());
-  const auto rounded = static_cast<size_t>(product.RoundedRows(rows));
-  AlignedBuffer<float> from(rounded * static_cast<size_t>(in)), to(rounded * static_cast<size_t>(out));
-  AlignedBuffer<unsigned char> scratch(product.scratch_bytes());
-  const std::unique_ptr<ProductRunner> runner = product.MakeRunner();
-  return LeastSeconds(kMostRounds, [&] {
-    return runner->Run({weight.get(), from.data(), rows, to.data(), scratch.data()}, 0, product.parts());
-  });
 }
 
 using MadeProduct = absl::StatusOr<std::unique_ptr<const Product>>;
@@ -155,15 +142,12 @@ double SecondsOfStream(Precision precision) {
   const AlignedBuffer<float> from(kRows * kIn);
   AlignedBuffer<float> to(kRows * kOut);
   const std::unique_ptr<ProductRunner> runner = (*product)->MakeRunner();
-  double least = std::numeric_limits<double>::infinity();
-  for (int round = 0; round < 3; ++round) {
-    const auto start = std::chrono::steady_clock::now();
+  return LeastSeconds(3, [&] {
     for (const auto& weight : weights) {
       runner->Run({weight.get(), from.data(), kRows, to.data(), nullptr}, 0, (*product)->parts());
     }
-    least = std::min(least, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
-  }
-  return least;
+    return true;
+  });
 }
 
 /// Whether few rows gain by weights that are stored as bfloat16. Measured once for the process.
@@ -174,6 +158,18 @@ bool BFloat16WeightsPay() {
 }
 
 }  // namespace
+
+absl::StatusOr<double> SecondsOf(const Product& product, int64_t in, int64_t out, int64_t rows) {
+  constexpr int kMostRounds = 5;
+  ASSIGN_OR_RETURN(const auto weight, product.Blank());
+  const auto rounded = static_cast<size_t>(product.RoundedRows(rows));
+  AlignedBuffer<float> from(rounded * static_cast<size_t>(in)), to(rounded * static_cast<size_t>(out));
+  AlignedBuffer<unsigned char> scratch(product.scratch_bytes());
+  const std::unique_ptr<ProductRunner> runner = product.MakeRunner();
+  return LeastSeconds(kMostRounds, [&] {
+    return runner->Run({weight.get(), from.data(), rows, to.data(), scratch.data()}, 0, product.parts());
+  });
+}
 
 absl::StatusOr<std::shared_ptr<const LinearShape>> LinearShape::Make(int64_t in, int64_t out, int64_t max_rows,
                                                                      Precision precision, Backend backend,

@@ -40,9 +40,7 @@ double SecondsOf(AttentionPass attention, size_t head_size) {
   AlignedBuffer<float> scratch(AttentionScratchFloats(kLongest, head_size));
   for (size_t i = 0; i < product.size(); ++i) product.data()[i] = static_cast<float>(i % 7) * 0.1f - 0.3f;
   const ProductRows rows = {.values = product.data(), .stride = 3 * width};
-  double least = std::numeric_limits<double>::infinity();
-  for (int round = 0; round < kRounds; ++round) {
-    const auto start = std::chrono::steady_clock::now();
+  return LeastSeconds(kRounds, [&] {
     attention({.query = rows,
                .key = rows.Columns(width),
                .value = rows.Columns(2 * width),
@@ -55,9 +53,8 @@ double SecondsOf(AttentionPass attention, size_t head_size) {
                .head_size = head_size,
                .context = context.data(),
                .scratch = scratch.data()});
-    least = std::min(least, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
-  }
-  return least;
+    return true;
+  });
 }
 
 }  // namespace

@@ -56,6 +56,10 @@ class Product {
   virtual std::unique_ptr<ProductRunner> MakeRunner() const = 0;
 };
 
+/// The least of some measurements of a product of `rows` rows by a weight of zeros, on the calling thread; infinite if
+/// it fails. ResourceExhausted where memory is short.
+absl::StatusOr<double> SecondsOf(const Product& product, int64_t in, int64_t out, int64_t rows);
+
 /// Products by our own register tiles (tiles.h), which take any number of rows as it is: those of `isa`, or the fastest
 /// of this host. Unimplemented where it has none for `precision`, or `in` values, unless they are bytes, do not fill
 /// whole words.

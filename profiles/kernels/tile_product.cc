@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <cstring>
 #include <iterator>
 #include <limits>
@@ -152,19 +151,7 @@ constexpr IsaTiles kIsaTiles[] = {
 /// What instructions take, on rows that stay in the nearest caches.
 double SecondsOf(const Tiles& tiles) {
   constexpr int64_t kRows = 48, kIn = 768, kOut = 256;
-  constexpr int kRounds = 5;
-  const TileProduct product(tiles, kIn, kOut);
-  const auto weight = product.Blank();
-  if (!weight.ok()) return std::numeric_limits<double>::infinity();
-  AlignedBuffer<float> in(kRows * kIn), out(kRows * kOut);
-  const std::unique_ptr<ProductRunner> runner = product.MakeRunner();
-  double least = std::numeric_limits<double>::infinity();
-  for (int round = 0; round < kRounds; ++round) {
-    const auto start = std::chrono::steady_clock::now();
-    runner->Run({weight->get(), in.data(), kRows, out.data(), nullptr}, 0, product.parts());
-    least = std::min(least, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
-  }
-  return least;
+  return SecondsOf(TileProduct(tiles, kIn, kOut), kIn, kOut, kRows).value_or(std::numeric_limits<double>::infinity());
 }
 
 }  // namespace
